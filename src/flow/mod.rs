@@ -1,0 +1,55 @@
+//! Flow model: speech tokens to mel.
+
+use crate::{Result, cancel::Cancel, mel::Mel};
+
+/// What the flow encoder makes of speech tokens.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Encoded {
+    /// Token features, repeated to the frame rate: two frames a token that came out.
+    pub mu: Mel,
+    /// Projected speaker embedding, `MEL_BINS` values.
+    pub spks: Vec<f32>,
+}
+
+/// What stays the same for all ODE steps of one window.
+#[derive(Debug, Clone, Copy)]
+pub struct Conditions<'a> {
+    /// Encoder output, `[MEL_BINS x frames]`.
+    pub mu: &'a Mel,
+    /// Projected speaker embedding, `MEL_BINS` values.
+    pub spks: &'a [f32],
+    /// Prompt mel in its first frames, zeros after it, `[MEL_BINS x frames]`.
+    pub cond: &'a Mel,
+    /// Frames of one attention chunk: a frame sees every frame up to the end of its own chunk. `frames` or more is
+    /// full attention.
+    pub attention_chunk: usize,
+}
+
+/// A mechanism that runs the flow model's two networks.
+///
+/// Calls come from one thread: `encode` once per window, then `begin` once and `step` once per ODE step.
+pub trait FlowBackend: Send {
+    /// What to call it in logs and statistics (`cpu`, `npu`).
+    fn name(&self) -> &str;
+
+    /// Frame counts for which there is an estimator, ascending; `None` where any length works.
+    fn estimator_lengths(&self) -> Option<&[usize]>;
+
+    /// Runs the encoder over `tokens` (prompt first). With `lookahead`, the last
+    /// [`LOOKAHEAD_TOKENS`](crate::constants::LOOKAHEAD_TOKENS) serve only as context and yield no frames.
+    fn encode(&mut self, tokens: &[u32], embedding: &[f32], lookahead: bool) -> Result<Encoded>;
+
+    /// Hands over what is constant for the following [`step`](Self::step)s.
+    fn begin(&mut self, conditions: Conditions<'_>) -> Result<()>;
+
+    /// One estimator run at time `t` over `x`: writes the conditional and the unconditional velocity, both
+    /// `[MEL_BINS x frames]`.
+    fn step(
+        &mut self,
+        x: &Mel,
+        t: f32,
+        conditional: &mut Mel,
+        unconditional: &mut Mel,
+        cancel: &Cancel,
+    ) -> Result<()>;
+}

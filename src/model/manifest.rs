@@ -1,0 +1,236 @@
+//! The manifest of a model directory, `cosyvoice3.toml`.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error, ErrorKind, Result,
+    constants::{SPEECH_CODES, SPEECH_VOCAB},
+};
+
+/// File name of the manifest.
+pub const MANIFEST: &str = "cosyvoice3.toml";
+/// The format this version reads and writes.
+pub const FORMAT: u32 = 1;
+
+/// What a model directory holds: geometry, component files, defaults, and the size and SHA-256 of each file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// What people call this model.
+    pub name: String,
+    /// The program that wrote the directory.
+    pub created_by: String,
+    /// Voice (`voices/<name>.safetensors`) that speaks where none is asked for; empty while there is none.
+    #[serde(default)]
+    pub default_voice: String,
+    /// Voice for texts of a language (`ru`, `en`, `zh`), where it differs from the default.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub voice_for_language: BTreeMap<String, String>,
+    /// What users must be told before they listen, such as "random weights: this voice is noise".
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub notice: String,
+    /// Language model.
+    pub lm: Lm,
+    /// Flow model.
+    pub flow: Flow,
+    /// Vocoder.
+    pub vocoder: Vocoder,
+    /// Size and hash of every file but the manifest and the voices, by path inside the directory.
+    pub files: BTreeMap<String, FileEntry>,
+}
+
+/// Size and hash of one file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileEntry {
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256, lower-case hexadecimal.
+    pub sha256: String,
+}
+
+/// The language model's files, geometry and decoding defaults.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lm {
+    /// GGUF whose vocabulary is the speech vocabulary: 6761 rows in and out, no tokenizer.
+    pub gguf: String,
+    /// safetensors with `text_embedding` and `speech_embedding`, f16 or f32, fed at prefill.
+    pub embeddings: String,
+    /// `tokenizer.json` of the crate `tokenizers`, special tokens included.
+    pub tokenizer: String,
+    /// How the GGUF was quantised: `f32`, `f16`, `q8_0`, `q4_k_m` or `q4_0`.
+    pub quantization: String,
+    /// Width of an embedding.
+    pub hidden_size: usize,
+    /// Transformer blocks.
+    pub layers: usize,
+    /// Rows of the text embedding.
+    pub text_vocab: usize,
+    /// Rows of the speech embedding and of the head.
+    pub speech_vocab: u32,
+    /// Longest sequence, prefix and generated tokens together, that decoding may reach.
+    pub context: u32,
+    /// Id that opens the prefix.
+    pub sos: u32,
+    /// Id that ends the speech.
+    pub eos: u32,
+    /// Id between the text and the prompt's speech tokens.
+    pub task_id: u32,
+    /// First and last id that stop generation.
+    pub stop_ids: [u32; 2],
+    /// Speech tokens that are silence: of a run only the first [`max_silent_run`](Self::max_silent_run) are spoken.
+    pub silent_tokens: Vec<u32>,
+    /// See [`silent_tokens`](Self::silent_tokens).
+    pub max_silent_run: usize,
+    /// Shortest speech, in tokens per text id.
+    pub min_token_text_ratio: f32,
+    /// Longest speech, in tokens per text id.
+    pub max_token_text_ratio: f32,
+    /// Sampling defaults.
+    pub sampling: Sampling,
+}
+
+/// Repetition-aware sampling (VALL-E 2's RAS as CosyVoice uses it).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sampling {
+    /// Probability mass of the nucleus.
+    pub top_p: f32,
+    /// Most candidates of the nucleus.
+    pub top_k: usize,
+    /// Tokens looked back at for repetitions.
+    pub win_size: usize,
+    /// Share of the window that a token may fill before it is drawn anew.
+    pub tau_r: f32,
+}
+
+/// The flow model's files and solver defaults.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Flow {
+    /// ONNX: speech tokens and speaker embedding to `mu` and `spks`, any length.
+    pub encoder: String,
+    /// ONNX: the DiT estimator, any length, attention chunk as an input.
+    pub estimator: String,
+    /// Euler steps of the whole-utterance plan.
+    pub steps: usize,
+    /// Euler steps of the window plan.
+    pub window_steps: usize,
+    /// Time points of the solver.
+    pub schedule: Schedule,
+}
+
+/// Time points of the ODE solver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Schedule {
+    /// `t_i = 1 - cos(i/n * pi/2)`, as published.
+    #[default]
+    Cosine,
+    /// `t_i = i/n`, as the seed pipeline has it.
+    Linear,
+}
+
+/// The vocoder's files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vocoder {
+    /// ONNX: mel and source to audio, any length.
+    pub decoder: String,
+    /// safetensors: the F0 predictor's convolutions, folded to float64 when loaded, and the source's linear layer.
+    pub source_weights: String,
+    /// How the harmonic source is made.
+    pub source: SourceKind,
+}
+
+/// How the vocoder's harmonic source turns F0 into a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceKind {
+    /// CosyVoice3: the phase is held for a whole mel frame.
+    #[default]
+    Staircase,
+    /// The earlier CosyVoice vocoders: a sine at audio rate.
+    Sine,
+}
+
+impl Manifest {
+    /// Reads and checks the manifest of `dir`.
+    pub fn read(dir: &Path) -> Result<Self> {
+        let path = dir.join(MANIFEST);
+        let text = std::fs::read_to_string(&path).map_err(|e| {
+            let error = Error::io(&path, &e);
+            if error.kind() == ErrorKind::NotFound {
+                error.context("not a model directory (cosyvoice3-convert makes one)")
+            } else {
+                error
+            }
+        })?;
+        let manifest: Self =
+            toml::from_str(&text).map_err(|e| Error::damaged(&path, e.to_string().trim_end()))?;
+        manifest.check(&path)?;
+        Ok(manifest)
+    }
+
+    /// The manifest as TOML.
+    pub fn to_toml(&self) -> String {
+        toml::to_string_pretty(self).expect("a manifest holds only plain values")
+    }
+
+    fn check(&self, path: &Path) -> Result<()> {
+        let wrong = |what: String| Err(Error::damaged(path, what));
+        if self.format != FORMAT {
+            return wrong(format!(
+                "format {} of another version; this one reads format {FORMAT}: convert the checkpoint again",
+                self.format
+            ));
+        }
+        let lm = &self.lm;
+        if lm.speech_vocab != SPEECH_VOCAB {
+            return wrong(format!(
+                "lm.speech_vocab is {}, CosyVoice3 has {SPEECH_VOCAB}",
+                lm.speech_vocab
+            ));
+        }
+        let ids = [lm.sos, lm.eos, lm.task_id, lm.stop_ids[0], lm.stop_ids[1]];
+        if ids
+            .iter()
+            .any(|id| !(SPEECH_CODES..lm.speech_vocab).contains(id))
+        {
+            return wrong(format!(
+                "lm: sos, eos, task_id and stop_ids must lie in {SPEECH_CODES}..{}",
+                lm.speech_vocab
+            ));
+        }
+        if self.flow.steps == 0 || self.flow.window_steps == 0 {
+            return wrong("flow.steps and flow.window_steps must be at least 1".into());
+        }
+        for file in self.component_files() {
+            if Path::new(file).is_absolute() || file.split('/').any(|part| part == "..") {
+                return wrong(format!("{file} leads out of the model directory"));
+            }
+            if !self.files.contains_key(file) {
+                return wrong(format!("{file} has no entry under [files]"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The files the components name, relative to the model directory.
+    pub fn component_files(&self) -> [&str; 7] {
+        [
+            &self.lm.gguf,
+            &self.lm.embeddings,
+            &self.lm.tokenizer,
+            &self.flow.encoder,
+            &self.flow.estimator,
+            &self.vocoder.decoder,
+            &self.vocoder.source_weights,
+        ]
+    }
+}
