@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Runs the tests: ./tests/run.sh [--all]
+#
+# Sets up what is missing first. Without --all the long tests run in a shortened form, with the same code.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/../pipelines/setup.sh"
+cd "$root"
+case ${1:-} in
+    '') ;;
+    --all) export COSYVOICE3_LONG_TESTS=1 ;;
+    *) fail "usage: tests/run.sh [--all]" ;;
+esac
+
+set_up
+# The same checkpoint in full precision, for parity.
+tiny_model tiny-f32 --lm f32
+
+# What the tests need lies where they look by themselves; only the library has no default place outside an installation.
+export ORT_DYLIB_PATH=$root/deps/onnxruntime/libonnxruntime.so
+note "formatting and lints"
+cargo fmt --all --check
+cargo clippy --release --quiet --workspace --all-targets -- -D warnings
+note "tests"
+cargo test --release --workspace --quiet
