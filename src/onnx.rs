@@ -1,1 +1,391 @@
-//! x
+//! ONNX Runtime, loaded at run time: one environment per process, sessions that can be cancelled.
+
+mod library;
+
+use std::{
+    borrow::Cow,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use once_cell::sync::OnceCell;
+use ort::{
+    environment::Environment,
+    logging::LogLevel,
+    session::{RunOptions, SessionInputValue, SessionOutputs, builder::GraphOptimizationLevel},
+    value::{Outlet, TensorElementType, TensorRef},
+};
+
+use crate::{Error, ErrorKind, Result, cancel::Cancel};
+
+/// The loaded ONNX Runtime library and its environment.
+pub struct Runtime {
+    environment: Environment,
+    library: PathBuf,
+}
+
+impl Runtime {
+    /// The library that was loaded: a path, or a bare name that the system's loader resolved.
+    pub fn library(&self) -> &Path {
+        &self.library
+    }
+
+    /// What the library says of its own build: version, commit, flags.
+    pub fn build_info(&self) -> &'static str {
+        ort::info()
+    }
+}
+
+/// The process's ONNX Runtime, loaded on the first call.
+///
+/// # Errors
+/// [`ErrorKind::Library`] if no usable library was found; the message names every place that was searched. A later
+/// call searches again.
+pub fn runtime() -> Result<&'static Runtime> {
+    static RUNTIME: OnceCell<Runtime> = OnceCell::new();
+    RUNTIME.get_or_try_init(|| {
+        let (builder, library) = library::load()?;
+        let environment = builder
+            .with_name("cosyvoice3")
+            .with_telemetry(false)
+            .with_logger(Arc::new(|level, _, _, location, message| {
+                // The caller of this closure is C++: nothing may unwind into it.
+                let _ = catch_unwind(AssertUnwindSafe(|| log(level, location, message)));
+            }))
+            .build()
+            .map_err(|e| Error::new(ErrorKind::Library, format!("{}: {e}", library.display())))?;
+        environment.set_log_level(LogLevel::Warning);
+        tracing::debug!(library = %library.display(), "ONNX Runtime loaded");
+        Ok(Runtime {
+            environment,
+            library,
+        })
+    })
+}
+
+/// ONNX Runtime logs every error that it also returns, and warns about what only its authors can act on.
+fn log(level: LogLevel, location: &str, message: &str) {
+    match level {
+        LogLevel::Verbose | LogLevel::Info => {
+            tracing::trace!(target: "onnxruntime", location, "{message}");
+        }
+        LogLevel::Warning | LogLevel::Error => {
+            tracing::debug!(target: "onnxruntime", location, "{message}");
+        }
+        LogLevel::Fatal => tracing::error!(target: "onnxruntime", location, "{message}"),
+    }
+}
+
+/// How a session works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionOptions {
+    /// Threads that share the work of one operator, the calling thread included; 0 is one per core that this process
+    /// may use. The threads that this adds inherit the core affinity of the thread that loads the session.
+    pub threads: usize,
+    /// Whether idle threads spin before they sleep. Faster where the cores are this session's alone, slower where
+    /// other stages run on them.
+    pub spinning: bool,
+    /// Whether freed memory is kept for the next run.
+    pub arena: bool,
+    /// Write the time of every node to a file with this prefix; see [`Session::end_profiling`].
+    pub profile: Option<PathBuf>,
+}
+
+impl Default for SessionOptions {
+    fn default() -> Self {
+        Self {
+            threads: 0,
+            spinning: false,
+            arena: true,
+            profile: None,
+        }
+    }
+}
+
+/// Element types in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Element {
+    /// 32-bit float.
+    F32,
+    /// 64-bit signed integer.
+    I64,
+    /// Anything else.
+    Other,
+}
+
+/// A length that the graph leaves open.
+pub const FREE: i64 = -1;
+
+/// One input or output of a graph.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Port {
+    /// Name in the graph.
+    pub name: String,
+    /// Type of its elements.
+    pub element: Element,
+    /// Length of each axis, [`FREE`] where any works.
+    pub shape: Vec<i64>,
+}
+
+impl Port {
+    /// A port.
+    pub fn new(name: &str, element: Element, shape: &[i64]) -> Self {
+        Self {
+            name: name.into(),
+            element,
+            shape: shape.into(),
+        }
+    }
+
+    fn of(outlet: &Outlet) -> Self {
+        let dtype = outlet.dtype();
+        Self {
+            name: outlet.name().into(),
+            element: match dtype.tensor_type() {
+                Some(TensorElementType::Float32) => Element::F32,
+                Some(TensorElementType::Int64) => Element::I64,
+                _ => Element::Other,
+            },
+            shape: dtype
+                .tensor_shape()
+                .map(|shape| shape.to_vec())
+                .unwrap_or_default(),
+        }
+    }
+
+    /// Whether a graph with this port serves one who needs `wanted`: a free axis serves every length.
+    fn serves(&self, wanted: &Self) -> bool {
+        self.name == wanted.name
+            && self.element == wanted.element
+            && self.shape.len() == wanted.shape.len()
+            && std::iter::zip(&self.shape, &wanted.shape)
+                .all(|(have, want)| *have == FREE || have == want)
+    }
+}
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let element = match self.element {
+            Element::F32 => "f32",
+            Element::I64 => "i64",
+            Element::Other => "other",
+        };
+        write!(f, "{} {element} [", self.name)?;
+        for (i, length) in self.shape.iter().enumerate() {
+            let separator = if i == 0 { "" } else { ", " };
+            match *length {
+                FREE => write!(f, "{separator}?")?,
+                n => write!(f, "{separator}{n}")?,
+            }
+        }
+        write!(f, "]")
+    }
+}
+
+/// What goes into a graph: a shape and the values in row-major order, borrowed for the run.
+#[derive(Debug, Clone, Copy)]
+pub enum Tensor<'a> {
+    /// Floats.
+    F32(&'a [usize], &'a [f32]),
+    /// Integers.
+    I64(&'a [usize], &'a [i64]),
+}
+
+impl<'a> Tensor<'a> {
+    fn view(self) -> ort::Result<SessionInputValue<'a>> {
+        Ok(match self {
+            Self::F32(shape, data) => TensorRef::from_array_view((shape, data))?.into(),
+            Self::I64(shape, data) => TensorRef::from_array_view((shape, data))?.into(),
+        })
+    }
+}
+
+/// A loaded graph.
+pub struct Session {
+    session: ort::session::Session,
+    run_options: Arc<RunOptions>,
+    inputs: Vec<Port>,
+    outputs: Vec<Port>,
+    path: PathBuf,
+}
+
+impl Session {
+    /// Loads and optimises the graph of `path`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Library`] without ONNX Runtime, [`ErrorKind::NotFound`] and [`ErrorKind::Open`] from the file
+    /// system, [`ErrorKind::Damaged`] if the file is no graph that this ONNX Runtime can run, [`ErrorKind::NoSpace`]
+    /// if memory ran out.
+    pub fn load(path: &Path, options: &SessionOptions) -> Result<Self> {
+        let runtime = runtime()?;
+        // Asked first: ONNX Runtime's own words for a missing or unreadable file differ by version.
+        std::fs::File::open(path).map_err(|e| Error::io(path, &e))?;
+        let session = Self::build(runtime, path, options).map_err(|e| load_error(path, &e))?;
+        let run_options = RunOptions::new().map_err(|e| load_error(path, &e))?;
+        Ok(Self {
+            inputs: session.inputs().iter().map(Port::of).collect(),
+            outputs: session.outputs().iter().map(Port::of).collect(),
+            session,
+            run_options: Arc::new(run_options),
+            path: path.into(),
+        })
+    }
+
+    fn build(
+        runtime: &Runtime,
+        path: &Path,
+        options: &SessionOptions,
+    ) -> ort::Result<ort::session::Session> {
+        let threads = match options.threads {
+            0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
+            n => n,
+        };
+        let arena = ort::ep::CPU::default().with_arena_allocator(options.arena);
+        let mut builder = ort::session::Session::builder(&runtime.environment)?
+            .with_optimization_level(GraphOptimizationLevel::All)?
+            .with_intra_threads(threads)?
+            .with_inter_threads(1)?
+            .with_parallel_execution(false)?
+            .with_intra_op_spinning(options.spinning)?
+            .with_log_level(LogLevel::Warning)?
+            .with_execution_providers([arena.build()])?;
+        if let Some(prefix) = &options.profile {
+            builder = builder.with_profiling(prefix)?;
+        }
+        builder.commit_from_file(path)
+    }
+
+    /// The file this graph came from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The graph's inputs.
+    pub fn inputs(&self) -> &[Port] {
+        &self.inputs
+    }
+
+    /// The graph's outputs.
+    pub fn outputs(&self) -> &[Port] {
+        &self.outputs
+    }
+
+    /// The input called `name`, if the graph has it.
+    pub fn input(&self, name: &str) -> Option<&Port> {
+        self.inputs.iter().find(|port| port.name == name)
+    }
+
+    /// The output called `name`, if the graph has it.
+    pub fn output(&self, name: &str) -> Option<&Port> {
+        self.outputs.iter().find(|port| port.name == name)
+    }
+
+    /// Checks that the graph takes exactly `inputs` and yields at least `outputs`, before anything is run with it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] that names the file and what it has instead.
+    pub fn check(&self, inputs: &[Port], outputs: &[Port]) -> Result<()> {
+        let serves = |have: &[Port], want: &Port| have.iter().any(|port| port.serves(want));
+        let wanted = inputs.len() == self.inputs.len()
+            && inputs.iter().all(|port| serves(&self.inputs, port))
+            && outputs.iter().all(|port| serves(&self.outputs, port));
+        if wanted {
+            return Ok(());
+        }
+        Err(Error::damaged(
+            &self.path,
+            format!(
+                "the graph takes {} and yields {}; expected {} and {}: convert the checkpoint again",
+                list(&self.inputs),
+                list(&self.outputs),
+                list(inputs),
+                list(outputs),
+            ),
+        ))
+    }
+
+    /// Runs the graph over `inputs`, given by name; a cancellation ends the run between two nodes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Cancelled`], or [`ErrorKind::Failed`] that names the file.
+    pub fn run(&mut self, inputs: &[(&str, Tensor<'_>)], cancel: &Cancel) -> Result<Outputs<'_>> {
+        let path = &self.path;
+        let failed = |e: ort::Error| {
+            if cancel.is_cancelled() {
+                Error::cancelled()
+            } else {
+                Error::failed(format!("{}: {e}", path.display()))
+            }
+        };
+        let mut values = Vec::with_capacity(inputs.len());
+        for (name, tensor) in inputs {
+            values.push((Cow::Borrowed(*name), tensor.view().map_err(failed)?));
+        }
+        self.run_options.unterminate().map_err(failed)?;
+        let hook = cancel.on_cancel({
+            let run_options = self.run_options.clone();
+            move || {
+                let _ = run_options.terminate();
+            }
+        });
+        let outputs = self
+            .session
+            .run_with_options(values, &*self.run_options)
+            .map_err(failed)?;
+        drop(hook);
+        Ok(Outputs { outputs, path })
+    }
+
+    /// Ends profiling and returns the file that was written (Chrome trace format), if
+    /// [`SessionOptions::profile`] asked for one.
+    pub fn end_profiling(&mut self) -> Result<PathBuf> {
+        self.session
+            .end_profiling()
+            .map(PathBuf::from)
+            .map_err(|e| Error::failed(format!("{}: {e}", self.path.display())))
+    }
+}
+
+fn list(ports: &[Port]) -> String {
+    let ports: Vec<_> = ports.iter().map(Port::to_string).collect();
+    ports.join(", ")
+}
+
+fn load_error(path: &Path, error: &ort::Error) -> Error {
+    let message = error.message();
+    if message.contains("bad_alloc") || message.contains("Failed to allocate memory") {
+        return Error::new(
+            ErrorKind::NoSpace,
+            format!(
+                "{}: not enough memory to load it: {message}",
+                path.display()
+            ),
+        );
+    }
+    Error::damaged(path, format!("ONNX Runtime cannot load it: {message}"))
+}
+
+/// What one run yielded; borrowed from the session until the next run.
+pub struct Outputs<'s> {
+    outputs: SessionOutputs<'s>,
+    path: &'s Path,
+}
+
+impl Outputs<'_> {
+    /// Shape and values of the output `name`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] if the graph has no such output of floats.
+    pub fn f32(&self, name: &str) -> Result<(&[i64], &[f32])> {
+        let output = self
+            .outputs
+            .get(name)
+            .ok_or_else(|| Error::damaged(self.path, format!("no output {name}")))?;
+        let (shape, data) = output
+            .try_extract_tensor::<f32>()
+            .map_err(|e| Error::damaged(self.path, format!("output {name}: {e}")))?;
+        Ok((shape, data))
+    }
+}

@@ -1,0 +1,139 @@
+//! Where ONNX Runtime's library is.
+
+use std::{
+    ffi::{CStr, OsStr, OsString, c_void},
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
+
+use ort::{LoadDynamicError, environment::EnvironmentBuilder};
+
+use crate::{Error, ErrorKind, Result};
+
+/// Environment variable that names the library; nothing else is tried where it is set.
+const VARIABLE: &str = "ORT_DYLIB_PATH";
+/// Directory beside the plugin that may hold the library.
+const BESIDE: &str = "cosyvoice3";
+/// Names that distributions and the official archives install; the last is Debian's, which has no plain one.
+const SYSTEM: [&str; 3] = [
+    "libonnxruntime.so",
+    "libonnxruntime.so.1",
+    "libonnxruntime.so.1.21",
+];
+
+/// Loads the first usable library.
+pub(super) fn load() -> Result<(EnvironmentBuilder, PathBuf)> {
+    let beside = own_directory().map(|directory| directory.join(BESIDE));
+    let named = std::env::var_os(VARIABLE).filter(|path| !path.is_empty());
+    let mut tried = Vec::new();
+    for candidate in candidates(named.clone(), beside.as_deref()) {
+        match ort::init_from(&candidate) {
+            Ok(builder) => return Ok((builder, candidate)),
+            Err(e) => tried.push(reason(&candidate, &e)),
+        }
+    }
+    Err(missing(named.is_some(), beside.as_deref(), &tried))
+}
+
+fn candidates(named: Option<OsString>, beside: Option<&Path>) -> Vec<PathBuf> {
+    if let Some(path) = named {
+        return vec![path.into()];
+    }
+    let mut candidates = beside.map(libraries_in).unwrap_or_default();
+    candidates.extend(SYSTEM.map(PathBuf::from));
+    candidates
+}
+
+/// Every `libonnxruntime.so*` of `directory`, as wheels and archives name it by its full version.
+fn libraries_in(directory: &Path) -> Vec<PathBuf> {
+    let mut found: Vec<_> = std::fs::read_dir(directory)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| {
+            path.file_name()
+                .is_some_and(|name| name.as_bytes().starts_with(b"libonnxruntime.so"))
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+fn reason(candidate: &Path, error: &LoadDynamicError) -> String {
+    let candidate = candidate.display();
+    match error {
+        LoadDynamicError::Dlopen { error, .. } => format!("{candidate} ({error})"),
+        LoadDynamicError::BadVersion { version_str, .. } => {
+            format!("{candidate} (version {version_str} is too old)")
+        }
+        other => format!("{candidate} ({other})"),
+    }
+}
+
+fn missing(named: bool, beside: Option<&Path>, tried: &[String]) -> Error {
+    let places = if named {
+        format!("{VARIABLE} names {}", tried.join("; "))
+    } else {
+        let beside = beside.map_or_else(|| BESIDE.into(), |path| path.display().to_string());
+        format!(
+            "{VARIABLE} is not set; searched {beside}/libonnxruntime.so* and the system: {}",
+            tried.join("; ")
+        )
+    };
+    Error::new(
+        ErrorKind::Library,
+        format!(
+            "no usable ONNX Runtime 1.{} or newer: {places}. Get one with ./pipelines/env.sh, or take \
+             libonnxruntime.so from the pip package onnxruntime, and name it in {VARIABLE}",
+            ort::MINOR_VERSION
+        ),
+    )
+}
+
+/// The directory of the file that holds this code: the plugin, or the program it is linked into.
+fn own_directory() -> Option<PathBuf> {
+    let mut info = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
+    let here = own_directory as fn() -> Option<PathBuf> as *const c_void;
+    // SAFETY: `info` is valid for writes, and dladdr only reads the address it is asked about.
+    let found = unsafe { libc::dladdr(here, info.as_mut_ptr()) } != 0;
+    // SAFETY: all zeros is a valid Dl_info, so it is initialised whether or not dladdr filled it in.
+    let info = unsafe { info.assume_init() };
+    if !found || info.dli_fname.is_null() {
+        return None;
+    }
+    // SAFETY: dladdr points dli_fname at a NUL-terminated name that lives as long as the loaded object.
+    let file = unsafe { CStr::from_ptr(info.dli_fname) };
+    let file = Path::new(OsStr::from_bytes(file.to_bytes()))
+        .canonicalize()
+        .ok()?;
+    Some(file.parent()?.to_path_buf())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_named_by_the_user_is_the_only_one_tried() {
+        let candidates = candidates(Some("/opt/ort/libonnxruntime.so".into()), None);
+        assert_eq!(candidates, [PathBuf::from("/opt/ort/libonnxruntime.so")]);
+    }
+
+    #[test]
+    fn a_library_beside_the_plugin_comes_before_the_systems() {
+        let directory = tempfile::tempdir().unwrap();
+        let ours = directory.path().join("libonnxruntime.so.1.32.0");
+        std::fs::write(&ours, "").unwrap();
+        std::fs::write(directory.path().join("README"), "").unwrap();
+        let candidates = candidates(None, Some(directory.path()));
+        assert_eq!(candidates[0], ours);
+        assert_eq!(candidates[1], PathBuf::from("libonnxruntime.so"));
+    }
+
+    #[test]
+    fn the_own_directory_is_the_directory_of_this_program() {
+        let program = std::env::current_exe().unwrap().canonicalize().unwrap();
+        assert_eq!(own_directory().as_deref(), program.parent());
+    }
+}
