@@ -80,11 +80,11 @@ set_up_plugin() {
     require_rust
     [ -e "$target/release/libgstcosyvoice3.so" ] ||
         note "building the plugin (the first time builds llama.cpp too: some ten minutes on two cores)"
-    (cd "$root" && cargo build --release --quiet --package gst-plugin-cosyvoice3 --package cosyvoice3-convert) >&2
+    (cd "$root" && cargo build --release --quiet --workspace) >&2
     # A directory of its own: GStreamer would try every library under target/ as a plugin.
-    mkdir -p "$target/gstreamer-1.0/cosyvoice3"
+    mkdir -p "$target/gstreamer-1.0" "$target/release/cosyvoice3"
     ln -sf ../release/libgstcosyvoice3.so "$target/gstreamer-1.0/libgstcosyvoice3.so"
-    ln -sf "$root/deps/onnxruntime/libonnxruntime.so" "$target/gstreamer-1.0/cosyvoice3/libonnxruntime.so"
+    ln -sf "$root/deps/onnxruntime/libonnxruntime.so" "$target/release/cosyvoice3/libonnxruntime.so"
 }
 
 convert() {
