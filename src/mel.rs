@@ -71,6 +71,16 @@ impl Mel {
         &mut self.data
     }
 
+    /// Overwrites the frames from `at` on with the frames `range` of `other`.
+    ///
+    /// # Panics
+    /// If either does not have these frames.
+    pub fn write(&mut self, at: usize, other: &Self, range: std::ops::Range<usize>) {
+        for bin in 0..MEL_BINS {
+            self.row_mut(bin)[at..at + range.len()].copy_from_slice(&other.row(bin)[range.clone()]);
+        }
+    }
+
     /// The frames `range`, copied.
     pub fn columns(&self, range: std::ops::Range<usize>) -> Self {
         let mut part = Self::zeros(range.len());
@@ -79,5 +89,92 @@ impl Mel {
                 .copy_from_slice(&self.row(bin)[range.clone()]);
         }
         part
+    }
+}
+
+/// Gathers the mel of one utterance from windows that may overlap.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MelAccumulator {
+    bins: Vec<Vec<f32>>,
+}
+
+impl Default for MelAccumulator {
+    fn default() -> Self {
+        Self {
+            bins: vec![Vec::new(); MEL_BINS],
+        }
+    }
+}
+
+impl MelAccumulator {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Frames gathered so far.
+    pub fn frames(&self) -> usize {
+        self.bins[0].len()
+    }
+
+    /// Appends the frames of `window` from `new_from` on. The last `blend` frames gathered so far fade into the `blend`
+    /// frames of the window before `new_from`, which lie at the same times; the first window has nothing to blend with.
+    ///
+    /// # Panics
+    /// If the window is not empty so far and has fewer than `blend` frames before `new_from`.
+    pub fn append(&mut self, window: &Mel, new_from: usize, blend: usize) {
+        let blend = blend.min(self.frames());
+        for (bin, gathered) in self.bins.iter_mut().enumerate() {
+            let row = window.row(bin);
+            let start = gathered.len() - blend;
+            let faded = std::iter::zip(&mut gathered[start..], &row[new_from - blend..new_from]);
+            for (frame, (old, new)) in faded.enumerate() {
+                let weight = (frame + 1) as f32 / (blend + 1) as f32;
+                *old = weight * new + (1.0 - weight) * *old;
+            }
+            gathered.extend_from_slice(&row[new_from..]);
+        }
+    }
+
+    /// The whole utterance's mel.
+    pub fn into_mel(self) -> Mel {
+        Mel::from_bins(self.bins.concat())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn constant(frames: usize, value: f32) -> Mel {
+        Mel::from_bins(vec![value; MEL_BINS * frames])
+    }
+
+    #[test]
+    fn windows_fade_into_each_other_where_they_overlap() {
+        let mut accumulator = MelAccumulator::new();
+        accumulator.append(&constant(20, 0.0), 0, 10);
+        accumulator.append(&constant(30, 11.0), 12, 10);
+        let mel = accumulator.into_mel();
+        assert_eq!(mel.frames(), 20 + 18);
+        for bin in [0, MEL_BINS - 1] {
+            let row = mel.row(bin);
+            assert_eq!(row[9], 0.0);
+            for (f, value) in row[10..20].iter().enumerate() {
+                assert!((value - (f + 1) as f32).abs() < 1e-5);
+            }
+            assert!(row[20..].iter().all(|value| *value == 11.0));
+        }
+    }
+
+    #[test]
+    fn frames_and_bins_keep_their_order() {
+        let data: Vec<f32> = (0..MEL_BINS * 6).map(|i| i as f32).collect();
+        let mel = Mel::from_frames(&data);
+        let mut accumulator = MelAccumulator::new();
+        accumulator.append(&mel.columns(0..4), 0, 0);
+        accumulator.append(&mel.columns(2..6), 2, 0);
+        assert_eq!(accumulator.frames(), 6);
+        assert_eq!(accumulator.into_mel(), mel);
     }
 }

@@ -1,4 +1,15 @@
 //! Flow model: speech tokens to mel.
+//!
+//! [`FlowModel`] is the way in. A [plan](FlowPlan) decides which tokens each call sees; [`ode`] solves for the mel of one
+//! call, starting from [`noise`]; a [`FlowBackend`] runs the networks.
+
+pub mod noise;
+pub mod ode;
+pub mod ort;
+mod plan;
+pub mod windows;
+
+pub use plan::{Call, FlowModel, FlowOptions, FlowPlan, Utterance};
 
 use crate::{Result, cancel::Cancel, mel::Mel};
 

@@ -1,0 +1,150 @@
+//! Euler solver of the flow's ordinary differential equation, with classifier-free guidance.
+
+use std::f32::consts::FRAC_PI_2;
+
+use super::{Conditions, FlowBackend};
+use crate::{Result, cancel::Cancel, constants::CFG_RATE, mel::Mel, model::manifest::Schedule};
+
+/// The `steps + 1` time points of a schedule, from 0 to 1.
+pub fn time_points(schedule: Schedule, steps: usize) -> Vec<f32> {
+    let last = steps as f32;
+    (0..=steps)
+        .map(|i| i as f32 / last)
+        .map(|t| match schedule {
+            Schedule::Linear => t,
+            Schedule::Cosine => 1.0 - (t * FRAC_PI_2).cos(),
+        })
+        .collect()
+}
+
+/// Turns `noise`, `[MEL_BINS x frames]`, into mel, one estimator run per interval of `times`.
+///
+/// Rounds as the published solver does: time and state are float32 and time is summed up step by step.
+///
+/// # Errors
+/// What the back end reports, and [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled) before any step.
+pub fn solve(
+    backend: &mut dyn FlowBackend,
+    noise: Mel,
+    conditions: Conditions<'_>,
+    times: &[f32],
+    cancel: &Cancel,
+) -> Result<Mel> {
+    let mut x = noise;
+    let mut conditional = Mel::zeros(x.frames());
+    let mut unconditional = Mel::zeros(x.frames());
+    backend.begin(conditions)?;
+    let mut t = times.first().copied().unwrap_or_default();
+    for end in times.iter().skip(1) {
+        cancel.check()?;
+        let dt = end - t;
+        backend.step(&x, t, &mut conditional, &mut unconditional, cancel)?;
+        euler(&mut x, dt, &conditional, &unconditional);
+        t += dt;
+    }
+    Ok(x)
+}
+
+fn euler(x: &mut Mel, dt: f32, conditional: &Mel, unconditional: &Mel) {
+    let velocities = std::iter::zip(conditional.as_slice(), unconditional.as_slice());
+    for (x, (with, without)) in x.as_mut_slice().iter_mut().zip(velocities) {
+        *x += dt * ((1.0 + CFG_RATE) * with - CFG_RATE * without);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::Encoded;
+
+    /// dx/dt = 1 with the conditions, 0 without.
+    struct Constant {
+        times: Vec<f32>,
+        cancel_after: usize,
+    }
+
+    impl FlowBackend for Constant {
+        fn name(&self) -> &str {
+            "constant"
+        }
+
+        fn estimator_lengths(&self) -> Option<&[usize]> {
+            None
+        }
+
+        fn encode(&mut self, _: &[u32], _: &[f32], _: bool) -> Result<Encoded> {
+            unreachable!("the solver encodes nothing")
+        }
+
+        fn begin(&mut self, _: Conditions<'_>) -> Result<()> {
+            Ok(())
+        }
+
+        fn step(
+            &mut self,
+            _: &Mel,
+            t: f32,
+            conditional: &mut Mel,
+            unconditional: &mut Mel,
+            cancel: &Cancel,
+        ) -> Result<()> {
+            self.times.push(t);
+            if self.times.len() == self.cancel_after {
+                cancel.cancel();
+            }
+            conditional.as_mut_slice().fill(1.0);
+            unconditional.as_mut_slice().fill(0.0);
+            Ok(())
+        }
+    }
+
+    fn run(times: &[f32], cancel_after: usize) -> (Constant, Result<Mel>) {
+        let mut backend = Constant {
+            times: Vec::new(),
+            cancel_after,
+        };
+        let zeros = Mel::zeros(4);
+        let conditions = Conditions {
+            mu: &zeros,
+            spks: &[],
+            cond: &zeros,
+            attention_chunk: 4,
+        };
+        let mel = solve(
+            &mut backend,
+            Mel::zeros(4),
+            conditions,
+            times,
+            &Cancel::new(),
+        );
+        (backend, mel)
+    }
+
+    #[test]
+    fn schedules_run_from_zero_to_one() {
+        for schedule in [Schedule::Linear, Schedule::Cosine] {
+            for steps in [1, 4, 5, 7, 10, 50] {
+                let times = time_points(schedule, steps);
+                assert_eq!(times.len(), steps + 1);
+                assert_eq!(times[0], 0.0);
+                assert!((times[steps] - 1.0).abs() < 1e-6);
+                assert!(times.is_sorted_by(|a, b| a < b));
+            }
+        }
+    }
+
+    #[test]
+    fn guidance_strengthens_the_conditional_velocity() {
+        let (backend, mel) = run(&time_points(Schedule::Cosine, 10), 0);
+        assert_eq!(backend.times.len(), 10);
+        let mel = mel.unwrap();
+        assert!(mel.as_slice().iter().all(|x| (x - 1.7).abs() < 1e-5));
+    }
+
+    #[test]
+    fn a_cancelled_solve_stops_before_its_next_step() {
+        let (backend, mel) = run(&time_points(Schedule::Linear, 10), 3);
+        assert!(mel.unwrap_err().is_cancelled());
+        assert_eq!(backend.times.len(), 3);
+    }
+}

@@ -1,0 +1,186 @@
+//! The flow model on the CPU, by ONNX Runtime.
+
+use std::path::Path;
+
+use super::{Conditions, Encoded, FlowBackend};
+use crate::{
+    Error, Result,
+    cancel::Cancel,
+    constants::{FRAMES_PER_TOKEN, LOOKAHEAD_TOKENS, MEL_BINS, SPEAKER_EMBEDDING},
+    mel::Mel,
+    model::manifest,
+    onnx::{Element, FREE, Port, Session, SessionOptions, Tensor},
+};
+
+/// Rows of one estimator run: conditional and unconditional.
+const ROWS: usize = 2;
+
+/// Encoder and estimator as ONNX graphs of any length.
+pub struct CpuFlow {
+    encoder: Session,
+    estimator: Session,
+    batch: Batch,
+}
+
+/// The estimator's inputs, kept between steps. The unconditional rows of `mu`, `spks` and `cond` stay zero.
+#[derive(Default)]
+struct Batch {
+    frames: usize,
+    attention_chunk: i64,
+    x: Vec<f32>,
+    mu: Vec<f32>,
+    spks: Vec<f32>,
+    cond: Vec<f32>,
+}
+
+impl CpuFlow {
+    /// Loads the graphs that `flow` names from the model directory `dir`; the estimator works with `threads` threads.
+    ///
+    /// # Errors
+    /// As [`Session::load`], and [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if a graph's inputs or outputs are not
+    /// those of this model.
+    pub fn load(dir: &Path, flow: &manifest::Flow, threads: usize) -> Result<Self> {
+        let options = SessionOptions {
+            threads,
+            ..Default::default()
+        };
+        Self::load_with(dir, flow, &options)
+    }
+
+    /// As [`load`](Self::load), with all options of the estimator's session.
+    pub fn load_with(dir: &Path, flow: &manifest::Flow, options: &SessionOptions) -> Result<Self> {
+        // Half a million multiply-adds a token: more threads would only wait for each other.
+        let single = SessionOptions {
+            threads: 1,
+            ..Default::default()
+        };
+        let encoder = Session::load(&dir.join(&flow.encoder), &single)?;
+        let bins = MEL_BINS as i64;
+        encoder.check(
+            &[
+                Port::new("token", Element::I64, &[1, FREE]),
+                Port::new("embedding", Element::F32, &[1, SPEAKER_EMBEDDING as i64]),
+            ],
+            &[
+                Port::new("mu", Element::F32, &[1, bins, FREE]),
+                Port::new("spks", Element::F32, &[1, bins]),
+            ],
+        )?;
+        let estimator = Session::load(&dir.join(&flow.estimator), options)?;
+        let rows = ROWS as i64;
+        let mel = |name| Port::new(name, Element::F32, &[rows, bins, FREE]);
+        estimator.check(
+            &[
+                mel("x"),
+                mel("mu"),
+                mel("cond"),
+                Port::new("t", Element::F32, &[1]),
+                Port::new("spks", Element::F32, &[rows, bins]),
+                Port::new("attention_chunk", Element::I64, &[1]),
+            ],
+            &[mel("y")],
+        )?;
+        Ok(Self {
+            encoder,
+            estimator,
+            batch: Batch::default(),
+        })
+    }
+
+    /// The estimator's session, for profiling.
+    pub fn estimator(&mut self) -> &mut Session {
+        &mut self.estimator
+    }
+}
+
+impl FlowBackend for CpuFlow {
+    fn name(&self) -> &str {
+        "cpu"
+    }
+
+    fn estimator_lengths(&self) -> Option<&[usize]> {
+        None
+    }
+
+    fn encode(&mut self, tokens: &[u32], embedding: &[f32], lookahead: bool) -> Result<Encoded> {
+        let ids: Vec<i64> = tokens.iter().map(|id| i64::from(*id)).collect();
+        let outputs = self.encoder.run(
+            &[
+                ("token", Tensor::I64(&[1, ids.len()], &ids)),
+                ("embedding", Tensor::F32(&[1, embedding.len()], embedding)),
+            ],
+            &Cancel::new(),
+        )?;
+        let (_, mu) = outputs.f32("mu")?;
+        let (_, spks) = outputs.f32("spks")?;
+        let mu = Mel::from_bins(mu.to_vec());
+        // The graph pads on the right, which only the lookahead positions see.
+        let ignored = if lookahead { LOOKAHEAD_TOKENS } else { 0 };
+        let frames = FRAMES_PER_TOKEN * tokens.len().saturating_sub(ignored);
+        Ok(Encoded {
+            mu: mu.columns(0..frames),
+            spks: spks.to_vec(),
+        })
+    }
+
+    fn begin(&mut self, conditions: Conditions<'_>) -> Result<()> {
+        let batch = &mut self.batch;
+        batch.frames = conditions.mu.frames();
+        batch.attention_chunk = conditions.attention_chunk as i64;
+        conditional_row(&mut batch.mu, conditions.mu.as_slice());
+        conditional_row(&mut batch.spks, conditions.spks);
+        conditional_row(&mut batch.cond, conditions.cond.as_slice());
+        Ok(())
+    }
+
+    fn step(
+        &mut self,
+        x: &Mel,
+        t: f32,
+        conditional: &mut Mel,
+        unconditional: &mut Mel,
+        cancel: &Cancel,
+    ) -> Result<()> {
+        let Batch {
+            frames,
+            attention_chunk,
+            x: rows,
+            mu,
+            spks,
+            cond,
+        } = &mut self.batch;
+        rows.clear();
+        for _ in 0..ROWS {
+            rows.extend_from_slice(x.as_slice());
+        }
+        let mel = [ROWS, MEL_BINS, *frames];
+        let outputs = self.estimator.run(
+            &[
+                ("x", Tensor::F32(&mel, rows)),
+                ("mu", Tensor::F32(&mel, mu)),
+                ("cond", Tensor::F32(&mel, cond)),
+                ("t", Tensor::F32(&[1], &[t])),
+                ("spks", Tensor::F32(&[ROWS, MEL_BINS], spks)),
+                ("attention_chunk", Tensor::I64(&[1], &[*attention_chunk])),
+            ],
+            cancel,
+        )?;
+        let (shape, y) = outputs.f32("y")?;
+        if !shape.iter().map(|n| *n as usize).eq(mel) {
+            return Err(Error::failed(format!(
+                "the flow estimator answered with shape {shape:?} to {mel:?}"
+            )));
+        }
+        let (with, without) = y.split_at(y.len() / ROWS);
+        conditional.as_mut_slice().copy_from_slice(with);
+        unconditional.as_mut_slice().copy_from_slice(without);
+        Ok(())
+    }
+}
+
+/// Makes `rows` the conditional row and as many zeros.
+fn conditional_row(rows: &mut Vec<f32>, conditional: &[f32]) {
+    rows.clear();
+    rows.extend_from_slice(conditional);
+    rows.resize(ROWS * conditional.len(), 0.0);
+}
