@@ -1,3 +1,5 @@
 //! The element `cosyvoice3src`.
 /// Registers the element.
-pub fn register(_plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> { Ok(()) }
+pub fn register(_plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
+    Ok(())
+}

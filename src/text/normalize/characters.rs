@@ -1,0 +1,182 @@
+//! Characters: one form for the many that mean the same, none for those without a sound.
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::lex::{control, is_combining};
+
+/// Signs that languages read out or that numbers are written with.
+const SIGNS: &str = ".,!?;:-—()\"'«»…%‰№#$€£¥₽₴¢°+=&@/*×÷±~_²³§<>\\";
+
+/// Zeros of the decimal digits of other scripts.
+const ZEROS: [u32; 26] = [
+    0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6,
+    0xe50, 0xed0, 0xf20, 0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1b50, 0xa8d0,
+    0xff10,
+];
+
+/// `text` composed (NFC), with ASCII digits, plain blanks and plain quotes, and without what has no sound.
+pub(super) fn clean(text: &str) -> String {
+    let text: String = text.nfc().collect();
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some(c) = rest.chars().next() {
+        let length = control(rest).unwrap_or(c.len_utf8());
+        let (head, tail) = rest.split_at(length);
+        if length > c.len_utf8() {
+            out.push_str(head);
+        } else {
+            push_clean(&mut out, c, tail);
+        }
+        rest = tail;
+    }
+    out
+}
+
+fn push_clean(out: &mut String, c: char, rest: &str) {
+    match c {
+        '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => {}
+        '\u{fe00}'..='\u{fe0f}' | '\u{20d0}'..='\u{20ff}' => {}
+        '“' | '”' | '„' | '‟' | '‹' | '›' | '〝' | '〞' | '″' => out.push('"'),
+        '‘' | '’' | '‚' | '‛' | 'ʼ' | '`' | '´' | '′' => out.push('\''),
+        '\u{2010}' | '\u{2011}' | '\u{2212}' | '﹣' | '－' => out.push('-'),
+        // Between digits a dash is a range, with or without blanks.
+        '\u{2012}' | '\u{2013}' if out.ends_with(|c: char| c.is_ascii_digit()) => {
+            out.push(if rest.starts_with(|c: char| c.is_ascii_digit()) {
+                '-'
+            } else {
+                '—'
+            });
+        }
+        '\u{2012}'..='\u{2015}' | '\u{2e3a}' | '\u{2e3b}' => out.push('—'),
+        '…' => out.push_str("..."),
+        '[' | '{' => out.push('('),
+        ']' | '}' => out.push(')'),
+        '。' | '｡' => out.push_str(". "),
+        '，' | '、' => out.push_str(", "),
+        '\u{2044}' | '\u{2215}' => out.push('/'),
+        '·' | '⋅' => out.push('*'),
+        'º' => out.push('°'),
+        '℃' => out.push_str("°C"),
+        '℉' => out.push_str("°F"),
+        c if SIGNS.contains(c) => out.push(c),
+        c if c.is_whitespace() || c.is_control() => out.push(' '),
+        c if c.is_numeric() => push_number(out, c),
+        // Fullwidth forms, enclosed and styled letters.
+        '！'..='～' | 'Ⓐ'..='ⓩ' | '\u{1d400}'..='\u{1d7ff}' | '℗'..='ℤ' | '㎀'..='㏿' =>
+        {
+            let plain: String = c.nfkc().collect();
+            if !plain.contains(c) {
+                plain.chars().for_each(|p| push_clean(out, p, ""));
+            }
+        }
+        c if c.is_alphabetic() => out.push(c),
+        c if is_combining(c) && out.ends_with(|last: char| !last.is_whitespace()) => out.push(c),
+        _ => out.push(' '),
+    }
+}
+
+/// Digits of other scripts and numbers in one character, such as `½` and `Ⅳ`.
+fn push_number(out: &mut String, c: char) {
+    if c.is_ascii_digit() {
+        return out.push(c);
+    }
+    let code = c as u32;
+    if let Some(zero) = ZEROS
+        .iter()
+        .find(|zero| (**zero..**zero + 10).contains(&code))
+    {
+        return out.push(char::from(b'0' + (code - zero) as u8));
+    }
+    let plain: String = c.nfkc().collect();
+    if plain.contains('⁄') && out.ends_with(|c: char| c.is_ascii_digit()) {
+        out.push(' ');
+    }
+    for p in plain.chars() {
+        match p {
+            '⁄' => out.push('/'),
+            p if p.is_ascii_alphanumeric() => out.push(p),
+            _ => out.push(' '),
+        }
+    }
+}
+
+/// `text` without symbols and format characters; letters, digits, punctuation and inline controls of any script stay.
+pub(super) fn tidy_symbols(text: &str) -> String {
+    let keeps = |c: char| {
+        c.is_alphanumeric()
+            || is_combining(c) && !matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{20d0}'..='\u{20ff}')
+            || c.is_ascii_graphic()
+            || matches!(c, ' ' | '·' | '°' | '\u{2010}'..='\u{201f}' | '…' | '\u{3001}'..='\u{303f}' | '！'..='￥')
+    };
+    text.chars().filter(|c| keeps(*c)).collect()
+}
+
+/// `text` with single blanks, none before a closing mark, and with runs of one mark cut to three.
+pub(super) fn tidy(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut last = ' ';
+    let mut run = 0;
+    for c in text.chars() {
+        if c.is_whitespace() {
+            if last != ' ' && last != '(' {
+                out.push(' ');
+                last = ' ';
+            }
+            continue;
+        }
+        if matches!(c, '.' | ',' | '!' | '?' | ';' | ':' | ')' | '»') && out.ends_with(' ') {
+            out.pop();
+            last = out.chars().next_back().unwrap_or(' ');
+        }
+        run = if c == last { run + 1 } else { 1 };
+        if run > 3 && !c.is_alphabetic() {
+            continue;
+        }
+        out.push(c);
+        last = c;
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn variants_become_one_form_and_soundless_characters_go() {
+        for (text, expected) in [
+            ("“Да”, ‘нет’", "\"Да\", 'нет'"),
+            ("10–15 — всё", "10-15 — всё"),
+            ("１２３ и ٤٥", "123 и 45"),
+            ("2½ Ⅳ", "2 1/2 IV"),
+            ("при\u{ad}вет\u{200b}", "привет"),
+            ("Ура 🎉👍🏽!", "Ура!"),
+            ("за\u{301}мок, ёж, и\u{306}", "за\u{301}мок, ёж, й"),
+            (
+                "[breath] [примечание] <strong>да</strong>",
+                "[breath] (примечание) <strong>да</strong>",
+            ),
+            ("ждал…", "ждал..."),
+            ("а!!!!!!", "а!!!"),
+            ("1\u{202f}000\u{a0}000", "1 000 000"),
+        ] {
+            assert_eq!(tidy(&clean(text)), expected, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn cleaning_twice_changes_nothing(text in any::<String>()) {
+            let once = tidy(&clean(&text));
+            prop_assert_eq!(tidy(&clean(&once)), once);
+        }
+
+        #[test]
+        fn only_ascii_digits_remain(text in "\\PC*") {
+            prop_assert!(clean(&text).chars().all(|c| !c.is_numeric() || c.is_ascii_digit() || "²³".contains(c)));
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Chinese: the clean-ups of the official front end.
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::characters::tidy_symbols;
+
+/// `text` cleaned up as published: no line breaks, no blanks but between two ASCII words, no brackets, full stops and
+/// dashes in their Chinese form. Digits stay.
+///
+/// One deviation: a point inside a number or a Latin word (`3.14`, `example.com`) is no full stop.
+pub(super) fn normalize(text: &str) -> String {
+    let text: String = text
+        .trim()
+        .nfc()
+        .filter(|c| !matches!(c, '\n' | '\r'))
+        .collect();
+    let text = replace_points(
+        &replace_blanks(&text)
+            .replace('²', "平方")
+            .replace('³', "立方"),
+    );
+    let text = remove_brackets(&text.replace(" - ", "，"));
+    let commas = |c: char| matches!(c, '，' | ',' | '、');
+    let mut out = tidy_symbols(text.trim_end_matches(commas));
+    if text.ends_with(commas) {
+        out.push('。');
+    }
+    out
+}
+
+/// Deletes blanks that are not between two ASCII characters.
+fn replace_blanks(text: &str) -> String {
+    let is_word = |c: Option<char>| c.is_some_and(|c| c.is_ascii() && c != ' ');
+    let mut out = String::with_capacity(text.len());
+    let mut before = None;
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        if c != ' ' || is_word(before) && is_word(chars.peek().copied()) {
+            out.push(c);
+        }
+        before = Some(c);
+    }
+    out
+}
+
+fn replace_points(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    let mut before = ' ';
+    while let Some(c) = chars.next() {
+        let inner =
+            before.is_ascii_alphanumeric() && chars.peek().is_some_and(char::is_ascii_alphanumeric);
+        out.push(if c == '.' && !inner { '。' } else { c });
+        before = c;
+    }
+    out
+}
+
+fn remove_brackets(text: &str) -> String {
+    text.replace(['（', '）', '【', '】', '`'], "")
+        .replace("——", " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::{Language, is_speakable, tokenizer::tests::golden};
+
+    #[test]
+    fn cleans_up_as_the_official_front_end() {
+        let cases = std::fs::read_to_string(golden("text_cases.json")).unwrap();
+        let cases: serde_json::Value = serde_json::from_str(&cases).unwrap();
+        let pairs = |name: &str| cases["misc"][name].as_array().unwrap().clone();
+        for pair in pairs("replace_blank") {
+            assert_eq!(
+                replace_blanks(pair[0].as_str().unwrap()),
+                pair[1].as_str().unwrap()
+            );
+        }
+        for pair in pairs("remove_bracket") {
+            assert_eq!(
+                remove_brackets(pair[0].as_str().unwrap()),
+                pair[1].as_str().unwrap()
+            );
+        }
+        for pair in pairs("contains_chinese") {
+            let chinese = Language::detect(pair[0].as_str().unwrap()) == Some(Language::Chinese);
+            assert_eq!(chinese, pair[1].as_bool().unwrap());
+        }
+        for pair in pairs("only_punctuation") {
+            let text = pair[0].as_str().unwrap();
+            // The official rule lets a blank through and then fails on it.
+            assert_eq!(
+                !is_speakable(text),
+                pair[1].as_bool().unwrap() || text == " "
+            );
+        }
+    }
+
+    #[test]
+    fn keeps_digits_controls_and_latin() {
+        for (text, expected) in [
+            (
+                "我有 3.14 个 GStreamer plugin，",
+                "我有3.14个GStreamer plugin。",
+            ),
+            ("高管[j][ǐ]予好评.", "高管[j][ǐ]予好评。"),
+            ("5m² 🙂【注】", "5m平方注"),
+            ("今天\n很好", "今天很好"),
+        ] {
+            assert_eq!(normalize(text), expected);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Cleaned text as tokens: words, numbers, blanks, marks and inline controls.
+
+/// What a token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Letters of one script with their combining marks and inner apostrophes.
+    Word,
+    /// ASCII digits.
+    Number,
+    /// Blanks.
+    Space,
+    /// One character of any other kind.
+    Mark,
+    /// An inline control of the model.
+    Control,
+}
+
+/// A piece of text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Token<'a> {
+    pub kind: Kind,
+    pub text: &'a str,
+}
+
+impl Token<'_> {
+    /// Whether this is exactly `text`.
+    pub fn is(&self, text: &str) -> bool {
+        self.text == text
+    }
+}
+
+/// Longest inline control: `[vocalized-noise]`.
+const LONGEST_CONTROL: usize = 24;
+
+/// The tokens of `text`, which together are `text`.
+pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
+    let mut tokens = Vec::new();
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let (kind, length) = if let Some(length) = control(rest) {
+            (Kind::Control, length)
+        } else if c.is_whitespace() {
+            (Kind::Space, span(rest, char::is_whitespace))
+        } else if c.is_ascii_digit() {
+            (Kind::Number, span(rest, |c| c.is_ascii_digit()))
+        } else if c.is_alphabetic() {
+            (Kind::Word, word(rest, c))
+        } else {
+            (Kind::Mark, c.len_utf8())
+        };
+        let (text, tail) = rest.split_at(length);
+        tokens.push(Token { kind, text });
+        rest = tail;
+    }
+    tokens
+}
+
+/// Length of the inline control that `text` starts with: letters, with at most a stress digit, in square brackets, or a
+/// tag in angle brackets.
+pub(super) fn control(text: &str) -> Option<usize> {
+    let close = match text.as_bytes().first()? {
+        b'[' => ']',
+        b'<' => '>',
+        _ => return None,
+    };
+    let mut digits = 0;
+    let mut letters = 0;
+    for (at, c) in text.char_indices().skip(1).take(LONGEST_CONTROL) {
+        match c {
+            c if c == close => return (letters > 0).then_some(at + 1),
+            '/' if at == 1 && close == '>' => {}
+            '0'..='2' if close == ']' && letters == 2 && digits == 0 => digits = 1,
+            '-' | '_' if letters > 0 && digits == 0 => {}
+            c if digits == 0 && is_latin(c) => letters += 1,
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// Latin letters, the accented ones of pinyin included.
+pub(super) fn is_latin(c: char) -> bool {
+    c.is_ascii_alphabetic()
+        || matches!(c, '\u{c0}'..='\u{24f}') && c.is_alphabetic()
+        || matches!(c, '\u{1e00}'..='\u{1eff}')
+}
+
+/// Cyrillic letters.
+pub(super) fn is_cyrillic(c: char) -> bool {
+    matches!(c, '\u{400}'..='\u{52f}')
+}
+
+/// A mark that belongs to the letter before it: stress, accents.
+pub(super) fn is_combining(c: char) -> bool {
+    unicode_normalization::char::is_combining_mark(c)
+}
+
+fn span(text: &str, belongs: impl Fn(char) -> bool) -> usize {
+    text.find(|c| !belongs(c)).unwrap_or(text.len())
+}
+
+fn word(text: &str, first: char) -> usize {
+    let script = |c: char| (is_cyrillic(c), is_latin(c));
+    let belongs = |c: char| is_combining(c) || c.is_alphabetic() && script(c) == script(first);
+    let mut end = span(text, belongs);
+    while let Some(tail) = text[end..].strip_prefix('\'') {
+        let more = span(tail, belongs);
+        if more == 0 {
+            break;
+        }
+        end += 1 + more;
+    }
+    end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn controls_are_told_from_brackets() {
+        for text in [
+            "[breath]",
+            "[AA1]",
+            "[ǐ]",
+            "[vocalized-noise]",
+            "<strong>",
+            "</laughter>",
+        ] {
+            assert_eq!(control(text), Some(text.len()), "{text}");
+        }
+        for text in ["[1]", "[]", "[a b]", "<3", "<>", "[AA12]", "[сноска]", "["] {
+            assert_eq!(control(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn tokens_are_words_numbers_and_marks() {
+        let text = "USBкабель don't за́мок 5,2[breath]";
+        let got: Vec<&str> = tokens(text).iter().map(|t| t.text).collect();
+        let expected = [
+            "USB",
+            "кабель",
+            " ",
+            "don't",
+            " ",
+            "за́мок",
+            " ",
+            "5",
+            ",",
+            "2",
+            "[breath]",
+        ];
+        assert_eq!(got, expected);
+    }
+}

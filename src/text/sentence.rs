@@ -1,0 +1,394 @@
+//! Where sentences end in raw Russian, English and Chinese text.
+
+use std::ops::Range;
+
+/// A piece without a sentence end is cut after at most this many characters.
+const LONGEST: usize = 500;
+
+/// Words whose full stop ends no sentence unless a capital letter follows.
+const MAY_END: [&str; 34] = [
+    "т.д", "т.п", "др", "пр", "г", "гг", "в", "вв", "н.э", "руб", "коп", "тыс", "млн", "млрд",
+    "чел", "ч", "мин", "сек", "с", "м", "км", "кг", "шт", "стр", "etc", "a.m", "p.m", "inc", "ltd",
+    "co", "corp", "u.s", "u.k", "b.c",
+];
+
+/// Words whose full stop never ends a sentence.
+const NEVER_END: [&str; 54] = [
+    "т.е",
+    "т.к",
+    "т.н",
+    "т.о",
+    "т",
+    "и.о",
+    "ул",
+    "д",
+    "кв",
+    "пл",
+    "пер",
+    "просп",
+    "пр-т",
+    "наб",
+    "обл",
+    "корп",
+    "оф",
+    "тел",
+    "см",
+    "ср",
+    "напр",
+    "им",
+    "акад",
+    "проф",
+    "доц",
+    "гр",
+    "тов",
+    "св",
+    "рис",
+    "табл",
+    "гл",
+    "ст",
+    "п",
+    "пп",
+    "прим",
+    "dr",
+    "mr",
+    "mrs",
+    "ms",
+    "prof",
+    "sr",
+    "jr",
+    "st",
+    "mt",
+    "vs",
+    "e.g",
+    "i.e",
+    "no",
+    "fig",
+    "vol",
+    "approx",
+    "gen",
+    "sen",
+    "rev",
+];
+
+/// The next sentence of `text` at or after byte `from`, without the blanks around it; `None` where only blanks follow.
+///
+/// A sentence ends with its full stop, question or exclamation mark or ellipsis and the closing quotes and brackets
+/// after it, or with its line. Decimal points, abbreviations, initials and numbers of list items end none. A piece of
+/// more than 500 characters without an end is cut at its last clause boundary, else at a blank, else anywhere, so that
+/// one call looks at a bounded piece of the text.
+pub fn next_sentence(text: &str, from: usize) -> Option<Range<usize>> {
+    let start = from + text[from..].find(|c: char| !is_blank(c))?;
+    let rest = &text[start..];
+    // Nothing beyond this can matter; without the bound, runs of dots would be looked at again and again.
+    let rest = &rest[..rest.floor_char_boundary(5 * LONGEST)];
+    let mut cuts = Cuts::default();
+    for (count, (at, c)) in rest.char_indices().enumerate() {
+        if count >= LONGEST {
+            return Some(trimmed(text, start, start + cuts.best(at)));
+        }
+        if let Some(end) = sentence_end(rest, at, c) {
+            return Some(trimmed(text, start, start + end));
+        }
+        cuts.note(rest, at, c);
+    }
+    Some(trimmed(text, start, start + rest.len()))
+}
+
+/// Blanks between sentences, byte order mark and other invisible characters included.
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() || c.is_control() || matches!(c, '\u{feff}' | '\u{200b}')
+}
+
+fn trimmed(text: &str, start: usize, end: usize) -> Range<usize> {
+    start..start + text[start..end].trim_end_matches(is_blank).len()
+}
+
+/// Clause boundary: where a sentence can be cut when it must be.
+pub(super) fn is_clause_end(c: char, next: Option<char>) -> bool {
+    match c {
+        ',' | ';' | ':' | ')' => next.is_none_or(char::is_whitespace),
+        '，' | '；' | '：' | '、' | '）' => true,
+        '—' | '–' => next.is_none_or(char::is_whitespace),
+        _ => false,
+    }
+}
+
+/// The last places where a sentence can be cut.
+#[derive(Default)]
+struct Cuts {
+    clause: usize,
+    blank: usize,
+}
+
+impl Cuts {
+    fn note(&mut self, text: &str, at: usize, c: char) {
+        let end = at + c.len_utf8();
+        if is_clause_end(c, text[end..].chars().next()) {
+            self.clause = end;
+        } else if c.is_whitespace() {
+            self.blank = end;
+        }
+    }
+
+    fn best(&self, end: usize) -> usize {
+        [self.clause, self.blank]
+            .into_iter()
+            .find(|cut| *cut > 0)
+            .unwrap_or(end)
+    }
+}
+
+/// Where the sentence ends if its end is marked by `c`, which stands at byte `at`.
+fn sentence_end(text: &str, at: usize, c: char) -> Option<usize> {
+    let after = at + c.len_utf8();
+    match c {
+        '\n' | '\u{2028}' | '\u{2029}' | '\u{85}' | '\u{b}' | '\u{c}' => {
+            line_ends_sentence(text, at, after).then_some(at)
+        }
+        '。' | '！' | '？' | '｡' => Some(closed(text, run(text, after))),
+        '!' | '?' | '…' | '.' | '‼' | '⁇' | '⁈' | '⁉' => {
+            if text[..at].ends_with(RUN) {
+                return None;
+            }
+            let run_end = run(text, after);
+            let end = closed(text, run_end);
+            let next = text[end..].chars().next();
+            let ends = next.is_none_or(|c| is_blank(c) || is_ideographic(c))
+                && match (c, run_end - after) {
+                    ('.', 0) => full_stop_ends_sentence(&text[..at], &text[end..]),
+                    ('.' | '…', _) => !starts_lower(&text[end..]),
+                    _ => !speech_goes_on(&text[end..]),
+                };
+            ends.then_some(end)
+        }
+        _ => None,
+    }
+}
+
+/// Marks that end a sentence, alone or together: `?!`, `...`.
+const RUN: [char; 12] = [
+    '.', '!', '?', '…', '。', '！', '？', '｡', '‼', '⁇', '⁈', '⁉',
+];
+
+/// The end of the run of such marks that goes on at `from`.
+fn run(text: &str, from: usize) -> usize {
+    let rest = text[from..].trim_start_matches(RUN);
+    text.len() - rest.len()
+}
+
+/// Closing quotes and brackets after a sentence end.
+fn closed(text: &str, from: usize) -> usize {
+    let rest = text[from..].trim_start_matches([
+        '"', '\'', '”', '’', '»', ')', ']', '」', '』', '）', '】', '》',
+    ]);
+    // This one closes in „German and Russian“ and opens in “English and Chinese”.
+    let rest = match rest.strip_prefix('“') {
+        Some(tail) if tail.chars().next().is_none_or(is_blank) => tail,
+        _ => rest,
+    };
+    text.len() - rest.len()
+}
+
+fn is_ideographic(c: char) -> bool {
+    matches!(c, '\u{3000}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{ff00}'..='\u{ff60}')
+}
+
+/// The first character of what follows a possible sentence end, behind blanks, dashes and opening quotes.
+fn opening(rest: &str) -> Option<char> {
+    rest.chars().take(40).find(|c| {
+        !is_blank(*c)
+            && !matches!(
+                c,
+                '"' | '«' | '“' | '„' | '\'' | '‘' | '(' | '—' | '–' | '-'
+            )
+    })
+}
+
+fn starts_lower(rest: &str) -> bool {
+    opening(rest).is_some_and(char::is_lowercase)
+}
+
+/// `— Стой! — крикнул он.`: the narrator's words after a dash belong to the sentence.
+fn speech_goes_on(rest: &str) -> bool {
+    let rest = rest.trim_start_matches([' ', '\t', '\u{a0}']);
+    rest.starts_with(['—', '–', '-']) && starts_lower(rest)
+}
+
+/// A line ends a sentence unless the next one goes on with a small letter: wrapped text.
+fn line_ends_sentence(text: &str, at: usize, after: usize) -> bool {
+    let rest = &text[after..];
+    let next = rest.trim_start_matches([' ', '\t', '\r']);
+    let blank_line = next.starts_with('\n');
+    blank_line || text[..at].is_empty() || !next.chars().next().is_some_and(char::is_lowercase)
+}
+
+/// Whether a single full stop between `before` and `rest` ends a sentence.
+fn full_stop_ends_sentence(before: &str, rest: &str) -> bool {
+    let word = last_word(before);
+    let Some(next) = opening(rest) else {
+        return true;
+    };
+    let first_of_sentence = before.len() == word.len();
+    if !word.is_empty() && word.chars().all(|c| c.is_ascii_digit()) {
+        return !first_of_sentence && !next.is_lowercase();
+    }
+    let mut letters = word.chars();
+    if let (Some(letter), None) = (letters.next(), letters.next()) {
+        return single_letter_ends_sentence(letter, before, next);
+    }
+    let lower = word.to_lowercase();
+    if NEVER_END.contains(&lower.as_str()) || is_initials(word) {
+        return false;
+    }
+    if MAY_END.contains(&lower.as_str()) {
+        return next.is_uppercase();
+    }
+    !(next.is_lowercase() && word.chars().count() <= 3)
+}
+
+/// The word, inner full stops and hyphens included, that `before` ends with.
+fn last_word(before: &str) -> &str {
+    let is_inner = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '\u{301}');
+    let start = before
+        .char_indices()
+        .rev()
+        .take(24)
+        .take_while(|(_, c)| is_inner(*c))
+        .last()
+        .map_or(before.len(), |(at, _)| at);
+    before[start..].trim_start_matches(['.', '-'])
+}
+
+/// `А.С` of `А.С. Пушкин`, `U.S`.
+fn is_initials(word: &str) -> bool {
+    word.contains('.')
+        && word.split('.').all(|part| {
+            let mut letters = part.chars();
+            letters.next().is_some_and(char::is_uppercase) && letters.next().is_none()
+        })
+}
+
+/// One letter before a full stop is an initial or an abbreviation, but `и т. д.`, `2025 г.` and the words `я` and `I`
+/// may well be the last of their sentence.
+fn single_letter_ends_sentence(letter: char, before: &str, next: char) -> bool {
+    if matches!(letter, 'я' | 'Я' | 'I') {
+        return next.is_uppercase();
+    }
+    let head = before[..before.len() - letter.len_utf8()].trim_end();
+    let ends_list = matches!(letter, 'д' | 'п' | 'е' | 'э')
+        && head.ends_with('.')
+        && matches!(
+            head.trim_end_matches('.').chars().next_back(),
+            Some('т' | 'н')
+        );
+    let follows_number = head.ends_with(|c: char| c.is_ascii_digit());
+    if ends_list && letter != 'е' || follows_number || !letter.is_alphabetic() {
+        return next.is_uppercase();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn sentences(text: &str) -> Vec<&str> {
+        let mut found = Vec::new();
+        let mut from = 0;
+        while let Some(range) = next_sentence(text, from) {
+            from = range.end;
+            found.push(&text[range]);
+        }
+        found
+    }
+
+    #[test]
+    fn sentences_end_where_a_reader_would_end_them() {
+        for (text, expected) in [
+            (
+                "Привет. Как дела? Хорошо!",
+                &["Привет.", "Как дела?", "Хорошо!"][..],
+            ),
+            (
+                "Число 3.14 и 2,5 %. Сайт example.com открыт.",
+                &["Число 3.14 и 2,5 %.", "Сайт example.com открыт."],
+            ),
+            (
+                "А. С. Пушкин родился в г. Москве. Это было давно.",
+                &["А. С. Пушкин родился в г. Москве.", "Это было давно."],
+            ),
+            (
+                "Яблоки, груши и т. д. Потом сливы.",
+                &["Яблоки, груши и т. д.", "Потом сливы."],
+            ),
+            ("Это, т. е. оно, верно.", &["Это, т. е. оно, верно."]),
+            (
+                "Это было в 2025 г. Потом прошло.",
+                &["Это было в 2025 г.", "Потом прошло."],
+            ),
+            (
+                "Их было 5. Потом стало 6.",
+                &["Их было 5.", "Потом стало 6."],
+            ),
+            (
+                "1. Первый пункт.\n2. Второй пункт.",
+                &["1. Первый пункт.", "2. Второй пункт."],
+            ),
+            (
+                "— Стой! — крикнул он. — Куда?",
+                &["— Стой! — крикнул он.", "— Куда?"],
+            ),
+            ("Он ждал... и дождался.", &["Он ждал... и дождался."]),
+            ("Что?! Не может быть…", &["Что?!", "Не может быть…"]),
+            (
+                "He said \"stop.\" Then he left.",
+                &["He said \"stop.\"", "Then he left."],
+            ),
+            (
+                "Dr. Smith met Mr. Jones at 5 p.m. They spoke, e.g. about J. R. Tolkien.",
+                &[
+                    "Dr. Smith met Mr. Jones at 5 p.m.",
+                    "They spoke, e.g. about J. R. Tolkien.",
+                ],
+            ),
+            ("So do I. Then go.", &["So do I.", "Then go."]),
+            (
+                "你好。“今天很好！”我们去吧",
+                &["你好。", "“今天很好！”", "我们去吧"],
+            ),
+            (
+                "Заголовок\n\nТекст идёт\nдальше.",
+                &["Заголовок", "Текст идёт\nдальше."],
+            ),
+            ("\u{feff} \r\n Да.\r\n", &["Да."]),
+            (" \n ", &[]),
+        ] {
+            assert_eq!(sentences(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn text_without_an_end_is_cut_at_commas_then_blanks_then_anywhere() {
+        let commas = "слово слово, ".repeat(100);
+        assert!(sentences(&commas).iter().all(|s| s.ends_with(',')));
+        let blanks = "слово ".repeat(300);
+        assert!(sentences(&blanks).iter().all(|s| s.ends_with("слово")));
+        let solid = "я".repeat(1200);
+        assert_eq!(sentences(&solid).len(), 3);
+    }
+
+    proptest! {
+        #[test]
+        fn only_blanks_lie_between_sentences(text in any::<String>()) {
+            let mut from = 0;
+            while let Some(range) = next_sentence(&text, from) {
+                prop_assert!(text[from..range.start].chars().all(is_blank));
+                prop_assert!(!range.is_empty());
+                from = range.end;
+            }
+            prop_assert!(text[from..].chars().all(is_blank));
+        }
+    }
+}

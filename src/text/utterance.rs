@@ -1,0 +1,400 @@
+//! The product's own splitting: a lazy iterator of utterances.
+
+use std::{collections::VecDeque, ops::Range, sync::Arc};
+
+use super::{
+    Language, Tokenizer, is_markup, is_speakable,
+    normalize::normalize,
+    sentence::{is_clause_end, next_sentence},
+};
+use crate::Result;
+
+/// Sentences are merged into one utterance as long as it has at most this many text ids.
+pub const MERGE_TOKENS: usize = 80;
+/// A last utterance shorter than this joins the one before.
+pub const TAIL_TOKENS: usize = 20;
+/// No utterance has more text ids than this; a longer sentence is cut.
+pub const LIMIT_TOKENS: usize = MERGE_TOKENS + TAIL_TOKENS;
+
+/// Characters looked at for the language of a text that opens without a letter.
+const LANGUAGE_LOOKAHEAD: usize = 1000;
+
+/// Makes utterances of texts.
+#[derive(Clone)]
+pub struct TextFrontEnd {
+    tokenizer: Arc<Tokenizer>,
+}
+
+/// What is synthesized at once: a sentence or a few.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Utterance {
+    /// The text as it is spoken: normalised, ending with a punctuation mark.
+    pub text: String,
+    /// Its text ids; 1..=[`LIMIT_TOKENS`], more only for markup, which is never split.
+    pub ids: Vec<u32>,
+    /// Its language.
+    pub language: Language,
+    /// The bytes of the source text that it was made from; utterances cut from one long sentence share them.
+    pub source: Range<usize>,
+}
+
+impl TextFrontEnd {
+    /// A front end that encodes with `tokenizer`.
+    pub fn new(tokenizer: Arc<Tokenizer>) -> Self {
+        Self { tokenizer }
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &Arc<Tokenizer> {
+        &self.tokenizer
+    }
+
+    /// The utterances of one request, made as they are asked for: work and memory follow what is taken, not the length
+    /// of `text`. The first utterance is the first sentence, so that speech starts early; later ones are merged.
+    ///
+    /// `language` is that of sentences whose letters do not tell it, such as `12:30`.
+    pub fn utterances(&self, text: impl Into<Arc<str>>, language: Option<Language>) -> Utterances {
+        let text = text.into();
+        let language = language
+            .or_else(|| {
+                let end = text.floor_char_boundary(LANGUAGE_LOOKAHEAD);
+                Language::detect(&text[..end])
+            })
+            .unwrap_or(Language::English);
+        Utterances {
+            markup: is_markup(&text),
+            tokenizer: self.tokenizer.clone(),
+            text,
+            language,
+            position: 0,
+            pieces: VecDeque::new(),
+            first: true,
+            unspeakable: 0,
+        }
+    }
+}
+
+/// Iterator of [`TextFrontEnd::utterances`]. An item fails only where the tokenizer does.
+pub struct Utterances {
+    tokenizer: Arc<Tokenizer>,
+    text: Arc<str>,
+    markup: bool,
+    language: Language,
+    position: usize,
+    pieces: VecDeque<Piece>,
+    first: bool,
+    unspeakable: usize,
+}
+
+/// A normalised sentence, or a part of one that is too long.
+struct Piece {
+    text: String,
+    tokens: usize,
+    language: Language,
+    source: Range<usize>,
+}
+
+impl Utterances {
+    /// Sentences dropped so far because nothing in them has a sound, such as `?!`; blanks do not count.
+    pub fn unspeakable(&self) -> usize {
+        self.unspeakable
+    }
+
+    fn next_utterance(&mut self) -> Result<Option<Utterance>> {
+        let Some(mut current) = self.next_piece()? else {
+            return Ok(None);
+        };
+        if !std::mem::take(&mut self.first) {
+            while let Some(next) = self.fitting(&current)? {
+                current.join(next);
+            }
+        }
+        let ids = self.tokenizer.encode(&current.text)?;
+        Ok(Some(Utterance {
+            text: current.text,
+            ids,
+            language: current.language,
+            source: current.source,
+        }))
+    }
+
+    /// The next piece if it may join `current`: it fits, or it is a short last one.
+    fn fitting(&mut self, current: &Piece) -> Result<Option<Piece>> {
+        if !self.look_ahead(1)? || self.pieces[0].language != current.language {
+            return Ok(None);
+        }
+        let tokens = self.pieces[0].tokens;
+        // A blank between the two may cost one more.
+        let sum = current.tokens + tokens + 1;
+        let fits = sum <= MERGE_TOKENS
+            || tokens < TAIL_TOKENS && sum <= LIMIT_TOKENS && !self.look_ahead(2)?;
+        Ok(if fits { self.pieces.pop_front() } else { None })
+    }
+
+    fn next_piece(&mut self) -> Result<Option<Piece>> {
+        self.look_ahead(1)?;
+        Ok(self.pieces.pop_front())
+    }
+
+    /// Reads sentences until `count` pieces wait; whether they do.
+    fn look_ahead(&mut self, count: usize) -> Result<bool> {
+        while self.pieces.len() < count {
+            if !self.read_sentence()? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn read_sentence(&mut self) -> Result<bool> {
+        let text = self.text.clone();
+        let source = if self.position == 0 && self.markup && !text.is_empty() {
+            0..text.len()
+        } else if let Some(range) = next_sentence(&text, self.position) {
+            range
+        } else {
+            self.position = text.len();
+            return Ok(false);
+        };
+        self.position = source.end;
+        let sentence = &text[source.clone()];
+        if !is_speakable(sentence) {
+            self.unspeakable += 1;
+            return Ok(true);
+        }
+        if let Some(language) = Language::detect(sentence) {
+            self.language = language;
+        }
+        let parts = if self.markup {
+            vec![sentence.to_owned()]
+        } else {
+            let spoken = ended(normalize(sentence, self.language), self.language);
+            cut(&self.tokenizer, spoken)?
+        };
+        let before = self.pieces.len();
+        for text in parts.into_iter().filter(|part| is_speakable(part)) {
+            self.pieces.push_back(Piece {
+                tokens: self.tokenizer.encode(&text)?.len(),
+                text,
+                language: self.language,
+                source: source.clone(),
+            });
+        }
+        self.unspeakable += usize::from(self.pieces.len() == before);
+        Ok(true)
+    }
+}
+
+impl Iterator for Utterances {
+    type Item = Result<Utterance>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_utterance().transpose()
+    }
+}
+
+impl Piece {
+    fn join(&mut self, next: Piece) {
+        if self.language != Language::Chinese {
+            self.text.push(' ');
+            self.tokens += 1;
+        }
+        self.text.push_str(&next.text);
+        self.tokens += next.tokens;
+        self.source.end = next.source.end;
+    }
+}
+
+/// `text` with a full stop where it ends without any mark: the model wants to see that the speech ends.
+fn ended(mut text: String, language: Language) -> String {
+    let tail = text.trim_end_matches(|c: char| c.is_whitespace() || "\"'”’»)]」』".contains(c));
+    let has_end = tail.ends_with(|c: char| {
+        c.is_ascii_punctuation() && !matches!(c, '>' | '%') || "…。！？；：、—".contains(c)
+    });
+    if !has_end {
+        let end = match language {
+            Language::Chinese => '。',
+            Language::Russian | Language::English => '.',
+        };
+        text.push(end);
+    }
+    text
+}
+
+/// Cuts `text` into parts of at most [`LIMIT_TOKENS`] ids: at the last clause boundary that fits, else at the last
+/// blank, else between two characters.
+fn cut(tokenizer: &Tokenizer, mut text: String) -> Result<Vec<String>> {
+    let mut parts = Vec::new();
+    while let Some(mut room) = tokenizer.bytes_of(&text, LIMIT_TOKENS)? {
+        // A cut inside a word can cost an id more than the uncut text had.
+        let head = loop {
+            let at = cut_before(&text, room);
+            if tokenizer.encode(text[..at].trim())?.len() <= LIMIT_TOKENS {
+                break at;
+            }
+            room = at - 1;
+        };
+        let tail = text[head..].trim_start().to_owned();
+        parts.push(text[..head].trim().to_owned());
+        text = tail;
+    }
+    parts.push(text.trim().to_owned());
+    Ok(parts)
+}
+
+/// Where to cut `text` at or before byte `room`; at least one character.
+fn cut_before(text: &str, room: usize) -> usize {
+    let room = text.floor_char_boundary(room);
+    let head = &text[..room];
+    let next = |end: usize| text[end..].chars().next();
+    let ends = || {
+        head.char_indices()
+            .map(|(at, c)| (at + c.len_utf8(), c))
+            .rev()
+    };
+    // A comma near the front would leave a scrap.
+    let clause = ends()
+        .take_while(|(end, _)| *end > room / 4)
+        .find(|(end, c)| is_clause_end(*c, next(*end)));
+    clause
+        .or_else(|| ends().find(|(_, c)| c.is_whitespace()))
+        .map_or(room, |(end, _)| end)
+        .max(next_char(text))
+}
+
+fn next_char(text: &str) -> usize {
+    text.chars().next().map_or(0, char::len_utf8)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{super::tokenizer::tests::tiny, *};
+
+    fn front() -> TextFrontEnd {
+        TextFrontEnd::new(Arc::new(tiny()))
+    }
+
+    fn utterances(text: &str) -> Vec<Utterance> {
+        front().utterances(text, None).map(Result::unwrap).collect()
+    }
+
+    fn texts(text: &str) -> Vec<String> {
+        utterances(text).into_iter().map(|u| u.text).collect()
+    }
+
+    #[test]
+    fn first_utterance_is_the_first_sentence_and_later_ones_are_merged() {
+        assert_eq!(
+            texts("Привет, как дела? Сегодня хорошая погода. Идём гулять"),
+            ["Привет, как дела?", "Сегодня хорошая погода. Идём гулять."]
+        );
+        let long = "Сегодня хорошая погода для прогулки. ".repeat(40);
+        let lengths: Vec<usize> = utterances(&long).iter().map(|u| u.ids.len()).collect();
+        let (last, middle) = lengths[1..].split_last().unwrap();
+        assert!(
+            middle.iter().all(|n| (60..=MERGE_TOKENS).contains(n)),
+            "{lengths:?}"
+        );
+        assert!((TAIL_TOKENS..=LIMIT_TOKENS).contains(last), "{lengths:?}");
+    }
+
+    #[test]
+    fn languages_are_told_by_utterance_and_not_mixed() {
+        let got: Vec<_> = utterances("Первое. Второе. Hello there. 你好。再见。")
+            .into_iter()
+            .map(|u| (u.text, u.language))
+            .collect();
+        let expected = [
+            ("Первое.", Language::Russian),
+            ("Второе.", Language::Russian),
+            ("Hello there.", Language::English),
+            ("你好。再见。", Language::Chinese),
+        ];
+        assert_eq!(got, expected.map(|(text, l)| (text.to_owned(), l)));
+        let hinted = front()
+            .utterances("12:30", Some(Language::Chinese))
+            .next()
+            .unwrap()
+            .unwrap();
+        assert_eq!(hinted.language, Language::Chinese);
+    }
+
+    #[test]
+    fn long_sentences_are_cut_at_clauses() {
+        let sentence = format!(
+            "{} конец.",
+            "когда погода хорошая, мы идём гулять, ".repeat(10)
+        );
+        let parts = texts(&sentence);
+        assert!(parts.len() > 1);
+        assert!(
+            parts.iter().all(|p| p.ends_with(',') || p.ends_with('.')),
+            "{parts:?}"
+        );
+    }
+
+    #[test]
+    fn text_without_sound_gives_nothing_and_says_so() {
+        for (text, unspeakable) in [
+            ("", 0),
+            (" \n\t", 0),
+            ("...", 1),
+            ("?! — «»\n\n:", 3),
+            ("🙂", 1),
+        ] {
+            let mut utterances = front().utterances(text, None);
+            assert!(utterances.next().is_none(), "{text}");
+            assert_eq!(utterances.unspeakable(), unspeakable, "{text}");
+        }
+    }
+
+    #[test]
+    fn markup_passes_untouched_and_unsplit() {
+        let text = "You are a helpful assistant.<|endofprompt|>Через 5 минут. И ещё через 10.";
+        assert_eq!(texts(text), [text]);
+    }
+
+    #[test]
+    fn a_long_text_is_read_only_as_far_as_it_is_taken() {
+        let text = "Сегодня хорошая погода для прогулки. ".repeat(50_000);
+        let mut utterances = front().utterances(text.as_str(), None);
+        utterances.next().unwrap().unwrap();
+        let second = utterances.next().unwrap().unwrap();
+        assert!(utterances.position < second.source.end + 500);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+        #[test]
+        fn no_utterance_is_empty_or_beyond_the_limit_and_sources_go_forward(
+            text in prop_oneof![any::<String>(), "[а-я ,.!?a-z0-9]{0,2000}", "[你好世界，。]{0,700}"],
+        ) {
+            prop_assume!(!is_markup(&text));
+            let mut end = 0;
+            for utterance in utterances(&text) {
+                prop_assert!((1..=LIMIT_TOKENS).contains(&utterance.ids.len()));
+                prop_assert!(is_speakable(&utterance.text));
+                prop_assert!(utterance.source.end >= end);
+                end = utterance.source.end;
+            }
+        }
+
+        #[test]
+        fn splitting_loses_no_letter(text in "[а-яА-Яё ,.!?—\\n]{0,2000}") {
+            let letters = |text: &str| text.chars().filter(|c| c.is_alphabetic()).collect::<String>();
+            let mut spoken = String::new();
+            for sentence in texts(&text) {
+                spoken.push_str(&letters(&sentence));
+            }
+            let mut expected = String::new();
+            let mut from = 0;
+            while let Some(range) = next_sentence(&text, from) {
+                expected.push_str(&letters(&normalize(&text[range.clone()], Language::Russian)));
+                from = range.end;
+            }
+            prop_assert_eq!(spoken, expected);
+        }
+    }
+}
