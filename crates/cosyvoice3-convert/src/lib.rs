@@ -4,5 +4,6 @@
 //! component of the model directory each.
 
 pub mod checkpoint;
+pub mod onnx;
 mod pickle;
 pub mod weights;
