@@ -21,6 +21,7 @@ pub mod lm;
 pub mod mel;
 pub mod model;
 pub mod onnx;
+pub mod stage;
 pub mod synth;
 pub mod text;
 pub mod vocoder;
