@@ -1,6 +1,7 @@
 //! Where ONNX Runtime's library is.
 
 use std::{
+    error::Error as _,
     ffi::{CStr, OsStr, OsString, c_void},
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
@@ -63,7 +64,11 @@ fn libraries_in(directory: &Path) -> Vec<PathBuf> {
 fn reason(candidate: &Path, error: &LoadDynamicError) -> String {
     let candidate = candidate.display();
     match error {
-        LoadDynamicError::Dlopen { error, .. } => format!("{candidate} ({error})"),
+        // The loader's own words begin with the name.
+        LoadDynamicError::Dlopen { error, .. } => match error.source() {
+            Some(why) => why.to_string(),
+            None => format!("{candidate} ({error})"),
+        },
         LoadDynamicError::BadVersion { version_str, .. } => {
             format!("{candidate} (version {version_str} is too old)")
         }

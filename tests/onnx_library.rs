@@ -1,0 +1,80 @@
+//! What a user hears who has no ONNX Runtime, or one that is too old.
+//!
+//! A process loads the library once, so every case runs this program again, with the search set up by the environment.
+#![allow(missing_docs)]
+
+use std::process::Command;
+
+use gstcosyvoice3::{ErrorKind, onnx};
+
+/// Not a test of its own: prints the error that [`error_with`] asks for.
+#[test]
+#[ignore = "run by the other tests"]
+fn report() {
+    let error = onnx::runtime().err().expect("no library is usable here");
+    assert_eq!(error.kind(), ErrorKind::Library);
+    println!("error: {error}");
+}
+
+fn error_with(library: Option<&str>) -> String {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "report", "--ignored", "--nocapture"]);
+    match library {
+        Some(library) => command.env("ORT_DYLIB_PATH", library),
+        None => command.env_remove("ORT_DYLIB_PATH"),
+    };
+    let output = command.output().unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{stdout}");
+    let line = stdout.lines().find(|line| line.contains("error: "));
+    line.unwrap().into()
+}
+
+#[test]
+fn a_missing_library_is_named_with_the_way_to_get_it() {
+    let error = error_with(Some("/nonexistent/libonnxruntime.so"));
+    assert!(
+        error.contains("ORT_DYLIB_PATH names /nonexistent/libonnxruntime.so"),
+        "{error}"
+    );
+    assert!(error.contains("./pipelines/env.sh"), "{error}");
+    assert!(error.contains("pip package onnxruntime"), "{error}");
+}
+
+#[test]
+fn a_library_that_is_too_old_is_named_with_its_version() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = directory.path().join("old.rs");
+    let library = directory.path().join("libonnxruntime.so");
+    // The part of the C API that tells the version, as of 1.17.
+    std::fs::write(
+        &source,
+        r#"
+        #[repr(C)]
+        pub struct OrtApiBase(extern "C" fn(u32) -> *const u8, extern "C" fn() -> *const u8);
+        extern "C" fn api(_: u32) -> *const u8 { std::ptr::null() }
+        extern "C" fn version() -> *const u8 { c"1.17.3".as_ptr().cast() }
+        static BASE: OrtApiBase = OrtApiBase(api, version);
+        #[unsafe(no_mangle)]
+        pub extern "C" fn OrtGetApiBase() -> *const OrtApiBase { &BASE }
+        "#,
+    )
+    .unwrap();
+    let compiled = Command::new("rustc")
+        .args(["--edition=2024", "--crate-type=cdylib", "-o"])
+        .args([&library, &source])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status()
+        .unwrap();
+    assert!(compiled.success());
+    let error = error_with(Some(library.to_str().unwrap()));
+    assert!(error.contains("version 1.17.3 is too old"), "{error}");
+    assert!(error.contains("ONNX Runtime 1.20 or newer"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_no_onnx_runtime_is_named() {
+    let error = error_with(Some("libc.so.6"));
+    assert!(error.contains("libc.so.6"), "{error}");
+    assert!(error.contains("OrtGetApiBase"), "{error}");
+}
