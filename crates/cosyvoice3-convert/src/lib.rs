@@ -1,9 +1,20 @@
 //! Turns an official CosyVoice3 checkpoint into a model directory of `cosyvoice3src`, without Python or PyTorch.
 //!
 //! [`Checkpoint`](checkpoint::Checkpoint) reads one `torch.save` file tensor by tensor; the modules beside it write one
-//! component of the model directory each.
+//! component of the model directory each, and [`convert`](convert::convert) joins them.
 
+pub mod check;
 pub mod checkpoint;
+pub mod convert;
+pub mod gguf;
+pub mod lm;
 pub mod onnx;
+pub mod output;
 mod pickle;
+pub mod progress;
+pub mod quantize;
+pub mod recipe;
+pub mod source;
+pub mod tables;
+pub mod tokenizer;
 pub mod weights;

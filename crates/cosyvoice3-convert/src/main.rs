@@ -1,1 +1,103 @@
-fn main() {}
+//! The command line of the converter.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use cosyvoice3_convert::{
+    convert::{self, convert},
+    progress::Progress,
+    quantize::Quantization,
+    weights::WeightType,
+};
+use gstcosyvoice3::model::manifest::SourceKind;
+
+/// Makes model directories for the GStreamer element cosyvoice3src.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Checkpoint(CheckpointArgs),
+}
+
+/// Convert an official checkpoint into a model directory.
+#[derive(Args)]
+struct CheckpointArgs {
+    /// Directory with llm.pt, flow.pt, hift.pt, cosyvoice3.yaml and CosyVoice-BlankEN/
+    checkpoint: PathBuf,
+    /// Directory to make
+    model: PathBuf,
+    /// How the language model is stored
+    #[arg(long, value_enum, default_value_t)]
+    lm: Quantization,
+    /// File of the language model (llm.rl.pt is the one tuned by reinforcement learning)
+    #[arg(long, value_name = "FILE", default_value = "llm.pt")]
+    llm_file: String,
+    /// How flow and vocoder are stored; they compute in f32 either way
+    #[arg(long, value_enum, default_value_t)]
+    weights: WeightType,
+    /// Also write the fixed-shape flow graphs that NPU tools compile
+    #[arg(long, value_name = "DIR")]
+    npu_onnx: Option<PathBuf>,
+    /// Name of the model [default: that of the checkpoint directory]
+    #[arg(long)]
+    name: Option<String>,
+    /// How the vocoder's harmonic source is made
+    #[arg(long, value_enum, default_value_t)]
+    source_kind: Source,
+    /// What users must be told before they listen
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    notice: String,
+    /// Replace a model that is there; its voices are kept
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum Source {
+    /// The phase is held for a mel frame: CosyVoice3
+    #[default]
+    Staircase,
+    /// A sine at audio rate: earlier CosyVoice vocoders
+    Sine,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let progress = Progress::new();
+    let result = run(cli.command, &progress);
+    progress.done();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cosyvoice3-convert: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command, progress: &Progress) -> Result<()> {
+    match command {
+        Command::Checkpoint(args) => {
+            let options = convert::Options {
+                llm: args.llm_file,
+                quantization: args.lm,
+                weights: args.weights,
+                npu_onnx: args.npu_onnx,
+                name: args.name,
+                source: match args.source_kind {
+                    Source::Staircase => SourceKind::Staircase,
+                    Source::Sine => SourceKind::Sine,
+                },
+                notice: args.notice,
+                replace: args.force,
+            };
+            convert(&args.checkpoint, &args.model, &options, progress)
+        }
+    }
+}

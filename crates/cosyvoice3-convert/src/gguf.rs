@@ -1,0 +1,119 @@
+//! Writing GGUF files (version 3).
+
+use std::io::Write;
+
+use anyhow::Result;
+
+use crate::weights::WeightType;
+
+/// Tensors begin at multiples of this many bytes (GGUF's default).
+const ALIGNMENT: usize = 32;
+const VERSION: u32 = 3;
+
+/// A metadata value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// `GGUF_TYPE_UINT32`
+    U32(u32),
+    /// `GGUF_TYPE_FLOAT32`
+    F32(f32),
+    /// `GGUF_TYPE_STRING`
+    String(String),
+}
+
+/// A tensor to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tensor {
+    /// Name in the GGUF.
+    pub name: String,
+    /// Lengths, outermost first.
+    pub shape: Vec<usize>,
+    /// Element type.
+    pub weight_type: WeightType,
+}
+
+impl Tensor {
+    fn size(&self) -> usize {
+        self.shape.iter().product::<usize>() * self.weight_type.size()
+    }
+}
+
+/// What a GGUF file holds, without the numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gguf {
+    /// Metadata in file order.
+    pub metadata: Vec<(String, Value)>,
+    /// Tensors in file order.
+    pub tensors: Vec<Tensor>,
+}
+
+impl Gguf {
+    /// Bytes of the file.
+    pub fn size(&self) -> u64 {
+        let tensors = self.tensors.iter();
+        let data: usize = tensors.map(|t| t.size().next_multiple_of(ALIGNMENT)).sum();
+        (self.header().len() + data) as u64
+    }
+
+    /// Writes the file; `values` is asked for the numbers of each tensor in turn.
+    pub fn write<'v>(
+        &self,
+        out: &mut dyn Write,
+        mut values: impl FnMut(&Tensor) -> Result<std::borrow::Cow<'v, [f32]>>,
+    ) -> Result<()> {
+        out.write_all(&self.header())?;
+        for tensor in &self.tensors {
+            tensor.weight_type.write(&values(tensor)?, out)?;
+            let padding = tensor.size().next_multiple_of(ALIGNMENT) - tensor.size();
+            out.write_all(&[0; ALIGNMENT][..padding])?;
+        }
+        Ok(())
+    }
+
+    fn header(&self) -> Vec<u8> {
+        let mut head = b"GGUF".to_vec();
+        head.extend(VERSION.to_le_bytes());
+        head.extend((self.tensors.len() as u64).to_le_bytes());
+        head.extend((self.metadata.len() as u64).to_le_bytes());
+        for (key, value) in &self.metadata {
+            string(&mut head, key);
+            match value {
+                Value::U32(value) => {
+                    head.extend(4_u32.to_le_bytes());
+                    head.extend(value.to_le_bytes());
+                }
+                Value::F32(value) => {
+                    head.extend(6_u32.to_le_bytes());
+                    head.extend(value.to_le_bytes());
+                }
+                Value::String(value) => {
+                    head.extend(8_u32.to_le_bytes());
+                    string(&mut head, value);
+                }
+            }
+        }
+        let mut offset = 0;
+        for tensor in &self.tensors {
+            string(&mut head, &tensor.name);
+            head.extend((tensor.shape.len() as u32).to_le_bytes());
+            for len in tensor.shape.iter().rev() {
+                head.extend((*len as u64).to_le_bytes());
+            }
+            // GGML_TYPE_F32, GGML_TYPE_F16
+            let ggml_type: u32 = match tensor.weight_type {
+                WeightType::F32 => 0,
+                WeightType::F16 => 1,
+            };
+            head.extend(ggml_type.to_le_bytes());
+            head.extend((offset as u64).to_le_bytes());
+            offset += tensor.size().next_multiple_of(ALIGNMENT);
+        }
+        head.resize(head.len().next_multiple_of(ALIGNMENT), 0);
+        head
+    }
+}
+
+fn string(head: &mut Vec<u8>, text: &str) {
+    head.extend((text.len() as u64).to_le_bytes());
+    head.extend(text.as_bytes());
+}

@@ -1,0 +1,114 @@
+//! llama.cpp's quantiser: the one place that calls llama.cpp without the safe API, which has no such function.
+
+use std::{
+    ffi::{CStr, CString, c_char, c_void},
+    os::unix::ffi::OsStrExt,
+    path::Path,
+    sync::Mutex,
+};
+
+use anyhow::{Result, ensure};
+use llama_cpp_sys_2 as sys;
+
+/// Bytes of weights that the quantiser may hold at once.
+const BUFFER: usize = 256 << 20;
+
+/// How the language model is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum Quantization {
+    /// 32-bit floating point.
+    F32,
+    /// 16-bit floating point.
+    F16,
+    /// 8 bits, blocks of 32.
+    #[value(name = "q8_0")]
+    Q8_0,
+    /// 4 bits with super-blocks where the width allows it.
+    #[default]
+    #[value(name = "q4_k_m")]
+    Q4KM,
+    /// 4 bits, blocks of 32: the fastest.
+    #[value(name = "q4_0")]
+    Q4_0,
+}
+
+impl Quantization {
+    /// Name as in the manifest and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Q8_0 => "q8_0",
+            Self::Q4KM => "q4_k_m",
+            Self::Q4_0 => "q4_0",
+        }
+    }
+
+    fn file_type(self) -> sys::llama_ftype {
+        match self {
+            Self::F32 => sys::LLAMA_FTYPE_ALL_F32,
+            Self::F16 => sys::LLAMA_FTYPE_MOSTLY_F16,
+            Self::Q8_0 => sys::LLAMA_FTYPE_MOSTLY_Q8_0,
+            Self::Q4KM => sys::LLAMA_FTYPE_MOSTLY_Q4_K_M,
+            Self::Q4_0 => sys::LLAMA_FTYPE_MOSTLY_Q4_0,
+        }
+    }
+}
+
+/// Quantises the GGUF `input` into the file `output`, on all cores.
+pub fn quantize(input: &Path, output: &Path, quantization: Quantization) -> Result<()> {
+    let names = [input, output].map(|path| CString::new(path.as_os_str().as_bytes()));
+    let [input_name, output_name] = names;
+    let (input_name, output_name) = (input_name?, output_name?);
+    capture_errors();
+    // SAFETY: both functions take no pointers.
+    let mut params = unsafe {
+        sys::llama_backend_init();
+        sys::llama_model_quantize_default_params()
+    };
+    params.ftype = quantization.file_type();
+    params.max_buf_size = BUFFER;
+    // SAFETY: the names are C strings that outlive the call; the parameters hold no pointers but null ones.
+    let status =
+        unsafe { sys::llama_model_quantize(input_name.as_ptr(), output_name.as_ptr(), &params) };
+    ensure!(
+        status == 0,
+        "cannot write {}: llama.cpp's quantiser failed: {}",
+        output.display(),
+        last_error()
+    );
+    Ok(())
+}
+
+static LAST_ERROR: Mutex<String> = Mutex::new(String::new());
+
+/// Keeps llama.cpp quiet but for the last error it tells.
+pub fn capture_errors() {
+    // SAFETY: the callback needs no user data and lives as long as the program.
+    unsafe { sys::llama_log_set(Some(keep_error), std::ptr::null_mut()) };
+}
+
+/// The last error that llama.cpp told, or a guess.
+pub fn last_error() -> String {
+    let error = LAST_ERROR.lock().unwrap_or_else(|e| e.into_inner());
+    let error = error.trim();
+    match error {
+        "" => "no reason given".into(),
+        // What a C++ stream says when a write fails
+        error if error.contains("iostream error") => {
+            format!("{error} (is the disk full?)")
+        }
+        error => error.into(),
+    }
+}
+
+unsafe extern "C" fn keep_error(level: sys::ggml_log_level, text: *const c_char, _: *mut c_void) {
+    if level != sys::GGML_LOG_LEVEL_ERROR || text.is_null() {
+        return;
+    }
+    // SAFETY: llama.cpp passes a C string that lives during the call.
+    let text = unsafe { CStr::from_ptr(text) };
+    let mut error = LAST_ERROR.lock().unwrap_or_else(|e| e.into_inner());
+    *error = text.to_string_lossy().into_owned();
+}

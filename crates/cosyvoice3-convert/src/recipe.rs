@@ -1,0 +1,93 @@
+//! `cosyvoice3.yaml`, as far as the runtime needs it.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use gstcosyvoice3::{
+    constants::{ATTENTION_CHUNK_FRAMES, CFG_RATE, FRAMES_PER_TOKEN, SAMPLE_RATE, SPEECH_CODES},
+    model::manifest::{Sampling, Schedule},
+};
+use yaml_rust2::{Yaml, YamlLoader};
+
+/// Settings that are in no tensor.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Recipe {
+    /// Sampling defaults.
+    pub sampling: Sampling,
+    /// Time points of the ODE solver.
+    pub schedule: Schedule,
+}
+
+impl Recipe {
+    /// Reads `path` and checks that it describes a CosyVoice3. Its tags (`!new:`, `!ref`) are not interpreted.
+    pub fn read(path: &Path) -> Result<Self> {
+        let at = || path.display().to_string();
+        let text = fs::read_to_string(path).with_context(at)?;
+        let documents = YamlLoader::load_from_str(&text)
+            .with_context(|| format!("{}: damaged, or no YAML", path.display()))?;
+        let yaml = documents.first().unwrap_or(&Yaml::BadValue);
+        Self::from_yaml(yaml).with_context(at)
+    }
+
+    fn from_yaml(yaml: &Yaml) -> Result<Self> {
+        let chunk = (ATTENTION_CHUNK_FRAMES / FRAMES_PER_TOKEN) as f64;
+        let fixed: [(&[&str], f64); 5] = [
+            (&["sample_rate"], SAMPLE_RATE.into()),
+            (&["token_mel_ratio"], FRAMES_PER_TOKEN as f64),
+            (&["chunk_size"], chunk),
+            (&["llm", "speech_token_size"], SPEECH_CODES.into()),
+            (
+                &[
+                    "flow",
+                    "decoder",
+                    "cfm_params",
+                    "content",
+                    "inference_cfg_rate",
+                ],
+                f64::from(CFG_RATE),
+            ),
+        ];
+        for (keys, expected) in fixed {
+            let value = number(yaml, keys)?;
+            ensure!(
+                (value - expected).abs() < 1e-6,
+                "{} is {value}, CosyVoice3 has {expected:.1}",
+                keys.join(".")
+            );
+        }
+        let sampling = |key| number(yaml, &["llm", "sampling", key]);
+        let schedule = ["flow", "decoder", "cfm_params", "content", "t_scheduler"];
+        Ok(Self {
+            sampling: Sampling {
+                top_p: sampling("top_p")? as f32,
+                top_k: sampling("top_k")? as usize,
+                win_size: sampling("win_size")? as usize,
+                tau_r: sampling("tau_r")? as f32,
+            },
+            schedule: match find(yaml, &schedule).as_str() {
+                Some("cosine") => Schedule::Cosine,
+                Some("linear") => Schedule::Linear,
+                _ => Err(missing(&schedule))?,
+            },
+        })
+    }
+}
+
+fn find<'y>(yaml: &'y Yaml, keys: &[&str]) -> &'y Yaml {
+    keys.iter().fold(yaml, |yaml, key| &yaml[*key])
+}
+
+fn number(yaml: &Yaml, keys: &[&str]) -> Result<f64> {
+    let value = find(yaml, keys);
+    let value = value.as_f64().or(value.as_i64().map(|v| v as f64));
+    value
+        .filter(|v| (0.0..=1e6).contains(v))
+        .ok_or_else(|| missing(keys))
+}
+
+fn missing(keys: &[&str]) -> anyhow::Error {
+    anyhow!(
+        "{} is missing or makes no sense: not the cosyvoice3.yaml of a CosyVoice3",
+        keys.join(".")
+    )
+}
