@@ -22,18 +22,75 @@ pub(super) struct Token<'a> {
     pub text: &'a str,
 }
 
-impl Token<'_> {
-    /// Whether this is exactly `text`.
-    pub fn is(&self, text: &str) -> bool {
-        self.text == text
-    }
-}
-
 /// Longest inline control: `[vocalized-noise]`.
 const LONGEST_CONTROL: usize = 24;
 
-/// The tokens of `text`, which together are `text`.
-pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
+/// The tokens of a text, looked at by index; beyond the end there are empty ones.
+pub(super) struct Tokens<'a>(Vec<Token<'a>>);
+
+impl<'a> Tokens<'a> {
+    /// The tokens of `text`, which together are `text`.
+    pub fn of(text: &'a str) -> Self {
+        Self(tokens(text))
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// What the token at `at` is.
+    pub fn kind(&self, at: usize) -> Option<Kind> {
+        self.0.get(at).map(|token| token.kind)
+    }
+
+    /// The text of the token at `at`.
+    pub fn text(&self, at: usize) -> &'a str {
+        self.0.get(at).map_or("", |token| token.text)
+    }
+
+    /// Whether the token at `at` is a word.
+    pub fn is_word(&self, at: usize) -> bool {
+        self.kind(at) == Some(Kind::Word)
+    }
+
+    /// The number at `at`, digits only.
+    pub fn number(&self, at: usize) -> Option<&'a str> {
+        (self.kind(at) == Some(Kind::Number)).then(|| self.text(at))
+    }
+
+    /// The first index from `at` on that is no blank.
+    pub fn skip_space(&self, at: usize) -> usize {
+        at + usize::from(self.kind(at) == Some(Kind::Space))
+    }
+
+    /// The word before `at`, with nothing but blanks between, in small letters; empty where there is none.
+    pub fn word_before(&self, at: usize) -> String {
+        self.cased_word_before(at).to_lowercase()
+    }
+
+    /// The word before `at` as it is written.
+    pub fn cased_word_before(&self, at: usize) -> &'a str {
+        let space = at > 0 && self.kind(at - 1) == Some(Kind::Space);
+        let end = at - usize::from(space);
+        if end > 0 && self.is_word(end - 1) {
+            self.text(end - 1)
+        } else {
+            ""
+        }
+    }
+
+    /// Whether a full stop at `at` may end the sentence: nothing or a capital letter follows.
+    pub fn ends_sentence(&self, at: usize) -> bool {
+        let next = (at + 1..self.len())
+            .take(4)
+            .map(|i| self.text(i))
+            .find(|text| text.starts_with(char::is_alphanumeric));
+        next.is_none_or(|text| text.starts_with(char::is_uppercase))
+    }
+}
+
+fn tokens(text: &str) -> Vec<Token<'_>> {
     let mut tokens = Vec::new();
     let mut rest = text;
     while let Some(c) = rest.chars().next() {

@@ -7,8 +7,11 @@
 mod characters;
 mod chinese;
 mod english;
+mod figures;
 mod lex;
 mod russian;
+mod web;
+mod writer;
 
 use super::{Language, is_markup};
 
@@ -24,5 +27,77 @@ pub fn normalize(text: &str, language: Language) -> String {
         Language::Chinese => chinese::normalize(text),
         Language::Russian => characters::tidy(&russian::read(&characters::clean(text))),
         Language::English => characters::tidy(&english::read(&characters::clean(text))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check_table(name: &str, language: Language) {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/fixtures")
+            .join(name);
+        let table = std::fs::read_to_string(path).unwrap();
+        let mut wrong = String::new();
+        for line in table.lines().filter(|line| !line.starts_with('#')) {
+            let (written, spoken) = line.split_once('\t').unwrap();
+            let got = normalize(written, language);
+            if got != spoken {
+                wrong.push_str(&format!("{written}\n  want {spoken}\n  got  {got}\n"));
+            }
+            let again = normalize(&got, language);
+            if again != got {
+                wrong.push_str(&format!("{written}\n  read as {got}\n  then    {again}\n"));
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong}");
+    }
+
+    #[test]
+    fn russian_is_read_as_in_the_table_and_stays_so() {
+        check_table("normalize_ru.tsv", Language::Russian);
+    }
+
+    #[test]
+    fn english_is_read_as_in_the_table_and_stays_so() {
+        check_table("normalize_en.tsv", Language::English);
+    }
+
+    #[test]
+    fn markup_stays_untouched() {
+        let text = "<|endofprompt|>5 руб.";
+        assert_eq!(normalize(text, Language::Russian), text);
+    }
+
+    fn texts() -> impl Strategy<Value = String> {
+        prop_oneof![
+            any::<String>(),
+            "[0-9 .,:/+№%$€°I-XVа-яА-Яa-z()\\-—]{0,80}",
+            "((до|к|в|через|с|по) )?[0-9]{1,8}([.,:/\\- –][0-9]{1,4}){0,3} ?(г\\.|км|руб\\.|%|минут[ыу]?|-го|год[ау]|тыс\\.|мая|st|th)?",
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn no_digit_is_left_in_russian_and_english(text in texts()) {
+            prop_assume!(!is_markup(&text) && !text.contains('['));
+            for language in [Language::Russian, Language::English] {
+                let spoken = normalize(&text, language);
+                prop_assert!(!spoken.contains(char::is_numeric), "{language:?}: {spoken}");
+            }
+        }
+
+        #[test]
+        fn any_text_is_normalised_without_a_panic(text in any::<String>()) {
+            normalize(&text, Language::Chinese);
+        }
+
+        #[test]
+        fn plain_sentences_stay_as_they_are(text in "([а-яё]{2,8}( [а-яё]{2,8}){0,6}[.!?,] ?){1,3}") {
+            prop_assert_eq!(normalize(&text, Language::Russian), text.trim());
+        }
     }
 }

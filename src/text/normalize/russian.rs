@@ -1,5 +1,0 @@
-//! Russian.
-
-pub(super) fn read(text: &str) -> String {
-    text.to_owned()
-}

@@ -1,0 +1,272 @@
+//! What the words around a number tell of its case and gender.
+
+use super::numerals::{Case, Gender};
+
+/// The case that a preposition, or another word that governs numbers, asks for; `None` where it tells nothing.
+pub(super) fn governed(word: &str) -> Option<Case> {
+    Some(match word {
+        "до" | "от" | "ото" | "из" | "изо" | "с" | "со" | "без" | "около" | "после" | "для"
+        | "у" | "свыше" | "более" | "менее" | "больше" | "меньше" | "кроме" | "вместо"
+        | "среди" | "вокруг" | "порядка" | "старше" | "младше" | "моложе" | "против" | "ради"
+        | "выше" | "ниже" | "раньше" | "позже" | "дольше" | "течение" | "размере" | "возрасте"
+        | "мимо" | "возле" | "накануне" => Case::Genitive,
+        "к" | "ко" | "благодаря" | "согласно" => Case::Dative,
+        "через" | "за" | "на" | "в" | "во" | "про" | "сквозь" | "спустя" | "по" => {
+            Case::Accusative
+        }
+        "над" | "перед" | "между" => Case::Instrumental,
+        "о" | "об" | "обо" | "при" => Case::Prepositional,
+        _ => return None,
+    })
+}
+
+/// Case and gender of `number` between the word before it and the words that follow.
+pub(super) fn agreement(number: u64, before: &str, after: &[&str]) -> (Case, Gender) {
+    let tens = number / 10 % 10;
+    match (number % 10, after.first()) {
+        (1, Some(noun)) if tens != 1 => singular(before, noun, after.get(1).copied()),
+        (last, _) => {
+            let noun = after.iter().find(|word| !is_plural_adjective(word));
+            let feminine = last == 2
+                && tens != 1
+                && noun.is_some_and(|n| n.ends_with(['ы', 'и']) && !n.starts_with("пут"));
+            let gender = if feminine {
+                Gender::Feminine
+            } else {
+                Gender::Masculine
+            };
+            (plural_case(before, after), gender)
+        }
+    }
+}
+
+fn is_plural_adjective(word: &str) -> bool {
+    ["ых", "их", "ые", "ие", "ым", "им", "ыми", "ими"]
+        .iter()
+        .any(|ending| word.ends_with(ending))
+}
+
+fn plural_case(before: &str, after: &[&str]) -> Case {
+    let ends = |endings: &[&str]| {
+        after.iter().take(2).any(|word| {
+            word.chars().count() >= 5 && endings.iter().any(|ending| word.ends_with(ending))
+        })
+    };
+    let governed = governed(before);
+    if ends(&["ами", "ями"]) {
+        Case::Instrumental
+    } else if governed != Some(Case::Genitive) && ends(&["ах", "ях"]) {
+        Case::Prepositional
+    } else if matches!(governed, Some(Case::Dative) | None)
+        && ends(&["ам", "ям"])
+        && !after[0].ends_with("реклам")
+    {
+        Case::Dative
+    } else {
+        match governed {
+            Some(Case::Accusative) | None => Case::Nominative,
+            Some(case) => case,
+        }
+    }
+}
+
+/// Case and gender of *один* before `noun`, told by the noun's (or its adjective's) ending and the preposition.
+fn singular(before: &str, noun: &str, next: Option<&str>) -> (Case, Gender) {
+    use {Case::*, Gender::*};
+    let ends = |endings: &[&str]| endings.iter().any(|ending| noun.ends_with(ending));
+    let governed = governed(before);
+    let locative = matches!(before, "в" | "во" | "на" | "о" | "об" | "обо" | "при");
+    if ends(&["ая", "яя"]) {
+        (Nominative, Feminine)
+    } else if ends(&["ую", "юю"]) {
+        (Accusative, Feminine)
+    } else if ends(&["ое", "ее", "о", "мя"]) && !ends(&["ого", "его"]) {
+        (Nominative, Neuter)
+    } else if ends(&["ого", "его"]) {
+        (Genitive, Masculine)
+    } else if ends(&["ому", "ему"]) {
+        (Dative, Masculine)
+    } else if ends(&["ым", "им"]) {
+        (Instrumental, Masculine)
+    } else if ends(&["ом", "ем", "ём"]) {
+        (
+            if locative {
+                Prepositional
+            } else {
+                Instrumental
+            },
+            Masculine,
+        )
+    } else if ends(&["ой"]) && next.is_some_and(|n| n.ends_with(is_consonant)) {
+        (Nominative, Masculine)
+    } else if ends(&["ой", "ей", "ью", "ы", "и"]) && !ends(&["лей", "чей", "ней"])
+    {
+        (Genitive, Feminine)
+    } else if ends(&["а", "я"]) {
+        if governed == Some(Genitive) {
+            (Genitive, Masculine)
+        } else {
+            (Nominative, Feminine)
+        }
+    } else if ends(&["у", "ю"]) {
+        if governed == Some(Dative) || before == "по" {
+            (Dative, Masculine)
+        } else {
+            (Accusative, Feminine)
+        }
+    } else if ends(&["е"]) && locative && !ends(&["ие", "ье"]) {
+        (Prepositional, locative_gender(noun))
+    } else if ends(&["е"]) {
+        (Nominative, Neuter)
+    } else if ends(&["ь"]) && is_feminine_soft(noun) {
+        (Nominative, Feminine)
+    } else {
+        (Nominative, Masculine)
+    }
+}
+
+fn is_consonant(c: char) -> bool {
+    c.is_alphabetic() && !"аеёиоуыэюяьъ".contains(c)
+}
+
+/// *в одной минуте*, *в одном доме*: only the common feminine nouns are known.
+fn locative_gender(noun: &str) -> Gender {
+    const FEMININE: [&str; 14] = [
+        "минут",
+        "секунд",
+        "недел",
+        "школ",
+        "комнат",
+        "квартир",
+        "стран",
+        "книг",
+        "строк",
+        "тысяч",
+        "команд",
+        "групп",
+        "систем",
+        "сторон",
+    ];
+    if FEMININE.iter().any(|stem| noun.starts_with(stem)) {
+        Gender::Feminine
+    } else {
+        Gender::Masculine
+    }
+}
+
+fn is_feminine_soft(noun: &str) -> bool {
+    const ENDINGS: [&str; 16] = [
+        "сть", "знь", "чь", "шь", "жь", "щь", "вь", "бь", "пь", "ись", "ось", "ель", "оль", "аль",
+        "ерь", "адь",
+    ];
+    const MASCULINE: [&str; 18] = [
+        "гость",
+        "тополь",
+        "пароль",
+        "король",
+        "контроль",
+        "алкоголь",
+        "рояль",
+        "февраль",
+        "апрель",
+        "отель",
+        "тоннель",
+        "картофель",
+        "кисель",
+        "зверь",
+        "червь",
+        "голубь",
+        "лось",
+        "карась",
+    ];
+    let agent = noun.ends_with("тель") && noun != "метель" || noun.ends_with("арь");
+    let other = [
+        "ночь",
+        "дверь",
+        "площадь",
+        "нефть",
+        "мысль",
+        "цепь",
+        "ткань",
+        "степень",
+        "лень",
+        "тень",
+    ];
+    other.contains(&noun)
+        || !agent && !MASCULINE.contains(&noun) && ENDINGS.iter().any(|e| noun.ends_with(e))
+}
+
+/// Case and gender of an ordinal before `noun`: *четвёртый квартал*, *в двадцатом веке*.
+pub(super) fn ordinal_agreement(before: &str, noun: &str) -> (Case, Gender) {
+    let plural = ["ов", "ам", "ями", "ами", "ях", "ах"];
+    if let Some(at) = plural.iter().position(|ending| noun.ends_with(ending)) {
+        let case = [
+            Case::Genitive,
+            Case::Dative,
+            Case::Instrumental,
+            Case::Instrumental,
+            Case::Prepositional,
+            Case::Prepositional,
+        ][at];
+        return (case, Gender::Plural);
+    }
+    // *века, квартала*: a masculine genitive far more often than a feminine subject after these.
+    let masculine = [
+        "век",
+        "квартал",
+        "съезд",
+        "том",
+        "этап",
+        "класс",
+        "раздел",
+        "тур",
+        "год",
+    ];
+    if let Some(stem) = masculine.iter().find(|stem| noun.starts_with(**stem)) {
+        let case = match &noun[stem.len()..] {
+            "а" => Case::Genitive,
+            "у" if before != "в" => Case::Dative,
+            "у" | "е" => Case::Prepositional,
+            "ом" => Case::Instrumental,
+            "и" | "ы" => return (Case::Nominative, Gender::Plural),
+            _ => Case::Nominative,
+        };
+        return (case, Gender::Masculine);
+    }
+    singular(before, noun, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endings_and_prepositions_tell_case_and_gender() {
+        use {Case::*, Gender::*};
+        for (number, before, after, expected) in [
+            (1, "", &["минута"][..], (Nominative, Feminine)),
+            (1, "через", &["минуту"], (Accusative, Feminine)),
+            (21, "", &["рубль"], (Nominative, Masculine)),
+            (1, "от", &["рубля"], (Genitive, Masculine)),
+            (1, "", &["область"], (Nominative, Feminine)),
+            (1, "", &["окно"], (Nominative, Neuter)),
+            (1, "в", &["доме"], (Prepositional, Masculine)),
+            (11, "", &["минут"], (Nominative, Masculine)),
+            (2, "", &["минуты"], (Nominative, Feminine)),
+            (2, "", &["новые", "минуты"], (Nominative, Feminine)),
+            (2, "", &["рубля"], (Nominative, Masculine)),
+            (5, "к", &["часам"], (Dative, Masculine)),
+            (10, "до", &["часов"], (Genitive, Masculine)),
+            (3, "после", &["дней"], (Genitive, Masculine)),
+            (5, "с", &["друзьями"], (Instrumental, Masculine)),
+            (5, "в", &["домах"], (Prepositional, Masculine)),
+            (5, "через", &["минут"], (Nominative, Masculine)),
+        ] {
+            assert_eq!(
+                agreement(number, before, after),
+                expected,
+                "{before} {number} {after:?}"
+            );
+        }
+    }
+}

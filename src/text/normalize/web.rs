@@ -1,0 +1,105 @@
+//! Addresses: `example.com`, `https://example.com/a?b=1`, `info@example.com`.
+
+/// Words for the marks in addresses.
+pub(super) struct Words {
+    pub dot: &'static str,
+    pub at: &'static str,
+    pub slash: &'static str,
+    pub dash: &'static str,
+    pub underscore: &'static str,
+    pub colon: &'static str,
+    /// How the last part of a domain is said, where not as it is written.
+    pub domain: fn(&str) -> Option<&'static str>,
+}
+
+const DOMAINS: [&str; 28] = [
+    "com", "org", "net", "edu", "gov", "info", "biz", "io", "dev", "app", "ai", "tv", "me", "ru",
+    "su", "рф", "by", "kz", "ua", "cn", "uk", "de", "fr", "it", "eu", "us", "jp", "co",
+];
+
+/// Longest run of characters that is looked at as an address.
+const LONGEST: usize = 300;
+
+/// `text` with the addresses in it in words; their numbers stay numbers.
+pub(super) fn spell(text: &str, words: &Words) -> String {
+    let mut out = String::with_capacity(text.len());
+    for run in text.split_inclusive(char::is_whitespace) {
+        let body = run.trim_start_matches(['(', '"', '«', '\'', '<']);
+        let body_start = run.len() - body.len();
+        let address = body.trim_end_matches(|c: char| {
+            c.is_whitespace()
+                || matches!(
+                    c,
+                    '.' | ',' | '!' | '?' | ';' | ':' | ')' | '"' | '»' | '\'' | '>' | '/'
+                )
+        });
+        if address.len() <= LONGEST && is_address(address) {
+            out.push_str(&run[..body_start]);
+            push_address(&mut out, address, words);
+            out.push_str(body[address.len()..].trim_start_matches('/'));
+        } else {
+            out.push_str(run);
+        }
+    }
+    out
+}
+
+fn is_address(run: &str) -> bool {
+    if run.contains("://") || run.starts_with("www.") {
+        return true;
+    }
+    match run.split_once('@') {
+        Some((user, host)) => {
+            !user.is_empty() && user.is_ascii() && host.contains('.') && is_host(host)
+        }
+        None => is_host(run.split('/').next().unwrap_or("")) && is_known_domain(run),
+    }
+}
+
+fn is_known_domain(run: &str) -> bool {
+    let host = run.split('/').next().unwrap_or("");
+    host.rsplit_once('.').is_some_and(|(name, last)| {
+        DOMAINS.contains(&last.to_lowercase().as_str()) && name.contains(char::is_alphabetic)
+    })
+}
+
+fn is_host(host: &str) -> bool {
+    host.split('.')
+        .all(|label| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-'))
+}
+
+fn push_address(out: &mut String, address: &str, words: &Words) {
+    let body = address.split_once("://").map_or(address, |(_, body)| body);
+    let body = body.strip_prefix("www.").unwrap_or(body);
+    let mut rest = body;
+    while !rest.is_empty() {
+        let length = rest
+            .find(|c: char| !c.is_alphanumeric())
+            .unwrap_or(rest.len());
+        let (label, tail) = rest.split_at(length);
+        let is_last = out.ends_with(words.dot) || out.ends_with(&format!("{} ", words.dot));
+        let host_ends = tail.is_empty() || tail.starts_with(['/', ':', '?']);
+        match (words.domain)(label).filter(|_| is_last && host_ends) {
+            Some(said) => out.push_str(said),
+            None => out.push_str(label),
+        }
+        let Some(mark) = tail.chars().next() else {
+            break;
+        };
+        let word = match mark {
+            '.' => words.dot,
+            '@' => words.at,
+            '/' => words.slash,
+            '-' => words.dash,
+            '_' => words.underscore,
+            ':' => words.colon,
+            _ => "",
+        };
+        out.push(' ');
+        if !word.is_empty() {
+            out.push_str(word);
+            out.push(' ');
+        }
+        rest = &tail[mark.len_utf8()..];
+    }
+}

@@ -1,0 +1,36 @@
+//! The spoken text as it is put together.
+
+/// Collects text and keeps a blank between spoken numbers and the letters beside them.
+#[derive(Default)]
+pub(super) struct Writer {
+    text: String,
+    said: bool,
+}
+
+impl Writer {
+    /// Adds `words` that were not written so.
+    pub fn say(&mut self, words: &str) {
+        if self.text.ends_with(char::is_alphanumeric) && words.starts_with(char::is_alphanumeric) {
+            self.text.push(' ');
+        }
+        self.text.push_str(words);
+        self.said = true;
+    }
+
+    /// Adds a piece of the text as it is.
+    pub fn copy(&mut self, piece: &str) {
+        if self.said
+            && self.text.ends_with(char::is_alphanumeric)
+            && piece.starts_with(char::is_alphanumeric)
+        {
+            self.text.push(' ');
+        }
+        self.text.push_str(piece);
+        self.said = false;
+    }
+
+    /// The text.
+    pub fn finish(self) -> String {
+        self.text
+    }
+}
