@@ -1,1 +1,58 @@
-//! x
+//! The speech language model: text ids and a voice's prompt in, speech tokens out, on llama.cpp.
+//!
+//! *Prefix*: the model's input before the first speech token, given as embeddings. *Prefill*: computing it, in one
+//! batch. *Decode*: one step for each speech token, given as an id. The GGUF's vocabulary is the speech vocabulary, so
+//! decoding is plain token decoding.
+
+pub mod embeddings;
+pub mod gguf;
+mod llama;
+mod model;
+mod prefix;
+pub mod repetition;
+pub mod sampling;
+mod session;
+pub mod silence;
+
+pub use model::LmModel;
+pub use prefix::Prefix;
+pub use session::{Decoding, Generated, LmOptions, LmSession, StopReason};
+
+/// llama.cpp's line about the CPU features it was built with and found on this machine.
+pub fn system_info() -> String {
+    llama::system_info()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::manifest::{Lm, Sampling};
+
+    /// The language model's manifest entry of the tiny checkpoint.
+    pub(crate) fn manifest_lm() -> Lm {
+        Lm {
+            gguf: "lm.gguf".into(),
+            embeddings: "lm_embeddings.safetensors".into(),
+            tokenizer: "tokenizer.json".into(),
+            quantization: "f32".into(),
+            hidden_size: 64,
+            layers: 2,
+            text_vocab: 896,
+            speech_vocab: 6761,
+            context: 2048,
+            sos: 6561,
+            eos: 6562,
+            task_id: 6563,
+            stop_ids: [6561, 6760],
+            silent_tokens: vec![1, 2, 28, 29, 55, 248, 494, 2241, 2242, 2322, 2323],
+            max_silent_run: 5,
+            min_token_text_ratio: 2.0,
+            max_token_text_ratio: 20.0,
+            sampling: Sampling {
+                top_p: 0.8,
+                top_k: 25,
+                win_size: 10,
+                tau_r: 0.1,
+            },
+        }
+    }
+}

@@ -1,0 +1,449 @@
+//! llama.cpp through its C API: back end, log, model, thread pool, context. The only unsafe llama.cpp calls are here.
+//!
+//! The safe bindings take token ids only, and the prefix of CosyVoice3 is embeddings, so this file talks to
+//! `llama-cpp-sys-2` directly. Everything in it is as plain as llama.cpp's own `simple` example.
+
+use std::{
+    any::Any,
+    cell::RefCell,
+    ffi::{CStr, CString, c_char, c_void},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    path::Path,
+    ptr::NonNull,
+    sync::{
+        Arc, Once,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use llama_cpp_sys_2 as sys;
+
+use crate::{Error, ErrorKind, Result, cancel::Cancel};
+
+/// Rounds (of 131,072 polls) that idle workers spin before they sleep: a few milliseconds, longer than the pause
+/// between two decode steps, and far less than ggml's default of 50, which heats a core for a tenth of a second.
+const POLL: u32 = 1;
+/// Most CPUs that ggml's masks know (`GGML_MAX_N_THREADS`).
+const MAX_CPUS: usize = 512;
+/// Rows that one pass through the layers takes; longer prefixes take several.
+const PHYSICAL_BATCH: u32 = 512;
+
+/// llama.cpp's own line about the CPU features it was built with and found.
+pub(super) fn system_info() -> String {
+    init();
+    // SAFETY: the function returns a pointer to a static, NUL-terminated string.
+    let info = unsafe { CStr::from_ptr(sys::llama_print_system_info()) };
+    info.to_string_lossy().trim().to_owned()
+}
+
+/// Starts the back end once per process and sends its log to `tracing`.
+fn init() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // SAFETY: `log` is a valid callback for the life of the process and uses no user data.
+        unsafe {
+            sys::llama_log_set(Some(log), std::ptr::null_mut());
+            sys::llama_backend_init();
+        }
+    });
+}
+
+thread_local! {
+    /// A log line that has not ended yet, with its level.
+    static LINE: RefCell<(sys::ggml_log_level, String)> = const { RefCell::new((sys::GGML_LOG_LEVEL_NONE, String::new())) };
+    /// The last error that llama.cpp logged on this thread: its only way to say why a call failed.
+    static LAST_ERROR: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Log callback. What matters comes back as an [`Error`], so each level is one lower here than in llama.cpp.
+unsafe extern "C" fn log(level: sys::ggml_log_level, text: *const c_char, _: *mut c_void) {
+    // SAFETY: ggml passes a NUL-terminated string that lives during the call.
+    let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
+    // A subscriber that panics must not unwind into C.
+    let _ = catch_unwind(AssertUnwindSafe(|| log_text(level, &text)));
+}
+
+fn log_text(level: sys::ggml_log_level, text: &str) {
+    let line = LINE.with_borrow_mut(|(current, line)| {
+        if level != sys::GGML_LOG_LEVEL_CONT {
+            *current = level;
+            line.clear();
+        }
+        line.push_str(text);
+        line.ends_with('\n')
+            .then(|| (*current, std::mem::take(line)))
+    });
+    let Some((level, line)) = line else { return };
+    let line = line.trim();
+    match level {
+        sys::GGML_LOG_LEVEL_ERROR => {
+            tracing::warn!(target: "llama", "{line}");
+            // The first error tells the cause; the ones after it only what failed because of it.
+            LAST_ERROR.with_borrow_mut(|last| {
+                last.get_or_insert_with(|| line.to_owned());
+            });
+        }
+        sys::GGML_LOG_LEVEL_WARN => tracing::info!(target: "llama", "{line}"),
+        sys::GGML_LOG_LEVEL_INFO => tracing::debug!(target: "llama", "{line}"),
+        _ => tracing::trace!(target: "llama", "{line}"),
+    }
+}
+
+fn take_last_error() -> Option<String> {
+    LAST_ERROR.take()
+}
+
+/// A loaded GGUF.
+pub(super) struct Model(NonNull<sys::llama_model>);
+
+// SAFETY: llama.cpp never writes to a model after it is loaded; contexts on several threads may share it.
+unsafe impl Send for Model {}
+// SAFETY: as above.
+unsafe impl Sync for Model {}
+
+struct Progress<'a> {
+    report: &'a mut dyn FnMut(f32) -> bool,
+    stopped: bool,
+    panic: Option<Box<dyn Any + Send>>,
+}
+
+unsafe extern "C" fn on_progress(done: f32, data: *mut c_void) -> bool {
+    // SAFETY: `data` is the `Progress` of `Model::load`, which waits on this thread for the load to end.
+    let progress = unsafe { &mut *data.cast::<Progress>() };
+    match catch_unwind(AssertUnwindSafe(|| (progress.report)(done))) {
+        Ok(go_on) => progress.stopped = !go_on,
+        Err(panic) => progress.panic = Some(panic),
+    }
+    !progress.stopped && progress.panic.is_none()
+}
+
+impl Model {
+    /// Maps the GGUF at `path` into memory. `report` hears the part done, 0 to 1, and stops the load with `false`.
+    ///
+    /// The caller has checked the file: llama.cpp aborts the process over some malformed ones.
+    pub fn load(path: &Path, report: &mut dyn FnMut(f32) -> bool) -> Result<Self> {
+        init();
+        let c_path = CString::new(path.as_os_str().as_encoded_bytes())
+            .map_err(|_| Error::new(ErrorKind::NotFound, "a path cannot hold a NUL byte"))?;
+        let mut progress = Progress {
+            report,
+            stopped: false,
+            panic: None,
+        };
+        take_last_error();
+        // SAFETY: plain data; the parameters are complete as llama.cpp fills them.
+        let mut params = unsafe { sys::llama_model_default_params() };
+        params.n_gpu_layers = 0;
+        params.load_mode = sys::LLAMA_LOAD_MODE_MMAP;
+        params.progress_callback = Some(on_progress);
+        params.progress_callback_user_data = (&raw mut progress).cast();
+        // SAFETY: path and parameters outlive the call; the callback gets the `Progress` it expects.
+        let model = unsafe { sys::llama_model_load_from_file(c_path.as_ptr(), params) };
+        if let Some(panic) = progress.panic {
+            resume_unwind(panic);
+        }
+        match NonNull::new(model) {
+            Some(model) => Ok(Self(model)),
+            None if progress.stopped => Err(Error::cancelled()),
+            None => {
+                let why = take_last_error().unwrap_or_else(|| "no reason given".into());
+                Err(Error::damaged(path, format!("llama.cpp refuses it: {why}")))
+            }
+        }
+    }
+
+    /// Rows of the head and of the token embedding.
+    pub fn vocabulary(&self) -> usize {
+        // SAFETY: the model is alive, and its vocabulary lives as long.
+        let rows =
+            unsafe { sys::llama_vocab_n_tokens(sys::llama_model_get_vocab(self.0.as_ptr())) };
+        usize::try_from(rows).unwrap_or(0)
+    }
+
+    /// Width of an embedding.
+    pub fn hidden_size(&self) -> usize {
+        // SAFETY: the model is alive.
+        let width = unsafe { sys::llama_model_n_embd(self.0.as_ptr()) };
+        usize::try_from(width).unwrap_or(0)
+    }
+}
+
+impl Drop for Model {
+    fn drop(&mut self) {
+        // SAFETY: the pointer came from llama.cpp, is freed once, and no context borrows it any more (each holds an Arc).
+        unsafe { sys::llama_model_free(self.0.as_ptr()) }
+    }
+}
+
+/// How a [`Context`] computes.
+#[derive(Debug, Clone)]
+pub(super) struct ContextOptions {
+    /// Cells of the KV cache.
+    pub cells: u32,
+    /// Threads, the calling one included; at least 1.
+    pub threads: usize,
+    /// CPUs that these threads may run on; `None` for any.
+    pub cpus: Option<Vec<usize>>,
+    /// Keep keys and values in f32 and not in f16.
+    pub kv_f32: bool,
+    /// Fused attention.
+    pub flash_attention: bool,
+}
+
+type ThreadPoolNew =
+    unsafe extern "C" fn(*mut sys::ggml_threadpool_params) -> *mut sys::ggml_threadpool;
+type ThreadPoolFree = unsafe extern "C" fn(*mut sys::ggml_threadpool);
+
+/// Looks a function of ggml's CPU back end up by name, as llama.cpp does: this works linked in and loaded at run time.
+fn cpu_function(name: &CStr) -> Result<NonNull<c_void>> {
+    // SAFETY: ggml's registries are static; null pointers are not passed on.
+    let function = unsafe {
+        let device = sys::ggml_backend_dev_by_type(sys::GGML_BACKEND_DEVICE_TYPE_CPU);
+        if device.is_null() {
+            std::ptr::null_mut()
+        } else {
+            sys::ggml_backend_reg_get_proc_address(
+                sys::ggml_backend_dev_backend_reg(device),
+                name.as_ptr(),
+            )
+        }
+    };
+    NonNull::new(function).ok_or_else(|| {
+        Error::new(
+            ErrorKind::Library,
+            format!(
+                "ggml's CPU back end has no {name:?}: its library is missing or of another version"
+            ),
+        )
+    })
+}
+
+/// ggml's worker threads, kept from step to step.
+struct ThreadPool {
+    pool: NonNull<sys::ggml_threadpool>,
+    free: ThreadPoolFree,
+}
+
+impl ThreadPool {
+    fn new(threads: usize, cpus: Option<&[usize]>) -> Result<Self> {
+        let new = cpu_function(c"ggml_threadpool_new")?;
+        let free = cpu_function(c"ggml_threadpool_free")?;
+        // SAFETY: ggml registers these functions under these names with these signatures.
+        let (new, free) = unsafe {
+            (
+                std::mem::transmute::<NonNull<c_void>, ThreadPoolNew>(new),
+                std::mem::transmute::<NonNull<c_void>, ThreadPoolFree>(free),
+            )
+        };
+        let threads = i32::try_from(threads).unwrap_or(i32::MAX);
+        // SAFETY: plain data.
+        let mut params = unsafe { sys::ggml_threadpool_params_default(threads) };
+        params.poll = POLL;
+        // Paused until the first step, which also moves the thread that decodes onto its CPUs.
+        params.paused = true;
+        for &cpu in cpus
+            .unwrap_or_default()
+            .iter()
+            .filter(|&&cpu| cpu < MAX_CPUS)
+        {
+            params.cpumask[cpu] = true;
+        }
+        // SAFETY: the parameters are complete and copied by the call.
+        let pool = NonNull::new(unsafe { new(&raw mut params) })
+            .ok_or_else(|| Error::failed("ggml could not start its worker threads"))?;
+        Ok(Self { pool, free })
+    }
+}
+
+impl Drop for ThreadPool {
+    fn drop(&mut self) {
+        // SAFETY: the pool came from the matching function and is freed once, after the context that used it.
+        unsafe { (self.free)(self.pool.as_ptr()) }
+    }
+}
+
+/// A KV cache and the buffers and threads to compute with, over one model.
+pub(super) struct Context {
+    context: NonNull<sys::llama_context>,
+    model: Arc<Model>,
+    abort: Arc<AtomicBool>,
+    cells: usize,
+    used: usize,
+    has_logits: bool,
+    // Dropped after the context, which refers to it.
+    _threads: ThreadPool,
+}
+
+// SAFETY: a context belongs to nobody's thread; all access goes through `&mut self` or reads what the last call left.
+unsafe impl Send for Context {}
+
+unsafe extern "C" fn should_abort(data: *mut c_void) -> bool {
+    // SAFETY: `data` is the flag that the context's `Arc` keeps alive.
+    unsafe { &*data.cast::<AtomicBool>() }.load(Ordering::Relaxed)
+}
+
+impl Context {
+    /// A context over `model`, with its own worker threads.
+    pub fn new(model: Arc<Model>, options: &ContextOptions) -> Result<Self> {
+        let threads = options.threads.clamp(1, MAX_CPUS);
+        let pool = ThreadPool::new(threads, options.cpus.as_deref())?;
+        let abort = Arc::new(AtomicBool::new(false));
+        let kv = if options.kv_f32 {
+            sys::GGML_TYPE_F32
+        } else {
+            sys::GGML_TYPE_F16
+        };
+        // SAFETY: plain data.
+        let mut params = unsafe { sys::llama_context_default_params() };
+        params.n_ctx = options.cells;
+        params.n_batch = options.cells;
+        params.n_ubatch = PHYSICAL_BATCH.min(options.cells);
+        params.n_seq_max = 1;
+        params.n_outputs_max = 1;
+        params.n_threads = threads as i32;
+        params.n_threads_batch = threads as i32;
+        params.type_k = kv;
+        params.type_v = kv;
+        params.flash_attn_type = if options.flash_attention {
+            sys::LLAMA_FLASH_ATTN_TYPE_ENABLED
+        } else {
+            sys::LLAMA_FLASH_ATTN_TYPE_DISABLED
+        };
+        params.abort_callback = Some(should_abort);
+        params.abort_callback_data = Arc::as_ptr(&abort).cast_mut().cast();
+        take_last_error();
+        // SAFETY: the model is alive and stays so through our `Arc`, as does the abort flag.
+        let context = unsafe { sys::llama_init_from_model(model.0.as_ptr(), params) };
+        let context = NonNull::new(context).ok_or_else(|| {
+            let why = take_last_error().unwrap_or_else(|| "no reason given".into());
+            Error::failed(format!(
+                "llama.cpp could not set up a context of {} tokens: {why}",
+                options.cells
+            ))
+        })?;
+        let mut this = Self {
+            context,
+            model,
+            abort,
+            cells: options.cells as usize,
+            used: 0,
+            has_logits: false,
+            _threads: pool,
+        };
+        let pool = this._threads.pool.as_ptr();
+        // SAFETY: context and pool are alive; the pool is freed after the context.
+        unsafe { sys::llama_attach_threadpool(this.context.as_ptr(), pool, pool) };
+        this.clear();
+        Ok(this)
+    }
+
+    /// Cells of the KV cache.
+    pub fn cells(&self) -> usize {
+        self.cells
+    }
+
+    /// Positions in the KV cache.
+    pub fn used(&self) -> usize {
+        self.used
+    }
+
+    /// Forgets every position.
+    pub fn clear(&mut self) {
+        // SAFETY: the context is alive. The cells' old values are never attended to, so they may stay.
+        unsafe { sys::llama_memory_clear(sys::llama_get_memory(self.context.as_ptr()), false) };
+        self.used = 0;
+        self.has_logits = false;
+    }
+
+    /// Appends embeddings, `rows.len() / hidden_size` positions, and computes the logits after the last.
+    pub fn append_embeddings(&mut self, rows: &[f32], cancel: &Cancel) -> Result<()> {
+        let width = self.model.hidden_size();
+        assert!(
+            !rows.is_empty() && rows.len().is_multiple_of(width),
+            "whole rows of {width} values"
+        );
+        let batch = sys::llama_batch {
+            n_tokens: i32::try_from(rows.len() / width).unwrap_or(i32::MAX),
+            // llama.cpp copies the rows and does not write to them.
+            embd: rows.as_ptr().cast_mut(),
+            ..EMPTY_BATCH
+        };
+        let flag = self.abort.clone();
+        flag.store(false, Ordering::Relaxed);
+        let _hook = cancel.on_cancel(move || flag.store(true, Ordering::Relaxed));
+        self.decode(batch)
+    }
+
+    /// Appends one token and computes the logits after it. Does not look at any [`Cancel`]: one step is short.
+    pub fn append_token(&mut self, token: u32) -> Result<()> {
+        assert!(
+            (token as usize) < self.model.vocabulary(),
+            "token {token} is outside the vocabulary"
+        );
+        let mut token = token as sys::llama_token;
+        self.abort.store(false, Ordering::Relaxed);
+        self.decode(sys::llama_batch {
+            n_tokens: 1,
+            token: &raw mut token,
+            ..EMPTY_BATCH
+        })
+    }
+
+    fn decode(&mut self, batch: sys::llama_batch) -> Result<()> {
+        let count = batch.n_tokens as usize;
+        assert!(
+            count <= self.cells - self.used,
+            "the caller checks that {count} positions fit"
+        );
+        self.has_logits = false;
+        take_last_error();
+        // SAFETY: the batch's arrays hold `n_tokens` ids or rows and outlive the call; positions, sequence and outputs
+        // are null, which llama.cpp reads as "next positions of sequence 0, logits of the last".
+        match unsafe { sys::llama_decode(self.context.as_ptr(), batch) } {
+            0 => {
+                self.used += count;
+                self.has_logits = true;
+                Ok(())
+            }
+            2 => Err(Error::cancelled()),
+            code => {
+                let why = take_last_error().unwrap_or_else(|| format!("code {code}"));
+                Err(Error::failed(format!("llama.cpp could not decode: {why}")))
+            }
+        }
+    }
+
+    /// Logits after the last appended position, one per row of the vocabulary.
+    ///
+    /// # Panics
+    /// If nothing was appended since the context was made or cleared, or the last append failed.
+    pub fn logits(&self) -> &[f32] {
+        assert!(self.has_logits, "logits follow a successful append");
+        // SAFETY: the last decode left `vocabulary` floats at this address; only `&mut self` methods overwrite them.
+        unsafe {
+            let logits = sys::llama_get_logits_ith(self.context.as_ptr(), -1);
+            assert!(
+                !logits.is_null(),
+                "llama.cpp keeps the logits of its last output"
+            );
+            std::slice::from_raw_parts(logits, self.model.vocabulary())
+        }
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        // SAFETY: the pointer came from llama.cpp and is freed once; model and pool still live, being fields.
+        unsafe { sys::llama_free(self.context.as_ptr()) }
+    }
+}
+
+const EMPTY_BATCH: sys::llama_batch = sys::llama_batch {
+    n_tokens: 0,
+    token: std::ptr::null_mut(),
+    embd: std::ptr::null_mut(),
+    pos: std::ptr::null_mut(),
+    n_seq_id: std::ptr::null_mut(),
+    seq_id: std::ptr::null_mut(),
+    logits: std::ptr::null_mut(),
+};

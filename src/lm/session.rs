@@ -1,0 +1,239 @@
+//! From a prefix to speech tokens.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    Error, ErrorKind, Result,
+    cancel::Cancel,
+    constants::SPEECH_CODES,
+    lm::{
+        LmModel, llama, prefix::Prefix, repetition::LoopGuard, sampling::Sampler,
+        silence::SilenceFilter,
+    },
+    model::manifest::Sampling,
+};
+
+/// How a session computes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LmOptions {
+    /// Threads, the calling one included; 0 counts as 1.
+    pub threads: usize,
+    /// CPUs for these threads, by the kernel's numbers; `None` for any. The thread that generates is moved there too.
+    pub cpus: Option<Vec<usize>>,
+    /// Keep the KV cache in f32 and not in f16.
+    pub kv_f32: bool,
+    /// Fused attention.
+    pub flash_attention: bool,
+}
+
+/// How one utterance is decoded.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Decoding {
+    /// Repetition-aware sampling.
+    pub sampling: Sampling,
+    /// Divides the logits; 0 takes the most probable token always.
+    pub temperature: f32,
+    /// Where the random numbers come from; the same for the same draws.
+    pub seed: u64,
+    /// Tokens before which the speech cannot end.
+    pub min_tokens: usize,
+    /// Tokens after which it ends, at least 1.
+    pub max_tokens: usize,
+}
+
+/// Why generation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StopReason {
+    /// The model ended the speech.
+    Natural,
+    /// [`Decoding::max_tokens`] were generated.
+    MaxLength,
+    /// The last seconds only repeated themselves.
+    Loop,
+    /// The model's context is full.
+    ContextFull,
+}
+
+/// What one utterance came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Generated {
+    /// Why it ended.
+    pub stop: StopReason,
+    /// Positions of the prefix.
+    pub prefix: usize,
+    /// Tokens the model generated, the end not counted.
+    pub generated: usize,
+    /// Tokens that passed the silence filter.
+    pub spoken: usize,
+    /// Time for the prefix.
+    pub prefill: Duration,
+    /// Time for the tokens, the callback's included.
+    pub decode: Duration,
+}
+
+/// A KV cache and worker threads over a model: generates one utterance after the other.
+pub struct LmSession {
+    model: Arc<LmModel>,
+    context: llama::Context,
+}
+
+impl LmSession {
+    /// A session over `model`; its longest sequence is the manifest's `lm.context`.
+    pub fn new(model: Arc<LmModel>, options: &LmOptions) -> Result<Self> {
+        let context = llama::Context::new(
+            model.llama.clone(),
+            &llama::ContextOptions {
+                cells: model.manifest().context,
+                threads: options.threads,
+                cpus: options.cpus.clone(),
+                kv_f32: options.kv_f32,
+                flash_attention: options.flash_attention,
+            },
+        )?;
+        Ok(Self { model, context })
+    }
+
+    /// The model of this session.
+    pub fn model(&self) -> &Arc<LmModel> {
+        &self.model
+    }
+
+    /// Generates one utterance, from an empty context; `speak` gets each token to be spoken as it comes, below
+    /// [`SPEECH_CODES`] always.
+    ///
+    /// # Errors
+    /// `Cancelled`; `Settings` for decoding settings or ids that cannot work; `Text` where the prefix leaves no room;
+    /// `Failed` where llama.cpp fails or the weights are damaged.
+    pub fn generate(
+        &mut self,
+        prefix: &Prefix,
+        decoding: &Decoding,
+        cancel: &Cancel,
+        speak: &mut dyn FnMut(u32),
+    ) -> Result<Generated> {
+        if decoding.max_tokens == 0 || decoding.min_tokens > decoding.max_tokens {
+            return Err(Error::new(
+                ErrorKind::Settings,
+                format!(
+                    "{}..={} tokens are no length for an utterance",
+                    decoding.min_tokens, decoding.max_tokens
+                ),
+            ));
+        }
+        let mut sampler = Sampler::new(decoding.sampling, decoding.temperature, decoding.seed)?;
+        let lm = self.model.manifest();
+        let mut silence = SilenceFilter::new(&lm.silent_tokens, lm.max_silent_run);
+        let mut guard = LoopGuard::new();
+
+        let started = Instant::now();
+        self.prefill(prefix, cancel)?;
+        let prefill = started.elapsed();
+
+        let started = Instant::now();
+        let mut tokens = Vec::new();
+        let mut spoken = 0;
+        let stop = loop {
+            cancel.check()?;
+            let too_short = tokens.len() < decoding.min_tokens;
+            let token = sampler.sample(self.logits(), too_short, &tokens)?;
+            if token >= SPEECH_CODES {
+                break StopReason::Natural;
+            }
+            tokens.push(token);
+            if silence.passes(token) {
+                spoken += 1;
+                speak(token);
+            }
+            let period = guard.push(token);
+            if tokens.len() == decoding.max_tokens {
+                break StopReason::MaxLength;
+            }
+            if let Some(period) = period
+                && tokens.len() >= decoding.min_tokens
+            {
+                tracing::debug!(period, "the speech tokens repeat");
+                break StopReason::Loop;
+            }
+            if self.context.used() == self.context.cells() {
+                break StopReason::ContextFull;
+            }
+            self.append(token)?;
+        };
+        let generated = Generated {
+            stop,
+            prefix: prefix.len(),
+            generated: tokens.len(),
+            spoken,
+            prefill,
+            decode: started.elapsed(),
+        };
+        generated.report(decoding);
+        Ok(generated)
+    }
+
+    /// Empties the context and computes `prefix`; [`logits`](Self::logits) are those of the first token then.
+    ///
+    /// # Errors
+    /// As [`generate`](Self::generate).
+    pub fn prefill(&mut self, prefix: &Prefix, cancel: &Cancel) -> Result<()> {
+        self.context.clear();
+        cancel.check()?;
+        if prefix.len() >= self.context.cells() {
+            return Err(Error::new(
+                ErrorKind::Text,
+                format!(
+                    "the text's {} ids and the voice's {} leave no room for speech in a context of {}: use a shorter \
+                     text or a voice with a shorter prompt",
+                    prefix.text_ids.len(),
+                    prefix.prompt_text_ids.len() + prefix.prompt_speech.len(),
+                    self.context.cells()
+                ),
+            ));
+        }
+        let rows = prefix.embed(self.model.manifest(), self.model.embeddings())?;
+        self.context.append_embeddings(&rows, cancel)
+    }
+
+    /// Appends a speech token; [`logits`](Self::logits) are those of the next one then.
+    ///
+    /// # Errors
+    /// `Failed` where llama.cpp fails.
+    ///
+    /// # Panics
+    /// Where the context is full or `token` is outside the vocabulary.
+    pub fn append(&mut self, token: u32) -> Result<()> {
+        self.context.append_token(token)
+    }
+
+    /// Logits of the next token, one for each of the [`SPEECH_VOCAB`](crate::constants::SPEECH_VOCAB) ids.
+    ///
+    /// # Panics
+    /// Where nothing was computed yet, or the last computation failed.
+    pub fn logits(&self) -> &[f32] {
+        self.context.logits()
+    }
+}
+
+impl Generated {
+    fn report(&self, decoding: &Decoding) {
+        let seconds = self.generated / 25;
+        match self.stop {
+            StopReason::MaxLength if decoding.min_tokens < decoding.max_tokens => tracing::warn!(
+                "the speech did not end by itself: cut at the longest that its text allows, {} tokens ({seconds} s)",
+                self.generated
+            ),
+            StopReason::Loop => tracing::warn!(
+                "the speech only repeated itself: cut after {} tokens ({seconds} s)",
+                self.generated
+            ),
+            StopReason::ContextFull => tracing::warn!(
+                "the language model's context is full: the speech is cut after {} tokens ({seconds} s)",
+                self.generated
+            ),
+            StopReason::Natural | StopReason::MaxLength => {}
+        }
+    }
+}
