@@ -1,6 +1,24 @@
 //! Voices: the speaker prompts a model clones, one safetensors file each.
 
-use crate::mel::Mel;
+mod file;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+pub use file::FORMAT;
+
+use crate::{
+    Error, Result,
+    constants::{FRAMES_PER_TOKEN, SPEAKER_EMBEDDING, SPEECH_CODES},
+    mel::Mel,
+};
+
+/// Directory of the voices inside a model directory.
+pub const VOICES: &str = "voices";
+/// Extension of a voice file.
+pub const EXTENSION: &str = "safetensors";
 
 /// A speaker prompt.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,4 +39,188 @@ pub struct Voice {
     pub embedding: Vec<f32>,
     /// Where the voice comes from: recording, licence, consent.
     pub provenance: Option<String>,
+}
+
+impl Voice {
+    /// Reads a voice file; its name is the file's.
+    ///
+    /// # Errors
+    /// The file is missing, unreadable, damaged, or what it holds cannot be a voice.
+    pub fn load(path: &Path) -> Result<Self> {
+        let bytes = fs::read(path).map_err(|e| Error::io(path, &e))?;
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        let voice = file::decode(&name, &bytes).map_err(|what| Error::damaged(path, what))?;
+        voice.check().map_err(|what| Error::damaged(path, what))?;
+        Ok(voice)
+    }
+
+    /// Writes the voice to `path`, which holds either all of it afterwards or what it held before.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        self.check().map_err(|what| Error::damaged(path, what))?;
+        let bytes = file::encode(self).map_err(|what| Error::damaged(path, what))?;
+        let partial = path.with_extension("partial");
+        let written = write_through(&partial, &bytes).and_then(|()| fs::rename(&partial, path));
+        written.map_err(|e| {
+            let _ = fs::remove_file(&partial);
+            Error::io(path, &e)
+        })
+    }
+
+    /// What is wrong with this voice, if anything is: lengths that do not fit together, ids that are no sounds, numbers
+    /// that are none.
+    pub fn check(&self) -> Result<(), String> {
+        let (tokens, frames) = (self.prompt_tokens.len(), self.prompt_mel.frames());
+        if tokens == 0 {
+            return Err("the prompt has no speech tokens".into());
+        }
+        if frames != FRAMES_PER_TOKEN * tokens {
+            return Err(format!(
+                "{tokens} speech tokens need {} mel frames, there are {frames}",
+                FRAMES_PER_TOKEN * tokens
+            ));
+        }
+        if self.embedding.len() != SPEAKER_EMBEDDING {
+            return Err(format!(
+                "the speaker embedding has {} values, expected {SPEAKER_EMBEDDING}",
+                self.embedding.len()
+            ));
+        }
+        if let Some(token) = self.prompt_tokens.iter().find(|t| **t >= SPEECH_CODES) {
+            return Err(format!(
+                "speech token {token} is no sound: these lie below {SPEECH_CODES}"
+            ));
+        }
+        let mut numbers = self.embedding.iter().chain(self.prompt_mel.as_slice());
+        if !numbers.all(|value| value.is_finite()) {
+            return Err("mel or speaker embedding hold values that are not finite".into());
+        }
+        if self.embedding.iter().all(|value| *value == 0.0) {
+            return Err("the speaker embedding is all zeros".into());
+        }
+        Ok(())
+    }
+}
+
+/// File of the voice `name` of the model directory `model`.
+pub fn path(model: &Path, name: &str) -> PathBuf {
+    model.join(VOICES).join(format!("{name}.{EXTENSION}"))
+}
+
+/// Names of the voices in the model directory `model`, sorted. None where it has no voices.
+pub fn list(model: &Path) -> Result<Vec<String>> {
+    let dir = model.join(VOICES);
+    let entries = match fs::read_dir(&dir) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(Error::io(&dir, &e)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|e| Error::io(&dir, &e))?.path();
+        if path.extension().is_some_and(|e| e == EXTENSION)
+            && let Some(name) = path.file_stem().and_then(|name| name.to_str())
+        {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn write_through(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = fs::File::create(path)?;
+    io::Write::write_all(&mut file, bytes)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ErrorKind, constants::MEL_BINS};
+    use proptest::prelude::*;
+
+    fn voice() -> Voice {
+        let frames: Vec<f32> = (0..6 * MEL_BINS).map(|i| i as f32 / 32.0 - 7.0).collect();
+        Voice {
+            name: "anna".into(),
+            language: Some("ru".into()),
+            prompt_text: Some("Добрый день!".into()),
+            prompt_text_ids: vec![5, 563, 7],
+            prompt_tokens: vec![0, 6560, 42],
+            prompt_mel: Mel::from_frames(&frames),
+            embedding: (0..SPEAKER_EMBEDDING).map(|i| i as f32).collect(),
+            provenance: None,
+        }
+    }
+
+    #[test]
+    fn a_voice_survives_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("anna.safetensors");
+        voice().save(&path).unwrap();
+        assert_eq!(Voice::load(&path).unwrap(), voice());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn voices_are_listed_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(list(dir.path()).unwrap().is_empty());
+        let voices = dir.path().join(VOICES);
+        fs::create_dir(&voices).unwrap();
+        for name in ["б.safetensors", "anna.safetensors", "notes.txt"] {
+            fs::write(voices.join(name), "").unwrap();
+        }
+        assert_eq!(list(dir.path()).unwrap(), ["anna", "б"]);
+    }
+
+    #[test]
+    fn what_cannot_be_a_voice_is_refused_with_its_reason() {
+        type Change = fn(&mut Voice);
+        let cases: [(Change, &str); 6] = [
+            (|v| v.prompt_tokens.clear(), "no speech tokens"),
+            (
+                |v| v.prompt_tokens.truncate(2),
+                "need 4 mel frames, there are 6",
+            ),
+            (|v| v.embedding.truncate(80), "has 80 values"),
+            (|v| v.prompt_tokens[1] = 6561, "6561 is no sound"),
+            (|v| v.embedding[3] = f32::NAN, "not finite"),
+            (|v| v.embedding.fill(0.0), "all zeros"),
+        ];
+        let dir = tempfile::tempdir().unwrap();
+        for (change, expected) in cases {
+            let mut voice = voice();
+            change(&mut voice);
+            let error = voice
+                .save(&dir.path().join("anna.safetensors"))
+                .unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
+            assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        }
+    }
+
+    #[test]
+    fn a_missing_voice_is_named() {
+        let error = Voice::load(Path::new("/nowhere/anna.safetensors")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.to_string().contains("anna"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_damaged_file_panics(place in 0.0..1.0_f64, bit in 0..8_u8, cut in any::<bool>()) {
+            let mut bytes = file::encode(&voice()).unwrap();
+            let at = (place * bytes.len() as f64) as usize;
+            if cut {
+                bytes.truncate(at);
+                prop_assert!(file::decode("anna", &bytes).is_err());
+            } else {
+                bytes[at] ^= 1 << bit;
+                if let Ok(voice) = file::decode("anna", &bytes) {
+                    let _ = voice.check();
+                }
+            }
+        }
+    }
 }

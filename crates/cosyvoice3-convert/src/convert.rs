@@ -11,14 +11,15 @@ use anyhow::{Context, Result, ensure};
 use gstcosyvoice3::{
     constants::SPEECH_VOCAB,
     model::manifest::{FORMAT, FileEntry, Flow, Lm, MANIFEST, Manifest, SourceKind, Vocoder},
+    voice::VOICES,
 };
 
 use crate::{
     check,
     checkpoint::Checkpoint,
     lm::{Config, LanguageModel},
-    onnx,
-    output::{Unfinished, hash_file},
+    npu, onnx,
+    output::{Unfinished, hash_file, replace_file},
     progress::Progress,
     quantize::{Quantization, quantize},
     recipe::Recipe,
@@ -33,8 +34,6 @@ const FLOW_ENCODER: &str = "flow_encoder.onnx";
 const FLOW_ESTIMATOR: &str = "flow_estimator.onnx";
 const HIFT: &str = "hift.onnx";
 const HIFT_SOURCE: &str = "hift_source.safetensors";
-/// Directory of the voices.
-pub const VOICES: &str = "voices";
 
 /// Ids of the speech vocabulary behind the sounds, and tokens that are silence: the same in every CosyVoice3.
 const SOS: u32 = 6561;
@@ -104,11 +103,13 @@ pub fn convert(
     let llm = checkpoint.join(&options.llm);
     writer.language_model(&llm, &config, &name, options.quantization)?;
 
+    if let Some(dir) = &options.npu_onnx {
+        let flow = Checkpoint::open(&checkpoint.join("flow.pt"))?;
+        npu::write(&flow, dir, options.weights, progress)?;
+    }
     let mut manifest = manifest(name, &config, recipe, options, writer.files);
     adopt_voices(out.target(), out.path(), &mut manifest)?;
-    let path = out.path().join(MANIFEST);
-    fs::write(&path, manifest.to_toml())
-        .with_context(|| format!("cannot write {}", path.display()))?;
+    replace_file(&out.path().join(MANIFEST), manifest.to_toml().as_bytes())?;
     progress.step("loading what was written", 0);
     let told = check::loads(out.path())?;
     let target = out.target().to_owned();

@@ -2,11 +2,13 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cosyvoice3_convert::{
     convert::{self, convert},
+    inspect::inspect,
     progress::Progress,
+    prompt,
     quantize::Quantization,
     weights::WeightType,
 };
@@ -23,6 +25,40 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Checkpoint(CheckpointArgs),
+    Voice(VoiceArgs),
+    Inspect(InspectArgs),
+}
+
+/// Make a voice of a model from prompt files (the six text files of edge pipelines).
+#[derive(Args)]
+struct VoiceArgs {
+    /// Directory with prompt_text.txt, llm_prompt_speech_token.txt, flow_prompt_speech_token.txt,
+    /// prompt_speech_feat.txt, llm_embedding.txt and flow_embedding.txt
+    prompt: PathBuf,
+    /// Model directory that gets the voice
+    model: PathBuf,
+    /// Name of the voice
+    #[arg(long)]
+    name: String,
+    /// Language of the reference speech (ru, en, zh)
+    #[arg(long)]
+    language: Option<String>,
+    /// What the reference speech says [default: prompt_transcript.txt, where it exists]
+    #[arg(long, value_name = "TEXT")]
+    prompt_text: Option<String>,
+    /// Where the voice comes from: recording, licence, consent
+    #[arg(long, value_name = "TEXT")]
+    provenance: Option<String>,
+    /// Make it the default voice; the first voice of a model is so anyway
+    #[arg(long)]
+    default: bool,
+}
+
+/// Tell what a model directory holds and whether its hashes hold.
+#[derive(Args)]
+struct InspectArgs {
+    /// Model directory
+    model: PathBuf,
 }
 
 /// Convert an official checkpoint into a model directory.
@@ -98,6 +134,29 @@ fn run(command: Command, progress: &Progress) -> Result<()> {
                 replace: args.force,
             };
             convert(&args.checkpoint, &args.model, &options, progress)
+        }
+        Command::Voice(args) => {
+            let options = prompt::Options {
+                name: args.name,
+                language: args.language,
+                prompt_text: args.prompt_text,
+                provenance: args.provenance,
+                default: args.default,
+            };
+            let told = prompt::add(&args.prompt, &args.model, &options)?;
+            told.iter().for_each(|line| progress.say(line));
+            Ok(())
+        }
+        Command::Inspect(args) => {
+            let report = inspect(&args.model, progress)?;
+            print!("{}", report.text);
+            let damaged = report.damaged;
+            ensure!(
+                damaged == 0,
+                "{damaged} files of {} are damaged or missing: convert the checkpoint again, or copy them again",
+                args.model.display()
+            );
+            Ok(())
         }
     }
 }

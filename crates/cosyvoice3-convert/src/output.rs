@@ -198,6 +198,24 @@ pub fn write_hashed(
     write().with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// Replaces the file `path` by `bytes`: whoever reads it sees the old content or the new.
+pub fn replace_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    let replace = || {
+        let mut file = File::create(&partial)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&partial, path)
+    };
+    replace()
+        .inspect_err(|_| {
+            let _ = fs::remove_file(&partial);
+        })
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
 /// Size and hash of a file that exists.
 pub fn hash_file(path: &Path, progress: &Progress) -> Result<FileEntry> {
     let read = || {
