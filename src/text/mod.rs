@@ -5,6 +5,7 @@
 //! utterances of a good length and encodes those with the model's [tokenizer](Tokenizer). [`Prompt`] then puts the text
 //! ids in the order that a synthesis mode wants.
 
+mod incremental;
 mod language;
 pub mod normalize;
 mod prompt;
@@ -13,6 +14,7 @@ mod split;
 mod tokenizer;
 mod utterance;
 
+pub use incremental::IncrementalText;
 pub use language::Language;
 pub use prompt::{END_OF_PROMPT, Mode, Prompt, SYSTEM_PREFIX};
 pub use sentence::next_sentence;

@@ -94,8 +94,16 @@ pub fn next_sentence(text: &str, from: usize) -> Option<Range<usize>> {
     Some(trimmed(text, start, start + rest.len()))
 }
 
+/// The next sentence of text of which more may come: `None` as long as that could still move its end.
+pub(super) fn next_certain_sentence(text: &str, from: usize) -> Option<Range<usize>> {
+    let range = next_sentence(text, from)?;
+    let certain =
+        text.len() - range.start > 5 * LONGEST || text[range.end..].contains(|c| !is_skipped(c));
+    certain.then_some(range)
+}
+
 /// Blanks between sentences, byte order mark and other invisible characters included.
-fn is_blank(c: char) -> bool {
+pub(super) fn is_blank(c: char) -> bool {
     c.is_whitespace() || c.is_control() || matches!(c, '\u{feff}' | '\u{200b}')
 }
 
@@ -195,13 +203,15 @@ fn is_ideographic(c: char) -> bool {
 
 /// The first character of what follows a possible sentence end, behind blanks, dashes and opening quotes.
 fn opening(rest: &str) -> Option<char> {
-    rest.chars().take(40).find(|c| {
-        !is_blank(*c)
-            && !matches!(
-                c,
-                '"' | '«' | '“' | '„' | '\'' | '‘' | '(' | '—' | '–' | '-'
-            )
-    })
+    rest.chars().take(40).find(|c| !is_skipped(*c))
+}
+
+fn is_skipped(c: char) -> bool {
+    is_blank(c)
+        || matches!(
+            c,
+            '"' | '«' | '“' | '„' | '\'' | '‘' | '(' | '—' | '–' | '-'
+        )
 }
 
 fn starts_lower(rest: &str) -> bool {

@@ -478,7 +478,7 @@ impl Reader<'_> {
         let word = self.tokens.text(next);
         let dotted = self.tokens.text(next + 1) == ".";
         let is_long = (1000..3000).contains(&value) && (1000..3000).contains(&last)
-            || value >= 3000 && value < 10_000 && word == "году";
+            || (3000..10_000).contains(&value) && word == "году";
         let prepositional = matches!(before, "в" | "во" | "о" | "об" | "при");
         let month = MONTHS.contains(&before);
         let guess = if prepositional {
