@@ -2,12 +2,12 @@
 
 use std::f64::consts::TAU;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use gstcosyvoice3::constants::MEL_BINS;
 
 use super::{
     graph::{Graph, Value, ints, string},
-    layers::{Conv, conv, leaky_relu, length, values, vector},
+    layers::{Conv, leaky_relu, length, values, vector},
     model::Model,
     proto::ElementType,
     weight_norm,
@@ -26,14 +26,16 @@ const LOOK_RIGHT: usize = 4;
 const UPSAMPLE: [usize; 3] = [8, 5, 3];
 /// Residual blocks of each stage.
 const BLOCKS: usize = 3;
+/// What each of them adds to the mean of the stage.
+const BLOCK_SHARE: f64 = 1.0 / BLOCKS as f64;
 /// Dilations inside a residual block.
 const DILATIONS: [usize; 3] = [1, 3, 5];
 /// Slope of the LeakyReLU before each stage.
 const STAGE_SLOPE: f32 = 0.1;
 /// Slope of the LeakyReLU before `conv_post` (PyTorch's default).
 const POST_SLOPE: f32 = 0.01;
-/// Keeps Snake finite where its frequency is zero.
-const SNAKE_EPSILON: f32 = 1e-9;
+/// Smallest frequency of a Snake.
+const SNAKE_FLOOR: f32 = 1e-9;
 /// Largest magnitude of a spectrum bin.
 const MAGNITUDE_LIMIT: f32 = 100.0;
 /// Largest sample.
@@ -57,20 +59,38 @@ pub fn hift(checkpoint: &Checkpoint, weight_type: WeightType) -> Result<Model<'_
     Ok(hift.g.finish())
 }
 
+/// Activations are `[1, C, 1, T]`: a picture of one row, because ONNX Runtime has its blocked convolutions
+/// for pictures only.
 struct Hift<'w> {
     g: Graph<'w>,
     checkpoint: &'w Checkpoint,
 }
 
+/// What the weights of a convolution are multiplied by, so that the graph need not multiply activations. ONNX Runtime
+/// does it once, when it loads the graph.
+#[derive(Default)]
+struct Scales {
+    /// `[1, in, 1, 1]`
+    inputs: Option<Value>,
+    /// `[out, 1, 1, 1]` for the weights and `[out]` for the bias.
+    outputs: Option<(Value, Value)>,
+}
+
 impl<'w> Hift<'w> {
     fn decode(&mut self, mel: &Value, source: &Value) -> Result<Value> {
         let spectrum = self.g.scoped("stft", |g| stft(g, source));
-        let pre = Conv::padded(0, LOOK_RIGHT);
-        let mut x = self.conv("conv_pre", mel, pre, 1.0)?;
+        let mel = self.g.unsqueeze(mel, &[2]);
+        let mut x = self.convolution(
+            "conv_pre",
+            &mel,
+            Conv::padded(0, LOOK_RIGHT),
+            1.0,
+            Scales::default(),
+        )?;
         for stage in 0..UPSAMPLE.len() {
             // The mean over the blocks of a stage: the next convolution is linear and LeakyReLU keeps a positive factor,
             // so the division waits in that convolution's weights.
-            let share = if stage == 0 { 1.0 } else { 1.0 / BLOCKS as f64 };
+            let share = if stage == 0 { 1.0 } else { BLOCK_SHARE };
             x = leaky_relu(&mut self.g, &x, STAGE_SLOPE);
             x = self.upsample(stage, &x, share)?;
             if stage + 1 == UPSAMPLE.len() {
@@ -86,7 +106,7 @@ impl<'w> Hift<'w> {
         x = leaky_relu(&mut self.g, &x, POST_SLOPE);
         let kernel = weight_norm::shape(self.checkpoint, "conv_post")?[2];
         let post = Conv::padded(kernel - 1, 0);
-        let x = self.conv("conv_post", &x, post, 1.0 / BLOCKS as f64)?;
+        let x = self.convolution("conv_post", &x, post, BLOCK_SHARE, Scales::default())?;
         Ok(self.g.scoped("istft", |g| {
             let audio = istft(g, &x);
             let (low, high) = (g.scalar(-AUDIO_LIMIT), g.scalar(AUDIO_LIMIT));
@@ -94,18 +114,34 @@ impl<'w> Hift<'w> {
         }))
     }
 
-    /// A weight-normed convolution with its weights multiplied by `share`.
-    fn conv(&mut self, name: &str, x: &Value, layout: Conv, share: f64) -> Result<Value> {
+    /// A weight-normed convolution; `share` and `scales` multiply its weights.
+    fn convolution(
+        &mut self,
+        name: &str,
+        x: &Value,
+        layout: Conv,
+        share: f64,
+        scales: Scales,
+    ) -> Result<Value> {
         let checkpoint = self.checkpoint;
-        let shape = weight_norm::shape(checkpoint, name)?;
+        let &[outputs, inputs, kernel] = weight_norm::shape(checkpoint, name)? else {
+            bail!("{}: {name} is no convolution", checkpoint.path().display());
+        };
         let owned = name.to_owned();
         self.g.scoped(name, |g| {
-            let w = g.weight("weight", shape, move || {
+            let mut w = g.weight("weight", &[outputs, inputs, 1, kernel], move || {
                 let folded = weight_norm::fold(checkpoint, &owned)?;
                 Ok(folded.iter().map(|w| (w * share) as f32).collect())
             });
-            let b = vector(g, checkpoint, &format!("{name}.bias"), "bias")?;
-            Ok(g.node("Conv", &[x, &w, &b], layout.attributes(shape[2])))
+            let mut b = vector(g, checkpoint, &format!("{name}.bias"), "bias")?;
+            if let Some(inputs) = &scales.inputs {
+                w = g.mul(&w, inputs);
+            }
+            if let Some((weights, bias)) = &scales.outputs {
+                w = g.mul(&w, weights);
+                b = g.mul(&b, bias);
+            }
+            Ok(g.node("Conv", &[x, &w, &b], layout.row_attributes(kernel)))
         })
     }
 
@@ -117,13 +153,13 @@ impl<'w> Hift<'w> {
         let (checkpoint, rate) = (self.checkpoint, UPSAMPLE[stage]);
         let name = format!("ups.{stage}");
         let &[outputs, inputs, kernel] = weight_norm::shape(checkpoint, &name)? else {
-            anyhow::bail!("{}: {name} is no convolution", checkpoint.path().display());
+            bail!("{}: {name} is no convolution", checkpoint.path().display());
         };
         let phases = Phases { rate, kernel };
         let taps = phases.taps();
         self.g.scoped(&name.clone(), |g| {
             let bias = format!("{name}.bias");
-            let w = g.weight("weight", &[outputs * rate, inputs, taps], move || {
+            let w = g.weight("weight", &[outputs * rate, inputs, 1, taps], move || {
                 let folded = weight_norm::fold(checkpoint, &name)?;
                 let merged = phases.merge(&folded, inputs);
                 Ok(merged.iter().map(|w| (w * share) as f32).collect())
@@ -133,82 +169,131 @@ impl<'w> Hift<'w> {
                 Ok(bias.iter().flat_map(|b| vec![*b; rate]).collect())
             });
             let layout = Conv::padded(taps - 1, 0);
-            let x = g.node("Conv", &[x, &w, &b], layout.attributes(taps));
+            let x = g.node("Conv", &[x, &w, &b], layout.row_attributes(taps));
             let x = g.reshape(&x, &[1, outputs as i64, rate as i64, -1]);
             let x = g.transpose(&x, &[0, 1, 3, 2]);
-            Ok(g.reshape(&x, &[1, outputs as i64, -1]))
+            Ok(g.reshape(&x, &[1, outputs as i64, 1, -1]))
         })
     }
 
     /// `x` with its second sample in front: reflection padding of one on the left.
     fn reflect_left(&mut self, x: &Value) -> Value {
-        let second = self.g.slice(x, 2, 1, 2);
-        self.g.concat(&[&second, x], 2)
+        let second = self.g.slice(x, 3, 1, 2);
+        self.g.concat(&[&second, x], 3)
     }
 
     /// What the source adds to a stage: its spectrum brought to the stage's rate.
     fn source_branch(&mut self, stage: usize, spectrum: &Value) -> Result<Value> {
+        let checkpoint = self.checkpoint;
         let down = format!("source_downs.{stage}");
+        let weight = format!("{down}.weight");
         let stride = UPSAMPLE[stage + 1..].iter().product::<usize>();
-        let kernel = length(self.checkpoint, &format!("{down}.weight"), 2)?;
+        let &[outputs, inputs, kernel] = checkpoint.shape(&weight)? else {
+            bail!("{}: {down} is no convolution", checkpoint.path().display());
+        };
         ensure!(
             kernel == 1 || kernel == 2 * stride,
             "{}: {down} has {kernel} taps, {} were expected",
-            self.checkpoint.path().display(),
+            checkpoint.path().display(),
             2 * stride
         );
         let layout = Conv {
             stride,
             ..Conv::padded(stride - 1, 0)
         };
-        let checkpoint = self.checkpoint;
-        let s = self
-            .g
-            .scoped(&down, |g| conv(g, checkpoint, &down, spectrum, layout))?;
+        let s = self.g.scoped(&down, |g| {
+            let shape = [outputs, inputs, 1, kernel];
+            let w = g.weight("weight", &shape, values(checkpoint, weight));
+            let b = vector(g, checkpoint, &format!("{down}.bias"), "bias")?;
+            let attributes = layout.row_attributes(kernel);
+            anyhow::Ok(g.node("Conv", &[spectrum, &w, &b], attributes))
+        })?;
         self.residual_block(&format!("source_resblocks.{stage}"), &s)
     }
 
-    /// Three times `x + conv2(snake2(conv1(snake1(x))))`, causal.
+    /// Three times `x + conv2(snake(conv1(snake(x))))`, causal, where `snake(x) = x + sin(a x)^2 / a` with one `a` a
+    /// channel.
+    ///
+    /// With `z = a x` a Snake is `(z + sin(z)^2) / a`. The division goes into the weights of the convolution after it, and
+    /// for the second Snake the product `a x` into those of the convolution before it.
     fn residual_block(&mut self, block: &str, x: &Value) -> Result<Value> {
         let mut x = x.clone();
         for (i, dilation) in DILATIONS.into_iter().enumerate() {
-            let h = self.snake(&format!("{block}.activations1.{i}"), &x)?;
-            let h = self.causal(&format!("{block}.convs1.{i}"), &h, dilation)?;
-            let h = self.snake(&format!("{block}.activations2.{i}"), &h)?;
-            let h = self.causal(&format!("{block}.convs2.{i}"), &h, 1)?;
+            let first = self.snake(&format!("{block}.activations1.{i}"))?;
+            let second = self.snake(&format!("{block}.activations2.{i}"))?;
+            let z = self.g.mul(&x, &first.frequency);
+            let h = z_plus_square_sine(&mut self.g, &z);
+            let scales = Scales {
+                inputs: Some(first.inverse),
+                outputs: Some((second.frequency_outputs, second.frequency_bias)),
+            };
+            let z = self.causal(&format!("{block}.convs1.{i}"), &h, dilation, scales)?;
+            let h = z_plus_square_sine(&mut self.g, &z);
+            let scales = Scales {
+                inputs: Some(second.inverse),
+                outputs: None,
+            };
+            let h = self.causal(&format!("{block}.convs2.{i}"), &h, 1, scales)?;
             x = self.g.add(&x, &h);
         }
         Ok(x)
     }
 
-    fn causal(&mut self, name: &str, x: &Value, dilation: usize) -> Result<Value> {
+    fn causal(&mut self, name: &str, x: &Value, dilation: usize, scales: Scales) -> Result<Value> {
         let kernel = weight_norm::shape(self.checkpoint, name)?[2];
         let layout = Conv {
             dilation,
             ..Conv::padded((kernel - 1) * dilation, 0)
         };
-        self.conv(name, x, layout, 1.0)
+        self.convolution(name, x, layout, 1.0, scales)
     }
 
-    /// `x + sin(a x)^2 / a`, one `a` a channel.
-    fn snake(&mut self, name: &str, x: &Value) -> Result<Value> {
-        let checkpoint = self.checkpoint;
+    fn snake(&mut self, name: &str) -> Result<Snake> {
         let alpha = format!("{name}.alpha");
-        let channels = length(checkpoint, &alpha, 0)?;
+        let channels = length(self.checkpoint, &alpha, 0)?;
+        let read = values(self.checkpoint, alpha);
+        let read = move || Ok(read()?.into_iter().map(away_from_zero).collect::<Vec<_>>());
+        let frequencies = read.clone();
         self.g.scoped(name, |g| {
-            let read = values(checkpoint, alpha.clone());
-            let frequency = g.vector("alpha", &[1, channels, 1], read);
-            let read = values(checkpoint, alpha);
-            let scale = g.vector("scale", &[1, channels, 1], move || {
-                Ok(read()?.iter().map(|a| 1.0 / (a + SNAKE_EPSILON)).collect())
+            let frequency_bias = g.vector("alpha", &[channels], frequencies);
+            let inverse = g.vector("inverse", &[1, channels, 1, 1], move || {
+                Ok(read()?.iter().map(|a| 1.0 / a).collect())
             });
-            let h = g.mul(x, &frequency);
-            let h = g.node("Sin", &[&h], []);
-            let h = g.mul(&h, &h);
-            let h = g.mul(&h, &scale);
-            Ok(g.add(x, &h))
+            Ok(Snake {
+                frequency: g.reshape(&frequency_bias, &[1, channels as i64, 1, 1]),
+                frequency_outputs: g.reshape(&frequency_bias, &[channels as i64, 1, 1, 1]),
+                frequency_bias,
+                inverse,
+            })
         })
     }
+}
+
+/// The frequencies `a` of a Snake in the shapes in which they are needed.
+struct Snake {
+    /// `[1, C, 1, 1]`
+    frequency: Value,
+    /// `[C, 1, 1, 1]`
+    frequency_outputs: Value,
+    /// `[C]`
+    frequency_bias: Value,
+    /// `1 / a`, `[1, C, 1, 1]`
+    inverse: Value,
+}
+
+/// A frequency by which one can divide. The official code adds 1e-9 to the divisor instead.
+fn away_from_zero(frequency: f32) -> f32 {
+    if frequency.abs() < SNAKE_FLOOR {
+        SNAKE_FLOOR
+    } else {
+        frequency
+    }
+}
+
+fn z_plus_square_sine(g: &mut Graph, z: &Value) -> Value {
+    let sine = g.node("Sin", &[z], []);
+    let square = g.mul(&sine, &sine);
+    g.add(z, &square)
 }
 
 /// A convolution over nearest-neighbour upsampled samples, sorted by output phase.
@@ -246,7 +331,7 @@ impl Phases {
     }
 }
 
-/// Real and imaginary parts `[1, 18, 120 T + 1]` of the source `[1, 480 T]`, centred frames, reflected at the ends.
+/// Real and imaginary parts `[1, 18, 1, 120 T + 1]` of the source `[1, 480 T]`, centred frames, reflected at the ends.
 fn stft(g: &mut Graph, source: &Value) -> Value {
     let x = g.unsqueeze(source, &[1]);
     let half = (FFT / 2) as i64;
@@ -265,11 +350,14 @@ fn stft(g: &mut Graph, source: &Value) -> Value {
         stride: HOP,
         ..Conv::padded(0, 0)
     };
-    g.node("Conv", &[&x, &basis], layout.attributes(FFT))
+    let spectrum = g.node("Conv", &[&x, &basis], layout.attributes(FFT));
+    g.unsqueeze(&spectrum, &[2])
 }
 
-/// Audio `[1, 480 T]` from logarithmic magnitudes and phases `[1, 18, 120 T + 1]`.
+/// Audio `[1, 480 T]` from logarithmic magnitudes and phases `[1, 18, 1, 120 T + 1]`.
 fn istft(g: &mut Graph, x: &Value) -> Value {
+    let row = g.int_list(&[2]);
+    let x = &g.node("Squeeze", &[x, &row], []);
     let [magnitude, phase] = g.split(x, 1, BINS);
     let magnitude = g.node("Exp", &[&magnitude], []);
     let limit = g.scalar(MAGNITUDE_LIMIT);

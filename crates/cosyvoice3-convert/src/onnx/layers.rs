@@ -9,7 +9,7 @@ use super::{
 use crate::checkpoint::Checkpoint;
 
 /// The values of tensor `name`, read when they are asked for.
-pub fn values(checkpoint: &Checkpoint, name: String) -> impl Fn() -> Result<Vec<f32>> + '_ {
+pub fn values(checkpoint: &Checkpoint, name: String) -> impl Fn() -> Result<Vec<f32>> + Clone + '_ {
     move || Ok(checkpoint.tensor(&name)?.to_f32()?.into_owned())
 }
 
@@ -55,6 +55,18 @@ impl Conv {
             ints("pads", &self.pads.map(|p| p as i64)),
             ints("dilations", &[self.dilation as i64]),
             ints("strides", &[self.stride as i64]),
+            int("group", self.groups as i64),
+        ]
+    }
+
+    /// The same convolution along the last axis of `[B, C, 1, T]`.
+    pub fn row_attributes(&self, kernel: usize) -> [AttributeProto; 5] {
+        let [before, after] = self.pads.map(|p| p as i64);
+        [
+            ints("kernel_shape", &[1, kernel as i64]),
+            ints("pads", &[0, before, 0, after]),
+            ints("dilations", &[1, self.dilation as i64]),
+            ints("strides", &[1, self.stride as i64]),
             int("group", self.groups as i64),
         ]
     }
