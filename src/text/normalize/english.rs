@@ -294,6 +294,9 @@ impl Reader<'_> {
             "÷" => self.out.say(" divided by "),
             "<" if number_follows => self.out.say(" less than "),
             ">" if number_follows => self.out.say(" greater than "),
+            ":" if self.tokens.number(at + 1).is_some() && self.ends_number(at) => {
+                self.out.say(" to ");
+            }
             "²" => self.out.say(" squared "),
             "³" => self.out.say(" cubed "),
             "#" | "*" | "_" | "~" | "±" | "×" | "/" | "\\" | "<" | ">" | "¥" | "₽" | "₴" | "¢" =>
@@ -303,6 +306,10 @@ impl Reader<'_> {
             _ => self.out.copy(mark),
         }
         at + 1
+    }
+
+    fn ends_number(&self, at: usize) -> bool {
+        at > 0 && self.tokens.number(at - 1).is_some()
     }
 
     fn number(&mut self, at: usize) -> usize {
@@ -322,6 +329,11 @@ impl Reader<'_> {
         }
         if let Some((above, below, end)) = figures::fraction(self.tokens, at) {
             self.out.say(&fraction_words(above, below));
+            return end;
+        }
+        if let Some((parts, end)) = figures::outline(self.tokens, at) {
+            let said: Vec<String> = parts.iter().map(|part| part_words(part)).collect();
+            self.out.say(&said.join(" point "));
             return end;
         }
         match figure(self.tokens, at, Style::English) {
@@ -390,6 +402,15 @@ impl Reader<'_> {
             _ => return None,
         };
         self.out.say(&said);
+        // `December 24th, 2025`
+        if self.tokens.text(at + 2) == ","
+            && let Some(digits) = self.tokens.number(at + 4).filter(|d| d.len() == 4)
+            && let Some(year) = figures::integer(digits).filter(|year| is_year(*year))
+        {
+            self.out.say(", ");
+            self.out.say(&year_words(year));
+            return Some(at + 5);
+        }
         Some(at + 2)
     }
 
@@ -428,7 +449,9 @@ impl Reader<'_> {
         }
         self.say_figures(&first, second.as_ref());
         let one = last.whole() == Some(1) && second.is_none();
-        match self.unit(next, end, one) {
+        // `SW1A`: letters that go on are no unit.
+        let goes_on = at > 0 && self.tokens.is_word(at - 1);
+        match self.unit(next, one).filter(|_| !goes_on) {
             Some((words, after)) => {
                 self.out.say(" ");
                 self.out.say(&words);
@@ -473,7 +496,7 @@ impl Reader<'_> {
     }
 
     /// The unit that the number before `at` counts, in words, and the index after it.
-    fn unit(&self, at: usize, end: usize, one: bool) -> Option<(String, usize)> {
+    fn unit(&self, at: usize, one: bool) -> Option<(String, usize)> {
         let text = self.tokens.text(at);
         let plural = |noun: &str| {
             if one {
@@ -494,15 +517,16 @@ impl Reader<'_> {
                 });
             }
             "$" => return Some((plural("dollar"), at + 1)),
-            "€" => return Some((plural("euro"), at + 1)),
-            "£" => return Some((plural("pound"), at + 1)),
+            "USD" => return Some((plural("dollar"), at + 1)),
+            "€" | "EUR" => return Some((plural("euro"), at + 1)),
+            "£" | "GBP" => return Some((plural("pound"), at + 1)),
             "₽" => return Some((plural("rouble"), at + 1)),
             "×" | "x" if self.tokens.number(self.tokens.skip_space(at + 1)).is_some() => {
                 return Some(("by".into(), at + 1));
             }
             _ => {}
         }
-        let noun = unit_noun(text).filter(|_| text.len() > 1 || at == end || text != "A")?;
+        let noun = unit_noun(text)?;
         let (prefix, after) = match (self.tokens.text(at + 1), self.tokens.text(at + 2)) {
             ("²", _) => ("square ", at + 2),
             ("³", _) => ("cubic ", at + 2),
@@ -633,6 +657,10 @@ fn figure_words(figure: &Figure) -> String {
         Some(fraction) => format!("{whole} point {}", digits_words(fraction)),
         None => whole,
     }
+}
+
+fn part_words(digits: &str) -> String {
+    figures::integer(digits).map_or_else(|| digits_words(digits), cardinal)
 }
 
 /// *three quarters*, *one half*, *two thirds*.

@@ -139,6 +139,20 @@ pub(super) fn date(tokens: &Tokens, at: usize, style: Style) -> Option<Date> {
     })
 }
 
+/// The parts of a number with two or more full stops, such as `5.3.2`, and the index after it.
+pub(super) fn outline<'a>(tokens: &Tokens<'a>, at: usize) -> Option<(Vec<&'a str>, usize)> {
+    let mut parts = vec![tokens.number(at)?];
+    let mut end = at + 1;
+    while tokens.text(end) == "." {
+        let Some(part) = tokens.number(end + 1) else {
+            break;
+        };
+        parts.push(part);
+        end += 2;
+    }
+    (parts.len() > 2).then_some((parts, end))
+}
+
 /// Hours, minutes and, where written, seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Time {

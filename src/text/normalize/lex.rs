@@ -80,8 +80,17 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// Whether a full stop at `at` may end the sentence: nothing or a capital letter follows.
+    /// Whether a full stop at `at` may end the sentence: nothing or a capital letter follows, and no other mark.
     pub fn ends_sentence(&self, at: usize) -> bool {
+        if matches!(self.text(at + 1), ")" | "," | ";" | ":" | "!" | "?" | "-") {
+            return false;
+        }
+        if matches!(
+            self.text(self.skip_space(at + 1)),
+            "$" | "€" | "£" | "₽" | "%"
+        ) {
+            return false;
+        }
         let next = (at + 1..self.len())
             .take(4)
             .map(|i| self.text(i))

@@ -7,7 +7,7 @@ use super::{
 };
 
 /// Two words with full stops, what they stand for, and whether they may end a sentence.
-const PAIRS: [(&str, &str, &str, bool); 12] = [
+const PAIRS: [(&str, &str, &str, bool); 13] = [
     ("т", "е", "то есть", false),
     ("т", "к", "так как", false),
     ("т", "н", "так называемый", false),
@@ -15,6 +15,7 @@ const PAIRS: [(&str, &str, &str, bool); 12] = [
     ("т", "д", "так далее", true),
     ("т", "п", "тому подобное", true),
     ("и", "о", "исполняющий обязанности", false),
+    ("рт", "ст", "ртутного столба", true),
     ("н", "э", "нашей эры", true),
     ("с", "ш", "северной широты", true),
     ("ю", "ш", "южной широты", true),
@@ -23,7 +24,7 @@ const PAIRS: [(&str, &str, &str, bool); 12] = [
 ];
 
 /// Words with a full stop that are read in full wherever they stand, and whether they may end a sentence.
-const SINGLES: [(&str, &str, bool); 20] = [
+const SINGLES: [(&str, &str, bool); 21] = [
     ("др", "другие", true),
     ("пр", "прочее", true),
     ("руб", "рублей", true),
@@ -36,6 +37,7 @@ const SINGLES: [(&str, &str, bool); 20] = [
     ("см", "смотри", false),
     ("ср", "сравни", false),
     ("им", "имени", false),
+    ("ок", "около", false),
     ("напр", "например", false),
     ("проф", "профессор", false),
     ("акад", "академик", false),
@@ -273,6 +275,7 @@ pub(super) fn dotted(tokens: &Tokens, at: usize) -> Option<(&'static str, usize)
 fn place_case(before: &str) -> Case {
     match before {
         "в" | "во" | "на" => Case::Prepositional,
+        "по" => Case::Dative,
         _ => governed(before).unwrap_or(Case::Nominative),
     }
 }

@@ -236,6 +236,49 @@ pub(super) fn ordinal_agreement(before: &str, noun: &str) -> (Case, Gender) {
     singular(before, noun, None)
 }
 
+/// Whether `word` looks like a verb, after which a date says when: *вышел одиннадцатого марта*.
+pub(super) fn is_verb(word: &str) -> bool {
+    const ENDINGS: [&str; 12] = [
+        "л", "ла", "ло", "ли", "ся", "сь", "ет", "ёт", "ит", "ут", "ют", "ят",
+    ];
+    word.chars().count() >= 4 && ENDINGS.iter().any(|ending| word.ends_with(ending))
+}
+
+/// Case and gender where the number is an ordinal because its noun stands in the singular: *в восьмом классе*.
+pub(super) fn in_order(number: u64, before: &str, after: &[&str]) -> Option<(Case, Gender)> {
+    const LOCATIVES: [&str; 8] = [
+        "классе",
+        "этаже",
+        "ряду",
+        "курсе",
+        "веке",
+        "сезоне",
+        "раунде",
+        "подъезде",
+    ];
+    let noun = *after.first()?;
+    if matches!(before, "в" | "во" | "на") && LOCATIVES.contains(&noun) {
+        Some((Case::Prepositional, Gender::Masculine))
+    } else if (5..=31).contains(&number) && noun == "числа" {
+        Some((Case::Genitive, Gender::Neuter))
+    } else {
+        None
+    }
+}
+
+/// *двое суток*, *трое детей*: nouns that are counted so.
+pub(super) fn collective(number: u64, before: &str, after: &[&str]) -> Option<&'static str> {
+    let noun = *after.first()?;
+    let collective = matches!(
+        noun,
+        "суток" | "детей" | "ножниц" | "брюк" | "ворот" | "саней"
+    );
+    let direct = !matches!(governed(before), Some(Case::Genitive));
+    let words = ["двое", "трое", "четверо"];
+    let at = usize::try_from(number.checked_sub(2)?).ok()?;
+    words.get(at).copied().filter(|_| collective && direct)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

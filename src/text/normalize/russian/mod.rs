@@ -96,6 +96,14 @@ impl Reader<'_> {
         if let Some(end) = self.roman(at) {
             return end;
         }
+        let next = self.tokens.skip_space(at + 1);
+        if matches!(word, "х" | "x")
+            && self.follows_number(at)
+            && self.tokens.number(next).is_some()
+        {
+            self.out.say(" на ");
+            return at + 1;
+        }
         match abbreviations::spelled(word) {
             Some(letters) => self.out.say(&letters),
             None => self.out.copy(word),
@@ -154,6 +162,9 @@ impl Reader<'_> {
             "÷" => self.out.say(" делить на "),
             "<" if number_follows => self.out.say(" меньше "),
             ">" if number_follows => self.out.say(" больше "),
+            ":" if number_follows && next == at + 1 && self.follows_number(at) => {
+                self.out.copy(" ");
+            }
             "²" => self.out.say(" в квадрате "),
             "³" => self.out.say(" в кубе "),
             "#" | "*" | "_" | "~" | "±" | "×" | "/" | "\\" | "<" | ">" | "£" | "¥" | "₴" | "¢" =>
@@ -214,6 +225,14 @@ impl Reader<'_> {
             self.out.say(&fraction_words(above, below, case));
             return end;
         }
+        if let Some((parts, end)) = figures::outline(self.tokens, at) {
+            let said: Vec<String> = parts.iter().map(|part| digits_words(part)).collect();
+            self.out.say(&said.join(" точка "));
+            return end;
+        }
+        if let Some(end) = self.short_date(at, &before) {
+            return end;
+        }
         match figure(self.tokens, at, Style::Russian) {
             Some(first) => self.quantity(first, &before),
             None => self.copy(at),
@@ -222,7 +241,12 @@ impl Reader<'_> {
 
     /// `22.11.2026`: *двадцать второе ноября две тысячи двадцать шестого года*.
     fn date(&mut self, date: Date, before: &str) -> usize {
-        let case = day_case(before, Case::Nominative);
+        let otherwise = if context::is_verb(before) {
+            Case::Genitive
+        } else {
+            Case::Nominative
+        };
+        let case = day_case(before, otherwise);
         self.out.say(&format!(
             "{} {} {} года",
             ordinal(date.day, Gender::Neuter, case),
@@ -238,6 +262,23 @@ impl Reader<'_> {
             "года" | "г" => next + 1,
             _ => date.end,
         }
+    }
+
+    /// `до 31.12`: a date after a preposition that asks for one; a decimal number has a comma.
+    fn short_date(&mut self, at: usize, before: &str) -> Option<usize> {
+        let two = |at: usize| self.tokens.number(at).filter(|digits| digits.len() == 2);
+        let day: u64 = two(at)?.parse().ok()?;
+        let month: usize = two(at + 2)?.parse().ok()?;
+        let asks = matches!(before, "до" | "с" | "от" | "к" | "по" | "на" | "после");
+        let valid = (1..=31).contains(&day) && (1..=12).contains(&month);
+        if !asks || !valid || self.tokens.text(at + 1) != "." {
+            return None;
+        }
+        let case = day_case(before, Case::Nominative);
+        let month = MONTHS[month - 1];
+        self.out
+            .say(&format!("{} {month}", ordinal(day, Gender::Neuter, case)));
+        Some(at + 3)
     }
 
     fn time(&mut self, time: Time, before: &str) -> usize {
@@ -302,6 +343,9 @@ impl Reader<'_> {
         }
         if let Some((noun, after)) = self.counted_noun(last, next) {
             let case = noun_case(before, last.whole(), self.tokens.text(next));
+            if second.is_none() && self.say_with_subunit(&first, self.tokens.text(next), case) {
+                return after;
+            }
             self.say_figures(&first, second.as_ref(), noun.gender, case);
             self.out.say(&match last.whole() {
                 Some(count) => noun.counted(count, case),
@@ -312,6 +356,15 @@ impl Reader<'_> {
         }
         let words = self.words_after(end);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        if let Some(count) = last.whole().filter(|_| second.is_none()) {
+            let said = context::in_order(count, before, &words)
+                .map(|(case, gender)| ordinal(count, gender, case))
+                .or_else(|| context::collective(count, before, &words).map(str::to_owned));
+            if let Some(said) = said {
+                self.out.say(&said);
+                return end;
+            }
+        }
         let (case, gender) = match last.whole() {
             Some(count) => agreement(count, before, &words),
             None => (direct(governed(before)), Gender::Masculine),
@@ -350,6 +403,14 @@ impl Reader<'_> {
         }
         // `кв. м`
         let third = self.tokens.skip_space(next + 2);
+        let dots = (self.tokens.text(next + 1), self.tokens.text(third + 1)) == (".", ".");
+        match (text, self.tokens.text(third)) {
+            ("ч", "л") if dots => return Some((nouns::SPOON.with_adjective("чайн"), third + 2)),
+            ("ст", "л") if dots => {
+                return Some((nouns::SPOON.with_adjective("столов"), third + 2));
+            }
+            _ => {}
+        }
         if self.tokens.text(next + 1) == "." && matches!(text, "кв" | "куб") {
             let adjective = if text == "кв" {
                 "квадратн"
@@ -440,15 +501,7 @@ impl Reader<'_> {
             return self.after_stop(self.tokens.text(next), next);
         }
         let case = noun_case(&before, last.whole(), "");
-        let cents = first.fraction.filter(|f| f.len() == 2 && second.is_none());
-        if let (Some(cents), Some(coin), Some(value)) = (
-            cents.and_then(|c| c.parse().ok()),
-            nouns::subunit(sign),
-            first.integer(),
-        ) {
-            self.say_counted(value, noun, case);
-            self.out.say(" ");
-            self.say_counted(cents, coin, case);
+        if second.is_none() && self.say_with_subunit(&first, sign, case) {
             return end;
         }
         self.say_figures(&first, second.as_ref(), noun.gender, case);
@@ -458,6 +511,25 @@ impl Reader<'_> {
             None => noun.genitive_plural(),
         });
         end
+    }
+
+    /// `5,50` of a currency whose hundredths have a name; whether that was said.
+    fn say_with_subunit(&mut self, amount: &Figure, sign: &str, case: Case) -> bool {
+        let cents = amount.fraction.filter(|fraction| fraction.len() == 2);
+        let (Some(cents), Some(value), Some(noun), Some(coin)) = (
+            cents.and_then(|cents| cents.parse().ok()),
+            amount.integer(),
+            nouns::currency(sign),
+            nouns::subunit(sign),
+        ) else {
+            return false;
+        };
+        self.say_counted(value, noun, case);
+        if cents > 0 {
+            self.out.say(" ");
+            self.say_counted(cents, coin, case);
+        }
+        true
     }
 
     fn say_counted(&mut self, count: u64, noun: Noun, case: Case) {

@@ -51,6 +51,13 @@ pub(super) struct Noun {
 }
 
 pub(super) const THOUSAND: Noun = noun(Gender::Feminine, "тысяч", &HUSHING);
+pub(super) const SPOON: Noun = noun(
+    Gender::Feminine,
+    "лож",
+    &[
+        "ка", "ки", "ке", "ку", "кой", "ке", "ки", "ек", "кам", "ки", "ками", "ках",
+    ],
+);
 pub(super) const PERCENT: Noun = Noun::masculine("процент");
 pub(super) const DEGREE: Noun = Noun::masculine("градус");
 
@@ -101,6 +108,10 @@ impl Noun {
         let direct = matches!(case, Case::Nominative | Case::Accusative);
         match (count % 10, count % 100 / 10) {
             (1, tens) if tens != 1 => self.form(false, case, false),
+            // *две чайные ложки*, but *два квадратных метра*.
+            (2..=4, tens) if tens != 1 && direct && self.gender == Gender::Feminine => self
+                .form(false, Case::Genitive, true)
+                .replacen("ых ", "ые ", 1),
             (2..=4, tens) if tens != 1 && direct => self.form(false, Case::Genitive, true),
             _ if direct => self.form(true, Case::Genitive, true),
             _ => self.form(true, case, true),
@@ -136,6 +147,13 @@ impl Noun {
 
     fn adjective_ending(&self, case: Case, plural: bool) -> &'static str {
         let velar = self.adjective.ends_with('к');
+        if self.gender == Gender::Feminine && !plural {
+            return match case {
+                Case::Nominative => "ая",
+                Case::Accusative => "ую",
+                _ => "ой",
+            };
+        }
         match (plural, case) {
             (false, Case::Nominative | Case::Accusative) if velar => "ий",
             (false, Case::Nominative | Case::Accusative) => "ый",

@@ -14,13 +14,13 @@ pub(super) fn ordinal(number: u64, suffix: &str, before: &str) -> Option<(Case, 
     let round = number > 0 && number.is_multiple_of(10);
     let locative = matches!(before, "в" | "во" | "на" | "о" | "об" | "при");
     Some(match suffix.to_lowercase().as_str() {
-        "й" | "ый" | "ий" => (Nominative, Masculine),
+        "й" | "ый" | "ий" | "тий" => (Nominative, Masculine),
         "ой" if stressed => (Nominative, Masculine),
         "ой" | "ей" => (Genitive, Feminine),
-        "я" | "ая" | "ья" => (Nominative, Feminine),
+        "я" | "ая" | "ья" | "тья" => (Nominative, Feminine),
         "ю" | "ую" | "ью" => (Accusative, Feminine),
         "е" if round => (Nominative, Plural),
-        "е" | "ое" | "ье" => (Nominative, Neuter),
+        "е" | "ое" | "ье" | "тье" => (Nominative, Neuter),
         "ые" | "ие" => (Nominative, Plural),
         "го" | "ого" | "его" => (Genitive, Masculine),
         "му" | "ому" | "ему" => (Dative, Masculine),
