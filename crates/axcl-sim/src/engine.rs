@@ -1,7 +1,7 @@
 //! Loaded models, their descriptions and binding tables.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
@@ -46,7 +46,7 @@ pub struct Loaded {
     pub device: i32,
     pub model: Arc<Model>,
     /// Ids of its engine contexts.
-    pub contexts: HashSet<u64>,
+    pub contexts: BTreeSet<u64>,
     pub affinity: u32,
 }
 
@@ -137,9 +137,9 @@ impl Io {
 /// Everything the engine holds, by handle or id.
 #[derive(Default)]
 pub struct Engine {
-    pub models: HashMap<u64, Loaded>,
-    pub infos: HashMap<u64, Info>,
-    pub ios: HashMap<u64, Io>,
+    pub models: BTreeMap<u64, Loaded>,
+    pub infos: BTreeMap<u64, Info>,
+    pub ios: BTreeMap<u64, Io>,
 }
 
 impl Engine {
@@ -181,7 +181,7 @@ impl Engine {
 
     /// Forgets everything on `device`; how many things were left there.
     pub fn clear(&mut self, device: i32) -> usize {
-        let ids: HashSet<u64> = self
+        let ids: BTreeSet<u64> = self
             .models
             .iter()
             .filter(|(_, loaded)| loaded.device == device)

@@ -10,7 +10,7 @@ use crate::{
     code::{self, Area, Result},
     control::Counted,
     engine::{Loaded, Side},
-    model::Model,
+    model::{Model, Source},
     simulator::{Simulator, State, explain},
 };
 
@@ -46,8 +46,11 @@ enum Fault {
 }
 
 impl Simulator {
-    /// Loads the model in `bytes`; its id.
-    pub fn load(&self, device: i32, name: &str, bytes: &[u8]) -> Result<u64> {
+    /// Loads a model; its id.
+    pub fn load(&self, device: i32, source: Source) -> Result<u64> {
+        let size = source
+            .size()
+            .map_err(|_| Area::Engine.illegal_parameter())?;
         let settings = {
             let mut state = self.state();
             state.log("loading a model");
@@ -59,12 +62,12 @@ impl Simulator {
                 return Err(code::BAD_RESPONSE);
             }
             let (_, free) = state.cmm(device);
-            if bytes.len() as u64 > free {
+            if size > free {
                 return Err(code::NO_MEMORY);
             }
             state.settings().clone()
         };
-        let model = Model::load(name, bytes, &settings).map_err(|error| {
+        let model = Model::load(source, size, &settings).map_err(|error| {
             explain(error);
             code::BAD_RESPONSE
         })?;
@@ -92,12 +95,7 @@ impl Simulator {
             .map_err(|_| code::MEMORY_REQUEST_FAILED)?;
         self.state()
             .check_present(device, code::MEMORY_REQUEST_FAILED)?;
-        let bytes = std::fs::read(path).map_err(|error| {
-            explain(format_args!("{}: {error}", path.display()));
-            Area::Engine.illegal_parameter()
-        })?;
-        let name = path.file_stem().unwrap_or_default().to_string_lossy();
-        self.load(device, &name, &bytes)
+        self.load(device, Source::File(path))
     }
 
     /// Executes a model on `device` and waits until it is done.

@@ -6,8 +6,8 @@ use crate::code::{self, Area, Result};
 
 /// Granularity of device allocations.
 const PAGE: u64 = 4096;
-/// Size of the reserved address range; more than any card has.
-const RESERVED: u64 = 16 << 30;
+/// Size of the reserved address range; more than an 8 GB card has.
+const RESERVED: u64 = 8 << 30;
 /// What is in use on an idle card.
 const IDLE: u64 = 18 << 20;
 /// Content of fresh device memory: NaN in every floating point format, since the card does not clear it either.
@@ -128,6 +128,8 @@ pub fn reserve(size: u64) -> Range<u64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -154,5 +156,34 @@ mod tests {
         memory.free(a).unwrap();
         assert_eq!(memory.allocate(1, 4096).unwrap(), a);
         assert_eq!(memory.allocate(1, 4096).unwrap(), b + 4096);
+    }
+
+    proptest! {
+        /// Whatever is allocated and freed, every allocation keeps its own bytes.
+        #[test]
+        fn allocations_never_share_a_byte(steps in prop::collection::vec((1usize..20_000, any::<bool>()), 1..60)) {
+            let mut memory = DeviceMemory::new();
+            let mut live: Vec<(u64, usize, u8)> = Vec::new();
+            for (number, (size, free)) in steps.into_iter().enumerate() {
+                if free && !live.is_empty() {
+                    let (address, ..) = live.swap_remove(size % live.len());
+                    memory.free(address).unwrap();
+                }
+                // The end of the range comes near now and then.
+                memory.next = if size % 7 == 0 { memory.range.end - PAGE } else { memory.next };
+                let address = memory.allocate(1, size).unwrap();
+                let mark = number as u8;
+                memory.bytes_mut(1, address, size).unwrap().fill(mark);
+                live.push((address, size, mark));
+            }
+            live.sort();
+            for pair in live.windows(2) {
+                prop_assert!(pair[0].0 + pair[0].1 as u64 <= pair[1].0);
+            }
+            for (address, size, mark) in live {
+                prop_assert!(memory.contains(address) && memory.contains(address + size as u64 - 1));
+                prop_assert_eq!(memory.block(1, address).unwrap(), vec![mark; size]);
+            }
+        }
     }
 }

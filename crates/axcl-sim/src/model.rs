@@ -1,6 +1,6 @@
 //! A model: what it says of its inputs and outputs, and ONNX Runtime to execute it.
 
-use std::{ffi::CString, sync::Mutex};
+use std::{ffi::CString, path::Path, sync::Mutex};
 
 use half::f16;
 use ort::{
@@ -28,6 +28,37 @@ pub struct Port {
     element: TensorElementType,
 }
 
+/// Where a model comes from.
+#[derive(Debug, Clone, Copy)]
+pub enum Source<'a> {
+    /// A file, which may have its weights in further files beside it.
+    File(&'a Path),
+    /// The content of a file.
+    Bytes(&'a [u8]),
+}
+
+impl Source<'_> {
+    /// Bytes of the file itself.
+    pub fn size(self) -> std::io::Result<u64> {
+        match self {
+            Self::File(path) => Ok(path.metadata()?.len()),
+            Self::Bytes(bytes) => Ok(bytes.len() as u64),
+        }
+    }
+
+    /// The name that selects settings of a model.
+    fn name(self) -> String {
+        match self {
+            Self::File(path) => path
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+            Self::Bytes(_) => String::new(),
+        }
+    }
+}
+
 /// A model in memory.
 pub struct Model {
     pub name: String,
@@ -39,9 +70,10 @@ pub struct Model {
 }
 
 impl Model {
-    /// Reads an ONNX model; `name` selects its latency, the faults of `settings` are built in.
-    pub fn load(name: &str, bytes: &[u8], settings: &Settings) -> Result<Self, String> {
-        let session = session(bytes, settings.threads).map_err(|error| {
+    /// Reads an ONNX model, with the faults of `settings` built in.
+    pub fn load(source: Source, size: u64, settings: &Settings) -> Result<Self, String> {
+        let name = source.name();
+        let session = session(source, settings.threads).map_err(|error| {
             format!("{name}: {error} (models of axcl-sim are ONNX files, also where their name ends in .axmodel)")
         })?;
         let ports = |outlets: &[Outlet], output| {
@@ -53,8 +85,8 @@ impl Model {
         Ok(Self {
             inputs: ports(session.inputs(), false)?,
             outputs: ports(session.outputs(), true)?,
-            name: name.to_owned(),
-            size: bytes.len() as u64,
+            name,
+            size,
             session: Mutex::new(session),
         })
     }
@@ -83,14 +115,17 @@ impl Model {
     }
 }
 
-fn session(bytes: &[u8], threads: usize) -> Result<Session, String> {
+fn session(source: Source, threads: usize) -> Result<Session, String> {
     let environment = onnx_runtime::environment()?;
-    Session::builder(&environment)
+    let mut builder = Session::builder(&environment)
         .map_err(|error| error.to_string())?
         .with_intra_threads(threads)
-        .map_err(|error| error.to_string())?
-        .commit_from_memory(bytes)
-        .map_err(|error| error.to_string())
+        .map_err(|error| error.to_string())?;
+    match source {
+        Source::File(path) => builder.commit_from_file(path),
+        Source::Bytes(bytes) => builder.commit_from_memory(bytes),
+    }
+    .map_err(|error| error.to_string())
 }
 
 /// Calls `$apply!(type)` with the Rust type of `$element`, or evaluates `$otherwise`.

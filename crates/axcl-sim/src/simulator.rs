@@ -2,7 +2,7 @@
 
 use std::{
     cell::Cell,
-    collections::HashMap,
+    collections::BTreeMap,
     fmt::Display,
     ops::Range,
     sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
@@ -19,6 +19,10 @@ use crate::{
 
 /// Log level "info", which initialisation sets.
 const INFO: i32 = 2;
+
+/// Addresses reserved for opaque handles, and their distance.
+const HANDLES: u64 = 1 << 22;
+const HANDLE_STEP: u64 = 16;
 
 /// The one machine of this library.
 static SIMULATOR: LazyLock<Simulator> = LazyLock::new(Simulator::new);
@@ -42,15 +46,15 @@ pub struct State {
     pub generation: u64,
     pub log_level: i32,
     initialised: bool,
-    devices: HashMap<i32, Device>,
+    devices: BTreeMap<i32, Device>,
     lost: Vec<i32>,
-    contexts: HashMap<u64, Context>,
+    contexts: BTreeMap<u64, Context>,
     handles: Range<u64>,
     ids: u64,
     pub memory: DeviceMemory,
-    pub host: HashMap<u64, Box<[u64]>>,
-    pub streams: HashMap<u64, Arc<Stream>>,
-    pub events: HashMap<u64, Arc<Event>>,
+    pub host: BTreeMap<u64, Box<[u64]>>,
+    pub streams: BTreeMap<u64, Arc<Stream>>,
+    pub events: BTreeMap<u64, Arc<Event>>,
     pub engine: Engine,
 }
 
@@ -94,15 +98,15 @@ impl Simulator {
                 generation: 0,
                 log_level: INFO,
                 initialised: false,
-                devices: HashMap::new(),
+                devices: BTreeMap::new(),
                 lost: Vec::new(),
-                contexts: HashMap::new(),
-                handles: memory::reserve(1 << 30),
+                contexts: BTreeMap::new(),
+                handles: memory::reserve(HANDLES * HANDLE_STEP),
                 ids: 0x1_0000,
                 memory: DeviceMemory::new(),
-                host: HashMap::new(),
-                streams: HashMap::new(),
-                events: HashMap::new(),
+                host: BTreeMap::new(),
+                streams: BTreeMap::new(),
+                events: BTreeMap::new(),
                 engine: Engine::default(),
             }),
             npu: Mutex::new(()),
@@ -179,7 +183,7 @@ impl State {
     /// A new opaque handle, of an address that cannot be read.
     pub fn new_handle(&mut self) -> u64 {
         let handle = self.handles.start;
-        self.handles.start += 64;
+        self.handles.start += HANDLE_STEP;
         handle
     }
 
@@ -246,7 +250,7 @@ impl State {
         let blocks = self.memory.free_all(id);
         let (ending, kept) = std::mem::take(&mut self.streams)
             .into_iter()
-            .partition::<HashMap<_, _>, _>(|(_, stream)| stream.device() == id);
+            .partition::<BTreeMap<_, _>, _>(|(_, stream)| stream.device() == id);
         self.streams = kept;
         self.note_leak(contexts, "contexts");
         self.note_leak(engine, "models, descriptions and binding tables");

@@ -2,6 +2,7 @@
  *
  *   abi LIBRARY no-card DIRECTORY    what a machine without driver answers; writes a file into DIRECTORY
  *   abi LIBRARY card MODEL [sum]     runs MODEL on the first card; with `sum`, its y must be x + mu
+ *   abi LIBRARY strict MODEL         mistakes that the simulator alone answers in a known way, with the sum model
  *
  * LIBRARY is the path of libaxcl_rt.so: the simulator's, or the vendor's, whose dependencies are then loaded from
  * the same directory. Prints one line for each check; ends with 0 when all hold. Written from a description of the
@@ -180,7 +181,7 @@ static void code(const char *call, int32_t result, uint32_t expected) {
 }
 
 #define CODE(call, expected) code(#call, call, expected)
-#define OK(call) CODE(call, 0)
+#define OK(call) code(#call, call, 0)
 #define FAILS(call) check((call) != 0, "%s fails", #call)
 #define IF(function, action) \
     do { \
@@ -725,11 +726,95 @@ static void card(const char *path, int sum) {
     OK(axclFinalize());
 }
 
+/* ---- mistakes, in the simulator ---- */
+
+static void strict_memory(void) {
+    enum { SIZE = 4096 };
+    char *a, heap[SIZE] = "";
+    OK(axclrtMalloc((void **)&a, SIZE, 0));
+    CODE(axclrtMemset(a + 1, 0, 1), 0x80300581);
+    CODE(axclrtMemset(a, 0, SIZE + 1), 0x80300503);
+    CODE(axclrtMemset(heap, 0, SIZE), 0x80300581);
+    CODE(axclrtMemcpy(heap, heap, SIZE, HOST_TO_DEVICE), 0x80300581);
+    CODE(axclrtMemcpy(a, a, SIZE, HOST_TO_DEVICE), 0x80300503);
+    CODE(axclrtMemcpy(a, heap, SIZE, HOST_TO_HOST), 0x80300503);
+    CODE(axclrtMemcpy(a, a, SIZE, DEVICE_TO_HOST), 0x80300503);
+    CODE(axclrtMemcpy(a, heap, SIZE, 4), 0x80300504);
+    CODE(axclrtMemcpy(a, heap, SIZE, 6), 0x80300503);
+    CODE(axclrtFree(heap), 0x80300581);
+    OK(axclrtMemcpy(heap, a, SIZE, DEVICE_TO_HOST));
+    check((unsigned char)heap[0] == 0xFF && (unsigned char)heap[SIZE - 1] == 0xFF, "fresh memory is not zero");
+    OK(axclrtFree(a));
+    CODE(axclrtFree(a), 0x80300581);
+    CODE(axclrtFreeHost(heap), 0x80300503);
+}
+
+static void strict(const char *path) {
+    enum { SIZE = 24 };
+    uint64_t model = 0, context = 0;
+    handle info, io, thread_context;
+    void *x, *mu, *y, *large;
+    OK(axclInit(NULL));
+    CODE(axclInit(NULL), 0x80300106);
+    device_list list = {0};
+    OK(axclrtGetDeviceList(&list));
+    CODE(axclrtResetDevice(list.devices[0]), 0x80300183);
+    OK(axclrtSetDevice(list.devices[0]));
+    OK(axclrtGetCurrentContext(&thread_context));
+    CODE(axclrtDestroyContext(thread_context), 0x80300282);
+    CODE(axclrtSetCurrentContext(&io), 0x80300283);
+    strict_memory();
+
+    CODE(axclrtEngineLoadFromFile(path, &model), 0x80300701);
+    CODE(axclrtEngineFinalize(), 0x80300701);
+    OK(axclrtEngineInit(0));
+    CODE(axclrtEngineInit(0), 0x80300701);
+    OK(axclrtEngineLoadFromFile(path, &model));
+    OK(axclrtEngineCreateContext(model, &context));
+    OK(axclrtEngineGetIOInfo(model, &info));
+    OK(axclrtEngineCreateIO(info, &io));
+    OK(axclrtMalloc(&x, SIZE, 0));
+    OK(axclrtMalloc(&mu, SIZE, 0));
+    OK(axclrtMalloc(&y, SIZE, 0));
+    OK(axclrtMalloc(&large, SIZE + 1, 0));
+    OK(axclrtEngineSetInputBufferByName(io, "x", x, SIZE));
+    OK(axclrtEngineSetInputBufferByName(io, "mu", mu, SIZE));
+    CODE(axclrtEngineExecute(model, context, 0, io), 0x8030070C); /* y has no buffer */
+    OK(axclrtEngineSetOutputBufferByName(io, "y", mu, SIZE));
+    CODE(axclrtEngineExecute(model, context, 0, io), 0x8030070C); /* y shares one */
+    OK(axclrtEngineSetOutputBufferByName(io, "y", large, SIZE));
+    CODE(axclrtEngineExecute(model, context, 0, io), 0x8030070C); /* y has a part of one */
+    OK(axclrtEngineSetOutputBufferByName(io, "y", large, SIZE + 1));
+    CODE(axclrtEngineExecute(model, context, 0, io), 0x8030070C); /* y has a larger one */
+    OK(axclrtEngineSetOutputBufferByName(io, "y", y, SIZE));
+    OK(axclrtEngineExecute(model, context, 0, io));
+    CODE(axclrtEngineExecute(model, context + 1, 0, io), 0x80300703);
+    CODE(axclrtEngineExecute(model, context, 1, io), 0x80300781);
+    CODE(axclrtEngineSetOutputBufferByIndex(io, 1, y, SIZE), 0x80300781);
+    CODE(axclrtEngineSetOutputBufferByIndex(io, 0, &y, SIZE), 0x80300581);
+    OK(axclrtFree(x));
+    CODE(axclrtEngineExecute(model, context, 0, io), 0x80300581); /* x is freed */
+
+    CODE(axclrtEngineUnload(model), 0x80300706);
+    OK(axclrtEngineDestroyIO(io));
+    CODE(axclrtEngineDestroyIO(io), 0x80300703);
+    CODE(axclrtEngineUnload(model), 0x80300706);
+    OK(axclrtEngineDestroyIOInfo(info));
+    CODE(axclrtEngineFinalize(), 0x80300706);
+    OK(axclrtEngineUnload(model));
+    CODE(axclrtEngineUnload(model), 0x80300703);
+    OK(axclrtEngineFinalize());
+    /* mu, y and large are left. */
+    OK(axclrtResetDevice(list.devices[0]));
+    CODE(axclrtFree(mu), 0x80300284);
+    OK(axclFinalize());
+}
+
 int main(int argc, char **argv) {
     out = fdopen(dup(1), "w");
     dup2(2, 1);
     if (argc < 4) {
-        fprintf(stderr, "usage: %s LIBRARY no-card DIRECTORY | %s LIBRARY card MODEL [sum]\n", argv[0], argv[0]);
+        fprintf(stderr, "usage: %s LIBRARY no-card DIRECTORY | card MODEL [sum] | strict MODEL\n", argv[0]);
         return 2;
     }
     void *library = open_library(argv[1]);
@@ -739,6 +824,8 @@ int main(int argc, char **argv) {
     find_functions(library);
     if (!strcmp(argv[2], "no-card"))
         no_card(argv[3]);
+    else if (!strcmp(argv[2], "strict"))
+        strict(argv[3]);
     else
         card(argv[3], argc > 4 && !strcmp(argv[4], "sum"));
     fprintf(out, "%d failures\n", failures);

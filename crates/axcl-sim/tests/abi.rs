@@ -78,6 +78,29 @@ fn with_a_card_every_function_works() {
 }
 
 #[test]
+fn mistakes_are_refused_and_what_is_left_is_named() {
+    let machine = Machine::new("");
+    let model = machine.model("sum.axmodel", &onnx::sum_model());
+    run(&machine, &["strict", model.to_str().unwrap()]);
+    assert_eq!(machine.leaks(), ["3 device allocations"]);
+}
+
+#[test]
+fn a_driver_without_a_card_is_told_apart_from_no_driver() {
+    let machine = Machine::new("devices = none");
+    let output = Command::new(compile(machine.directory()))
+        .arg(machine.library())
+        .args(["card", "none"])
+        .output()
+        .unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        printed.contains("FAIL axclInit(NULL) = 0x80300181"),
+        "{printed}"
+    );
+}
+
+#[test]
 fn every_exported_function_is_called_by_the_c_program() {
     let machine = Machine::new("");
     let source = include_str!("abi.c");

@@ -10,10 +10,15 @@ mod models;
 mod runtime;
 mod streams;
 
-use axcl_rs::{Context, Engine, Library, Runtime, Session, VnpuKind};
+use axcl_rs::{Context, Engine, LIBRARY_VARIABLE, Library, Runtime, Session, VnpuKind};
 use axcl_rt::{harness::Machine, onnx};
 
 fn open(machine: &Machine) -> Runtime {
+    let variable = std::env::var_os(LIBRARY_VARIABLE);
+    assert!(
+        variable.is_none(),
+        "unset {LIBRARY_VARIABLE}: it comes before the simulator"
+    );
     let library = Library::open(Some(&machine.library())).unwrap();
     Runtime::new(&library).unwrap()
 }

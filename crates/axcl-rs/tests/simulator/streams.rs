@@ -37,6 +37,7 @@ fn a_thread_can_look_whether_its_work_is_done() {
     let stream = session.model().engine().context().stream().unwrap();
     let result = stream.scope(|work| {
         work.execute(&session)?;
+        machine.wait_for_hang();
         assert!(!work.done_within(AT_ONCE)?);
         machine.set("");
         Ok(())
@@ -109,6 +110,7 @@ fn a_stream_waits_for_the_event_of_another() {
         second.scope(|quick| {
             quick.wait_for(&event)?;
             quick.download(&mut content, &buffer)?;
+            machine.wait_for_hang();
             assert!(!quick.done_within(AT_ONCE)?);
             machine.set("");
             Ok(())

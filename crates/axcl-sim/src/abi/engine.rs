@@ -8,6 +8,7 @@ use crate::{
     code::{self, Area, Code, Result},
     engine::{Binding, Info, Io, Side},
     execution::Request,
+    model::Source,
     simulator::{Simulator, State, call},
 };
 
@@ -104,7 +105,7 @@ pub extern "C" fn axclrtEngineLoadFromMem(image: Address, size: u64, model: Out<
                 state.memory.bytes(device, image, size as usize)?.to_vec(),
             )
         };
-        model.set(sim.load(device, "", &bytes)?);
+        model.set(sim.load(device, Source::Bytes(&bytes))?);
         Ok(())
     })
 }
