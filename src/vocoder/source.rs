@@ -95,9 +95,9 @@ impl Source {
                 let sines = oscillator.next_sines();
                 let first = HARMONICS * signal.len();
                 let mut sum = self.bias;
-                for h in 0..HARMONICS {
+                for (h, sine) in sines.into_iter().enumerate() {
                     let noise = noise_amplitude * noise(first + h);
-                    sum += self.weight[h] * (sines[h] * sine_amplitude + noise);
+                    sum += self.weight[h] * (sine * sine_amplitude + noise);
                 }
                 signal.push(sum.tanh());
             }
