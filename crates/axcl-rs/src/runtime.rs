@@ -13,6 +13,28 @@ use crate::{Context, Error, HostBuffer, Library, Result, api::Api, engine::Engin
 /// Libraries that are initialised now, by identity.
 static IN_USE: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 
+/// A library's entry in the list above, from before its initialisation to after its finalisation. The list is not
+/// locked in between, because both may block for long when a card hangs.
+struct Claim(usize);
+
+impl Claim {
+    fn new(library: &Library) -> Result<Self> {
+        let identity = library.api().identity();
+        let mut in_use = in_use();
+        if in_use.contains(&identity) {
+            return Err(Error::AlreadyInitialised);
+        }
+        in_use.push(identity);
+        Ok(Self(identity))
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        in_use().retain(|identity| *identity != self.0);
+    }
+}
+
 fn in_use() -> MutexGuard<'static, Vec<usize>> {
     IN_USE.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -46,13 +68,12 @@ pub struct Runtime(Arc<Inner>);
 struct Inner {
     library: Library,
     engines: Mutex<HashMap<i32, EngineUse>>,
+    _claim: Claim,
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        let mut in_use = in_use();
         report(self.library.api().finalize());
-        in_use.retain(|identity| *identity != self.library.api().identity());
     }
 }
 
@@ -82,16 +103,12 @@ impl Runtime {
     }
 
     fn initialise(library: &Library, config: Option<&Path>) -> Result<Self> {
-        let mut in_use = in_use();
-        let identity = library.api().identity();
-        if in_use.contains(&identity) {
-            return Err(Error::AlreadyInitialised);
-        }
+        let claim = Claim::new(library)?;
         library.api().init(config)?;
-        in_use.push(identity);
         Ok(Self(Arc::new(Inner {
             library: library.clone(),
             engines: Mutex::default(),
+            _claim: claim,
         })))
     }
 

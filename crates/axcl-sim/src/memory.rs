@@ -6,8 +6,9 @@ use crate::code::{self, Area, Result};
 
 /// Granularity of device allocations.
 const PAGE: u64 = 4096;
-/// Size of the reserved address range; more than an 8 GB card has.
-const RESERVED: u64 = 8 << 30;
+/// Size of one reserved range of addresses. More are reserved as needed: address space can be as small as 512 GiB, and
+/// a test may use many copies of this library.
+const REGION: u64 = 1 << 30;
 /// What is in use on an idle card.
 const IDLE: u64 = 18 << 20;
 /// Content of fresh device memory: NaN in every floating point format, since the card does not clear it either.
@@ -19,26 +20,56 @@ struct Block {
     bytes: Vec<u8>,
 }
 
-/// The memory of all devices, in one range of addresses.
+/// The memory of all devices, in ranges of addresses of its own.
 pub struct DeviceMemory {
+    regions: Vec<Region>,
+    blocks: BTreeMap<u64, Block>,
+}
+
+/// A reserved range of addresses; allocations go upwards and start over at its end.
+struct Region {
     range: Range<u64>,
     next: u64,
-    blocks: BTreeMap<u64, Block>,
+}
+
+impl Region {
+    fn new(size: u64) -> Self {
+        let range = reserve(size.next_multiple_of(REGION));
+        Self {
+            next: range.start,
+            range,
+        }
+    }
+
+    /// Where `size` bytes fit, above the last allocation or else from the start.
+    fn free(&self, blocks: &BTreeMap<u64, Block>, size: u64) -> Option<u64> {
+        [self.next, self.range.start]
+            .into_iter()
+            .find_map(|mut start| {
+                for (address, block) in blocks.range(self.range.clone()) {
+                    let end = address + (block.bytes.len() as u64).next_multiple_of(PAGE);
+                    if *address < start + size && start < end {
+                        start = end;
+                    }
+                }
+                (start + size <= self.range.end).then_some(start)
+            })
+    }
 }
 
 impl DeviceMemory {
     pub fn new() -> Self {
-        let range = reserve(RESERVED);
         Self {
-            next: range.start,
-            range,
+            regions: vec![Region::new(REGION)],
             blocks: BTreeMap::new(),
         }
     }
 
     /// Whether `address` lies where only device pointers are.
     pub fn contains(&self, address: u64) -> bool {
-        self.range.contains(&address)
+        self.regions
+            .iter()
+            .any(|region| region.range.contains(&address))
     }
 
     /// Bytes in use on `device`, apart from loaded models.
@@ -47,27 +78,24 @@ impl DeviceMemory {
         IDLE + blocks.map(|block| block.bytes.len() as u64).sum::<u64>()
     }
 
-    /// Allocates `size` bytes on `device`, not cleared.
-    pub fn allocate(&mut self, device: i32, size: usize) -> Result<u64> {
-        let address = self.free_range(size as u64).ok_or(code::NO_MEMORY)?;
+    /// Allocates `size` bytes on `device`, not cleared; its address.
+    pub fn allocate(&mut self, device: i32, size: usize) -> u64 {
+        let length = (size as u64).next_multiple_of(PAGE);
+        let fit = |region: &mut Region| {
+            let address = region.free(&self.blocks, length)?;
+            region.next = address + length;
+            Some(address)
+        };
+        let address = self.regions.iter_mut().find_map(fit).unwrap_or_else(|| {
+            let mut region = Region::new(length);
+            let address = region.range.start;
+            region.next = address + length;
+            self.regions.push(region);
+            address
+        });
         let bytes = vec![FRESH; size];
         self.blocks.insert(address, Block { device, bytes });
-        self.next = address + (size as u64).next_multiple_of(PAGE);
-        Ok(address)
-    }
-
-    fn free_range(&self, size: u64) -> Option<u64> {
-        [self.next, self.range.start]
-            .into_iter()
-            .find_map(|mut start| {
-                for (address, block) in &self.blocks {
-                    let end = address + (block.bytes.len() as u64).next_multiple_of(PAGE);
-                    if *address < start + size && start < end {
-                        start = end;
-                    }
-                }
-                (start + size <= self.range.end).then_some(start)
-            })
+        address
     }
 
     pub fn free(&mut self, address: u64) -> Result {
@@ -135,8 +163,8 @@ mod tests {
     #[test]
     fn allocations_do_not_overlap_and_are_found_by_their_start_only() {
         let mut memory = DeviceMemory::new();
-        let a = memory.allocate(1, 5000).unwrap();
-        let b = memory.allocate(1, 1).unwrap();
+        let a = memory.allocate(1, 5000);
+        let b = memory.allocate(1, 1);
         assert!(b >= a + 5000);
         assert_eq!(memory.block(1, a).unwrap(), [FRESH; 5000]);
         assert_eq!(memory.block(1, a + 1), Err(code::NOT_DEVICE_MEMORY));
@@ -147,15 +175,30 @@ mod tests {
         assert_eq!(memory.free_all(1), 1);
     }
 
+    /// Lets the next allocation begin near the end of the first region.
+    fn go_to_end(memory: &mut DeviceMemory) {
+        let region = &mut memory.regions[0];
+        region.next = region.range.end - PAGE;
+    }
+
     #[test]
-    fn freed_addresses_are_used_again_at_the_end_of_the_range() {
+    fn freed_addresses_are_used_again_at_the_end_of_a_region() {
         let mut memory = DeviceMemory::new();
-        let a = memory.allocate(1, 4096).unwrap();
-        let b = memory.allocate(1, 4096).unwrap();
-        memory.next = memory.range.end;
+        let a = memory.allocate(1, 8192);
+        let b = memory.allocate(1, 8192);
+        go_to_end(&mut memory);
         memory.free(a).unwrap();
-        assert_eq!(memory.allocate(1, 4096).unwrap(), a);
-        assert_eq!(memory.allocate(1, 4096).unwrap(), b + 4096);
+        assert_eq!(memory.allocate(1, 8192), a);
+        assert_eq!(memory.allocate(1, 8192), b + 8192);
+    }
+
+    #[test]
+    fn more_addresses_are_reserved_when_a_region_is_full() {
+        let mut memory = DeviceMemory::new();
+        memory.regions[0].range.end = memory.regions[0].range.start + 2 * PAGE;
+        let addresses = [(); 3].map(|()| memory.allocate(1, PAGE as usize));
+        assert_eq!(memory.regions.len(), 2);
+        assert!(addresses.iter().all(|address| memory.contains(*address)));
     }
 
     proptest! {
@@ -169,9 +212,11 @@ mod tests {
                     let (address, ..) = live.swap_remove(size % live.len());
                     memory.free(address).unwrap();
                 }
-                // The end of the range comes near now and then.
-                memory.next = if size % 7 == 0 { memory.range.end - PAGE } else { memory.next };
-                let address = memory.allocate(1, size).unwrap();
+                // The end of the region comes near now and then.
+                if size % 7 == 0 {
+                    go_to_end(&mut memory);
+                }
+                let address = memory.allocate(1, size);
                 let mark = number as u8;
                 memory.bytes_mut(1, address, size).unwrap().fill(mark);
                 live.push((address, size, mark));

@@ -52,7 +52,7 @@ impl State {
         if fails || size as u64 > free {
             return Err(code::NO_MEMORY);
         }
-        self.memory.allocate(device, size)
+        Ok(self.memory.allocate(device, size))
     }
 
     /// Allocates host memory, which is not cleared.
