@@ -18,7 +18,8 @@ use crate::{
     check,
     checkpoint::Checkpoint,
     lm::{Config, LanguageModel},
-    npu, onnx,
+    npu,
+    onnx::{self, BlockArithmetic},
     output::{Unfinished, hash_file, replace_file},
     progress::Progress,
     quantize::{Quantization, quantize},
@@ -56,6 +57,8 @@ pub struct Options {
     pub quantization: Quantization,
     /// How flow and vocoder are stored.
     pub weights: WeightType,
+    /// How the flow estimator's transformer blocks compute.
+    pub estimator: BlockArithmetic,
     /// Where to write the fixed-shape graphs for NPU tools, if anywhere.
     pub npu_onnx: Option<PathBuf>,
     /// Name of the model; the checkpoint directory's by default.
@@ -155,7 +158,7 @@ impl Writer<'_> {
         self.file(FLOW_ENCODER, encoder.encoded_len() as u64, |out| {
             encoder.write(out)
         })?;
-        let estimator = onnx::flow_estimator(flow, options.weights)?;
+        let estimator = onnx::flow_estimator(flow, options.weights, options.estimator)?;
         self.file(FLOW_ESTIMATOR, estimator.encoded_len() as u64, |out| {
             estimator.write(out)
         })

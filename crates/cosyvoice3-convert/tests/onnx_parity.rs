@@ -4,7 +4,7 @@ use std::{fs::File, iter::zip, ops::Range, path::Path};
 
 use cosyvoice3_convert::{
     checkpoint::Checkpoint,
-    onnx::{self, Model},
+    onnx::{self, BlockArithmetic, Model},
     weights::WeightType,
 };
 use gstcosyvoice3::{
@@ -195,7 +195,8 @@ fn fixed_encoders_make_the_official_mu_speaker_and_condition() {
 #[test]
 fn estimator_follows_the_official_one_in_chunks_and_in_full() {
     let flow = checkpoint("flow.pt");
-    let mut session = load(&onnx::flow_estimator(&flow, WeightType::F32).unwrap());
+    let mut session =
+        load(&onnx::flow_estimator(&flow, WeightType::F32, BlockArithmetic::F32).unwrap());
     for (frames, window) in WINDOWS {
         let guidance = Guidance::golden(frames, window);
         let official = |mask| floats("flow_estimator.npz", &format!("y_{mask}_{frames}"));
@@ -238,8 +239,8 @@ fn hift_makes_the_official_audio_from_the_official_source() {
 #[test]
 fn half_precision_weights_take_half_the_space_and_stay_close() {
     let flow = checkpoint("flow.pt");
-    let full = onnx::flow_estimator(&flow, WeightType::F32).unwrap();
-    let half = onnx::flow_estimator(&flow, WeightType::F16).unwrap();
+    let full = onnx::flow_estimator(&flow, WeightType::F32, BlockArithmetic::F32).unwrap();
+    let half = onnx::flow_estimator(&flow, WeightType::F16, BlockArithmetic::F32).unwrap();
     assert!(half.encoded_len() < full.encoded_len() * 11 / 20);
     let guidance = Guidance::golden(200, "28");
     let full = guidance.run_free(&mut load(&full), 50);
@@ -251,6 +252,24 @@ fn half_precision_weights_take_half_the_space_and_stay_close() {
     let audio = decode(&mut session, "hift_50.npz", 50);
     let official = floats("hift_50.npz", "audio");
     assert_close("hift, f16", &audio, &official, 1e-2);
+}
+
+#[test]
+fn integer_blocks_take_less_space_and_err_by_less_than_a_hundredth() {
+    let flow = checkpoint("flow.pt");
+    let build = |blocks| onnx::flow_estimator(&flow, WeightType::F32, blocks).unwrap();
+    let (float, integer) = (build(BlockArithmetic::F32), build(BlockArithmetic::Int8));
+    assert!(integer.encoded_len() < float.encoded_len() * 3 / 4);
+    let mut session = load(&integer);
+    for (frames, window) in WINDOWS {
+        let y = Guidance::golden(frames, window).run_free(&mut session, 50);
+        let official = floats("flow_estimator.npz", &format!("y_stream_{frames}"));
+        let energy = |values: &mut dyn Iterator<Item = f32>| values.map(|v| v * v).sum::<f32>();
+        let error = energy(&mut zip(&y, &official).map(|(a, b)| a - b));
+        let relative = (error / energy(&mut official.iter().copied())).sqrt();
+        println!("int8 {frames}: {relative:.1e} of the signal");
+        assert!(relative < 1e-2, "{frames} frames: {relative}");
+    }
 }
 
 /// Audio of the golden mel and source of `file`.

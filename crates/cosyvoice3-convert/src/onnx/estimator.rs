@@ -5,6 +5,7 @@ use gstcosyvoice3::constants::{ATTENTION_CHUNK_FRAMES, MEL_BINS};
 
 use super::{
     graph::{Graph, Value, float, int},
+    int8,
     layers::{Conv, conv, length, linear_rows, values, vector},
     model::Model,
     proto::{Dim, ElementType},
@@ -13,6 +14,8 @@ use crate::{checkpoint::Checkpoint, weights::WeightType};
 
 /// Prefix of the estimator's tensors in `flow.pt`.
 const ESTIMATOR: &str = "decoder.estimator";
+/// Prefix of the transformer blocks' names.
+const BLOCKS: &str = "transformer_blocks";
 /// Channels of an attention head.
 const HEAD_CHANNELS: usize = 64;
 /// Base of the rotary position embedding.
@@ -35,8 +38,12 @@ const GUIDANCE_ROWS: usize = 2;
 /// Inputs: `x`, `mu`, `cond` f32 `[B, 80, T]`, `spks` f32 `[B, 80]`, `t` f32 of any length of which the first value counts
 /// for all rows, `attention_chunk` int64 `[1]`: frame i sees frame j where `j < (i / chunk + 1) * chunk`, so that a chunk
 /// of T or more is full attention. Output: `y` f32 `[B, 80, T]`.
-pub fn flow_estimator(checkpoint: &Checkpoint, weight_type: WeightType) -> Result<Model<'_>> {
-    let mut estimator = Estimator::new(checkpoint, weight_type, Form::Free)?;
+pub fn flow_estimator(
+    checkpoint: &Checkpoint,
+    weight_type: WeightType,
+    blocks: BlockArithmetic,
+) -> Result<Model<'_>> {
+    let mut estimator = Estimator::new(checkpoint, weight_type, Form::Free { blocks })?;
     let mel = ["rows".into(), MEL_BINS.into(), "frames".into()];
     let spks = ["rows".into(), MEL_BINS.into()];
     let inputs = estimator.inputs(&mel, &["times".into()], &spks);
@@ -70,11 +77,21 @@ pub fn flow_estimator_fixed(
     Ok(estimator.g.finish())
 }
 
+/// How the linear layers of the transformer blocks compute. The rest of the estimator is always f32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum BlockArithmetic {
+    /// Single precision.
+    #[default]
+    F32,
+    /// 8-bit integers: a quarter of the space and several times the speed, for about 0.7 % of error.
+    Int8,
+}
+
 /// How activations are laid out, and which operators are allowed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Form {
     /// `[rows * frames, channels]`, one time for all rows, ONNX Runtime's operators.
-    Free,
+    Free { blocks: BlockArithmetic },
     /// `[2, frames, channels]`, a time for each row, standard operators.
     Fixed { frames: usize },
 }
@@ -118,7 +135,7 @@ impl<'w> Estimator<'w> {
         );
         let depth = (0..)
             .take_while(|i| {
-                let name = format!("{ESTIMATOR}.transformer_blocks.{i}.attn.to_q.weight");
+                let name = format!("{ESTIMATOR}.{BLOCKS}.{i}.attn.to_q.weight");
                 checkpoint.contains(&name)
             })
             .count();
@@ -192,7 +209,10 @@ impl<'w> Estimator<'w> {
         let full = format!("{ESTIMATOR}.{name}");
         let (g, checkpoint) = (&mut self.g, self.checkpoint);
         g.scoped(name, |g| match self.form {
-            Form::Free => linear_rows(g, checkpoint, &full, x),
+            Form::Free {
+                blocks: BlockArithmetic::Int8,
+            } if name.starts_with(BLOCKS) => int8::linear_rows(g, checkpoint, &full, x),
+            Form::Free { .. } => linear_rows(g, checkpoint, &full, x),
             Form::Fixed { .. } => {
                 let weight = format!("{full}.weight");
                 let (out, input) = (
@@ -247,13 +267,13 @@ impl<'w> Estimator<'w> {
             g.transpose(&joined, &[0, 2, 1])
         });
         let joined = match self.form {
-            Form::Free => self.g.reshape(&joined, &[-1, 4 * MEL_BINS as i64]),
+            Form::Free { .. } => self.g.reshape(&joined, &[-1, 4 * MEL_BINS as i64]),
             Form::Fixed { .. } => joined,
         };
         let h = self.linear("input_embed.proj", &joined)?;
 
         let framed = match self.form {
-            Form::Free => self.g.node("Reshape", &[&h, shape], []),
+            Form::Free { .. } => self.g.node("Reshape", &[&h, shape], []),
             Form::Fixed { .. } => h.clone(),
         };
         let mut p = self.g.transpose(&framed, &[0, 2, 1]);
@@ -273,7 +293,7 @@ impl<'w> Estimator<'w> {
         }
         let p = self.g.transpose(&p, &[0, 2, 1]);
         let p = match self.form {
-            Form::Free => self.g.reshape(&p, &[-1, self.dim as i64]),
+            Form::Free { .. } => self.g.reshape(&p, &[-1, self.dim as i64]),
             Form::Fixed { .. } => p,
         };
         Ok(self.g.add(&h, &p))
@@ -281,7 +301,7 @@ impl<'w> Estimator<'w> {
 
     fn blocks(&mut self, h: Value, time: &Value, positions: &Positions) -> Result<Value> {
         (0..self.depth).try_fold(h, |h, i| {
-            self.block(&format!("transformer_blocks.{i}"), &h, time, positions)
+            self.block(&format!("{BLOCKS}.{i}"), &h, time, positions)
         })
     }
 
@@ -325,7 +345,7 @@ impl<'w> Estimator<'w> {
         let m = self.linear(name, time)?;
         let dim = self.dim;
         let mut parts: [Value; N] = match self.form {
-            Form::Free => {
+            Form::Free { .. } => {
                 let m = self.g.reshape(&m, &[-1]);
                 self.g.split(&m, 0, dim)
             }
@@ -346,7 +366,7 @@ impl<'w> Estimator<'w> {
         let attributes = [int("axis", -1), float("epsilon", NORM_EPSILON)];
         let dim = self.dim;
         self.g.scoped(name, |g| match self.form {
-            Form::Free => g.node("LayerNormalization", &[x, scale, shift], attributes),
+            Form::Free { .. } => g.node("LayerNormalization", &[x, scale, shift], attributes),
             Form::Fixed { .. } => {
                 let ones = g.tensor("ones", &[dim], vec![1.0; dim]);
                 let h = g.node("LayerNormalization", &[x, &ones], attributes);
@@ -362,7 +382,7 @@ impl<'w> Estimator<'w> {
         let v = self.linear(&format!("{name}.to_v"), x)?;
         let (dim, heads) = (self.dim as i64, self.heads as i64);
         let h = self.g.scoped(name, |g| match self.form {
-            Form::Free => free_attention(g, [&q, &k, &v], heads, dim, positions),
+            Form::Free { .. } => free_attention(g, [&q, &k, &v], heads, dim, positions),
             Form::Fixed { frames } => {
                 fixed_attention(g, [&q, &k, &v], heads, frames as i64, positions)
             }
@@ -374,7 +394,7 @@ impl<'w> Estimator<'w> {
     fn gelu(&mut self, x: &Value) -> Value {
         let g = &mut self.g;
         match self.form {
-            Form::Free => g.microsoft("FastGelu", &[x], []),
+            Form::Free { .. } => g.microsoft("FastGelu", &[x], []),
             Form::Fixed { .. } => {
                 let cubic = g.scalar(0.044_715);
                 let slope = g.scalar((2.0 / std::f64::consts::PI).sqrt() as f32);

@@ -1,7 +1,8 @@
 //! The flow model and the HiFT decoder as ONNX files.
 //!
 //! Each graph has a function that describes it from the checkpoint's tensor shapes; the weights themselves are read one
-//! by one while [`Model::write_to`] writes the file. Arithmetic is f32 whatever type the weights are stored in.
+//! by one while [`Model::write_to`] writes the file. Arithmetic is f32 whatever type the weights are stored in, but for the
+//! estimator where [`BlockArithmetic::Int8`] is asked for.
 //!
 //! The CPU graphs use operators that ONNX Runtime has beyond the standard where they are faster; the fixed-shape graphs,
 //! which other tools compile for an NPU, keep to standard operators.
@@ -10,12 +11,13 @@ mod estimator;
 mod flow_encoder;
 mod graph;
 mod hift;
+mod int8;
 mod layers;
 mod model;
 mod proto;
 mod weight_norm;
 
-pub use estimator::{flow_estimator, flow_estimator_fixed};
+pub use estimator::{BlockArithmetic, flow_estimator, flow_estimator_fixed};
 pub use flow_encoder::{flow_encoder, flow_encoder_fixed};
 pub use hift::hift;
 pub use model::Model;

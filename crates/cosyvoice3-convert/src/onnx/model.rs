@@ -35,6 +35,8 @@ pub enum Tensor {
     F32(Vec<f32>),
     /// IEEE half precision
     F16(Vec<f16>),
+    /// i8
+    I8(Vec<i8>),
     /// i64
     I64(Vec<i64>),
 }
@@ -45,6 +47,7 @@ impl Tensor {
         match self {
             Self::F32(_) => ElementType::Float,
             Self::F16(_) => ElementType::Float16,
+            Self::I8(_) => ElementType::Int8,
             Self::I64(_) => ElementType::Int64,
         }
     }
@@ -53,6 +56,7 @@ impl Tensor {
         match self {
             Self::F32(values) => bytemuck::cast_slice(values),
             Self::F16(values) => bytemuck::cast_slice(values),
+            Self::I8(values) => bytemuck::cast_slice(values),
             Self::I64(values) => bytemuck::cast_slice(values),
         }
     }
