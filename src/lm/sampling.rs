@@ -96,7 +96,10 @@ fn most_probable(logits: &[f32]) -> Result<u32> {
 }
 
 /// Softmax of `logits / temperature`, into `probabilities`.
-fn softmax(logits: &[f32], temperature: f32, probabilities: &mut Vec<f32>) -> Result<()> {
+///
+/// # Errors
+/// `Failed` where the logits hold NaN or no finite value.
+pub fn softmax(logits: &[f32], temperature: f32, probabilities: &mut Vec<f32>) -> Result<()> {
     let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     probabilities.clear();
     probabilities.extend(logits.iter().map(|l| ((l - highest) / temperature).exp()));

@@ -59,7 +59,13 @@ pub fn max_diff(ours: &[f32], theirs: &[f32]) -> f32 {
     assert_eq!(ours.len(), theirs.len(), "lengths differ");
     std::iter::zip(ours, theirs)
         .map(|(a, b)| (a - b).abs())
-        .fold(0.0, |max, diff| if diff > max || diff.is_nan() { diff } else { max })
+        .fold(0.0, |max, diff| {
+            if diff > max || diff.is_nan() {
+                diff
+            } else {
+                max
+            }
+        })
 }
 
 /// Fails unless `ours` is within `bound` of `theirs` everywhere; prints how far it is.

@@ -1,0 +1,416 @@
+//! The speech language model against the official implementation, and what it promises besides.
+
+mod support;
+
+use std::{path::Path, sync::Arc};
+
+use gstcosyvoice3::{
+    ErrorKind,
+    cancel::Cancel,
+    constants::SPEECH_CODES,
+    lm::{
+        self, Decoding, LmModel, LmOptions, LmSession, Prefix, StopReason,
+        sampling::{nucleus, softmax},
+    },
+    model::manifest::{Lm, Manifest},
+};
+
+const FILE: &str = "llm.npz";
+
+/// As the official numbers were made: everything in f32, attention spelt out.
+const EXACT: LmOptions = LmOptions {
+    threads: 1,
+    cpus: None,
+    kv_f32: true,
+    flash_attention: false,
+};
+
+fn load(dir: &Path, change: impl FnOnce(&mut Lm)) -> gstcosyvoice3::Result<LmModel> {
+    let mut lm = Manifest::read(dir).unwrap().lm;
+    change(&mut lm);
+    LmModel::load(dir, &lm, &mut |_| true)
+}
+
+fn session(options: &LmOptions) -> LmSession {
+    let model = load(&support::tiny_f32(), |_| ()).unwrap();
+    LmSession::new(Arc::new(model), options).unwrap()
+}
+
+fn ids(name: &str) -> Vec<u32> {
+    support::golden::<i32>(FILE, name)
+        .iter()
+        .map(|&id| id as u32)
+        .collect()
+}
+
+fn floats(name: &str) -> Vec<f32> {
+    support::golden::<f32>(FILE, name).into_iter().collect()
+}
+
+struct Input {
+    prompt_text: Vec<u32>,
+    text: Vec<u32>,
+    prompt_speech: Vec<u32>,
+}
+
+impl Input {
+    fn official() -> Self {
+        Self {
+            prompt_text: ids("prompt_text_ids"),
+            text: ids("text_ids"),
+            prompt_speech: ids("prompt_speech"),
+        }
+    }
+
+    fn prefix(&self) -> Prefix<'_> {
+        Prefix {
+            prompt_text_ids: &self.prompt_text,
+            text_ids: &self.text,
+            prompt_speech: &self.prompt_speech,
+        }
+    }
+}
+
+fn decoding(session: &LmSession, min_tokens: usize, max_tokens: usize) -> Decoding {
+    Decoding {
+        sampling: session.model().manifest().sampling,
+        temperature: 1.0,
+        seed: 1,
+        min_tokens,
+        max_tokens,
+    }
+}
+
+fn speak(session: &mut LmSession, input: &Input, decoding: &Decoding) -> (Vec<u32>, StopReason) {
+    let mut spoken = Vec::new();
+    let generated = session
+        .generate(&input.prefix(), decoding, &Cancel::new(), &mut |token| {
+            spoken.push(token)
+        })
+        .unwrap();
+    assert_eq!(generated.spoken, spoken.len());
+    (spoken, generated.stop)
+}
+
+/// Logits after the official prefix and after each of the five forced tokens, one row each.
+fn forced_logits(session: &mut LmSession) -> Vec<Vec<f32>> {
+    session
+        .prefill(&Input::official().prefix(), &Cancel::new())
+        .unwrap();
+    let mut rows = vec![session.logits().to_vec()];
+    for token in ids("forced_tokens") {
+        session.append(token).unwrap();
+        rows.push(session.logits().to_vec());
+    }
+    rows
+}
+
+#[test]
+fn the_prefix_is_embedded_as_officially() {
+    let model = load(&support::tiny_f32(), |_| ()).unwrap();
+    let input = Input::official();
+    let rows = input
+        .prefix()
+        .embed(model.manifest(), model.embeddings())
+        .unwrap();
+    assert_eq!(rows, floats("prefix_embeds"));
+}
+
+#[test]
+fn logits_are_the_official_ones() {
+    let rows = forced_logits(&mut session(&EXACT)).concat();
+    support::assert_close("logits", &rows, &floats("logits"), 5e-5);
+}
+
+#[test]
+fn candidates_are_the_official_ones() {
+    let mut session = session(&EXACT);
+    let sampling = session.model().manifest().sampling;
+    let rows = forced_logits(&mut session);
+    for (scale, name) in [(1.0, "nucleus"), (2.0, "nucleus_x2"), (4.0, "nucleus_x4")] {
+        let mut probabilities = Vec::new();
+        let candidates: Vec<Vec<(u32, f32)>> = rows
+            .iter()
+            .map(|row| {
+                softmax(row, 1.0 / scale, &mut probabilities).unwrap();
+                nucleus(&probabilities, &sampling, &mut Vec::new())
+            })
+            .collect();
+        let counts: Vec<u32> = candidates.iter().map(|c| c.len() as u32).collect();
+        let (found, mass): (Vec<u32>, Vec<f32>) = candidates.into_iter().flatten().unzip();
+        assert_eq!(counts, ids(&format!("{name}_count")), "{name}");
+        assert_eq!(found, ids(&format!("{name}_ids")), "{name}");
+        support::assert_close(name, &mass, &floats(&format!("{name}_probs")), 1e-5);
+    }
+}
+
+#[test]
+fn the_greedy_sequence_is_the_official_one() {
+    let mut session = session(&EXACT);
+    let greedy = Decoding {
+        temperature: 0.0,
+        ..decoding(&session, 64, 64)
+    };
+    let (spoken, stop) = speak(&mut session, &Input::official(), &greedy);
+    assert_eq!(spoken, ids("greedy_tokens"));
+    assert_eq!(stop, StopReason::MaxLength);
+}
+
+#[test]
+fn faster_settings_stay_close_to_the_official_logits() {
+    // Reported and not bounded tightly: the trained model decides what these differences mean.
+    let official = floats("logits");
+    for (what, kv_f32, flash_attention) in [
+        ("f16 KV", false, false),
+        ("f32 KV, flash attention", true, true),
+        ("f16 KV, flash attention", false, true),
+    ] {
+        let options = LmOptions {
+            kv_f32,
+            flash_attention,
+            ..EXACT
+        };
+        let rows = forced_logits(&mut session(&options)).concat();
+        support::assert_close(what, &rows, &official, 0.1);
+    }
+}
+
+#[test]
+fn a_seed_gives_the_same_tokens_whatever_came_before_and_on_any_number_of_threads() {
+    let input = Input::official();
+    let other = Input {
+        text: vec![5, 6, 7],
+        ..Input::official()
+    };
+    let mut one = session(&EXACT);
+    let settings = decoding(&one, 40, 60);
+    let first = speak(&mut one, &input, &settings);
+    speak(&mut one, &other, &settings);
+    assert_eq!(speak(&mut one, &input, &settings), first);
+    let another_seed = Decoding {
+        seed: 2,
+        ..settings
+    };
+    assert_ne!(speak(&mut one, &input, &another_seed), first);
+    let mut two = session(&LmOptions {
+        threads: 2,
+        ..EXACT
+    });
+    assert_eq!(speak(&mut two, &input, &settings), first);
+    assert_eq!(forced_logits(&mut one), forced_logits(&mut two));
+}
+
+#[test]
+fn speech_ends_by_itself_between_its_limits_and_holds_no_control_id() {
+    let mut session = session(&EXACT);
+    let input = Input::official();
+    let mut ends = Vec::new();
+    for seed in 0..8 {
+        let settings = Decoding {
+            seed,
+            ..decoding(&session, 30, 300)
+        };
+        let mut spoken = Vec::new();
+        let generated = session
+            .generate(&input.prefix(), &settings, &Cancel::new(), &mut |t| {
+                spoken.push(t)
+            })
+            .unwrap();
+        assert!((30..=300).contains(&generated.generated));
+        assert!(spoken.iter().all(|&token| token < SPEECH_CODES));
+        ends.push(generated.stop);
+    }
+    // A random head gives a control id every 34 tokens or so.
+    assert!(ends.contains(&StopReason::Natural), "{ends:?}");
+}
+
+#[test]
+fn limits_follow_the_length_of_the_text() {
+    let model = load(&support::tiny_f32(), |_| ()).unwrap();
+    assert_eq!(model.token_limits(15), (30, 300));
+    assert_eq!(model.token_limits(0), (0, 0));
+}
+
+#[test]
+fn cancelling_ends_generation_and_leaves_the_session_usable() {
+    let mut session = session(&EXACT);
+    let input = Input::official();
+    let settings = decoding(&session, 50, 50);
+    let cancel = Cancel::new();
+    let mut heard = 0;
+    let error = session
+        .generate(&input.prefix(), &settings, &cancel, &mut |_| {
+            heard += 1;
+            if heard == 3 {
+                cancel.cancel();
+            }
+        })
+        .unwrap_err();
+    assert!(error.is_cancelled());
+    assert_eq!(heard, 3);
+    let error = session
+        .generate(&input.prefix(), &settings, &cancel, &mut |_| heard += 1)
+        .unwrap_err();
+    assert!(error.is_cancelled());
+    assert_eq!(heard, 3);
+    assert_eq!(
+        speak(&mut session, &input, &settings).1,
+        StopReason::MaxLength
+    );
+}
+
+#[test]
+fn a_full_context_ends_the_speech_and_a_prefix_beyond_it_is_refused() {
+    let small = load(&support::tiny_f32(), |lm| lm.context = 256).unwrap();
+    let mut session = LmSession::new(Arc::new(small), &EXACT).unwrap();
+    let mut input = Input::official();
+    let settings = decoding(&session, 200, 200);
+    let generated = session
+        .generate(&input.prefix(), &settings, &Cancel::new(), &mut |_| ())
+        .unwrap();
+    assert_eq!(generated.stop, StopReason::ContextFull);
+    // The last token is generated from a full context and needs no place in it.
+    assert_eq!(generated.generated, 256 - 111 + 1);
+    input.prompt_speech = vec![7; 300];
+    let error = session
+        .generate(&input.prefix(), &settings, &Cancel::new(), &mut |_| ())
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Text);
+    assert!(error.to_string().contains("shorter"), "{error}");
+}
+
+#[test]
+fn ids_of_another_model_are_refused() {
+    let mut session = session(&EXACT);
+    let settings = decoding(&session, 1, 5);
+    for input in [
+        Input {
+            text: vec![896],
+            ..Input::official()
+        },
+        Input {
+            prompt_text: vec![151_646],
+            ..Input::official()
+        },
+        Input {
+            prompt_speech: vec![SPEECH_CODES],
+            ..Input::official()
+        },
+    ] {
+        let error = session
+            .generate(&input.prefix(), &settings, &Cancel::new(), &mut |_| ())
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Settings, "{error}");
+    }
+}
+
+#[test]
+fn a_length_that_cannot_be_is_refused() {
+    let mut session = session(&EXACT);
+    for (min, max) in [(0, 0), (6, 5)] {
+        let settings = decoding(&session, min, max);
+        let error = session
+            .generate(
+                &Input::official().prefix(),
+                &settings,
+                &Cancel::new(),
+                &mut |_| (),
+            )
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Settings, "{error}");
+    }
+}
+
+#[test]
+fn loading_reports_progress_to_the_end_and_stops_when_told() {
+    let dir = support::tiny_f32();
+    let lm = Manifest::read(&dir).unwrap().lm;
+    let mut last = 0.0;
+    LmModel::load(&dir, &lm, &mut |done| {
+        assert!((last..=1.0).contains(&done));
+        last = done;
+        true
+    })
+    .unwrap();
+    assert_eq!(last, 1.0);
+    let stopped = LmModel::load(&dir, &lm, &mut |_| false).err();
+    assert!(stopped.expect("stopped").is_cancelled());
+}
+
+/// The tiny model's files in a fresh directory, `name` changed by `damage`.
+fn damaged(name: &str, damage: impl FnOnce(&mut Vec<u8>)) -> gstcosyvoice3::Error {
+    let (source, dir) = (support::tiny_f32(), tempfile::tempdir().unwrap());
+    for file in ["cosyvoice3.toml", "lm.gguf", "lm_embeddings.safetensors"] {
+        std::fs::copy(source.join(file), dir.path().join(file)).unwrap();
+    }
+    let path = dir.path().join(name);
+    let mut bytes = std::fs::read(&path).unwrap();
+    damage(&mut bytes);
+    std::fs::write(&path, bytes).unwrap();
+    load(dir.path(), |_| ()).err().expect("refused")
+}
+
+#[test]
+fn damaged_files_are_named() {
+    for name in ["lm.gguf", "lm_embeddings.safetensors"] {
+        for keep in [0, 3, 100, 5000, 1_000_000] {
+            let error = damaged(name, |bytes| bytes.truncate(keep));
+            assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+    let error = damaged("lm.gguf", |bytes| bytes[0] ^= 1);
+    assert!(error.to_string().contains("GGUF"), "{error}");
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let error = load(&support::tiny_f32(), |lm| lm.gguf = "gone.gguf".into())
+        .err()
+        .expect("refused");
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.to_string().contains("gone.gguf"), "{error}");
+}
+
+#[test]
+fn geometry_that_contradicts_the_manifest_is_named() {
+    let dir = support::tiny_f32();
+    for (change, expected) in [
+        (
+            (|lm| lm.layers = 3) as fn(&mut Lm),
+            "block_count is 2, expected 3",
+        ),
+        (
+            |lm| lm.text_vocab = 900,
+            "text_embedding has shape [896, 64], the manifest says [900, 64]",
+        ),
+        (
+            |lm| lm.hidden_size = 128,
+            "text_embedding has shape [896, 64]",
+        ),
+        (|lm| lm.stop_ids = [6561, 6562], "lm.stop_ids"),
+    ] {
+        let error = load(&dir, change).err().expect("refused");
+        assert_eq!(error.kind(), ErrorKind::Damaged);
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn llama_cpp_uses_what_the_machine_has() {
+    let info = lm::system_info();
+    println!("{info}");
+    for (present, name) in [
+        (is_x86_feature_detected!("avx2"), "AVX2 = 1"),
+        (is_x86_feature_detected!("fma"), "FMA = 1"),
+        (is_x86_feature_detected!("avx512f"), "AVX512 = 1"),
+        (is_x86_feature_detected!("avx512vnni"), "AVX512_VNNI = 1"),
+        (is_x86_feature_detected!("avx512bf16"), "AVX512_BF16 = 1"),
+    ] {
+        assert!(
+            !present || info.contains(name),
+            "{name} is missing in: {info}"
+        );
+    }
+}
