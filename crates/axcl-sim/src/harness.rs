@@ -75,6 +75,7 @@ impl Machine {
     ///
     /// # Panics
     /// When the file cannot be written, or when ONNX Runtime cannot be loaded: the message says how to get it.
+    #[track_caller]
     pub fn model(&self, name: &str, bytes: &[u8]) -> PathBuf {
         if let Err(error) = onnx_runtime::environment() {
             panic!("this test executes a model. {error}");

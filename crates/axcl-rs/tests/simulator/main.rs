@@ -4,6 +4,7 @@
 
 mod examples;
 mod faults;
+mod foreign;
 mod library;
 mod memory;
 mod models;
