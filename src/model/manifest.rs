@@ -234,3 +234,106 @@ impl Manifest {
         ]
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A manifest that passes its own checks.
+    pub(crate) fn sample() -> Manifest {
+        let mut manifest = Manifest {
+            format: FORMAT,
+            name: "sample".into(),
+            created_by: "a test".into(),
+            default_voice: "anna".into(),
+            voice_for_language: BTreeMap::new(),
+            notice: String::new(),
+            lm: Lm {
+                gguf: "lm.gguf".into(),
+                embeddings: "lm_embeddings.safetensors".into(),
+                tokenizer: "tokenizer.json".into(),
+                quantization: "f32".into(),
+                hidden_size: 64,
+                layers: 2,
+                text_vocab: 896,
+                speech_vocab: SPEECH_VOCAB,
+                context: 2048,
+                sos: 6561,
+                eos: 6562,
+                task_id: 6563,
+                stop_ids: [6561, 6760],
+                silent_tokens: vec![1, 2],
+                max_silent_run: 5,
+                min_token_text_ratio: 2.0,
+                max_token_text_ratio: 20.0,
+                sampling: Sampling {
+                    top_p: 0.8,
+                    top_k: 25,
+                    win_size: 10,
+                    tau_r: 0.1,
+                },
+            },
+            flow: Flow {
+                encoder: "flow_encoder.onnx".into(),
+                estimator: "flow_estimator.onnx".into(),
+                steps: 10,
+                window_steps: 5,
+                schedule: Schedule::Cosine,
+            },
+            vocoder: Vocoder {
+                decoder: "hift.onnx".into(),
+                source_weights: "hift_source.safetensors".into(),
+                source: SourceKind::Staircase,
+            },
+            files: BTreeMap::new(),
+        };
+        for file in manifest.component_files().map(String::from) {
+            manifest.files.insert(
+                file,
+                FileEntry {
+                    size: 0,
+                    sha256: String::new(),
+                },
+            );
+        }
+        manifest
+    }
+
+    fn read(text: &str) -> Result<Manifest> {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(MANIFEST), text).unwrap();
+        Manifest::read(dir.path())
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        assert_eq!(read(&sample().to_toml()).unwrap(), sample());
+    }
+
+    #[test]
+    fn another_directory_is_told_what_makes_a_model_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = Manifest::read(dir.path()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.to_string().contains("cosyvoice3-convert"), "{error}");
+    }
+
+    #[test]
+    fn contradictions_are_named() {
+        type Change = fn(&mut Manifest);
+        let cases: [(Change, &str); 5] = [
+            (|m| m.format = 7, "format 7"),
+            (|m| m.lm.speech_vocab = 4096, "4096"),
+            (|m| m.lm.sos = 3, "sos"),
+            (|m| m.flow.steps = 0, "steps"),
+            (|m| m.lm.gguf = "../lm.gguf".into(), "../lm.gguf"),
+        ];
+        for (change, expected) in cases {
+            let mut manifest = sample();
+            change(&mut manifest);
+            let error = read(&manifest.to_toml()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Damaged);
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+    }
+}

@@ -1,3 +1,234 @@
 //! Model directories: what they hold, whether it is whole, and the models loaded from them.
 
+pub mod cache;
+mod lease;
+pub mod locate;
 pub mod manifest;
+pub mod verify;
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::{Arc, LazyLock, Mutex, MutexGuard, Weak},
+};
+
+pub use lease::{Lease, Leased};
+
+use crate::{
+    Error, ErrorKind, Result,
+    cancel::Cancel,
+    flow::{FlowModel, ort::CpuFlow},
+    lm::LmModel,
+    text::{Language, TextFrontEnd, Tokenizer},
+    vocoder::Vocoder,
+    voice::{self, Voice},
+};
+use manifest::Manifest;
+use verify::Verify;
+
+/// How to load a model.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LoadOptions {
+    /// When to hash the files.
+    pub verify: Verify,
+    /// Threads of flow and vocoder; 0 is one per core.
+    pub threads: usize,
+}
+
+/// What the loading of a model tells while it goes on.
+pub trait LoadObserver {
+    /// `component` is loaded to the share `fraction`.
+    fn progress(&mut self, component: &'static str, fraction: f32);
+    /// Something that a user should know.
+    fn warn(&mut self, error: Error);
+}
+
+/// The loaded models of one directory. Flow and vocoder are lent to one user at a time.
+pub struct Model {
+    dir: PathBuf,
+    manifest: Manifest,
+    front_end: TextFrontEnd,
+    lm: Arc<LmModel>,
+    flow: Lease<FlowModel>,
+    vocoder: Lease<Vocoder>,
+}
+
+impl Model {
+    /// The model of `dir`, loaded once per process: later calls share it while somebody holds it. Of two calls at the
+    /// same time the second waits for the first.
+    pub fn shared(
+        dir: &Path,
+        options: LoadOptions,
+        cancel: &Cancel,
+        observer: &mut dyn LoadObserver,
+    ) -> Result<Arc<Self>> {
+        /// One per directory and thread count; locked while its model loads.
+        type Slot = Arc<Mutex<Weak<Model>>>;
+        static SLOTS: LazyLock<Mutex<HashMap<(PathBuf, usize), Slot>>> =
+            LazyLock::new(Mutex::default);
+        let dir = dir.canonicalize().map_err(|e| Error::io(dir, &e))?;
+        let slot = lock(&SLOTS)
+            .entry((dir.clone(), options.threads))
+            .or_default()
+            .clone();
+        let mut slot = lock(&slot);
+        if let Some(model) = slot.upgrade() {
+            return Ok(model);
+        }
+        let model = Arc::new(Self::load(&dir, options, cancel, observer)?);
+        *slot = Arc::downgrade(&model);
+        Ok(model)
+    }
+
+    /// Loads the model of `dir`.
+    pub fn load(
+        dir: &Path,
+        options: LoadOptions,
+        cancel: &Cancel,
+        observer: &mut dyn LoadObserver,
+    ) -> Result<Self> {
+        let manifest = Manifest::read(dir)?;
+        verify::sizes(dir, &manifest)?;
+        let cache = cache::default_dir();
+        let warning = verify::hashes(
+            dir,
+            &manifest,
+            options.verify,
+            cache.as_deref(),
+            cancel,
+            &mut |done| observer.progress("check of the files", done),
+        )?;
+        if let Some(warning) = warning {
+            observer.warn(warning);
+        }
+        let step = |observer: &mut dyn LoadObserver, component, fraction| {
+            observer.progress(component, fraction);
+            cancel.check()
+        };
+        step(observer, "tokenizer", 0.0)?;
+        let tokenizer = Tokenizer::load(&dir.join(&manifest.lm.tokenizer))?;
+        if tokenizer.vocabulary() > manifest.lm.text_vocab {
+            return Err(Error::damaged(
+                &dir.join(&manifest.lm.tokenizer),
+                format!(
+                    "{} ids, but the language model has {} text embeddings: the files are of different models",
+                    tokenizer.vocabulary(),
+                    manifest.lm.text_vocab
+                ),
+            ));
+        }
+        let lm = LmModel::load(dir, &manifest.lm, &mut |fraction| {
+            step(observer, "language model", fraction).is_ok()
+        })?;
+        step(observer, "flow model", 0.0)?;
+        let backend = CpuFlow::load(dir, &manifest.flow, options.threads)?;
+        step(observer, "vocoder", 0.0)?;
+        let vocoder = Vocoder::load(dir, &manifest.vocoder, options.threads)?;
+        Ok(Self {
+            front_end: TextFrontEnd::new(Arc::new(tokenizer)),
+            lm: Arc::new(lm),
+            flow: Lease::new(FlowModel::new(Box::new(backend), &manifest.flow)),
+            vocoder: Lease::new(vocoder),
+            dir: dir.into(),
+            manifest,
+        })
+    }
+
+    /// The manifest.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The text front end.
+    pub fn front_end(&self) -> &TextFrontEnd {
+        &self.front_end
+    }
+
+    /// The language model.
+    pub fn lm(&self) -> &Arc<LmModel> {
+        &self.lm
+    }
+
+    /// The flow model.
+    pub fn flow(&self) -> &Lease<FlowModel> {
+        &self.flow
+    }
+
+    /// The vocoder.
+    pub fn vocoder(&self) -> &Lease<Vocoder> {
+        &self.vocoder
+    }
+
+    /// The voice `name`, or the one that speaks `language` here.
+    pub fn voice(&self, name: Option<&str>, language: Option<Language>) -> Result<Voice> {
+        let name = pick_voice(&self.dir, &self.manifest, name, language)?;
+        let voice = Voice::load(&voice::path(&self.dir, &name))?;
+        if let Some(id) = voice
+            .prompt_text_ids
+            .iter()
+            .find(|id| **id as usize >= self.manifest.lm.text_vocab)
+        {
+            return Err(Error::damaged(
+                &voice::path(&self.dir, &name),
+                format!(
+                    "text id {id}, but the model has {} text embeddings: the voice is of another model",
+                    self.manifest.lm.text_vocab
+                ),
+            ));
+        }
+        Ok(voice)
+    }
+}
+
+/// Checks that the voice `name`, or the default one, exists in `dir`, without loading it.
+pub fn check_voice(dir: &Path, manifest: &Manifest, name: Option<&str>) -> Result<()> {
+    pick_voice(dir, manifest, name, None).map(|_| ())
+}
+
+fn pick_voice(
+    dir: &Path,
+    manifest: &Manifest,
+    name: Option<&str>,
+    language: Option<Language>,
+) -> Result<String> {
+    let for_language = || manifest.voice_for_language.get(language?.tag());
+    let name = name
+        .or_else(|| for_language().map(String::as_str))
+        .unwrap_or(&manifest.default_voice);
+    let voices = voice::list(dir)?;
+    if voices.iter().any(|voice| voice == name) {
+        return Ok(name.into());
+    }
+    let remedy = if voices.is_empty() {
+        format!(
+            "{} has no voice yet; `cosyvoice3-convert voice` makes one",
+            dir.display()
+        )
+    } else {
+        format!("{} has {}", dir.display(), voices.join(", "))
+    };
+    Err(Error::new(
+        ErrorKind::NotFound,
+        format!("no voice \"{name}\": {remedy}"),
+    ))
+}
+
+/// Keeps a model loaded while nobody speaks; clones share one place.
+#[derive(Clone, Default)]
+pub struct Keeper(Arc<Mutex<Option<Arc<Model>>>>);
+
+impl Keeper {
+    /// Keeps `model`, and lets go of the one before.
+    pub fn keep(&self, model: Arc<Model>) {
+        *lock(&self.0) = Some(model);
+    }
+
+    /// Lets go.
+    pub fn release(&self) {
+        lock(&self.0).take();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|e| e.into_inner())
+}

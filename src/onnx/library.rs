@@ -2,14 +2,14 @@
 
 use std::{
     error::Error as _,
-    ffi::{CStr, OsStr, OsString, c_void},
+    ffi::OsString,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
 use ort::{LoadDynamicError, environment::EnvironmentBuilder};
 
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, plugin_file::plugin_file};
 
 /// Environment variable that names the library; nothing else is tried where it is set.
 const VARIABLE: &str = "ORT_DYLIB_PATH";
@@ -24,7 +24,7 @@ const SYSTEM: [&str; 3] = [
 
 /// Loads the first usable library.
 pub(super) fn load() -> Result<(EnvironmentBuilder, PathBuf)> {
-    let beside = own_directory().map(|directory| directory.join(BESIDE));
+    let beside = plugin_file().and_then(|file| Some(file.parent()?.join(BESIDE)));
     let named = std::env::var_os(VARIABLE).filter(|path| !path.is_empty());
     let mut tried = Vec::new();
     for candidate in candidates(named.clone(), beside.as_deref()) {
@@ -96,25 +96,6 @@ fn missing(named: bool, beside: Option<&Path>, tried: &[String]) -> Error {
     )
 }
 
-/// The directory of the file that holds this code: the plugin, or the program it is linked into.
-fn own_directory() -> Option<PathBuf> {
-    let mut info = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
-    let here = own_directory as fn() -> Option<PathBuf> as *const c_void;
-    // SAFETY: `info` is valid for writes, and dladdr only reads the address it is asked about.
-    let found = unsafe { libc::dladdr(here, info.as_mut_ptr()) } != 0;
-    // SAFETY: all zeros is a valid Dl_info, so it is initialised whether or not dladdr filled it in.
-    let info = unsafe { info.assume_init() };
-    if !found || info.dli_fname.is_null() {
-        return None;
-    }
-    // SAFETY: dladdr points dli_fname at a NUL-terminated name that lives as long as the loaded object.
-    let file = unsafe { CStr::from_ptr(info.dli_fname) };
-    let file = Path::new(OsStr::from_bytes(file.to_bytes()))
-        .canonicalize()
-        .ok()?;
-    Some(file.parent()?.to_path_buf())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,11 +115,5 @@ mod tests {
         let candidates = candidates(None, Some(directory.path()));
         assert_eq!(candidates[0], ours);
         assert_eq!(candidates[1], PathBuf::from("libonnxruntime.so"));
-    }
-
-    #[test]
-    fn the_own_directory_is_the_directory_of_this_program() {
-        let program = std::env::current_exe().unwrap().canonicalize().unwrap();
-        assert_eq!(own_directory().as_deref(), program.parent());
     }
 }
