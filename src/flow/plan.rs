@@ -325,8 +325,8 @@ mod tests {
             _: &Cancel,
         ) -> Result<()> {
             let mu = self.mu.as_ref().unwrap().as_slice();
-            for i in 0..mu.len() {
-                let velocity = (mu[i] - x.as_slice()[i]) / (1.0 - t);
+            for (i, (mu, x)) in std::iter::zip(mu, x.as_slice()).enumerate() {
+                let velocity = (mu - x) / (1.0 - t);
                 conditional.as_mut_slice()[i] = velocity;
                 unconditional.as_mut_slice()[i] = velocity;
             }

@@ -1,0 +1,261 @@
+//! The stages of the product: loaded models behind the pipeline's traits.
+
+use std::{path::PathBuf, sync::Arc, time::Instant};
+
+use super::{
+    Loading, Recorder,
+    request::{Request, RequestId},
+    speed,
+    stage::{Decoded, Engine, FlowStage, Job, Jobs, LmStage, Tokens, VocoderStage},
+};
+use crate::{
+    Error, ErrorKind, Result,
+    cancel::Cancel,
+    flow::FlowOptions,
+    lm::{Decoding, LmOptions, LmSession, Prefix, StopReason},
+    mel::Mel,
+    model::{Keeper, LoadObserver, LoadOptions, Model, manifest::Sampling, verify::Verify},
+    stage::Stage,
+    text::{Language, Mode, Prompt},
+};
+
+/// Which models to open, and how.
+#[derive(Clone)]
+pub struct Options {
+    /// The model directory.
+    pub dir: PathBuf,
+    /// Threads of each stage; 0 is one per core.
+    pub threads: usize,
+    /// When to hash the files.
+    pub verify: Verify,
+    /// Who keeps the models loaded when the synthesizer is gone.
+    pub keeper: Option<Keeper>,
+    /// Where the stages record what they do.
+    pub recorder: Recorder,
+}
+
+impl Options {
+    /// The defaults for the models of `dir`.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            threads: 0,
+            verify: Verify::default(),
+            keeper: None,
+            recorder: Recorder::off(),
+        }
+    }
+}
+
+impl LoadObserver for &Loading<'_> {
+    fn progress(&mut self, component: &'static str, fraction: f32) {
+        Loading::progress(self, component, fraction);
+    }
+
+    fn warn(&mut self, error: Error) {
+        Loading::warn(self, error);
+    }
+}
+
+pub(super) fn load(options: &Options, mut loading: &Loading<'_>) -> Result<Arc<dyn Engine>> {
+    let load_options = LoadOptions {
+        verify: options.verify,
+        threads: options.threads,
+    };
+    let model = Model::shared(&options.dir, load_options, loading.cancel(), &mut loading)?;
+    if let Some(keeper) = &options.keeper {
+        keeper.keep(model.clone());
+    }
+    Ok(Arc::new(Models {
+        model,
+        threads: options.threads,
+    }))
+}
+
+struct Models {
+    model: Arc<Model>,
+    threads: usize,
+}
+
+impl Engine for Models {
+    fn notice(&self) -> String {
+        self.model.manifest().notice.clone()
+    }
+
+    fn jobs(&self, id: RequestId, request: &Request) -> Result<Jobs> {
+        let settings = request.settings.clone();
+        let language = Language::detect(&request.text);
+        let voice = Arc::new(self.model.voice(settings.voice.as_deref(), language)?);
+        let mode = match &settings.instruct {
+            Some(instruction) => Mode::Instruct(instruction.clone()),
+            None => Mode::ZeroShot,
+        };
+        let front_end = self.model.front_end();
+        let tokenizer = front_end.tokenizer().clone();
+        let mut utterances = front_end.utterances(request.text.as_str(), language);
+        let mut number = 0;
+        let mut done = false;
+        Ok(Box::new(std::iter::from_fn(move || {
+            let Some(utterance) = utterances.next() else {
+                let nothing_said = number == 0 && utterances.unspeakable() > 0;
+                let first_time = !std::mem::replace(&mut done, true);
+                return (nothing_said && first_time).then(|| {
+                    Err(Error::new(
+                        ErrorKind::Text,
+                        "nothing to say: the text has no letters or digits",
+                    ))
+                });
+            };
+            let job = utterance.and_then(|utterance| {
+                let prompt =
+                    Prompt::build(&tokenizer, &mode, &voice.prompt_text_ids, &utterance.ids)?;
+                Ok(Job {
+                    request: id,
+                    utterance: number,
+                    text: utterance.text,
+                    prompt_text_ids: prompt.prompt_text_ids,
+                    text_ids: prompt.text_ids,
+                    prompt_speech: prompt.prompt_speech,
+                    voice: voice.clone(),
+                    settings: settings.clone(),
+                })
+            });
+            number += 1;
+            Some(job)
+        })))
+    }
+
+    fn lm(&self) -> Result<Box<dyn LmStage>> {
+        let options = LmOptions {
+            threads: match self.threads {
+                0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
+                threads => threads,
+            },
+            cpus: None,
+            kv_f32: false,
+            flash_attention: true,
+        };
+        let session = LmSession::new(self.model.lm().clone(), &options)?;
+        Ok(Box::new(Lm {
+            session,
+            model: self.model.clone(),
+        }))
+    }
+
+    fn flow(&self, recorder: &Recorder) -> Result<Box<dyn FlowStage>> {
+        Ok(Box::new(Flow {
+            model: self.model.clone(),
+            recorder: recorder.clone(),
+        }))
+    }
+
+    fn vocoder(&self) -> Result<Box<dyn VocoderStage>> {
+        Ok(Box::new(Vocode {
+            model: self.model.clone(),
+        }))
+    }
+}
+
+struct Lm {
+    session: LmSession,
+    model: Arc<Model>,
+}
+
+impl LmStage for Lm {
+    fn run(
+        &mut self,
+        job: &Job,
+        cancel: &Cancel,
+        on_token: &mut dyn FnMut(u32) -> Result<()>,
+    ) -> Result<Decoded> {
+        let settings = &job.settings;
+        let (min_tokens, max_tokens) = match settings.forced_tokens {
+            Some(tokens) => (tokens, tokens),
+            None => self.model.lm().token_limits(job.text_ids.len()),
+        };
+        let decoding = Decoding {
+            sampling: Sampling {
+                top_k: settings.top_k,
+                top_p: settings.top_p,
+                ..self.model.manifest().lm.sampling
+            },
+            temperature: settings.temperature,
+            seed: settings.seed,
+            min_tokens,
+            max_tokens,
+        };
+        let prefix = Prefix {
+            prompt_text_ids: &job.prompt_text_ids,
+            text_ids: &job.text_ids,
+            prompt_speech: if job.prompt_speech {
+                &job.voice.prompt_tokens
+            } else {
+                &[]
+            },
+        };
+        // A full queue fails only when the work is cancelled, which the session notices by itself.
+        let generated = self
+            .session
+            .generate(&prefix, &decoding, cancel, &mut |token| {
+                let _ = on_token(token);
+            })?;
+        if settings.forced_tokens.is_none() && generated.stop != StopReason::Natural {
+            tracing::warn!(text = job.text, stop = ?generated.stop, "the speech did not end by itself");
+        }
+        Ok(Decoded {
+            stop: generated.stop,
+            prefill: generated.prefill,
+            decode: generated.decode,
+        })
+    }
+}
+
+struct Flow {
+    model: Arc<Model>,
+    recorder: Recorder,
+}
+
+impl FlowStage for Flow {
+    fn run(&mut self, job: &Job, tokens: &mut Tokens, cancel: &Cancel) -> Result<Mel> {
+        let settings = &job.settings;
+        let options = FlowOptions {
+            plan: settings.flow_plan,
+            steps: settings.flow_steps,
+            schedule: settings.flow_schedule,
+        };
+        let mut flow = self.model.flow().take(cancel)?;
+        let mut utterance = flow.utterance(&job.voice, &options)?;
+        let mut calls = 0;
+        loop {
+            let (available, finished) = tokens.wait(utterance.wanted())?;
+            loop {
+                let started = Instant::now();
+                let Some(call) = utterance.advance(available, finished, cancel)? else {
+                    break;
+                };
+                calls += 1;
+                let what = format!("call {calls}, {} frames x {}", call.frames, call.steps);
+                self.recorder
+                    .span(Stage::Flow, job, &what, started, Instant::now());
+            }
+            if finished {
+                return Ok(utterance.into_mel());
+            }
+        }
+    }
+}
+
+struct Vocode {
+    model: Arc<Model>,
+}
+
+impl VocoderStage for Vocode {
+    fn run(&mut self, job: &Job, mel: Mel, cancel: &Cancel) -> Result<Vec<f32>> {
+        let settings = &job.settings;
+        let mel = speed::resample(&mel, settings.speed);
+        let mut vocoder = self.model.vocoder().take(cancel)?;
+        let mut samples = vocoder.synthesize(&mel, settings.seed, cancel)?;
+        settings.level.apply(&mut samples);
+        Ok(samples)
+    }
+}

@@ -1,0 +1,490 @@
+//! The stage threads: where threads, queues and cancellation live.
+//!
+//! ```text
+//! requests ─► cv3-lm ─ jobs, tokens ─► cv3-flow ─ mel ─► cv3-vocoder ─ events ─►
+//! ```
+//!
+//! A message of a cancelled request still travels to the end of the line, without work, so that the order of events is
+//! the order of requests.
+
+use std::{
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Condvar, Mutex, MutexGuard},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use super::{
+    queue::Queue,
+    request::{Event, Request, RequestId, Speech, UtteranceStats},
+    stage::{Decoded, Engine, Job, TokenMessage, Tokens},
+    trace::Recorder,
+};
+use crate::{Error, ErrorKind, Result, cancel::Cancel, mel::Mel, stage::Stage};
+
+/// Tokens the language model may be ahead of the flow: some 80 seconds of speech.
+const TOKENS_AHEAD: usize = 2048;
+/// Utterances that may wait in front of the flow, and of the vocoder.
+const UTTERANCES_AHEAD: usize = 2;
+/// Events that may wait to be taken, one of them a whole utterance at most.
+const EVENTS_AHEAD: usize = 2;
+
+/// What travels along the line.
+enum Item<T> {
+    Begin {
+        job: Arc<Job>,
+        accepted: Instant,
+        cancel: Cancel,
+        work: T,
+    },
+    Failed {
+        request: RequestId,
+        utterance: usize,
+        error: Error,
+    },
+    Warning {
+        request: RequestId,
+        error: Error,
+    },
+    End {
+        request: RequestId,
+        cancel: Cancel,
+    },
+}
+
+/// What the flow hands to the vocoder.
+struct Voiced {
+    mel: Mel,
+    tokens: usize,
+    decoded: Decoded,
+    flow: Duration,
+}
+
+#[derive(Clone)]
+struct Pending {
+    id: RequestId,
+    request: Request,
+    accepted: Instant,
+    cancel: Cancel,
+}
+
+#[derive(Default)]
+struct Inbox {
+    waiting: VecDeque<Pending>,
+    /// Requests that may still be cancelled, waiting or under way.
+    alive: Vec<(RequestId, Cancel)>,
+    next_id: RequestId,
+    closed: bool,
+}
+
+/// What all threads of one synthesizer share.
+pub(super) struct Line {
+    inbox: Mutex<Inbox>,
+    inbox_changed: Condvar,
+    tokens: Arc<Queue<TokenMessage>>,
+    to_flow: Arc<Queue<Item<()>>>,
+    to_vocoder: Arc<Queue<Item<Voiced>>>,
+    pub(super) events: Arc<Queue<Event>>,
+    pub(super) recorder: Recorder,
+    stop: Cancel,
+}
+
+impl Line {
+    pub(super) fn new(recorder: Recorder) -> Arc<Self> {
+        Arc::new(Self {
+            inbox: Mutex::default(),
+            inbox_changed: Condvar::new(),
+            tokens: Queue::new(TOKENS_AHEAD),
+            to_flow: Queue::new(UTTERANCES_AHEAD),
+            to_vocoder: Queue::new(UTTERANCES_AHEAD),
+            events: Queue::new(EVENTS_AHEAD),
+            recorder,
+            stop: Cancel::new(),
+        })
+    }
+
+    pub(super) fn say(&self, request: Request) -> RequestId {
+        let mut inbox = self.inbox();
+        inbox.next_id += 1;
+        let pending = Pending {
+            id: inbox.next_id,
+            request,
+            accepted: Instant::now(),
+            cancel: Cancel::new(),
+        };
+        inbox.alive.push((pending.id, pending.cancel.clone()));
+        inbox.waiting.push_back(pending);
+        self.inbox_changed.notify_all();
+        inbox.next_id
+    }
+
+    /// Cancels requests; those that were alive.
+    fn cancel_alive(&self, wanted: impl Fn(RequestId) -> bool) -> Vec<(RequestId, Cancel)> {
+        let victims: Vec<_> = self
+            .inbox()
+            .alive
+            .iter()
+            .filter(|(id, cancel)| wanted(*id) && !cancel.is_cancelled())
+            .cloned()
+            .collect();
+        for (_, cancel) in &victims {
+            cancel.cancel();
+        }
+        victims
+    }
+
+    pub(super) fn abandon(&self) {
+        self.cancel_alive(|_| true);
+    }
+
+    pub(super) fn cancel(&self, wanted: impl Fn(RequestId) -> bool) -> usize {
+        let victims = self.cancel_alive(wanted);
+        // Speech nobody has taken yet is not wanted any more either.
+        self.events.retain(|event| match event {
+            Event::Speech(speech) => !victims.iter().any(|(id, _)| *id == speech.request),
+            _ => true,
+        });
+        victims.len()
+    }
+
+    pub(super) fn close(&self) {
+        self.inbox().closed = true;
+        self.inbox_changed.notify_all();
+        self.stop.cancel();
+        self.cancel(|_| true);
+        self.tokens.close();
+        self.to_flow.close();
+        self.to_vocoder.close();
+        self.events.close();
+    }
+
+    pub(super) fn stopped(&self) -> &Cancel {
+        &self.stop
+    }
+
+    fn next_request(&self) -> Option<Pending> {
+        let mut inbox = self.inbox();
+        loop {
+            if inbox.closed {
+                return None;
+            }
+            if let Some(pending) = inbox.waiting.pop_front() {
+                return Some(pending);
+            }
+            inbox = self
+                .inbox_changed
+                .wait(inbox)
+                .unwrap_or_else(|e| e.into_inner());
+        }
+    }
+
+    fn forget(&self, request: RequestId) {
+        self.inbox().alive.retain(|(id, _)| *id != request);
+    }
+
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+/// Starts the stage threads over `engine`.
+pub(super) fn start(line: &Arc<Line>, engine: &Arc<dyn Engine>) -> Result<Vec<JoinHandle<()>>> {
+    type Body = fn(&Line, &dyn Engine, Instant);
+    let stages: [(Stage, Body); 3] = [
+        (Stage::Lm, run_lm),
+        (Stage::Flow, run_flow),
+        (Stage::Vocoder, run_vocoder),
+    ];
+    let ready = Instant::now();
+    stages
+        .into_iter()
+        .map(|(stage, body)| {
+            let (line, engine) = (line.clone(), engine.clone());
+            thread::Builder::new()
+                .name(stage.thread_name().into())
+                .spawn(move || {
+                    body(&line, &*engine, ready);
+                })
+                .map_err(|e| {
+                    Error::new(
+                        ErrorKind::NoSpace,
+                        format!("cannot start the thread {}: {e}", stage.thread_name()),
+                    )
+                })
+        })
+        .collect()
+}
+
+/// A stage that is made on first use and again after it panicked.
+struct Slot<S: ?Sized> {
+    stage: Option<Box<S>>,
+    name: &'static str,
+}
+
+impl<S: ?Sized> Slot<S> {
+    fn new(name: &'static str) -> Self {
+        Self { stage: None, name }
+    }
+
+    fn run<R>(
+        &mut self,
+        make: impl FnOnce() -> Result<Box<S>>,
+        work: impl FnOnce(&mut S) -> Result<R>,
+    ) -> Result<R> {
+        let slot = &mut self.stage;
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            if slot.is_none() {
+                *slot = Some(make()?);
+            }
+            work(slot.as_mut().expect("just made"))
+        }));
+        outcome.unwrap_or_else(|panic| {
+            self.stage = None;
+            Err(panicked(self.name, &*panic))
+        })
+    }
+}
+
+pub(super) fn panicked(what: &str, panic: &(dyn std::any::Any + Send)) -> Error {
+    let message = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
+    Error::failed(format!(
+        "{what} panicked ({message}): this is a bug, please report it"
+    ))
+}
+
+fn run_lm(line: &Line, engine: &dyn Engine, ready: Instant) {
+    let mut slot = Slot::<dyn super::stage::LmStage>::new("the language model stage");
+    while let Some(pending) = line.next_request() {
+        let (id, cancel) = (pending.id, pending.cancel.clone());
+        let accepted = pending.accepted.max(ready);
+        let jobs = catch_unwind(AssertUnwindSafe(|| engine.jobs(id, &pending.request)))
+            .unwrap_or_else(|panic| Err(panicked("the text front end", &*panic)));
+        let mut jobs: super::stage::Jobs = match jobs {
+            Ok(jobs) => jobs,
+            Err(error) => Box::new(std::iter::once(Err(error))),
+        };
+        let mut utterance = 0;
+        loop {
+            if cancel.is_cancelled() {
+                break;
+            }
+            let next = catch_unwind(AssertUnwindSafe(|| jobs.next()))
+                .unwrap_or_else(|panic| Some(Err(panicked("the text front end", &*panic))));
+            match next {
+                None => break,
+                Some(Ok(job)) => {
+                    let job = Arc::new(job);
+                    if decode(line, engine, &mut slot, &job, accepted, &cancel).is_err() {
+                        break;
+                    }
+                }
+                // A text that cannot be spoken is a warning, anything else fails the utterance.
+                Some(Err(error)) if error.kind() == ErrorKind::Text => {
+                    line.to_flow.push_now(Item::Warning { request: id, error });
+                }
+                Some(Err(error)) => {
+                    line.to_flow.push_now(Item::Failed {
+                        request: id,
+                        utterance,
+                        error,
+                    });
+                    break;
+                }
+            }
+            utterance += 1;
+        }
+        line.to_flow.push_now(Item::End {
+            request: id,
+            cancel,
+        });
+    }
+}
+
+/// Decodes one utterance; fails only when it was cancelled before the flow heard of it.
+fn decode(
+    line: &Line,
+    engine: &dyn Engine,
+    slot: &mut Slot<dyn super::stage::LmStage>,
+    job: &Arc<Job>,
+    accepted: Instant,
+    cancel: &Cancel,
+) -> Result<()> {
+    line.to_flow.push(
+        Item::Begin {
+            job: job.clone(),
+            accepted,
+            cancel: cancel.clone(),
+            work: (),
+        },
+        cancel,
+    )?;
+    let started = Instant::now();
+    let decoded = slot.run(
+        || engine.lm(),
+        |stage| {
+            stage.run(job, cancel, &mut |token| {
+                line.tokens.push(TokenMessage::Token(token), cancel)
+            })
+        },
+    );
+    if let Ok(decoded) = &decoded {
+        let prefilled = started + decoded.prefill;
+        line.recorder
+            .span(Stage::Lm, job, "prefill", started, prefilled);
+        line.recorder
+            .span(Stage::Lm, job, "decode", prefilled, Instant::now());
+    }
+    line.tokens.push_now(TokenMessage::End(decoded));
+    Ok(())
+}
+
+fn run_flow(line: &Line, engine: &dyn Engine, _ready: Instant) {
+    let mut slot = Slot::<dyn super::stage::FlowStage>::new("the flow stage");
+    while let Some(item) = line.to_flow.pop() {
+        let next = match item {
+            Item::Begin {
+                job,
+                accepted,
+                cancel,
+                work: (),
+            } => {
+                let mut tokens = Tokens::new(line.tokens.clone());
+                let started = Instant::now();
+                let mel = slot.run(
+                    || engine.flow(&line.recorder),
+                    |stage| stage.run(&job, &mut tokens, &cancel),
+                );
+                let flow = started.elapsed().saturating_sub(tokens.waited());
+                let (count, decoded) = tokens.drain();
+                let voiced = decoded.and_then(|decoded| {
+                    Ok(Voiced {
+                        mel: mel?,
+                        tokens: count,
+                        decoded,
+                        flow,
+                    })
+                });
+                match voiced {
+                    Ok(work) => Item::Begin {
+                        job,
+                        accepted,
+                        cancel,
+                        work,
+                    },
+                    Err(error) => Item::Failed {
+                        request: job.request,
+                        utterance: job.utterance,
+                        error,
+                    },
+                }
+            }
+            Item::Failed {
+                request,
+                utterance,
+                error,
+            } => Item::Failed {
+                request,
+                utterance,
+                error,
+            },
+            Item::Warning { request, error } => Item::Warning { request, error },
+            Item::End { request, cancel } => {
+                line.to_vocoder.push_now(Item::End { request, cancel });
+                continue;
+            }
+        };
+        // Only the end of the whole line may interrupt this wait: a cancelled item still has to reach the vocoder.
+        if line.to_vocoder.push(next, line.stopped()).is_err() {
+            return;
+        }
+    }
+}
+
+fn run_vocoder(line: &Line, engine: &dyn Engine, _ready: Instant) {
+    let mut slot = Slot::<dyn super::stage::VocoderStage>::new("the vocoder stage");
+    let mut spoken = 0;
+    while let Some(item) = line.to_vocoder.pop() {
+        match item {
+            Item::Begin {
+                job,
+                accepted,
+                cancel,
+                work,
+            } => {
+                let started = Instant::now();
+                let samples = cancel.check().and_then(|()| {
+                    slot.run(
+                        || engine.vocoder(),
+                        |stage| stage.run(&job, work.mel, &cancel),
+                    )
+                });
+                let ended = Instant::now();
+                let event = match samples {
+                    Ok(samples) => {
+                        line.recorder
+                            .span(Stage::Vocoder, &job, "vocode", started, ended);
+                        Event::Speech(Speech {
+                            request: job.request,
+                            utterance: job.utterance,
+                            text: job.text.clone(),
+                            samples,
+                            stats: UtteranceStats {
+                                tokens: work.tokens,
+                                stop: work.decoded.stop,
+                                prefill: work.decoded.prefill,
+                                decode: work.decoded.decode,
+                                flow: work.flow,
+                                vocoder: ended - started,
+                                since_request: ended - accepted,
+                            },
+                        })
+                    }
+                    Err(error) => Event::UtteranceFailed {
+                        request: job.request,
+                        utterance: job.utterance,
+                        error,
+                    },
+                };
+                spoken += publish(line, event, &cancel);
+            }
+            Item::Failed {
+                request,
+                utterance,
+                error,
+            } => {
+                let event = Event::UtteranceFailed {
+                    request,
+                    utterance,
+                    error,
+                };
+                publish(line, event, line.stopped());
+            }
+            Item::Warning { request, error } => line.events.push_now(Event::Warning {
+                request: Some(request),
+                error,
+            }),
+            Item::End { request, cancel } => {
+                line.forget(request);
+                line.events.push_now(Event::Finished {
+                    request,
+                    cancelled: cancel.is_cancelled(),
+                    spoken: std::mem::take(&mut spoken),
+                });
+            }
+        }
+    }
+}
+
+/// Hands an event over; 1 if it was speech that somebody will hear. Cancellations are told by `Finished` alone.
+fn publish(line: &Line, event: Event, cancel: &Cancel) -> usize {
+    let is_speech = matches!(event, Event::Speech(_));
+    match &event {
+        Event::UtteranceFailed { error, .. } if error.is_cancelled() => 0,
+        _ => usize::from(line.events.push(event, cancel).is_ok() && is_speech),
+    }
+}

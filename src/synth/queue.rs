@@ -1,0 +1,154 @@
+//! The bounded queues between stages.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Condvar, Mutex, MutexGuard},
+};
+
+use crate::{Error, Result, cancel::Cancel};
+
+struct State<T> {
+    items: VecDeque<T>,
+    closed: bool,
+}
+
+/// A bounded first-in first-out queue that can be closed, whose waits end when the work is cancelled.
+pub struct Queue<T> {
+    state: Mutex<State<T>>,
+    changed: Condvar,
+    capacity: usize,
+}
+
+impl<T: Send + 'static> Queue<T> {
+    /// A queue for `capacity` items.
+    pub fn new(capacity: usize) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::new(State {
+                items: VecDeque::new(),
+                closed: false,
+            }),
+            changed: Condvar::new(),
+            capacity,
+        })
+    }
+
+    /// Appends `item`, waiting while the queue is full. Fails when the work was cancelled or the queue closed.
+    pub fn push(self: &Arc<Self>, item: T, cancel: &Cancel) -> Result<()> {
+        let queue = self.clone();
+        let _wake = cancel.on_cancel(move || queue.wake());
+        let mut state = self.lock();
+        loop {
+            if state.closed || cancel.is_cancelled() {
+                return Err(Error::cancelled());
+            }
+            if state.items.len() < self.capacity {
+                state.items.push_back(item);
+                self.changed.notify_all();
+                return Ok(());
+            }
+            state = self.wait(state);
+        }
+    }
+
+    /// Appends `item` whatever the capacity, for small items that must never wait. Lost when the queue is closed.
+    pub fn push_now(&self, item: T) {
+        let mut state = self.lock();
+        if !state.closed {
+            state.items.push_back(item);
+            self.changed.notify_all();
+        }
+    }
+
+    /// Takes the oldest item, waiting for one; `None` once the queue is closed.
+    pub fn pop(&self) -> Option<T> {
+        let mut state = self.lock();
+        loop {
+            if state.closed {
+                return None;
+            }
+            if let Some(item) = state.items.pop_front() {
+                self.changed.notify_all();
+                return Some(item);
+            }
+            state = self.wait(state);
+        }
+    }
+
+    /// Takes the oldest item if there is one.
+    pub fn try_pop(&self) -> Option<T> {
+        let mut state = self.lock();
+        let item = state.items.pop_front();
+        self.changed.notify_all();
+        item
+    }
+
+    /// Drops the items that `keep` refuses.
+    pub fn retain(&self, keep: impl FnMut(&T) -> bool) {
+        self.lock().items.retain(keep);
+        self.changed.notify_all();
+    }
+
+    /// Drops everything and ends every wait, for good.
+    pub fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        state.items.clear();
+        self.changed.notify_all();
+    }
+
+    fn wake(&self) {
+        // The lock makes sure that a waiter has either seen the cancellation or is already waiting.
+        let _state = self.lock();
+        self.changed.notify_all();
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State<T>>) -> MutexGuard<'a, State<T>> {
+        self.changed.wait(state).unwrap_or_else(|e| e.into_inner())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    #[test]
+    fn a_full_queue_waits_and_keeps_the_order() {
+        let queue = Queue::new(2);
+        let producer = {
+            let queue = queue.clone();
+            thread::spawn(move || (0..100).all(|i| queue.push(i, &Cancel::new()).is_ok()))
+        };
+        let got: Vec<i32> = (0..100).map(|_| queue.pop().unwrap()).collect();
+        assert!(producer.join().unwrap());
+        assert_eq!(got, (0..100).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn cancelling_ends_a_wait_for_room() {
+        let queue = Queue::new(0);
+        let cancel = Cancel::new();
+        let producer = {
+            let (queue, cancel) = (queue.clone(), cancel.clone());
+            thread::spawn(move || queue.push(1, &cancel))
+        };
+        cancel.cancel();
+        assert!(producer.join().unwrap().unwrap_err().is_cancelled());
+    }
+
+    #[test]
+    fn closing_ends_a_wait_for_items() {
+        let queue = Queue::<i32>::new(1);
+        let consumer = {
+            let queue = queue.clone();
+            thread::spawn(move || queue.pop())
+        };
+        queue.close();
+        assert_eq!(consumer.join().unwrap(), None);
+        assert!(queue.push(1, &Cancel::new()).is_err());
+    }
+}

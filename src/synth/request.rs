@@ -1,0 +1,151 @@
+//! What can be asked of a synthesizer, and what it answers.
+
+use std::time::Duration;
+
+use crate::{
+    Error, flow::FlowPlan, lm::StopReason, model::manifest::Schedule, vocoder::level::Level,
+};
+
+/// Number of a request: positive and increasing in one synthesizer.
+pub type RequestId = u64;
+
+/// A text to speak, and how.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Request {
+    /// The text; of any length, it is split lazily.
+    pub text: String,
+    /// How to speak it.
+    pub settings: Settings,
+}
+
+/// How to speak.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Voice of the model directory; `None` is the voice for the language of the text, else the default voice.
+    pub voice: Option<String>,
+    /// Instruction such as "speak fast", in the model's instruct mode; `None` clones the prompt (zero-shot).
+    pub instruct: Option<String>,
+    /// Tempo, 0.5 to 2: the mel is resampled linearly in time, as the official program does.
+    pub speed: f64,
+    /// Seed of every random draw; the same seed, text and settings give the same samples.
+    pub seed: u64,
+    /// Softmax temperature of the language model; 0 always takes the likeliest token.
+    pub temperature: f32,
+    /// Most candidates of the nucleus.
+    pub top_k: usize,
+    /// Probability mass of the nucleus.
+    pub top_p: f32,
+    /// Euler steps of the flow; 0 is the manifest's number.
+    pub flow_steps: usize,
+    /// Time points of the flow; `None` is the manifest's.
+    pub flow_schedule: Option<Schedule>,
+    /// Whether the flow sees whole utterances or windows.
+    pub flow_plan: FlowPlan,
+    /// What happens to the level of the speech.
+    pub level: Level,
+    /// Exactly so many speech tokens per utterance, for benchmarks; the natural end is ignored.
+    pub forced_tokens: Option<usize>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            voice: None,
+            instruct: None,
+            speed: 1.0,
+            seed: 0,
+            temperature: 1.0,
+            top_k: 25,
+            top_p: 0.8,
+            flow_steps: 0,
+            flow_schedule: None,
+            flow_plan: FlowPlan::default(),
+            level: Level::default(),
+            forced_tokens: None,
+        }
+    }
+}
+
+/// What a synthesizer has to say. Events of one request come in order, those of the next one after them.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// Models are being loaded: what, and which share of it is done.
+    Loading {
+        /// The component, in words for people.
+        component: &'static str,
+        /// 0 to 1.
+        fraction: f32,
+    },
+    /// Models are loaded.
+    Ready {
+        /// Time since [`Synthesizer::open`](super::Synthesizer::open).
+        after: Duration,
+        /// What users must be told of this model, or empty.
+        notice: String,
+    },
+    /// Models cannot be loaded; nothing will be spoken.
+    LoadFailed(Error),
+    /// Something a user should know that did not stop the work.
+    Warning {
+        /// The request it belongs to, if any.
+        request: Option<RequestId>,
+        /// What happened.
+        error: Error,
+    },
+    /// One utterance is ready.
+    Speech(Speech),
+    /// One utterance failed; the request goes on with the next one.
+    UtteranceFailed {
+        /// The request.
+        request: RequestId,
+        /// Number of the utterance in its request, from 0.
+        utterance: usize,
+        /// Why.
+        error: Error,
+    },
+    /// Nothing more comes of a request.
+    Finished {
+        /// The request.
+        request: RequestId,
+        /// Whether it was cancelled.
+        cancelled: bool,
+        /// Utterances that became speech.
+        spoken: usize,
+    },
+    /// Nothing happened but a wish to look around, see [`Synthesizer::abandon`](super::Synthesizer::abandon).
+    Woken,
+}
+
+/// The speech of one utterance.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Speech {
+    /// The request.
+    pub request: RequestId,
+    /// Number of the utterance in its request, from 0.
+    pub utterance: usize,
+    /// What is said, after normalisation.
+    pub text: String,
+    /// 24 kHz mono samples.
+    pub samples: Vec<f32>,
+    /// What it cost.
+    pub stats: UtteranceStats,
+}
+
+/// What one utterance cost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UtteranceStats {
+    /// Speech tokens that became sound.
+    pub tokens: usize,
+    /// Why the language model stopped.
+    pub stop: StopReason,
+    /// Language model, prefix.
+    pub prefill: Duration,
+    /// Language model, speech tokens.
+    pub decode: Duration,
+    /// Flow, the time it computed.
+    pub flow: Duration,
+    /// Vocoder.
+    pub vocoder: Duration,
+    /// From the request, or from the models' readiness where that came later, to this speech.
+    pub since_request: Duration,
+}

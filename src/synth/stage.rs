@@ -1,0 +1,163 @@
+//! The three stages as the pipeline sees them: what turns a job into tokens, tokens into mel, mel into samples.
+//!
+//! The product's stages are in [`engine`](super::engine); tests script their own.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    queue::Queue,
+    request::{Request, RequestId, Settings},
+    trace::Recorder,
+};
+use crate::{Error, Result, cancel::Cancel, lm::StopReason, mel::Mel, voice::Voice};
+
+/// One utterance on its way through the stages.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The request it belongs to.
+    pub request: RequestId,
+    /// Number of the utterance in its request, from 0.
+    pub utterance: usize,
+    /// What is said.
+    pub text: String,
+    /// Ids before the text: the prompt's transcript or an instruction.
+    pub prompt_text_ids: Vec<u32>,
+    /// Ids of the text.
+    pub text_ids: Vec<u32>,
+    /// Whether the language model hears the voice's speech tokens (zero-shot).
+    pub prompt_speech: bool,
+    /// Who speaks.
+    pub voice: Arc<Voice>,
+    /// How to speak.
+    pub settings: Settings,
+}
+
+/// What the language model reports of one utterance.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decoded {
+    /// Why it stopped.
+    pub stop: StopReason,
+    /// Time of the prefix.
+    pub prefill: Duration,
+    /// Time of the speech tokens.
+    pub decode: Duration,
+}
+
+/// The utterances of one request, made while they are asked for.
+pub type Jobs = Box<dyn Iterator<Item = Result<Job>> + Send>;
+
+/// Models that are loaded and can be given to stage threads.
+pub trait Engine: Send + Sync {
+    /// What users must be told of this model, or empty.
+    fn notice(&self) -> String {
+        String::new()
+    }
+    /// Splits a request into utterances. A request with nothing to say yields none.
+    fn jobs(&self, id: RequestId, request: &Request) -> Result<Jobs>;
+    /// A language model stage; called on the thread that will run it.
+    fn lm(&self) -> Result<Box<dyn LmStage>>;
+    /// A flow stage; called on the thread that will run it.
+    fn flow(&self, recorder: &Recorder) -> Result<Box<dyn FlowStage>>;
+    /// A vocoder stage; called on the thread that will run it.
+    fn vocoder(&self) -> Result<Box<dyn VocoderStage>>;
+}
+
+/// Text to speech tokens.
+pub trait LmStage {
+    /// Speaks `job`, handing out each speech token as it comes.
+    fn run(
+        &mut self,
+        job: &Job,
+        cancel: &Cancel,
+        on_token: &mut dyn FnMut(u32) -> Result<()>,
+    ) -> Result<Decoded>;
+}
+
+/// Speech tokens to mel.
+pub trait FlowStage {
+    /// Makes the mel of `job`, two frames a token, from `tokens` as they come.
+    fn run(&mut self, job: &Job, tokens: &mut Tokens, cancel: &Cancel) -> Result<Mel>;
+}
+
+/// Mel to samples.
+pub trait VocoderStage {
+    /// Makes the samples of `job`, level and tempo as its settings ask.
+    fn run(&mut self, job: &Job, mel: Mel, cancel: &Cancel) -> Result<Vec<f32>>;
+}
+
+/// What the language model tells the flow of the utterance both are at.
+pub(super) enum TokenMessage {
+    Token(u32),
+    End(Result<Decoded>),
+}
+
+/// The speech tokens of one utterance, as far as they have come.
+pub struct Tokens {
+    queue: Arc<Queue<TokenMessage>>,
+    tokens: Vec<u32>,
+    end: Option<Result<Decoded>>,
+    waited: Duration,
+}
+
+impl Tokens {
+    pub(super) fn new(queue: Arc<Queue<TokenMessage>>) -> Self {
+        Self {
+            queue,
+            tokens: Vec::new(),
+            end: None,
+            waited: Duration::ZERO,
+        }
+    }
+
+    /// A finished utterance.
+    pub fn finished(tokens: Vec<u32>) -> Self {
+        let mut finished = Self::new(Queue::new(0));
+        finished.tokens = tokens;
+        finished.end = Some(Ok(Decoded {
+            stop: StopReason::Natural,
+            prefill: Duration::ZERO,
+            decode: Duration::ZERO,
+        }));
+        finished
+    }
+
+    /// Waits until there are `count` tokens or the speech has ended; all tokens so far, and whether these are all.
+    pub fn wait(&mut self, count: usize) -> Result<(&[u32], bool)> {
+        let since = std::time::Instant::now();
+        while self.end.is_none() && self.tokens.len() < count {
+            match self.queue.pop() {
+                Some(TokenMessage::Token(token)) => self.tokens.push(token),
+                Some(TokenMessage::End(end)) => self.end = Some(end),
+                None => return Err(Error::cancelled()),
+            }
+        }
+        self.waited += since.elapsed();
+        match &self.end {
+            Some(Err(error)) => Err(error.clone()),
+            end => Ok((&self.tokens, end.is_some())),
+        }
+    }
+
+    /// Waits for all tokens.
+    pub fn wait_all(&mut self) -> Result<&[u32]> {
+        self.wait(usize::MAX).map(|(tokens, _)| tokens)
+    }
+
+    /// Time spent waiting for the language model.
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    /// Takes what is left of the utterance, so that the queue stands at the next one.
+    pub(super) fn drain(mut self) -> (usize, Result<Decoded>) {
+        let end = loop {
+            if let Some(end) = self.end.take() {
+                break end;
+            }
+            if let Err(error) = self.wait(usize::MAX) {
+                break Err(error);
+            }
+        };
+        (self.tokens.len(), end)
+    }
+}

@@ -1,0 +1,336 @@
+//! The pipeline over scripted stages: order, cancellation, failures, bounds.
+
+use std::{
+    sync::{
+        Condvar,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use super::*;
+use crate::{ErrorKind, constants::SAMPLES_PER_TOKEN, lm::StopReason, mel::Mel, voice::Voice};
+
+/// A door that stages wait at until a test opens it; a wait ends when the work is cancelled.
+#[derive(Default)]
+struct Gate {
+    open: Mutex<bool>,
+    changed: Condvar,
+    waiting: AtomicUsize,
+}
+
+impl Gate {
+    fn open(&self) {
+        *lock(&self.open) = true;
+        self.changed.notify_all();
+    }
+
+    fn pass(self: &Arc<Self>, cancel: &Cancel) -> Result<()> {
+        let gate = self.clone();
+        let _wake = cancel.on_cancel(move || {
+            let _open = lock(&gate.open);
+            gate.changed.notify_all();
+        });
+        let mut open = lock(&self.open);
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        self.changed.notify_all();
+        while !*open && !cancel.is_cancelled() {
+            open = self.changed.wait(open).unwrap();
+        }
+        cancel.check()
+    }
+
+    fn await_visitor(&self) {
+        let mut open = lock(&self.open);
+        while self.waiting.load(Ordering::SeqCst) == 0 {
+            open = self.changed.wait(open).unwrap();
+        }
+    }
+}
+
+/// One word of the text is one utterance, and one letter is one token. Some words make trouble.
+#[derive(Clone, Default)]
+struct Script {
+    gate: Arc<Gate>,
+    decoded: Arc<AtomicUsize>,
+}
+
+impl Engine for Script {
+    fn jobs(&self, id: RequestId, request: &Request) -> Result<Jobs> {
+        if request.settings.voice.as_deref() == Some("nobody") {
+            return Err(Error::new(ErrorKind::NotFound, "no voice \"nobody\""));
+        }
+        let settings = request.settings.clone();
+        let words: Vec<String> = request.text.split_whitespace().map(String::from).collect();
+        Ok(Box::new(words.into_iter().enumerate().map(
+            move |(utterance, text)| {
+                if text == "!" {
+                    return Err(Error::new(ErrorKind::Text, "nothing to say in \"!\""));
+                }
+                Ok(Job {
+                    request: id,
+                    utterance,
+                    prompt_text_ids: vec![],
+                    text_ids: text.bytes().map(u32::from).collect(),
+                    text,
+                    prompt_speech: false,
+                    voice: Arc::new(Voice {
+                        name: "script".into(),
+                        language: None,
+                        prompt_text: None,
+                        prompt_text_ids: vec![],
+                        prompt_tokens: vec![],
+                        prompt_mel: Mel::zeros(0),
+                        embedding: vec![],
+                        provenance: None,
+                    }),
+                    settings: settings.clone(),
+                })
+            },
+        )))
+    }
+    fn lm(&self) -> Result<Box<dyn LmStage>> {
+        Ok(Box::new(self.clone()))
+    }
+    fn flow(&self, _recorder: &Recorder) -> Result<Box<dyn FlowStage>> {
+        Ok(Box::new(self.clone()))
+    }
+    fn vocoder(&self) -> Result<Box<dyn VocoderStage>> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl LmStage for Script {
+    fn run(
+        &mut self,
+        job: &Job,
+        cancel: &Cancel,
+        on_token: &mut dyn FnMut(u32) -> Result<()>,
+    ) -> Result<Decoded> {
+        for id in &job.text_ids {
+            cancel.check()?;
+            on_token(*id)?;
+        }
+        match job.text.as_str() {
+            "lm-panics" => panic!("scripted"),
+            "lm-fails" => return Err(Error::failed("scripted")),
+            "wait" => self.gate.pass(cancel)?,
+            _ => {}
+        }
+        self.decoded.fetch_add(1, Ordering::SeqCst);
+        Ok(Decoded {
+            stop: StopReason::Natural,
+            prefill: Duration::ZERO,
+            decode: Duration::ZERO,
+        })
+    }
+}
+
+impl FlowStage for Script {
+    fn run(&mut self, job: &Job, tokens: &mut Tokens, cancel: &Cancel) -> Result<Mel> {
+        match job.text.as_str() {
+            "flow-panics" => panic!("scripted"),
+            "flow-fails" => return Err(Error::failed("scripted")),
+            _ => {}
+        }
+        cancel.check()?;
+        Ok(Mel::zeros(2 * tokens.wait_all()?.len()))
+    }
+}
+
+impl VocoderStage for Script {
+    fn run(&mut self, job: &Job, mel: Mel, cancel: &Cancel) -> Result<Vec<f32>> {
+        if job.text == "vocoder-panics" {
+            panic!("scripted");
+        }
+        cancel.check()?;
+        Ok(vec![0.0; mel.frames() * 480])
+    }
+}
+
+fn open(script: &Script) -> Synthesizer {
+    let engine = script.clone();
+    Synthesizer::open(Recorder::off(), move |_| Ok(Arc::new(engine)))
+}
+
+fn say(synth: &Synthesizer, text: &str) -> RequestId {
+    synth.say(Request {
+        text: text.into(),
+        ..Default::default()
+    })
+}
+
+/// The events of one request, as short words.
+fn hear(synth: &Synthesizer, request: RequestId) -> Vec<String> {
+    let mut heard = Vec::new();
+    loop {
+        match synth.next_event().expect("open") {
+            Event::Speech(speech) if speech.request == request => {
+                assert_eq!(
+                    speech.samples.len(),
+                    speech.stats.tokens * SAMPLES_PER_TOKEN
+                );
+                heard.push(speech.text);
+            }
+            Event::UtteranceFailed { error, .. } => heard.push(format!("failed: {error}")),
+            Event::Warning { error, .. } => heard.push(format!("warning: {error}")),
+            Event::Finished {
+                request: id,
+                cancelled,
+                ..
+            } if id == request => {
+                heard.push(if cancelled { "cancelled" } else { "done" }.into());
+                return heard;
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn requests_are_heard_in_order_and_whole() {
+    let synth = open(&Script::default());
+    let first = say(&synth, "a bb ccc");
+    let second = say(&synth, "d");
+    assert_eq!(hear(&synth, first), ["a", "bb", "ccc", "done"]);
+    assert_eq!(hear(&synth, second), ["d", "done"]);
+}
+
+#[test]
+fn an_empty_text_is_done_at_once() {
+    let synth = open(&Script::default());
+    let id = say(&synth, "  ");
+    assert_eq!(hear(&synth, id), ["done"]);
+}
+
+#[test]
+fn a_failed_utterance_does_not_take_the_others_with_it() {
+    let synth = open(&Script::default());
+    let id = say(&synth, "a lm-fails b flow-fails c ! d");
+    assert_eq!(
+        hear(&synth, id),
+        [
+            "a",
+            "failed: scripted",
+            "b",
+            "failed: scripted",
+            "c",
+            "warning: nothing to say in \"!\"",
+            "d",
+            "done"
+        ]
+    );
+}
+
+#[test]
+fn a_panic_in_any_stage_is_a_failed_utterance_and_the_stage_works_again() {
+    for stage in ["lm", "flow", "vocoder"] {
+        let synth = open(&Script::default());
+        let id = say(&synth, &format!("a {stage}-panics b"));
+        let heard = hear(&synth, id);
+        assert_eq!((heard.len(), &*heard[0], &*heard[2]), (4, "a", "b"));
+        assert!(heard[1].contains("panicked (scripted)"), "{}", heard[1]);
+    }
+}
+
+#[test]
+fn a_request_that_cannot_begin_says_why() {
+    let synth = open(&Script::default());
+    let mut request = Request::default();
+    request.settings.voice = Some("nobody".into());
+    let id = synth.say(request);
+    assert_eq!(hear(&synth, id), ["failed: no voice \"nobody\"", "done"]);
+}
+
+#[test]
+fn cancelling_stops_the_stage_that_works_and_the_next_request_speaks() {
+    let script = Script::default();
+    let synth = open(&script);
+    let first = say(&synth, "wait never");
+    let second = say(&synth, "next");
+    script.gate.await_visitor();
+    assert!(synth.cancel(first));
+    assert!(!synth.cancel(first), "already cancelled");
+    assert_eq!(hear(&synth, first), ["cancelled"]);
+    assert_eq!(hear(&synth, second), ["next", "done"]);
+    assert!(!synth.cancel(second), "already done");
+}
+
+#[test]
+fn a_request_is_cancelled_before_its_turn() {
+    let script = Script::default();
+    let synth = open(&script);
+    let first = say(&synth, "wait");
+    let second = say(&synth, "never");
+    script.gate.await_visitor();
+    assert!(synth.cancel(second));
+    script.gate.open();
+    assert_eq!(hear(&synth, first), ["wait", "done"]);
+    assert_eq!(hear(&synth, second), ["cancelled"]);
+}
+
+#[test]
+fn abandoning_keeps_what_is_ready() {
+    let script = Script::default();
+    let synth = open(&script);
+    let id = say(&synth, "ready wait");
+    script.gate.await_visitor();
+    let ready = loop {
+        match synth.next_event().unwrap() {
+            Event::Speech(speech) => break speech.text,
+            _ => continue,
+        }
+    };
+    synth.abandon();
+    assert_eq!(ready, "ready");
+    assert_eq!(hear(&synth, id), ["cancelled"]);
+}
+
+#[test]
+fn nobody_listening_bounds_the_work_ahead() {
+    let script = Script::default();
+    let synth = open(&script);
+    let id = say(&synth, &"w ".repeat(1000));
+    assert!(matches!(synth.next_event(), Some(Event::Ready { .. })));
+    assert!(matches!(synth.next_event(), Some(Event::Speech(_))));
+    // Two events, two mels, two jobs, and one in the hands of each stage.
+    assert!(script.decoded.load(Ordering::SeqCst) < 16);
+    assert_eq!(hear(&synth, id).len(), 1000);
+}
+
+#[test]
+fn dropping_ends_everything_from_any_state() {
+    for text in ["wait", "a b c d e f g h", ""] {
+        let script = Script::default();
+        let synth = open(&script);
+        say(&synth, text);
+        if text == "wait" {
+            script.gate.await_visitor();
+        }
+        drop(synth);
+    }
+}
+
+#[test]
+fn closing_ends_a_wait_for_events() {
+    let synth = open(&Script::default());
+    thread::scope(|scope| {
+        let waiter = scope.spawn(|| while synth.next_event().is_some() {});
+        synth.close();
+        waiter.join().unwrap();
+    });
+}
+
+#[test]
+fn a_load_that_fails_or_panics_is_told() {
+    let failing = Synthesizer::open(Recorder::off(), |_| Err(Error::failed("scripted")));
+    assert_eq!(
+        failing.next_event(),
+        Some(Event::LoadFailed(Error::failed("scripted")))
+    );
+    let panicking = Synthesizer::open(Recorder::off(), |_| panic!("scripted"));
+    let Some(Event::LoadFailed(error)) = panicking.next_event() else {
+        panic!("another event");
+    };
+    assert!(error.to_string().contains("scripted"), "{error}");
+}
