@@ -21,6 +21,7 @@ pub mod lm;
 pub mod mel;
 pub mod model;
 pub mod onnx;
+mod plugin_file;
 pub mod stage;
 pub mod synth;
 pub mod text;
@@ -30,6 +31,7 @@ pub mod voice;
 pub use error::{Error, ErrorKind, Result};
 
 #[cfg(feature = "element")]
+#[allow(missing_docs)] // what plugin_define! makes
 mod plugin {
     fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
         crate::element::register(plugin)

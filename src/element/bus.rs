@@ -1,0 +1,81 @@
+//! The engine's errors as GStreamer users see them.
+
+use gst::glib::{self, translate::IntoGlib};
+
+use crate::{Error, ErrorKind};
+
+/// Domain and code of an error, with its message.
+pub(super) fn glib_error(error: &Error) -> glib::Error {
+    use gst::{LibraryError, ResourceError, StreamError};
+    let text = error.to_string();
+    match error.kind() {
+        ErrorKind::Settings => glib::Error::new(ResourceError::Settings, &text),
+        ErrorKind::NotFound => glib::Error::new(ResourceError::NotFound, &text),
+        ErrorKind::Open => glib::Error::new(ResourceError::OpenRead, &text),
+        ErrorKind::Damaged => glib::Error::new(ResourceError::Read, &text),
+        ErrorKind::Library => glib::Error::new(LibraryError::Init, &text),
+        ErrorKind::NoSpace => glib::Error::new(ResourceError::NoSpaceLeft, &text),
+        ErrorKind::Text => glib::Error::new(StreamError::Decode, &text),
+        ErrorKind::Failed | ErrorKind::Cancelled => glib::Error::new(StreamError::Failed, &text),
+    }
+}
+
+/// Whether an utterance that failed so would be followed by others that fail the same way.
+pub(super) fn is_lasting(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::Settings
+            | ErrorKind::NotFound
+            | ErrorKind::Open
+            | ErrorKind::Damaged
+            | ErrorKind::Library
+            | ErrorKind::NoSpace
+    )
+}
+
+/// An error message from `src`.
+pub(super) fn error_message(
+    src: &impl glib::object::IsA<gst::Object>,
+    error: &Error,
+) -> gst::Message {
+    gst::message::Error::builder_from_error(glib_error(error))
+        .src(src)
+        .build()
+}
+
+/// A warning message from `src`.
+pub(super) fn warning_message(
+    src: &impl glib::object::IsA<gst::Object>,
+    error: &Error,
+) -> gst::Message {
+    gst::message::Warning::builder_from_error(glib_error(error))
+        .src(src)
+        .build()
+}
+
+/// A progress message of loading the models.
+pub(super) fn progress_message(
+    src: &impl glib::object::IsA<gst::Object>,
+    kind: gst::ProgressType,
+    text: &str,
+) -> gst::Message {
+    gst::message::Progress::builder(kind, "open", text)
+        .src(src)
+        .build()
+}
+
+/// What every source says when downstream refuses its data.
+pub(super) fn flow_error_message(
+    src: &impl glib::object::IsA<gst::Object>,
+    flow: gst::FlowError,
+) -> gst::Message {
+    gst::message::Error::builder(gst::StreamError::Failed, "Internal data stream error.")
+        .debug(&format!("streaming stopped, reason {flow}"))
+        .details(
+            gst::Structure::builder("details")
+                .field("flow-return", flow.into_glib())
+                .build(),
+        )
+        .src(src)
+        .build()
+}

@@ -1,0 +1,361 @@
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
+
+use gst::{glib, prelude::*, subclass::prelude::*};
+
+use super::{
+    bus, gvalue,
+    logging::{self, CAT},
+    settings::{PROPERTIES, Settings, non_empty},
+    stream::{self, Stream},
+};
+use crate::{
+    Error, ErrorKind, constants, model,
+    synth::{self, Synthesizer},
+};
+
+/// Lock order: `settings`, then `state`. Neither is held while something is pushed, posted or notified.
+pub struct CosyVoice3Src {
+    pub(super) srcpad: gst::Pad,
+    pub(super) settings: Mutex<Settings>,
+    pub(super) state: Mutex<State>,
+    /// Models stay loaded between READY and PAUSED.
+    kept: model::Keeper,
+}
+
+/// What changes while the element runs.
+#[derive(Default)]
+pub(super) struct State {
+    /// There from READY→PAUSED to PAUSED→READY.
+    pub synth: Option<Arc<Synthesizer>>,
+    /// Whether a progress message has to be ended.
+    pub loading: bool,
+    /// The stream that the pad's task makes.
+    pub stream: Stream,
+}
+
+impl CosyVoice3Src {
+    pub(super) fn settings(&self) -> MutexGuard<'_, Settings> {
+        self.settings.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    pub(super) fn post_error(&self, error: &Error) {
+        gst::error!(CAT, imp = self, "{error}");
+        self.post(bus::error_message(&*self.obj(), error));
+    }
+
+    pub(super) fn post_warning(&self, error: &Error) {
+        gst::warning!(CAT, imp = self, "{error}");
+        self.post(bus::warning_message(&*self.obj(), error));
+    }
+
+    pub(super) fn post_progress(&self, kind: gst::ProgressType, text: &str) {
+        self.post(bus::progress_message(&*self.obj(), kind, text));
+    }
+
+    pub(super) fn post(&self, message: gst::Message) {
+        // Without a bus there is nobody to tell.
+        let _ = self.obj().post_message(message);
+    }
+
+    /// The model directory that the settings name or that is installed.
+    fn model_dir(settings: &Settings) -> crate::Result<std::path::PathBuf> {
+        match non_empty(&settings.model_path) {
+            Some(path) => Ok(path.into()),
+            None => model::locate::default_dir(),
+        }
+    }
+
+    /// NULL→READY: everything that can be checked without loading or waiting.
+    fn prepare(&self) -> crate::Result<()> {
+        let settings = self.settings().clone();
+        let dir = Self::model_dir(&settings)?;
+        let manifest = model::manifest::Manifest::read(&dir)?;
+        model::verify::sizes(&dir, &manifest)?;
+        let voice = non_empty(&settings.voice);
+        model::check_voice(&dir, &manifest, voice.as_deref())?;
+        crate::onnx::runtime().map(|_| ())
+    }
+
+    /// READY→PAUSED: begins to load, and to speak the text of the property once that is done.
+    fn start(&self) -> crate::Result<()> {
+        let settings = self.settings().clone();
+        let mut options = synth::Options::new(Self::model_dir(&settings)?);
+        options.threads = settings.threads as usize;
+        options.verify = settings.verify();
+        options.keeper = Some(self.kept.clone());
+        let synth = Arc::new(Synthesizer::open_model(options));
+        {
+            let mut state = self.state();
+            state.stream = Stream::default();
+            state.loading = true;
+            state.synth = Some(synth);
+        }
+        self.post_progress(gst::ProgressType::Start, "loading models");
+        match &settings.text {
+            Some(text) => self.say(text, &settings),
+            None => self.post_warning(&Error::new(
+                ErrorKind::Text,
+                "nothing to say: set the property \"text\"",
+            )),
+        }
+        Ok(())
+    }
+
+    /// PAUSED→READY, before the pads are deactivated: ends every wait of the pad's task.
+    fn stop(&self) {
+        let (synth, loading) = {
+            let mut state = self.state();
+            (state.synth.clone(), std::mem::take(&mut state.loading))
+        };
+        if let Some(synth) = synth {
+            synth.close();
+        }
+        if loading {
+            self.post_progress(gst::ProgressType::Canceled, "loading cancelled");
+        }
+    }
+
+    /// Queues a text, if there is something that speaks and the stream has not ended.
+    fn say(&self, text: &str, settings: &Settings) {
+        if text.len() > synth::MAX_TEXT {
+            self.post_warning(&Error::new(
+                ErrorKind::Text,
+                format!(
+                    "a text of {} bytes is not spoken, the limit is {}: say it in parts",
+                    text.len(),
+                    synth::MAX_TEXT
+                ),
+            ));
+            return;
+        }
+        let (settings, drawn) = settings.to_synth();
+        if let Some(seed) = drawn {
+            gst::info!(CAT, imp = self, "drew the seed {seed}");
+        }
+        let mut state = self.state();
+        let Some(synth) = state.synth.clone() else {
+            return;
+        };
+        if state.stream.has_ended() {
+            gst::info!(
+                CAT,
+                imp = self,
+                "the stream has ended: the text is said at the next start"
+            );
+            return;
+        }
+        // Under the lock, so that the task cannot end the stream in between.
+        let request = synth::Request {
+            text: text.into(),
+            settings,
+        };
+        synth.say(request);
+        state.stream.outstanding += 1;
+    }
+}
+
+#[glib::object_subclass]
+impl ObjectSubclass for CosyVoice3Src {
+    const NAME: &'static str = "GstCosyVoice3Src";
+    type Type = super::CosyVoice3Src;
+    type ParentType = gst::Element;
+
+    fn with_class(class: &Self::Class) -> Self {
+        let template = class.pad_template("src").expect("installed by the class");
+        let srcpad = gst::Pad::builder_from_template(&template)
+            .activatemode_function(|pad, parent, mode, active| {
+                Self::catch_panic_pad_function(
+                    parent,
+                    || Err(gst::loggable_error!(CAT, "panic while activating")),
+                    |this| stream::activate(this, pad, mode, active),
+                )
+            })
+            .query_function(|pad, parent, query| {
+                Self::catch_panic_pad_function(
+                    parent,
+                    || false,
+                    |this| stream::query(this, pad, query),
+                )
+            })
+            .event_function(|pad, parent, event| {
+                Self::catch_panic_pad_function(
+                    parent,
+                    || false,
+                    |this| stream::upstream_event(this, pad, event),
+                )
+            })
+            .flags(gst::PadFlags::FIXED_CAPS)
+            .build();
+        Self {
+            srcpad,
+            settings: Mutex::default(),
+            state: Mutex::default(),
+            kept: model::Keeper::default(),
+        }
+    }
+}
+
+impl ObjectImpl for CosyVoice3Src {
+    fn properties() -> &'static [glib::ParamSpec] {
+        &PROPERTIES
+    }
+
+    fn constructed(&self) {
+        self.parent_constructed();
+        logging::join();
+        let element = self.obj();
+        element
+            .add_pad(&self.srcpad)
+            .expect("a new element has no pad");
+        element.set_element_flags(gst::ElementFlags::SOURCE);
+    }
+
+    fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
+        let name = pspec.name();
+        let mut replaced = false;
+        let mut string = || {
+            gvalue::string_lossy(value).map(|(text, lossy)| {
+                replaced = lossy;
+                text
+            })
+        };
+        let mut settings = self.settings();
+        let typed = "GObject checks the type";
+        match name {
+            "text" => settings.text = string(),
+            "model-path" => settings.model_path = string(),
+            "voice" => settings.voice = string(),
+            "instruct" => settings.instruct = string(),
+            "speed" => settings.speed = value.get().expect(typed),
+            "seed" => settings.seed = value.get().expect(typed),
+            "temperature" => settings.temperature = value.get().expect(typed),
+            "top-k" => settings.top_k = value.get().expect(typed),
+            "top-p" => settings.top_p = value.get().expect(typed),
+            "flow-steps" => settings.flow_steps = value.get().expect(typed),
+            "flow-schedule" => settings.flow_schedule = value.get().expect(typed),
+            "flow-plan" => settings.flow_plan = value.get().expect(typed),
+            "level" => settings.level = value.get().expect(typed),
+            "threads" => settings.threads = value.get().expect(typed),
+            "verify" => settings.verify = value.get().expect(typed),
+            _ => gst::warning!(CAT, imp = self, "no property {name}"),
+        }
+        let settings = settings.clone();
+        if replaced {
+            self.post_warning(&Error::new(
+                ErrorKind::Text,
+                format!("\"{name}\" was set to bytes that are not UTF-8; they were replaced"),
+            ));
+        }
+        if let ("text", Some(text)) = (name, &settings.text) {
+            self.say(text, &settings);
+        }
+    }
+
+    fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
+        let settings = self.settings().clone();
+        match pspec.name() {
+            "text" => settings.text.to_value(),
+            "model-path" => settings.model_path.to_value(),
+            "voice" => settings.voice.to_value(),
+            "voices" => {
+                let names = Self::model_dir(&settings)
+                    .and_then(|dir| crate::voice::list(&dir))
+                    .unwrap_or_default();
+                glib::StrV::from(names).to_value()
+            }
+            "instruct" => settings.instruct.to_value(),
+            "speed" => settings.speed.to_value(),
+            "seed" => settings.seed.to_value(),
+            "temperature" => settings.temperature.to_value(),
+            "top-k" => settings.top_k.to_value(),
+            "top-p" => settings.top_p.to_value(),
+            "flow-steps" => settings.flow_steps.to_value(),
+            "flow-schedule" => settings.flow_schedule.to_value(),
+            "flow-plan" => settings.flow_plan.to_value(),
+            "level" => settings.level.to_value(),
+            "threads" => settings.threads.to_value(),
+            "verify" => settings.verify.to_value(),
+            name => {
+                gst::warning!(CAT, imp = self, "no property {name}");
+                pspec.default_value().clone()
+            }
+        }
+    }
+}
+
+impl GstObjectImpl for CosyVoice3Src {}
+
+impl ElementImpl for CosyVoice3Src {
+    fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+        static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
+            gst::subclass::ElementMetadata::new(
+                "CosyVoice3 speech source",
+                "Source/Audio",
+                "Speaks text in a cloned voice with CosyVoice3 (language model and vocoder on the CPU, flow model on CPU or NPU)",
+                env!("CARGO_PKG_AUTHORS"),
+            )
+        });
+        Some(&METADATA)
+    }
+
+    fn pad_templates() -> &'static [gst::PadTemplate] {
+        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
+            let caps = gst_audio::AudioCapsBuilder::new_interleaved()
+                .format(gst_audio::AUDIO_FORMAT_F32)
+                .rate(constants::SAMPLE_RATE as i32)
+                .channels(1)
+                .build();
+            vec![
+                gst::PadTemplate::new(
+                    "src",
+                    gst::PadDirection::Src,
+                    gst::PadPresence::Always,
+                    &caps,
+                )
+                .expect("a template of fixed caps"),
+            ]
+        });
+        &TEMPLATES
+    }
+
+    fn change_state(
+        &self,
+        transition: gst::StateChange,
+    ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+        gst::debug!(CAT, imp = self, "{transition:?}");
+        let failed = |error: Error| {
+            self.post_error(&error);
+            gst::StateChangeError
+        };
+        match transition {
+            gst::StateChange::NullToReady => self.prepare().map_err(failed)?,
+            gst::StateChange::ReadyToPaused => self.start().map_err(failed)?,
+            gst::StateChange::PausedToReady => self.stop(),
+            _ => {}
+        }
+        let success = self.parent_change_state(transition);
+        let released = match transition {
+            // The task is down now; dropping the synthesizer joins its threads.
+            gst::StateChange::PausedToReady => self.state().synth.take(),
+            gst::StateChange::ReadyToPaused if success.is_err() => {
+                self.stop();
+                self.state().synth.take()
+            }
+            gst::StateChange::ReadyToNull => {
+                self.kept.release();
+                None
+            }
+            _ => None,
+        };
+        drop(released);
+        success
+    }
+
+    fn send_event(&self, event: gst::Event) -> bool {
+        stream::element_event(self, event)
+    }
+}

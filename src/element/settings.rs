@@ -1,0 +1,283 @@
+//! The element's properties.
+
+use std::sync::LazyLock;
+
+use gst::{glib, prelude::*};
+
+use crate::{
+    flow::FlowPlan,
+    model::{manifest::Schedule, verify::Verify},
+    synth,
+    vocoder::level::Level,
+};
+
+/// Time points of the flow's solver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstCosyVoice3FlowSchedule")]
+#[repr(i32)]
+pub enum FlowScheduleSetting {
+    /// What the model directory says.
+    #[default]
+    #[enum_value(name = "As the model's manifest says", nick = "manifest")]
+    Manifest = 0,
+    /// Cosine.
+    #[enum_value(name = "Cosine, as published", nick = "cosine")]
+    Cosine = 1,
+    /// Linear.
+    #[enum_value(name = "Linear", nick = "linear")]
+    Linear = 2,
+}
+
+/// What the flow sees at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstCosyVoice3FlowPlan")]
+#[repr(i32)]
+pub enum FlowPlanSetting {
+    /// As the back end can.
+    #[default]
+    #[enum_value(name = "Whole utterances on the CPU, windows on an NPU", nick = "auto")]
+    Auto = 0,
+    /// Whole utterances.
+    #[enum_value(name = "The whole utterance at once, as published", nick = "whole")]
+    Whole = 1,
+    /// Windows.
+    #[enum_value(
+        name = "Fixed windows while the language model still works",
+        nick = "windows"
+    )]
+    Windows = 2,
+}
+
+/// What happens to the level of the speech.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstCosyVoice3Level")]
+#[repr(i32)]
+pub enum LevelSetting {
+    /// Gain and soft knee.
+    #[default]
+    #[enum_value(
+        name = "Peak of each utterance to 0.85 (gain at most 2), soft knee above 0.7",
+        nick = "normalize"
+    )]
+    Normalize = 0,
+    /// Soft knee.
+    #[enum_value(name = "No gain, soft knee above 0.7", nick = "limit")]
+    Limit = 1,
+    /// Clamp.
+    #[enum_value(name = "As the model made it, clamped at 0.99", nick = "none")]
+    None = 2,
+}
+
+/// When the model's files are hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstCosyVoice3Verify")]
+#[repr(i32)]
+pub enum VerifySetting {
+    /// First use and changes.
+    #[default]
+    #[enum_value(
+        name = "On first use and when a file's size, time or inode changed",
+        nick = "auto"
+    )]
+    Auto = 0,
+    /// Every start.
+    #[enum_value(name = "Whenever models are loaded", nick = "always")]
+    Always = 1,
+    /// Only sizes.
+    #[enum_value(name = "Never; sizes are still checked", nick = "never")]
+    Never = 2,
+}
+
+/// Values of the properties.
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    pub text: Option<String>,
+    pub model_path: Option<String>,
+    pub voice: Option<String>,
+    pub instruct: Option<String>,
+    pub speed: f64,
+    pub seed: i64,
+    pub temperature: f64,
+    pub top_k: u32,
+    pub top_p: f64,
+    pub flow_steps: u32,
+    pub flow_schedule: FlowScheduleSetting,
+    pub flow_plan: FlowPlanSetting,
+    pub level: LevelSetting,
+    pub threads: u32,
+    pub verify: VerifySetting,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            text: None,
+            model_path: None,
+            voice: None,
+            instruct: None,
+            speed: 1.0,
+            seed: 0,
+            temperature: 1.0,
+            top_k: 25,
+            top_p: 0.8,
+            flow_steps: 0,
+            flow_schedule: FlowScheduleSetting::default(),
+            flow_plan: FlowPlanSetting::default(),
+            level: LevelSetting::default(),
+            threads: 0,
+            verify: VerifySetting::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// The settings as the engine takes them, and the seed that was drawn if the property is -1.
+    pub(super) fn to_synth(&self) -> (synth::Settings, Option<u32>) {
+        let drawn = (self.seed < 0).then(glib::random_int);
+        let settings = synth::Settings {
+            voice: non_empty(&self.voice),
+            instruct: non_empty(&self.instruct),
+            speed: self.speed,
+            seed: drawn.map_or(self.seed as u64, u64::from),
+            temperature: self.temperature as f32,
+            top_k: self.top_k as usize,
+            top_p: self.top_p as f32,
+            flow_steps: self.flow_steps as usize,
+            flow_schedule: match self.flow_schedule {
+                FlowScheduleSetting::Manifest => None,
+                FlowScheduleSetting::Cosine => Some(Schedule::Cosine),
+                FlowScheduleSetting::Linear => Some(Schedule::Linear),
+            },
+            flow_plan: match self.flow_plan {
+                FlowPlanSetting::Auto => FlowPlan::Auto,
+                FlowPlanSetting::Whole => FlowPlan::Whole,
+                FlowPlanSetting::Windows => FlowPlan::Windows,
+            },
+            level: match self.level {
+                LevelSetting::Normalize => Level::Normalize,
+                LevelSetting::Limit => Level::Limit,
+                LevelSetting::None => Level::None,
+            },
+            forced_tokens: None,
+        };
+        (settings, drawn)
+    }
+
+    /// When to hash the model's files.
+    pub(super) fn verify(&self) -> Verify {
+        match self.verify {
+            VerifySetting::Auto => Verify::Auto,
+            VerifySetting::Always => Verify::Always,
+            VerifySetting::Never => Verify::Never,
+        }
+    }
+}
+
+/// A property set to the empty string is one that was not set.
+pub(super) fn non_empty(value: &Option<String>) -> Option<String> {
+    value.clone().filter(|value| !value.is_empty())
+}
+
+pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
+    let default = Settings::default();
+    vec![
+        glib::ParamSpecString::builder("text")
+            .nick("Text")
+            .blurb("What to say. Set while PAUSED or PLAYING it is said after what is being said; set earlier it is said at each start")
+            .mutable_playing()
+            .build(),
+        glib::ParamSpecString::builder("model-path")
+            .nick("Model path")
+            .blurb("Model directory (made by cosyvoice3-convert). Unset: COSYVOICE3_MODEL_PATH, else share/cosyvoice3/models/demo of the plugin's prefix, else models/demo beside or above the plugin file")
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecString::builder("voice")
+            .nick("Voice")
+            .blurb("Voice of the model directory, see \"voices\". Unset: the model's voice for the language of the text, else its default voice")
+            .mutable_playing()
+            .build(),
+        glib::ParamSpecBoxed::builder::<glib::StrV>("voices")
+            .nick("Voices")
+            .blurb("Names of the voices in the model directory")
+            .read_only()
+            .build(),
+        glib::ParamSpecString::builder("instruct")
+            .nick("Instruction")
+            .blurb("How to speak, in words for the model (\"speak fast\"); the voice then comes from the flow model alone. Unset: clone the prompt's manner too")
+            .mutable_playing()
+            .build(),
+        glib::ParamSpecDouble::builder("speed")
+            .nick("Speed")
+            .blurb("Tempo; the mel spectrogram is resampled in time")
+            .minimum(0.5)
+            .maximum(2.0)
+            .default_value(default.speed)
+            .mutable_playing()
+            .build(),
+        glib::ParamSpecInt64::builder("seed")
+            .nick("Seed")
+            .blurb("Seed of all random draws: the same seed, text and settings give the same samples. -1 draws a fresh seed for each text and logs it")
+            .minimum(-1)
+            .default_value(default.seed)
+            .mutable_playing()
+            .build(),
+        glib::ParamSpecDouble::builder("temperature")
+            .nick("Temperature")
+            .blurb("Softmax temperature of the language model; 0 takes the likeliest token always (and may loop)")
+            .minimum(0.0)
+            .maximum(2.0)
+            .default_value(default.temperature)
+            .mutable_playing()
+            .build(),
+        glib::ParamSpecUInt::builder("top-k")
+            .nick("Top k")
+            .blurb("Most candidates for a speech token")
+            .minimum(1)
+            .maximum(6561)
+            .default_value(default.top_k)
+            .mutable_playing()
+            .build(),
+        glib::ParamSpecDouble::builder("top-p")
+            .nick("Top p")
+            .blurb("Probability mass of the candidates for a speech token")
+            .minimum(0.01)
+            .maximum(1.0)
+            .default_value(default.top_p)
+            .mutable_playing()
+            .build(),
+        glib::ParamSpecUInt::builder("flow-steps")
+            .nick("Flow steps")
+            .blurb("Euler steps of the flow model; its time grows with them. 0: as the model's manifest says (10, in windows 5)")
+            .maximum(100)
+            .default_value(default.flow_steps)
+            .mutable_playing()
+            .build(),
+        glib::ParamSpecEnum::builder_with_default("flow-schedule", default.flow_schedule)
+            .nick("Flow schedule")
+            .blurb("Time points of the flow model's solver")
+            .mutable_playing()
+            .build(),
+        glib::ParamSpecEnum::builder_with_default("flow-plan", default.flow_plan)
+            .nick("Flow plan")
+            .blurb("What the flow model sees at once")
+            .mutable_playing()
+            .build(),
+        glib::ParamSpecEnum::builder_with_default("level", default.level)
+            .nick("Level")
+            .blurb("What happens to the level of each utterance")
+            .mutable_playing()
+            .build(),
+        glib::ParamSpecUInt::builder("threads")
+            .nick("Threads")
+            .blurb("Threads of each stage; 0: as many as the stage has cores")
+            .maximum(256)
+            .default_value(default.threads)
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecEnum::builder_with_default("verify", default.verify)
+            .nick("Verify")
+            .blurb("When the SHA-256 of the model's files is checked")
+            .mutable_ready()
+            .build(),
+    ]
+});
