@@ -64,7 +64,7 @@ pub fn flow_estimator_fixed(
     weight_type: WeightType,
     frames: usize,
 ) -> Result<Model<'_>> {
-    let mut estimator = Estimator::new(checkpoint, weight_type, Form::Fixed { frames })?;
+    let mut estimator = Estimator::new(checkpoint, weight_type, Form::Fixed)?;
     let rows = GUIDANCE_ROWS;
     let mel = [rows.into(), MEL_BINS.into(), frames.into()];
     let spks = [rows.into(), MEL_BINS.into()];
@@ -93,7 +93,7 @@ enum Form {
     /// `[rows * frames, channels]`, one time for all rows, ONNX Runtime's operators.
     Free { blocks: BlockArithmetic },
     /// `[2, frames, channels]`, a time for each row, standard operators.
-    Fixed { frames: usize },
+    Fixed,
 }
 
 struct Inputs {
@@ -105,15 +105,36 @@ struct Inputs {
 }
 
 /// What attention needs to know about positions.
-struct Positions {
+enum Positions {
+    Free(FreePositions),
+    Fixed(FixedPositions),
+}
+
+/// Made in the graph, for a length known only at run time.
+struct FreePositions {
+    /// Whether every frame sees every frame.
+    full: Value,
+    /// Added to the scores otherwise, `[1, 1, T, T]`: 0 or [`HIDDEN`].
+    bias: Value,
+    /// Cosines of the rotary embedding, `[T, 32]`.
+    cos: Value,
+    /// Sines of the rotary embedding, `[T, 32]`.
+    sin: Value,
+    /// The shape `[rows, frames, dim]`.
+    shape: Value,
+}
+
+/// Constants for a length known now.
+struct FixedPositions {
+    frames: usize,
     /// Added to the scores, `[1, 1, T, T]`: 0 or [`HIDDEN`].
     bias: Value,
-    /// Cosines of the rotary embedding.
+    /// Cosines of the rotary embedding, every one twice, `[T, 64]`.
     cos: Value,
-    /// Sines of the rotary embedding.
+    /// Sines of the rotary embedding, every one twice, `[T, 64]`.
     sin: Value,
-    /// Free form: the shape `[rows, frames, dim]`. Fixed form: the matrix of [`pair_swap`].
-    extra: Value,
+    /// The matrix of [`pair_swap`].
+    pair_swap: Value,
 }
 
 struct Estimator<'w> {
@@ -166,13 +187,10 @@ impl<'w> Estimator<'w> {
         let frames = g.length(&inputs.x, 2);
         let dim = g.int_list(&[self.dim as i64]);
         let shape = g.concat(&[&rows, &frames, &dim], 0);
-        let (bias, cos, sin) = g.scoped("positions", |g| free_positions(g, &frames, chunk));
-        let positions = Positions {
-            bias,
-            cos,
-            sin,
-            extra: shape.clone(),
-        };
+        let positions = g.scoped("positions", |g| {
+            FreePositions::new(g, &frames, chunk, &shape)
+        });
+        let positions = Positions::Free(positions);
 
         let first = self.g.slice(&inputs.t, 0, 0, 1);
         let time = self.time_embedding(&first)?;
@@ -186,17 +204,10 @@ impl<'w> Estimator<'w> {
     }
 
     fn fixed(&mut self, inputs: &Inputs, frames: usize) -> Result<Value> {
-        let (bias, cos, sin) = self.g.scoped("positions", |g| {
-            fixed_positions(g, frames, ATTENTION_CHUNK_FRAMES)
+        let positions = self.g.scoped("positions", |g| {
+            FixedPositions::new(g, frames, ATTENTION_CHUNK_FRAMES)
         });
-        let swap = [HEAD_CHANNELS; 2];
-        let swap = self.g.tensor("positions/pair_swap", &swap, pair_swap());
-        let positions = Positions {
-            bias,
-            cos,
-            sin,
-            extra: swap,
-        };
+        let positions = Positions::Fixed(positions);
         let time = self.time_embedding(&inputs.t)?;
         let h = self.input_embedding(inputs, &Value::none())?;
         let h = self.blocks(h, &time, &positions)?;
@@ -213,7 +224,7 @@ impl<'w> Estimator<'w> {
                 blocks: BlockArithmetic::Int8,
             } if name.starts_with(BLOCKS) => int8::linear_rows(g, checkpoint, &full, x),
             Form::Free { .. } => linear_rows(g, checkpoint, &full, x),
-            Form::Fixed { .. } => {
+            Form::Fixed => {
                 let weight = format!("{full}.weight");
                 let (out, input) = (
                     length(checkpoint, &weight, 0)?,
@@ -268,13 +279,13 @@ impl<'w> Estimator<'w> {
         });
         let joined = match self.form {
             Form::Free { .. } => self.g.reshape(&joined, &[-1, 4 * MEL_BINS as i64]),
-            Form::Fixed { .. } => joined,
+            Form::Fixed => joined,
         };
         let h = self.linear("input_embed.proj", &joined)?;
 
         let framed = match self.form {
             Form::Free { .. } => self.g.node("Reshape", &[&h, shape], []),
-            Form::Fixed { .. } => h.clone(),
+            Form::Fixed => h.clone(),
         };
         let mut p = self.g.transpose(&framed, &[0, 2, 1]);
         for layer in ["conv1", "conv2"] {
@@ -294,7 +305,7 @@ impl<'w> Estimator<'w> {
         let p = self.g.transpose(&p, &[0, 2, 1]);
         let p = match self.form {
             Form::Free { .. } => self.g.reshape(&p, &[-1, self.dim as i64]),
-            Form::Fixed { .. } => p,
+            Form::Fixed => p,
         };
         Ok(self.g.add(&h, &p))
     }
@@ -349,7 +360,7 @@ impl<'w> Estimator<'w> {
                 let m = self.g.reshape(&m, &[-1]);
                 self.g.split(&m, 0, dim)
             }
-            Form::Fixed { .. } => {
+            Form::Fixed => {
                 let m = self.g.unsqueeze(&m, &[1]);
                 self.g.split(&m, 2, dim)
             }
@@ -367,7 +378,7 @@ impl<'w> Estimator<'w> {
         let dim = self.dim;
         self.g.scoped(name, |g| match self.form {
             Form::Free { .. } => g.node("LayerNormalization", &[x, scale, shift], attributes),
-            Form::Fixed { .. } => {
+            Form::Fixed => {
                 let ones = g.tensor("ones", &[dim], vec![1.0; dim]);
                 let h = g.node("LayerNormalization", &[x, &ones], attributes);
                 let h = g.mul(&h, scale);
@@ -380,12 +391,10 @@ impl<'w> Estimator<'w> {
         let q = self.linear(&format!("{name}.to_q"), x)?;
         let k = self.linear(&format!("{name}.to_k"), x)?;
         let v = self.linear(&format!("{name}.to_v"), x)?;
-        let (dim, heads) = (self.dim as i64, self.heads as i64);
-        let h = self.g.scoped(name, |g| match self.form {
-            Form::Free { .. } => free_attention(g, [&q, &k, &v], heads, dim, positions),
-            Form::Fixed { frames } => {
-                fixed_attention(g, [&q, &k, &v], heads, frames as i64, positions)
-            }
+        let heads = self.heads as i64;
+        let h = self.g.scoped(name, |g| match positions {
+            Positions::Free(positions) => free_attention(g, [&q, &k, &v], heads, positions),
+            Positions::Fixed(positions) => fixed_attention(g, [&q, &k, &v], heads, positions),
         });
         self.linear(&format!("{name}.to_out.0"), &h)
     }
@@ -395,7 +404,7 @@ impl<'w> Estimator<'w> {
         let g = &mut self.g;
         match self.form {
             Form::Free { .. } => g.microsoft("FastGelu", &[x], []),
-            Form::Fixed { .. } => {
+            Form::Fixed => {
                 let cubic = g.scalar(0.044_715);
                 let slope = g.scalar((2.0 / std::f64::consts::PI).sqrt() as f32);
                 let (one, half) = (g.scalar(1.0), g.scalar(0.5));
@@ -413,56 +422,60 @@ impl<'w> Estimator<'w> {
     }
 }
 
-/// Score bias and rotary tables `[T, 32]` for a length known only at run time.
-fn free_positions(g: &mut Graph, frames: &Value, chunk: &Value) -> (Value, Value, Value) {
-    let axis = g.int_list(&[0]);
-    let length = g.node("Squeeze", &[frames, &axis], []);
-    let (zero, one) = (g.int_scalar(0), g.int_scalar(1));
-    let j = g.node("Range", &[&zero, &length, &one], []);
+impl FreePositions {
+    fn new(g: &mut Graph, frames: &Value, chunk: &Value, shape: &Value) -> Self {
+        let axis = g.int_list(&[0]);
+        let length = g.node("Squeeze", &[frames, &axis], []);
+        let chunk = g.node("Squeeze", &[chunk, &axis], []);
+        let full = g.node("GreaterOrEqual", &[&chunk, &length], []);
 
-    let index = g.div(&j, chunk);
-    let index = g.add(&index, &one);
-    let end = g.mul(&index, chunk);
-    let end = g.unsqueeze(&end, &[1]);
-    let seen = g.node("Less", &[&j, &end], []);
-    let (shown, hidden) = (g.scalar(0.0), g.scalar(HIDDEN));
-    let bias = g.node("Where", &[&seen, &shown, &hidden], []);
-    let bias = g.unsqueeze(&bias, &[0, 1]);
+        let (zero, one) = (g.int_scalar(0), g.int_scalar(1));
+        let j = g.node("Range", &[&zero, &length, &one], []);
+        let index = g.div(&j, &chunk);
+        let index = g.add(&index, &one);
+        let end = g.mul(&index, &chunk);
+        let end = g.unsqueeze(&end, &[1]);
+        let seen = g.node("Less", &[&j, &end], []);
+        let (shown, hidden) = (g.scalar(0.0), g.scalar(HIDDEN));
+        let bias = g.node("Where", &[&seen, &shown, &hidden], []);
+        let bias = g.unsqueeze(&bias, &[0, 1]);
 
-    let position = g.node("Cast", &[&j], [int("to", ElementType::Float as i64)]);
-    let position = g.unsqueeze(&position, &[1]);
-    let frequencies = g.tensor("frequencies", &[1, HEAD_CHANNELS / 2], rotary_frequencies());
-    let angles = g.mul(&position, &frequencies);
-    let cos = g.node("Cos", &[&angles], []);
-    let sin = g.node("Sin", &[&angles], []);
-    (bias, cos, sin)
+        let position = g.node("Cast", &[&j], [int("to", ElementType::Float as i64)]);
+        let position = g.unsqueeze(&position, &[1]);
+        let frequencies = g.tensor("frequencies", &[1, HEAD_CHANNELS / 2], rotary_frequencies());
+        let angles = g.mul(&position, &frequencies);
+        Self {
+            full,
+            bias,
+            cos: g.node("Cos", &[&angles], []),
+            sin: g.node("Sin", &[&angles], []),
+            shape: shape.clone(),
+        }
+    }
 }
 
-/// Score bias `[1, 1, T, T]` and rotary tables `[T, 64]`, every angle twice, as constants.
-fn fixed_positions(g: &mut Graph, frames: usize, chunk: usize) -> (Value, Value, Value) {
-    let bias = (0..frames)
-        .flat_map(|i| {
-            (0..frames).map(move |j| {
-                if j < (i / chunk + 1) * chunk {
-                    0.0
-                } else {
-                    HIDDEN
-                }
-            })
-        })
-        .collect();
-    let bias = g.tensor("mask", &[1, 1, frames, frames], bias);
-    let frequencies = rotary_frequencies();
-    let mut table = |name: &str, f: fn(f32) -> f32| {
-        let values = (0..frames).flat_map(|i| {
-            let angles = frequencies.iter().map(move |w| f(i as f32 * w));
-            angles.flat_map(|value| [value; 2])
-        });
-        g.tensor(name, &[frames, HEAD_CHANNELS], values.collect())
-    };
-    let cos = table("cos", f32::cos);
-    let sin = table("sin", f32::sin);
-    (bias, cos, sin)
+impl FixedPositions {
+    fn new(g: &mut Graph, frames: usize, chunk: usize) -> Self {
+        let seen = |i: usize, j: usize| j < (i / chunk + 1) * chunk;
+        let bias = (0..frames)
+            .flat_map(|i| (0..frames).map(move |j| if seen(i, j) { 0.0 } else { HIDDEN }))
+            .collect();
+        let frequencies = rotary_frequencies();
+        let mut table = |name: &str, f: fn(f32) -> f32| {
+            let values = (0..frames).flat_map(|i| {
+                let angles = frequencies.iter().map(move |w| f(i as f32 * w));
+                angles.flat_map(|value| [value; 2])
+            });
+            g.tensor(name, &[frames, HEAD_CHANNELS], values.collect())
+        };
+        Self {
+            frames,
+            cos: table("cos", f32::cos),
+            sin: table("sin", f32::sin),
+            bias: g.tensor("mask", &[1, 1, frames, frames], bias),
+            pair_swap: g.tensor("pair_swap", &[HEAD_CHANNELS; 2], pair_swap()),
+        }
+    }
 }
 
 fn rotary_frequencies() -> Vec<f32> {
@@ -475,14 +488,8 @@ fn rotary_frequencies() -> Vec<f32> {
 ///
 /// The rotary embedding was trained on the first 64 channels of all heads together, so only head 0 has positions: to
 /// the operator, that is one head of `dim` channels of which 64 rotate.
-fn free_attention(
-    g: &mut Graph,
-    qkv: [&Value; 3],
-    heads: i64,
-    dim: i64,
-    positions: &Positions,
-) -> Value {
-    let [q, k, v] = qkv.map(|x| g.node("Reshape", &[x, &positions.extra], []));
+fn free_attention(g: &mut Graph, qkv: [&Value; 3], heads: i64, positions: &FreePositions) -> Value {
+    let [q, k, v] = qkv.map(|x| g.node("Reshape", &[x, &positions.shape], []));
     let start = g.int_list(&[0]);
     let mut rotate = |x: &Value| {
         let inputs = [x, &start, &positions.cos, &positions.sin];
@@ -495,12 +502,17 @@ fn free_attention(
     };
     let (q, k) = (rotate(&q), rotate(&k));
     let none = Value::none();
-    let h = g.microsoft(
-        "MultiHeadAttention",
-        &[&q, &k, &v, &none, &none, &positions.bias],
-        [int("num_heads", heads)],
+    let attributes = [int("num_heads", heads)];
+    // Without a bias the operator works in blocks that stay in the cache.
+    let h = g.choose(
+        &positions.full,
+        |g| g.microsoft("MultiHeadAttention", &[&q, &k, &v], attributes.clone()),
+        |g| {
+            let inputs = [&q, &k, &v, &none, &none, &positions.bias];
+            g.microsoft("MultiHeadAttention", &inputs, attributes.clone())
+        },
     );
-    g.reshape(&h, &[-1, dim])
+    g.reshape(&h, &[-1, heads * HEAD_CHANNELS as i64])
 }
 
 /// Attention over `[2, frames, dim]` in standard operators.
@@ -508,13 +520,12 @@ fn fixed_attention(
     g: &mut Graph,
     [q, k, v]: [&Value; 3],
     heads: i64,
-    frames: i64,
-    positions: &Positions,
+    positions: &FixedPositions,
 ) -> Value {
-    let channels = HEAD_CHANNELS as i64;
+    let (frames, channels) = (positions.frames as i64, HEAD_CHANNELS as i64);
     let mut rotate = |x: &Value| {
         let head = g.slice(x, 2, 0, channels);
-        let swapped = g.matmul(&head, &positions.extra);
+        let swapped = g.matmul(&head, &positions.pair_swap);
         let even = g.mul(&head, &positions.cos);
         let odd = g.mul(&swapped, &positions.sin);
         let head = g.add(&even, &odd);

@@ -156,6 +156,44 @@ impl<'w> Graph<'w> {
         output
     }
 
+    /// The value that `yes` makes where `condition` holds, else that of `no`. Either may use any value from before.
+    pub fn choose(
+        &mut self,
+        condition: &Value,
+        yes: impl FnOnce(&mut Self) -> Value,
+        no: impl FnOnce(&mut Self) -> Value,
+    ) -> Value {
+        let yes = self.branch("then_branch", yes);
+        let no = self.branch("else_branch", no);
+        self.node("If", &[condition], [yes, no])
+    }
+
+    fn branch(&mut self, name: &str, build: impl FnOnce(&mut Self) -> Value) -> AttributeProto {
+        let before = std::mem::take(&mut self.proto.node);
+        let result = self.scoped(name, build);
+        let node = std::mem::replace(&mut self.proto.node, before);
+        let output = ValueInfoProto {
+            name: result.0,
+            r#type: Some(TypeProto {
+                tensor_type: Some(TensorType {
+                    elem_type: ElementType::Float as i32,
+                    shape: None,
+                }),
+            }),
+        };
+        AttributeProto {
+            name: name.into(),
+            g: Some(GraphProto {
+                node,
+                name: self.unique(name),
+                output: vec![output],
+                ..Default::default()
+            }),
+            r#type: AttributeType::Graph as i32,
+            ..Default::default()
+        }
+    }
+
     fn add_node<const N: usize>(
         &mut self,
         domain: &str,

@@ -74,6 +74,8 @@ pub struct AttributeProto {
     pub i: Option<i64>,
     #[prost(bytes = "vec", optional, tag = "4")]
     pub s: Option<Vec<u8>>,
+    #[prost(message, optional, tag = "6")]
+    pub g: Option<GraphProto>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub ints: Vec<i64>,
     #[prost(enumeration = "AttributeType", tag = "20")]
@@ -88,6 +90,7 @@ pub enum AttributeType {
     Float = 1,
     Int = 2,
     String = 3,
+    Graph = 5,
     Ints = 7,
 }
 
