@@ -16,6 +16,7 @@ mod pickle;
 pub mod progress;
 pub mod prompt;
 pub mod quantize;
+pub mod random;
 pub mod recipe;
 pub mod source;
 pub mod tables;

@@ -11,6 +11,7 @@ use cosyvoice3_convert::{
     progress::Progress,
     prompt,
     quantize::Quantization,
+    random::{self, Geometry},
     weights::WeightType,
 };
 use gstcosyvoice3::model::manifest::SourceKind;
@@ -28,6 +29,20 @@ enum Command {
     Checkpoint(CheckpointArgs),
     Voice(VoiceArgs),
     Inspect(InspectArgs),
+    Random(RandomArgs),
+}
+
+/// Write a random checkpoint in the official layout, for measurements and tests. Its voice is noise.
+#[derive(Args)]
+struct RandomArgs {
+    /// Directory to make
+    checkpoint: PathBuf,
+    /// The size of Fun-CosyVoice3-0.5B (3.4 GB) instead of a few megabytes
+    #[arg(long)]
+    full: bool,
+    /// The same seed gives the same checkpoint
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
 }
 
 /// Make a voice of a model from prompt files (the six text files of edge pipelines).
@@ -151,6 +166,13 @@ fn run(command: Command, progress: &Progress) -> Result<()> {
             let told = prompt::add(&args.prompt, &args.model, &options)?;
             told.iter().for_each(|line| progress.say(line));
             Ok(())
+        }
+        Command::Random(args) => {
+            let geometry = match args.full {
+                true => Geometry::FULL,
+                false => Geometry::TINY,
+            };
+            random::write(&args.checkpoint, &geometry, args.seed, progress)
         }
         Command::Inspect(args) => {
             let report = inspect(&args.model, progress)?;

@@ -61,7 +61,7 @@ pub fn quantize(input: &Path, output: &Path, quantization: Quantization) -> Resu
     let names = [input, output].map(|path| CString::new(path.as_os_str().as_bytes()));
     let [input_name, output_name] = names;
     let (input_name, output_name) = (input_name?, output_name?);
-    capture_errors();
+    keep_errors();
     // SAFETY: both functions take no pointers.
     let mut params = unsafe {
         sys::llama_backend_init();
@@ -84,13 +84,13 @@ pub fn quantize(input: &Path, output: &Path, quantization: Quantization) -> Resu
 static LAST_ERROR: Mutex<String> = Mutex::new(String::new());
 
 /// Keeps llama.cpp quiet but for the last error it tells.
-pub fn capture_errors() {
+fn keep_errors() {
     // SAFETY: the callback needs no user data and lives as long as the program.
-    unsafe { sys::llama_log_set(Some(keep_error), std::ptr::null_mut()) };
+    unsafe { sys::llama_log_set(Some(keep_last_error), std::ptr::null_mut()) };
 }
 
 /// The last error that llama.cpp told, or a guess.
-pub fn last_error() -> String {
+fn last_error() -> String {
     let error = LAST_ERROR.lock().unwrap_or_else(|e| e.into_inner());
     let error = error.trim();
     match error {
@@ -103,7 +103,11 @@ pub fn last_error() -> String {
     }
 }
 
-unsafe extern "C" fn keep_error(level: sys::ggml_log_level, text: *const c_char, _: *mut c_void) {
+unsafe extern "C" fn keep_last_error(
+    level: sys::ggml_log_level,
+    text: *const c_char,
+    _: *mut c_void,
+) {
     if level != sys::GGML_LOG_LEVEL_ERROR || text.is_null() {
         return;
     }

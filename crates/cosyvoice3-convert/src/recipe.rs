@@ -91,3 +91,67 @@ fn missing(keys: &[&str]) -> anyhow::Error {
         keys.join(".")
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tiny() -> String {
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/tiny/cosyvoice3.yaml");
+        fs::read_to_string(path).unwrap()
+    }
+
+    fn read(text: &str) -> Result<Recipe> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), text).unwrap();
+        Recipe::read(file.path())
+    }
+
+    #[test]
+    fn settings_are_found_between_tags_and_training_sections() {
+        let training = "
+shuffle: !name:cosyvoice.dataset.processor.shuffle
+    shuffle_size: 1000
+data_pipeline: [
+    !ref <shuffle>,
+    !ref <shuffle>,
+]
+train_conf:
+    optim_conf:
+        lr: 1e-5 # change to 1e-5 during sft
+";
+        let recipe = read(&(tiny() + training)).unwrap();
+        assert_eq!(recipe.schedule, Schedule::Cosine);
+        assert_eq!(recipe.sampling.top_k, 25);
+        assert_eq!(recipe.sampling.tau_r, 0.1);
+    }
+
+    #[test]
+    fn settings_that_no_cosyvoice3_has_are_named() {
+        for (from, to, expected) in [
+            (
+                "sample_rate: 24000",
+                "sample_rate: 22050",
+                "sample_rate is 22050",
+            ),
+            ("speech_token_size: 6561", "speech_token_size: 4096", "4096"),
+            (
+                "inference_cfg_rate: 0.7",
+                "inference_cfg_rate: 0.5",
+                "inference_cfg_rate is 0.5",
+            ),
+            ("top_k: 25", "top_k: many", "llm.sampling.top_k"),
+            (
+                "t_scheduler: 'cosine'",
+                "t_scheduler: 'sigmoid'",
+                "t_scheduler",
+            ),
+            ("llm: !new", "lm: !new", "llm.speech_token_size"),
+        ] {
+            let error = read(&tiny().replacen(from, to, 1)).unwrap_err();
+            let error = format!("{error:#}");
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

@@ -13,6 +13,9 @@ const ADDED_AT_RUN_TIME: &str = include_str!("special_tokens.txt");
 /// The pre-tokenizer of Qwen2.
 const SPLIT: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
+/// Entries of the vocabulary that no merge makes.
+const BYTES: usize = 256;
+
 #[derive(Deserialize)]
 struct TokenizerConfig {
     added_tokens_decoder: BTreeMap<String, AddedToken>,
@@ -95,7 +98,13 @@ fn merges(path: &Path, vocab: &BTreeMap<String, u32>) -> Result<Vec<[String; 2]>
         Ok([left.to_owned(), right.to_owned()])
     });
     let pairs = pairs.collect::<Result<Vec<_>>>()?;
-    ensure!(!pairs.is_empty(), "{}: it is empty", path.display());
+    ensure!(
+        BYTES + pairs.len() == vocab.len(),
+        "{}: {} merges, but vocab.json has {} entries beyond the bytes: one of them is incomplete",
+        path.display(),
+        pairs.len(),
+        vocab.len().saturating_sub(BYTES)
+    );
     Ok(pairs)
 }
 
@@ -130,4 +139,44 @@ fn special(content: &str, id: u32) -> Value {
         "normalized": false,
         "special": true,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use gstcosyvoice3::text::Tokenizer;
+
+    use super::*;
+
+    fn fixtures() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures")
+    }
+
+    #[test]
+    fn every_text_has_the_ids_of_the_official_tokenizer() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tokenizer.json");
+        let built = build(&fixtures().join("tiny/CosyVoice-BlankEN"), 896).unwrap();
+        fs::write(&path, built).unwrap();
+        let tokenizer = Tokenizer::load(&path).unwrap();
+        let golden: Value = read_json(&fixtures().join("golden/tokenizer_cases.json")).unwrap();
+        let cases = golden["cases"].as_array().unwrap();
+        assert!(cases.len() > 5);
+        for case in cases {
+            let text = case["text"].as_str().unwrap();
+            let ids: Vec<u32> = serde_json::from_value(case["ids"].clone()).unwrap();
+            assert_eq!(tokenizer.encode(text).unwrap(), ids, "{text:?}");
+        }
+        for (token, id) in golden["added_tokens"].as_object().unwrap() {
+            let ids = tokenizer.encode(token).unwrap();
+            assert_eq!(ids, [id.as_u64().unwrap() as u32], "{token}");
+        }
+    }
+
+    #[test]
+    fn a_vocabulary_that_exceeds_the_embedding_is_refused() {
+        let error = build(&fixtures().join("tiny/CosyVoice-BlankEN"), 800).unwrap_err();
+        assert!(error.to_string().contains("only 800 rows"), "{error}");
+    }
 }

@@ -6,29 +6,392 @@ use std::{
     process::{Command, Output},
 };
 
-fn tiny() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/tiny")
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/fixtures")
+        .join(name)
 }
 
-fn run(args: &[&str]) -> Output {
+fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_cosyvoice3-convert"))
-        .args(args)
-        .output()
-        .unwrap()
+}
+
+fn convert(checkpoint: &Path, model: &Path, options: &[&str]) -> Output {
+    let mut program = program();
+    program.arg("checkpoint").arg(checkpoint).arg(model);
+    program.args(options).output().unwrap()
+}
+
+fn add_voice(prompt: &Path, model: &Path, options: &[&str]) -> Output {
+    let mut program = program();
+    program.arg("voice").arg(prompt).arg(model);
+    program.args(options).output().unwrap()
+}
+
+fn inspect(model: &Path) -> Output {
+    program().arg("inspect").arg(model).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+#[track_caller]
+fn succeeds(output: &Output) {
+    assert!(output.status.success(), "{}", said(output));
+}
+
+/// Ends with exit code 1 and one line that tells why; returns the line.
+#[track_caller]
+fn fails(output: &Output) -> String {
+    let said = said(output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let why: Vec<&str> = said
+        .lines()
+        .filter(|line| line.starts_with("cosyvoice3-convert: "))
+        .collect();
+    assert_eq!(why.len(), 1, "{said}");
+    why[0].to_owned()
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for name in names(from) {
+        let (from, to) = (from.join(&name), to.join(&name));
+        match from.is_dir() {
+            true => copy(&from, &to),
+            false => drop(fs::copy(from, to).unwrap()),
+        }
+    }
 }
 
 #[test]
-fn the_tiny_checkpoint_becomes_a_model_directory() {
+fn a_checkpoint_and_a_prompt_become_a_model_that_inspect_confirms() {
     let dir = tempfile::tempdir().unwrap();
     let model = dir.path().join("model");
-    let output = run(&[
-        "checkpoint",
-        tiny().to_str().unwrap(),
-        model.to_str().unwrap(),
+    succeeds(&convert(
+        &fixture("tiny"),
+        &model,
+        &["--notice", "this voice is noise"],
+    ));
+    assert_eq!(names(dir.path()), ["model"], "nothing is left beside it");
+    succeeds(&add_voice(
+        &fixture("tiny_prompt"),
+        &model,
+        &["--name", "golden"],
+    ));
+    let report = inspect(&model);
+    succeeds(&report);
+    let report = said(&report);
+    for expected in [
+        "q4_k_m",
+        "this voice is noise",
+        "golden",
+        "3.00 s",
+        "default",
+        "Добрый день",
+    ] {
+        assert!(
+            report.contains(expected),
+            "{expected} is missing in\n{report}"
+        );
+    }
+}
+
+#[test]
+fn every_quantisation_loads_in_llama_cpp() {
+    let dir = tempfile::tempdir().unwrap();
+    for (quantization, weights) in [
+        ("f32", "f32"),
+        ("f16", "f16"),
+        ("q8_0", "f32"),
+        ("q4_0", "f16"),
+    ] {
+        let model = dir.path().join(quantization);
+        let options = ["--lm", quantization, "--weights", weights];
+        succeeds(&convert(&fixture("tiny"), &model, &options));
+        assert!(said(&inspect(&model)).contains(quantization));
+    }
+}
+
+#[test]
+fn npu_graphs_are_written_on_request_under_the_names_the_tools_use() {
+    let dir = tempfile::tempdir().unwrap();
+    let graphs = dir.path().join("npu");
+    let options = ["--npu-onnx", graphs.to_str().unwrap()];
+    succeeds(&convert(
+        &fixture("tiny"),
+        &dir.path().join("model"),
+        &options,
+    ));
+    let expected = [
+        "flow_encoder_28.onnx",
+        "flow_encoder_50_final.onnx",
+        "flow_encoder_53.onnx",
+        "flow_encoder_78.onnx",
+        "flow_estimator_200.onnx",
+        "flow_estimator_250.onnx",
+        "flow_estimator_300.onnx",
+    ];
+    assert_eq!(names(&graphs), expected);
+}
+
+#[test]
+fn a_random_checkpoint_converts() {
+    let dir = tempfile::tempdir().unwrap();
+    let checkpoint = dir.path().join("checkpoint");
+    succeeds(&program().arg("random").arg(&checkpoint).output().unwrap());
+    succeeds(&convert(&checkpoint, &dir.path().join("model"), &[]));
+    fails(&program().arg("random").arg(&checkpoint).output().unwrap());
+}
+
+#[test]
+fn every_damaged_file_of_a_checkpoint_is_one_error_that_names_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let checkpoint = dir.path().join("checkpoint");
+    copy(&fixture("tiny"), &checkpoint);
+    let files = [
+        "llm.pt",
+        "flow.pt",
+        "hift.pt",
+        "cosyvoice3.yaml",
+        "CosyVoice-BlankEN/config.json",
+        "CosyVoice-BlankEN/vocab.json",
+        "CosyVoice-BlankEN/merges.txt",
+        "CosyVoice-BlankEN/tokenizer_config.json",
+    ];
+    let model = dir.path().join("model");
+    for file in files {
+        let path = checkpoint.join(file);
+        let whole = fs::read(&path).unwrap();
+        let half = &whole[..whole.len() / 2];
+        let mut flipped = whole.clone();
+        flipped[whole.len() / 2] ^= 1;
+        let mut damages = vec![
+            ("missing", None),
+            ("empty", Some(&[][..])),
+            ("half", Some(half)),
+        ];
+        if file.ends_with(".pt") {
+            damages.push(("flipped", Some(&flipped)));
+        }
+        for (damage, content) in damages {
+            match content {
+                Some(content) => fs::write(&path, content).unwrap(),
+                None => fs::remove_file(&path).unwrap(),
+            }
+            let why = fails(&convert(&checkpoint, &model, &[]));
+            let name = Path::new(file).file_name().unwrap().to_str().unwrap();
+            assert!(why.contains(name), "{file} {damage}: {why}");
+            assert_eq!(names(dir.path()), ["checkpoint"], "{file} {damage}");
+        }
+        fs::write(&path, whole).unwrap();
+    }
+    succeeds(&convert(&checkpoint, &model, &[]));
+}
+
+#[test]
+fn a_configuration_that_contradicts_the_weights_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let checkpoint = dir.path().join("checkpoint");
+    copy(&fixture("tiny"), &checkpoint);
+    let path = checkpoint.join("CosyVoice-BlankEN/config.json");
+    let config = fs::read_to_string(&path).unwrap();
+    for (from, to, expected) in [
+        (
+            "\"num_hidden_layers\": 2",
+            "\"num_hidden_layers\": 1",
+            "num_hidden_layers",
+        ),
+        (
+            "\"intermediate_size\": 128",
+            "\"intermediate_size\": 256",
+            "[256, 64]",
+        ),
+        (
+            "\"num_key_value_heads\": 2",
+            "\"num_key_value_heads\": 4",
+            "[64, 64]",
+        ),
+        ("\"qwen2\"", "\"llama\"", "llama"),
+    ] {
+        assert!(config.contains(from));
+        fs::write(&path, config.replace(from, to)).unwrap();
+        let why = fails(&convert(&checkpoint, &dir.path().join("model"), &[]));
+        assert!(why.contains(expected), "{why}");
+    }
+}
+
+#[test]
+fn a_full_disk_ends_in_one_error_and_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = dir.path().join("model");
+    // Files of more than 1 MiB cannot be written; the signal that tells so is ignored, as it is for a full disk.
+    let output = Command::new("bash")
+        .args([
+            "-c",
+            "trap '' XFSZ; ulimit -f 1024; exec \"$0\" checkpoint \"$1\" \"$2\"",
+        ])
+        .arg(env!("CARGO_BIN_EXE_cosyvoice3-convert"))
+        .arg(fixture("tiny"))
+        .arg(&model)
+        .output()
+        .unwrap();
+    let why = fails(&output);
+    assert!(
+        why.contains("cannot write") && why.contains(".onnx"),
+        "{why}"
+    );
+    assert!(names(dir.path()).is_empty());
+}
+
+#[test]
+fn what_an_interrupted_conversion_left_is_no_model_and_is_cleared_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let left = dir.path().join("model.partial");
+    fs::create_dir(&left).unwrap();
+    fs::write(left.join(".cosyvoice3-convert-unfinished"), "").unwrap();
+    fs::write(left.join("lm.gguf"), "half a file").unwrap();
+    fails(&inspect(&left));
+    succeeds(&convert(&fixture("tiny"), &dir.path().join("model"), &[]));
+    assert_eq!(names(dir.path()), ["model"]);
+
+    let precious = dir.path().join("other.partial");
+    fs::create_dir(&precious).unwrap();
+    fs::write(precious.join("thesis.txt"), "").unwrap();
+    let why = fails(&convert(&fixture("tiny"), &dir.path().join("other"), &[]));
+    assert!(why.contains("other.partial"), "{why}");
+    assert_eq!(names(&precious), ["thesis.txt"]);
+}
+
+#[test]
+fn a_model_is_replaced_only_on_request_and_keeps_its_voices() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = dir.path().join("model");
+    succeeds(&convert(&fixture("tiny"), &model, &["--lm", "f32"]));
+    succeeds(&add_voice(
+        &fixture("tiny_prompt"),
+        &model,
+        &["--name", "golden"],
+    ));
+    let why = fails(&convert(&fixture("tiny"), &model, &["--lm", "q8_0"]));
+    assert!(why.contains("--force"), "{why}");
+    succeeds(&convert(
+        &fixture("tiny"),
+        &model,
+        &["--lm", "q8_0", "--force"],
+    ));
+    let report = said(&inspect(&model));
+    assert!(
+        report.contains("q8_0") && report.contains("golden"),
+        "{report}"
+    );
+    assert_eq!(names(dir.path()), ["model"]);
+
+    let other = dir.path().join("other");
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("thesis.txt"), "").unwrap();
+    fails(&convert(&fixture("tiny"), &other, &["--force"]));
+    assert_eq!(names(&other), ["thesis.txt"]);
+}
+
+#[test]
+fn inspect_finds_every_kind_of_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = dir.path().join("model");
+    succeeds(&convert(&fixture("tiny"), &model, &[]));
+    succeeds(&add_voice(
+        &fixture("tiny_prompt"),
+        &model,
+        &["--name", "golden"],
+    ));
+    for file in [
+        "lm.gguf",
+        "hift.onnx",
+        "tokenizer.json",
+        "voices/golden.safetensors",
+    ] {
+        let path = model.join(file);
+        let whole = fs::read(&path).unwrap();
+        fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        fails(&inspect(&model));
+        fs::remove_file(&path).unwrap();
+        fails(&inspect(&model));
+        let mut flipped = whole.clone();
+        flipped[9] ^= 64;
+        fs::write(&path, flipped).unwrap();
+        let output = inspect(&model);
+        fails(&output);
+        assert!(said(&output).contains("DAMAGED"), "{}", said(&output));
+        fs::write(&path, whole).unwrap();
+    }
+    succeeds(&inspect(&model));
+}
+
+#[test]
+fn a_prompt_that_cannot_be_a_voice_is_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = dir.path().join("model");
+    succeeds(&convert(&fixture("tiny"), &model, &[]));
+    let prompt = dir.path().join("prompt");
+    let voice = |expected: &[&str]| {
+        let why = fails(&add_voice(&prompt, &model, &["--name", "anna"]));
+        assert!(expected.iter().all(|part| why.contains(part)), "{why}");
+        assert!(names(&model.join("voices")).is_empty());
+    };
+    for (file, content, expected) in [
+        ("prompt_text.txt", "5 896", "text tokens"),
+        ("prompt_text.txt", "5 six", "\"six\""),
+        ("llm_prompt_speech_token.txt", "1 2 3", "differ"),
+        ("prompt_speech_feat.txt", "0.5 0.5", "75 speech tokens"),
+        ("flow_embedding.txt", "1 2 3", "3 values"),
+        ("flow_embedding.txt", &"nan ".repeat(192), "not finite"),
+    ] {
+        copy(&fixture("tiny_prompt"), &prompt);
+        fs::write(prompt.join(file), content).unwrap();
+        voice(&[expected]);
+    }
+    for file in names(&fixture("tiny_prompt")) {
+        if file != "prompt_transcript.txt" {
+            copy(&fixture("tiny_prompt"), &prompt);
+            fs::remove_file(prompt.join(&file)).unwrap();
+            voice(&[&file]);
+        }
+    }
+    let why = fails(&add_voice(
+        &fixture("tiny_prompt"),
+        &model,
+        &["--name", "../anna"],
+    ));
+    assert!(why.contains("../anna"), "{why}");
+}
+
+#[test]
+fn the_first_voice_is_the_default_until_another_is_made_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = dir.path().join("model");
+    succeeds(&convert(&fixture("tiny"), &model, &[]));
+    let add = |options: &[&str]| succeeds(&add_voice(&fixture("tiny_prompt"), &model, options));
+    let manifest = || fs::read_to_string(model.join("cosyvoice3.toml")).unwrap();
+    add(&["--name", "anna"]);
+    add(&[
+        "--name",
+        "boris",
+        "--language",
+        "ru",
+        "--provenance",
+        "synthetic",
     ]);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    assert!(model.join("cosyvoice3.toml").exists());
-    let left: Vec<_> = fs::read_dir(dir.path()).unwrap().collect();
-    assert_eq!(left.len(), 1, "nothing is left beside it");
+    assert!(manifest().contains("default_voice = \"anna\""));
+    add(&["--name", "vera", "--default"]);
+    assert!(manifest().contains("default_voice = \"vera\""));
 }
