@@ -57,11 +57,27 @@ fn args() -> Args {
     args
 }
 
-/// Seconds that one run took.
+/// What one run took.
 #[derive(Clone, Copy)]
 struct Run {
     prefill: Duration,
     decode: Duration,
+    /// Processor time of prefill and decode, all threads: with one thread and none busy, the work whatever else runs.
+    cpu: Duration,
+}
+
+/// Processor time of this process so far.
+fn cpu_time() -> Duration {
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the clock exists on every Linux, and `now` is a valid place for its value.
+    assert_eq!(
+        unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut now) },
+        0
+    );
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
 /// llama.cpp with nothing around it.
@@ -100,6 +116,7 @@ impl Bare {
             let pool = sys::ggml_threadpool_new(&raw mut pool);
             sys::llama_attach_threadpool(context, pool, pool);
             let mut prefix: Vec<i32> = (0..PREFIX as i32).map(|i| i * 37 % 6561).collect();
+            let cpu = cpu_time();
             let started = Instant::now();
             let batch = sys::llama_batch_get_one(prefix.as_mut_ptr(), PREFIX as i32);
             assert_eq!(sys::llama_decode(context, batch), 0);
@@ -114,9 +131,14 @@ impl Bare {
                 sys::llama_synchronize(context);
             }
             let decode = started.elapsed();
+            let cpu = cpu_time() - cpu;
             sys::llama_free(context);
             sys::ggml_threadpool_free(pool);
-            Run { prefill, decode }
+            Run {
+                prefill,
+                decode,
+                cpu,
+            }
         }
     }
 }
@@ -145,6 +167,7 @@ fn ours(session: &mut LmSession) -> Run {
         min_tokens: TOKENS,
         max_tokens: TOKENS,
     };
+    let cpu = cpu_time();
     let generated = session
         .generate(&prefix, &decoding, &Cancel::new(), &mut |_| ())
         .unwrap();
@@ -152,6 +175,7 @@ fn ours(session: &mut LmSession) -> Run {
     Run {
         prefill: generated.prefill,
         decode: generated.decode,
+        cpu: cpu_time() - cpu,
     }
 }
 
@@ -208,19 +232,27 @@ fn main() {
         let mut runs = Vec::new();
         bare.run(&args);
         ours(&mut session);
-        for _ in 0..args.pairs {
-            runs.push((bare.run(&args), ours(&mut session)));
+        for pair in 0..args.pairs {
+            // Turn about, so that neither always runs second.
+            let first = (pair % 2 == 0).then(|| bare.run(&args));
+            let ours = ours(&mut session);
+            runs.push((first.unwrap_or_else(|| bare.run(&args)), ours));
         }
         stop.store(true, Ordering::Relaxed);
         report("prefill, bare", PREFIX, runs.iter().map(|r| r.0.prefill));
         report("prefill, ours", PREFIX, runs.iter().map(|r| r.1.prefill));
         report("decode, bare", TOKENS - 1, runs.iter().map(|r| r.0.decode));
         report("decode, ours", TOKENS - 1, runs.iter().map(|r| r.1.decode));
-        let (ratio, low, high) = median(
-            runs.iter()
-                .map(|r| r.1.decode.as_secs_f64() / r.0.decode.as_secs_f64()),
-        );
-        println!("decode time, ours / bare of each pair: {ratio:.3}   ({low:.3} .. {high:.3})");
+        for (what, time) in [
+            ("decode", (|run| run.decode) as fn(&Run) -> Duration),
+            ("processor", |run| run.cpu),
+        ] {
+            let pairs = runs
+                .iter()
+                .map(|(bare, ours)| time(ours).as_secs_f64() / time(bare).as_secs_f64());
+            let (ratio, low, high) = median(pairs);
+            println!("{what} time, ours / bare of each pair: {ratio:.3}   ({low:.3} .. {high:.3})");
+        }
     });
 
     let logits = session.logits().to_vec();
