@@ -73,10 +73,8 @@ fn cpu_time() -> Duration {
         tv_nsec: 0,
     };
     // SAFETY: the clock exists on every Linux, and `now` is a valid place for its value.
-    assert_eq!(
-        unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut now) },
-        0
-    );
+    let status = unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut now) };
+    assert_eq!(status, 0);
     Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
