@@ -64,7 +64,7 @@ pub fn sizes(dir: &Path, manifest: &Manifest) -> Result<()> {
     Ok(())
 }
 
-/// Checks the hashes of the manifest's files as `verify` asks; `progress` gets the share done.
+/// Checks the hashes of the manifest's files as `verify` asks; `progress` gets the share done while files are read.
 ///
 /// A cache that cannot be used costs one warning and the hashing, nothing else.
 pub fn hashes(
@@ -105,7 +105,6 @@ pub fn hashes(
             changed = true;
         }
         done += entry.size;
-        progress(done as f32 / total.max(1) as f32);
     }
     let (Some(path), true) = (record_path, changed) else {
         return Ok(None);

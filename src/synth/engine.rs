@@ -12,7 +12,7 @@ use crate::{
     Error, ErrorKind, Result,
     cancel::Cancel,
     flow::FlowOptions,
-    lm::{Decoding, LmOptions, LmSession, Prefix, StopReason},
+    lm::{Decoding, LmOptions, LmSession, Prefix},
     mel::Mel,
     model::{Keeper, LoadObserver, LoadOptions, Model, manifest::Sampling, verify::Verify},
     stage::Stage,
@@ -199,9 +199,6 @@ impl LmStage for Lm {
             .generate(&prefix, &decoding, cancel, &mut |token| {
                 let _ = on_token(token);
             })?;
-        if settings.forced_tokens.is_none() && generated.stop != StopReason::Natural {
-            tracing::warn!(text = job.text, stop = ?generated.stop, "the speech did not end by itself");
-        }
         Ok(Decoded {
             stop: generated.stop,
             prefill: generated.prefill,

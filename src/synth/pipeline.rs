@@ -21,7 +21,7 @@ use super::{
     stage::{Decoded, Engine, Job, TokenMessage, Tokens},
     trace::Recorder,
 };
-use crate::{Error, ErrorKind, Result, cancel::Cancel, mel::Mel, stage::Stage};
+use crate::{Error, ErrorKind, Result, cancel::Cancel, lm::StopReason, mel::Mel, stage::Stage};
 
 /// Tokens the language model may be ahead of the flow: some 80 seconds of speech.
 const TOKENS_AHEAD: usize = 2048;
@@ -339,8 +339,32 @@ fn decode(
         line.recorder
             .span(Stage::Lm, job, "decode", prefilled, Instant::now());
     }
+    let cut = match &decoded {
+        Ok(decoded) if job.settings.forced_tokens.is_none() => cut_short(job, decoded.stop),
+        _ => None,
+    };
     line.tokens.push_now(TokenMessage::End(decoded));
+    if let Some(error) = cut {
+        line.to_flow.push_now(Item::Warning {
+            request: job.request,
+            error,
+        });
+    }
     Ok(())
+}
+
+/// What to tell of speech that the model did not end by itself.
+fn cut_short(job: &Job, stop: StopReason) -> Option<Error> {
+    let why = match stop {
+        StopReason::Natural => return None,
+        StopReason::MaxLength => "was cut at the longest length that its text allows",
+        StopReason::Loop => "was cut because it only repeated itself",
+        StopReason::ContextFull => "was cut because the language model's context is full",
+    };
+    Some(Error::failed(format!(
+        "the speech of {:?} {why}: another seed or a shorter sentence may help",
+        job.text
+    )))
 }
 
 fn run_flow(line: &Line, engine: &dyn Engine, _ready: Instant) {

@@ -119,7 +119,10 @@ impl LmStage for Script {
         }
         self.decoded.fetch_add(1, Ordering::SeqCst);
         Ok(Decoded {
-            stop: StopReason::Natural,
+            stop: match job.text.as_str() {
+                "loops" => StopReason::Loop,
+                _ => StopReason::Natural,
+            },
             prefill: Duration::ZERO,
             decode: Duration::ZERO,
         })
@@ -220,6 +223,15 @@ fn a_failed_utterance_does_not_take_the_others_with_it() {
             "done"
         ]
     );
+}
+
+#[test]
+fn speech_that_does_not_end_by_itself_is_heard_and_told() {
+    let synth = open(&Script::default());
+    let id = say(&synth, "loops b");
+    let heard = hear(&synth, id);
+    assert_eq!((&*heard[0], &*heard[2]), ("loops", "b"));
+    assert!(heard[1].contains("repeated itself"), "{}", heard[1]);
 }
 
 #[test]
