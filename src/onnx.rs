@@ -32,6 +32,11 @@ impl Runtime {
         &self.library
     }
 
+    /// The environment, of which a process has only one, for sessions beside those of this module.
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
     /// What the library says of its own build: version, commit, flags.
     pub fn build_info(&self) -> &'static str {
         ort::info()
