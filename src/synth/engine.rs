@@ -133,7 +133,8 @@ impl Engine for Models {
             },
             cpus: None,
             kv_f32: false,
-            flash_attention: true,
+            // No faster here, and without it the logits do not depend on the number of threads.
+            flash_attention: false,
         };
         let session = LmSession::new(self.model.lm().clone(), &options)?;
         Ok(Box::new(Lm {
