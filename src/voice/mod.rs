@@ -201,6 +201,15 @@ mod tests {
     }
 
     #[test]
+    fn a_changed_sound_is_noticed() {
+        let mut bytes = file::encode(&voice()).unwrap();
+        let last = bytes.len() - 1;
+        bytes[last] ^= 1;
+        let error = file::decode("anna", &bytes).unwrap_err();
+        assert!(error.contains("SHA-256"), "{error}");
+    }
+
+    #[test]
     fn a_missing_voice_is_named() {
         let error = Voice::load(Path::new("/nowhere/anna.safetensors")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);

@@ -1,0 +1,283 @@
+//! What a user hears of a model directory that is not right: one error that names the culprit.
+#![cfg(feature = "element")]
+#![allow(missing_docs)]
+
+#[path = "support/launch.rs"]
+mod launch;
+#[path = "support/playing.rs"]
+mod playing;
+mod support;
+
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+};
+
+use gstcosyvoice3::{
+    cancel::Cancel,
+    model::{
+        manifest::{FileEntry, MANIFEST, Manifest},
+        verify::sha256,
+    },
+    voice::{self, Voice},
+};
+use playing::{Player, Trouble};
+use support::tiny;
+
+/// A model directory like the tiny one; files that are written to it replace the originals.
+struct ModelDir(tempfile::TempDir);
+
+impl ModelDir {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let manifest = Manifest::read(&tiny()).unwrap();
+        for file in manifest.component_files() {
+            symlink(tiny().join(file), dir.path().join(file)).unwrap();
+        }
+        fs::copy(tiny().join(MANIFEST), dir.path().join(MANIFEST)).unwrap();
+        fs::create_dir(dir.path().join(voice::VOICES)).unwrap();
+        // Written anew, so that it has all that this version writes.
+        let golden = Voice::load(&voice::path(&tiny(), "golden")).unwrap();
+        golden.save(&voice::path(dir.path(), "golden")).unwrap();
+        Self(dir)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.path().join(name)
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.file(name)).unwrap()
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        self.remove(name);
+        fs::write(self.file(name), bytes).unwrap();
+    }
+
+    fn remove(&self, name: &str) {
+        fs::remove_file(self.file(name)).unwrap();
+    }
+
+    fn edit_manifest(&self, edit: impl FnOnce(&mut Manifest)) {
+        let mut manifest = Manifest::read(self.path()).unwrap();
+        edit(&mut manifest);
+        self.write(MANIFEST, manifest.to_toml().as_bytes());
+    }
+
+    /// Makes the manifest vouch for `name` as it is now.
+    fn vouch_for(&self, name: &str) {
+        let path = self.file(name);
+        let entry = FileEntry {
+            size: fs::metadata(&path).unwrap().len(),
+            sha256: sha256(&path, &Cancel::new(), &mut |_| {}).unwrap(),
+        };
+        self.edit_manifest(|manifest| {
+            manifest.files.insert(name.into(), entry);
+        });
+    }
+
+    /// The one error of a pipeline that speaks with this model.
+    #[track_caller]
+    fn error(&self, case: &str, settings: &[(&str, &str)]) -> Trouble {
+        one_error(case, self.path(), settings)
+    }
+}
+
+/// The one error of a pipeline that speaks with the model `dir`; afterwards the pipeline is stopped.
+#[track_caller]
+fn one_error(case: &str, dir: &Path, settings: &[(&str, &str)]) -> Trouble {
+    let settings = [&[("verify", "always")], settings].concat();
+    let mut played = Player::new(dir, Some("Да."), &settings).play();
+    assert_eq!(played.errors.len(), 1, "{case}: {:?}", played.errors);
+    assert!(played.warnings.is_empty(), "{case}: {:?}", played.warnings);
+    assert!(played.buffers.is_empty(), "{case}: it spoke");
+    let error = played.errors.remove(0);
+    assert_eq!(error.from, "speech", "{case}: {error:?}");
+    println!("{case}: {}", error.text());
+    error
+}
+
+#[track_caller]
+fn assert_names(case: &str, error: &Trouble, culprit: &str) {
+    assert!(
+        error.text().contains(culprit),
+        "{case}: {culprit} is not named: {}",
+        error.text()
+    );
+}
+
+type Damage = (&'static str, fn(Vec<u8>) -> Option<Vec<u8>>);
+
+const DAMAGES: [Damage; 4] = [
+    ("missing", |_| None),
+    ("empty", |_| Some(Vec::new())),
+    ("truncated", |mut bytes| {
+        bytes.truncate(bytes.len() / 2);
+        Some(bytes)
+    }),
+    ("bit-flipped", |mut bytes| {
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 0x10;
+        Some(bytes)
+    }),
+];
+
+fn components() -> Vec<String> {
+    let manifest = Manifest::read(&tiny()).unwrap();
+    manifest.component_files().map(String::from).to_vec()
+}
+
+#[test]
+fn every_damaged_component_is_named() {
+    for name in components() {
+        for (damage, apply) in DAMAGES {
+            let (model, case) = (ModelDir::new(), format!("{damage} {name}"));
+            match apply(model.read(&name)) {
+                Some(bytes) => model.write(&name, &bytes),
+                None => model.remove(&name),
+            }
+            let error = model.error(&case, &[]);
+            assert_names(&case, &error, &name);
+        }
+    }
+}
+
+#[test]
+fn a_component_is_named_whose_content_is_wrong_though_its_hash_is_right() {
+    let names = components();
+    for (i, name) in names.iter().enumerate() {
+        let model = ModelDir::new();
+        let (next, over_next) = (&names[(i + 1) % names.len()], &names[(i + 2) % names.len()]);
+        let contents = [
+            ("empty".to_owned(), Vec::new()),
+            ("truncated".to_owned(), model.read(name)[..1000].to_vec()),
+            (format!("{next} as"), model.read(next)),
+            (format!("{over_next} as"), model.read(over_next)),
+            ("text as".to_owned(), b"nothing of the kind\n".to_vec()),
+        ];
+        for (what, content) in contents {
+            let case = format!("{what} {name}");
+            model.write(name, &content);
+            model.vouch_for(name);
+            let error = model.error(&case, &[]);
+            assert_names(&case, &error, name);
+        }
+    }
+}
+
+#[test]
+fn a_damaged_manifest_is_named() {
+    for (damage, apply) in DAMAGES {
+        let (model, case) = (ModelDir::new(), format!("{damage} manifest"));
+        match apply(model.read(MANIFEST)) {
+            Some(bytes) => model.write(MANIFEST, &bytes),
+            None => model.remove(MANIFEST),
+        }
+        let error = model.error(&case, &[]);
+        assert_names(&case, &error, MANIFEST);
+    }
+}
+
+#[test]
+fn shapes_that_contradict_the_manifest_are_named() {
+    type Edit = fn(&mut Manifest);
+    let cases: [(&str, Edit, &str); 9] = [
+        ("width", |m| m.lm.hidden_size = 128, "lm_embeddings"),
+        ("layers", |m| m.lm.layers = 3, "lm.gguf"),
+        ("more text", |m| m.lm.text_vocab = 900, "lm_embeddings"),
+        ("less text", |m| m.lm.text_vocab = 8, "tokenizer.json"),
+        ("speech vocabulary", |m| m.lm.speech_vocab = 4096, MANIFEST),
+        ("context", |m| m.lm.context = 0, MANIFEST),
+        ("stop ids", |m| m.lm.stop_ids = [6561, 6562], MANIFEST),
+        ("format", |m| m.format = 2, MANIFEST),
+        ("outside", |m| m.flow.encoder = "../x.onnx".into(), MANIFEST),
+    ];
+    for (case, edit, culprit) in cases {
+        let model = ModelDir::new();
+        model.edit_manifest(edit);
+        let error = model.error(case, &[]);
+        assert_names(case, &error, culprit);
+    }
+}
+
+#[test]
+fn an_unknown_voice_is_named_with_those_that_are_there() {
+    let model = ModelDir::new();
+    let error = model.error("asked for", &[("voice", "nobody")]);
+    assert_names("asked for", &error, "no voice \"nobody\"");
+    assert_names("asked for", &error, "golden");
+    model.edit_manifest(|manifest| manifest.default_voice = "someone".into());
+    let error = model.error("default", &[]);
+    assert_names("default", &error, "no voice \"someone\"");
+    fs::remove_file(voice::path(model.path(), "golden")).unwrap();
+    let error = model.error("none", &[]);
+    assert_names("none", &error, "cosyvoice3-convert voice");
+}
+
+#[test]
+fn a_damaged_voice_is_named() {
+    let name = "voices/golden.safetensors";
+    for (damage, apply) in &DAMAGES[1..] {
+        let (model, case) = (ModelDir::new(), format!("{damage} {name}"));
+        model.write(name, &apply(model.read(name)).unwrap());
+        let error = model.error(&case, &[]);
+        assert_names(&case, &error, name);
+    }
+    let model = ModelDir::new();
+    model.write(name, &model.read("hift_source.safetensors"));
+    assert_names("weights", &model.error("weights", &[]), name);
+}
+
+#[test]
+fn a_voice_of_another_model_is_named() {
+    let model = ModelDir::new();
+    let path = voice::path(model.path(), "golden");
+    let mut voice = Voice::load(&path).unwrap();
+    voice.prompt_text_ids.push(151_646);
+    voice.save(&path).unwrap();
+    let error = model.error("another model", &[]);
+    assert_names("another model", &error, "golden.safetensors");
+    assert_names("another model", &error, "151646");
+}
+
+#[test]
+fn a_voice_too_short_for_windows_is_named_with_the_plan_that_takes_it() {
+    let model = ModelDir::new();
+    let path = voice::path(model.path(), "golden");
+    let mut voice = Voice::load(&path).unwrap();
+    voice.prompt_tokens.truncate(20);
+    let frames: Vec<f32> = (0..40)
+        .flat_map(|t| (0..80).map(move |bin| (bin, t)))
+        .map(|(bin, t)| voice.prompt_mel.row(bin)[t])
+        .collect();
+    voice.prompt_mel = gstcosyvoice3::mel::Mel::from_frames(&frames);
+    voice.save(&path).unwrap();
+    let error = model.error("short", &[("flow-plan", "windows")]);
+    assert_names("short", &error, "golden");
+    assert_names("short", &error, "flow-plan=whole");
+}
+
+#[test]
+fn a_model_path_that_leads_nowhere_is_named_with_what_makes_a_model() {
+    let dir = Path::new("/nonexistent/model");
+    let error = one_error("nowhere", dir, &[]);
+    assert_names("nowhere", &error, "/nonexistent/model");
+    assert_names("nowhere", &error, "cosyvoice3-convert");
+}
+
+#[test]
+fn gst_launch_fails_and_names_the_missing_onnx_runtime() {
+    let model = format!("model-path={}", tiny().display());
+    let pipeline = ["cosyvoice3src", &model, "text=Да.", "!", "fakesink"];
+    let nowhere = Path::new("/nonexistent/libonnxruntime.so");
+    let (output, words) = launch::gst_launch(&pipeline, &[("ORT_DYLIB_PATH", nowhere)]);
+    assert!(!output.status.success(), "{words}");
+    assert_eq!(words.matches("ERROR: from element").count(), 1, "{words}");
+    assert!(words.contains("/nonexistent/libonnxruntime.so"), "{words}");
+}

@@ -1,0 +1,263 @@
+//! Plays the element in a pipeline and keeps everything that a listener and the bus get.
+#![allow(dead_code, missing_docs)]
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, Once, mpsc},
+    thread,
+    time::Duration,
+};
+
+use gst::{glib, prelude::*};
+
+/// Longest wait for anything that must happen.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// GStreamer with the element registered from this program.
+pub fn init() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        gst::init().expect("GStreamer starts");
+        gstcosyvoice3::plugin_register_static().expect("the plugin registers");
+    });
+}
+
+/// Ends the whole program unless it is dropped in time: what hangs cannot be failed otherwise.
+pub struct Watchdog(Option<(mpsc::Sender<()>, thread::JoinHandle<()>)>);
+
+impl Watchdog {
+    pub fn new(what: &'static str, patience: Duration) -> Self {
+        let (alive, gone) = mpsc::channel::<()>();
+        let thread = thread::spawn(move || {
+            if gone.recv_timeout(patience) == Err(mpsc::RecvTimeoutError::Timeout) {
+                eprintln!("{what} took more than {patience:?}");
+                std::process::abort();
+            }
+        });
+        Self(Some((alive, thread)))
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        if let Some((alive, thread)) = self.0.take() {
+            drop(alive);
+            let _ = thread.join();
+        }
+    }
+}
+
+/// An error or a warning on the bus.
+#[derive(Debug)]
+pub struct Trouble {
+    pub from: String,
+    pub error: glib::Error,
+}
+
+impl Trouble {
+    pub fn text(&self) -> &str {
+        self.error.message()
+    }
+}
+
+/// What came out of one run.
+#[derive(Debug, Default)]
+pub struct Played {
+    pub buffers: Vec<gst::Buffer>,
+    pub events: Vec<gst::Event>,
+    pub errors: Vec<Trouble>,
+    pub warnings: Vec<Trouble>,
+    /// Whether the pipeline told the end of the stream.
+    pub eos: bool,
+}
+
+impl Played {
+    /// All samples, in one row.
+    pub fn samples(&self) -> Vec<f32> {
+        self.buffers.iter().flat_map(samples).collect()
+    }
+
+    /// Fails unless the run went to its end without a word on the bus.
+    #[track_caller]
+    pub fn in_peace(self) -> Self {
+        assert!(self.errors.is_empty(), "{:?}", self.errors);
+        assert!(self.warnings.is_empty(), "{:?}", self.warnings);
+        assert!(self.eos, "no end of stream");
+        self
+    }
+}
+
+/// The samples of one buffer.
+pub fn samples(buffer: &gst::Buffer) -> Vec<f32> {
+    let map = buffer.map_readable().expect("a readable buffer");
+    map.chunks_exact(4)
+        .map(|bytes| f32::from_le_bytes(bytes.try_into().expect("four bytes")))
+        .collect()
+}
+
+type Hook = Box<dyn FnOnce(&gst::Element) + Send>;
+
+/// `cosyvoice3src ! REST` in a pipeline.
+pub struct Player {
+    pub pipeline: gst::Pipeline,
+    pub element: gst::Element,
+    bus: gst::Bus,
+    heard: Arc<Mutex<Played>>,
+    hook: Arc<Mutex<Option<Hook>>>,
+}
+
+impl Player {
+    /// The element with the model `model`, few flow steps, and `settings` as on a command line.
+    pub fn new(model: &Path, text: Option<&str>, settings: &[(&str, &str)]) -> Self {
+        Self::with_sink(model, text, settings, "fakesink sync=false")
+    }
+
+    /// The same in front of other elements.
+    pub fn with_sink(
+        model: &Path,
+        text: Option<&str>,
+        settings: &[(&str, &str)],
+        sink: &str,
+    ) -> Self {
+        init();
+        let element = gst::ElementFactory::make("cosyvoice3src")
+            .name("speech")
+            .property("model-path", model.to_str().expect("a UTF-8 path"))
+            .property("text", text)
+            .property("flow-steps", 2u32)
+            .build()
+            .expect("the element is registered");
+        element.set_property_from_str("verify", "never");
+        for (name, value) in settings {
+            element.set_property_from_str(name, value);
+        }
+        let sink = gst::parse::bin_from_description(sink, true).expect("a valid sink");
+        let pipeline = gst::Pipeline::new();
+        // Stopping would throw away the messages that are to be counted.
+        pipeline.set_auto_flush_bus(false);
+        pipeline.add(&element).expect("an element of its own");
+        pipeline.add(&sink).expect("a bin of its own");
+        element.link(&sink).expect("the caps fit");
+        let player = Self {
+            bus: pipeline.bus().expect("a pipeline has a bus"),
+            pipeline,
+            element,
+            heard: Arc::default(),
+            hook: Arc::default(),
+        };
+        player.listen();
+        player
+    }
+
+    fn listen(&self) {
+        let (heard, hook) = (self.heard.clone(), self.hook.clone());
+        let element = self.element.downgrade();
+        let mask = gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM;
+        self.pad().add_probe(mask, move |_, info| {
+            match &info.data {
+                Some(gst::PadProbeData::Buffer(buffer)) => {
+                    heard.lock().unwrap().buffers.push(buffer.clone());
+                    let hook = hook.lock().unwrap().take();
+                    if let (Some(hook), Some(element)) = (hook, element.upgrade()) {
+                        hook(&element);
+                    }
+                }
+                Some(gst::PadProbeData::Event(event)) => {
+                    heard.lock().unwrap().events.push(event.clone());
+                }
+                _ => {}
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
+
+    pub fn pad(&self) -> gst::Pad {
+        self.element.static_pad("src").expect("a source pad")
+    }
+
+    /// Calls `hook` on the streaming thread while the first buffer is being pushed.
+    pub fn on_first_buffer(&self, hook: impl FnOnce(&gst::Element) + Send + 'static) {
+        *self.hook.lock().unwrap() = Some(Box::new(hook));
+    }
+
+    /// Starts and returns once the first buffer is there.
+    pub fn play_to_first_buffer(&self) {
+        let (tell, told) = mpsc::channel();
+        self.on_first_buffer(move |_| tell.send(()).expect("somebody waits"));
+        self.start().expect("it starts");
+        told.recv_timeout(PATIENCE).expect("speech comes");
+    }
+
+    pub fn start(&self) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+        self.pipeline.set_state(gst::State::Playing)
+    }
+
+    /// Waits for the end of the stream or an error.
+    pub fn wait(&self) {
+        let patience = gst::ClockTime::try_from(PATIENCE).expect("not too long");
+        let ends = [gst::MessageType::Eos, gst::MessageType::Error];
+        let wanted = [
+            gst::MessageType::Eos,
+            gst::MessageType::Error,
+            gst::MessageType::Warning,
+        ];
+        loop {
+            let message = self
+                .bus
+                .timed_pop_filtered(patience, &wanted)
+                .expect("the stream ends");
+            self.note(&message);
+            if ends.contains(&message.type_()) {
+                return;
+            }
+        }
+    }
+
+    /// Waits at most `time` for the end of the stream or an error.
+    pub fn listen_for(&self, time: gst::ClockTime) {
+        let ends = [gst::MessageType::Eos, gst::MessageType::Error];
+        if let Some(message) = self.bus.timed_pop_filtered(time, &ends) {
+            self.note(&message);
+        }
+    }
+
+    /// Goes to `state` and hands out everything since the last call.
+    pub fn stop(&self, state: gst::State) -> Played {
+        let _watchdog = Watchdog::new("stopping", Duration::from_secs(60));
+        self.pipeline.set_state(state).expect("it stops");
+        while let Some(message) = self.bus.pop() {
+            self.note(&message);
+        }
+        std::mem::take(&mut *self.heard.lock().unwrap())
+    }
+
+    /// Plays to the end or to an error, then stops.
+    pub fn play(&self) -> Played {
+        if self.start().is_ok() {
+            self.wait();
+        }
+        self.stop(gst::State::Null)
+    }
+
+    fn note(&self, message: &gst::Message) {
+        let trouble = |error| Trouble {
+            from: message
+                .src()
+                .map_or_else(String::new, |src| src.name().into()),
+            error,
+        };
+        let mut heard = self.heard.lock().unwrap();
+        match message.view() {
+            gst::MessageView::Error(m) => heard.errors.push(trouble(m.error())),
+            gst::MessageView::Warning(m) => heard.warnings.push(trouble(m.error())),
+            gst::MessageView::Eos(_) => heard.eos = true,
+            _ => {}
+        }
+    }
+}
+
+impl Drop for Player {
+    fn drop(&mut self) {
+        let _ = self.pipeline.set_state(gst::State::Null);
+    }
+}
