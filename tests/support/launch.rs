@@ -21,11 +21,10 @@ fn plugin_dir() -> PathBuf {
     }
 }
 
-/// Runs `gst-launch-1.0 -q PIPELINE` with `variables` set; its exit and its words.
+/// Runs `gst-launch-1.0 PIPELINE` with `variables` set; its exit and its words.
 pub fn gst_launch(pipeline: &[&str], variables: &[(&str, &Path)]) -> (Output, String) {
     let dir = plugin_dir();
     let output = Command::new("gst-launch-1.0")
-        .arg("-q")
         .args(pipeline)
         .env("GST_PLUGIN_PATH", &dir)
         .env("GST_REGISTRY", dir.join("registry.bin"))

@@ -67,6 +67,8 @@ pub struct Played {
     pub events: Vec<gst::Event>,
     pub errors: Vec<Trouble>,
     pub warnings: Vec<Trouble>,
+    /// Warnings of speech that did not end by itself: with random weights most does not.
+    pub cuts: Vec<Trouble>,
     /// Whether the pipeline told the end of the stream.
     pub eos: bool,
 }
@@ -249,6 +251,9 @@ impl Player {
         let mut heard = self.heard.lock().unwrap();
         match message.view() {
             gst::MessageView::Error(m) => heard.errors.push(trouble(m.error())),
+            gst::MessageView::Warning(m) if m.error().message().contains(" was cut ") => {
+                heard.cuts.push(trouble(m.error()));
+            }
             gst::MessageView::Warning(m) => heard.warnings.push(trouble(m.error())),
             gst::MessageView::Eos(_) => heard.eos = true,
             _ => {}

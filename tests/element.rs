@@ -1,0 +1,522 @@
+//! The element as applications meet it: in pipelines, over the bus, on a converted model.
+#![cfg(feature = "element")]
+#![allow(missing_docs)]
+
+#[path = "support/c_caller.rs"]
+mod c_caller;
+#[path = "support/launch.rs"]
+mod launch;
+#[path = "support/playing.rs"]
+mod playing;
+mod support;
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use gst::{glib, prelude::*};
+use gstcosyvoice3::{
+    constants::{SAMPLE_RATE, SAMPLES_PER_FRAME, SAMPLES_PER_TOKEN},
+    synth::{Event, Options, Request, Settings, Speech, Synthesizer},
+};
+use launch::gst_launch;
+use playing::{Played, Player, Watchdog};
+use support::tiny;
+
+fn say(text: &str, settings: &[(&str, &str)]) -> Played {
+    Player::new(&tiny(), Some(text), settings).play().in_peace()
+}
+
+/// What the engine makes of `text` without GStreamer, with the settings of [`say`].
+fn engine_says(text: &str) -> Vec<Speech> {
+    let synth = Synthesizer::open_model(Options::new(tiny()));
+    synth.say(Request {
+        text: text.into(),
+        settings: Settings {
+            flow_steps: 2,
+            ..Settings::default()
+        },
+    });
+    let mut said = Vec::new();
+    loop {
+        match synth.next_event().expect("it is open") {
+            Event::Speech(speech) => said.push(speech),
+            Event::Finished { .. } => return said,
+            Event::LoadFailed(error) | Event::UtteranceFailed { error, .. } => panic!("{error}"),
+            _ => {}
+        }
+    }
+}
+
+fn time_of(sample: u64) -> gst::ClockTime {
+    gst::ClockTime::from_nseconds(sample * 1_000_000_000 / u64::from(SAMPLE_RATE))
+}
+
+fn types(events: &[gst::Event]) -> Vec<gst::EventType> {
+    events.iter().map(|event| event.type_()).collect()
+}
+
+#[test]
+fn utterances_are_buffers_stamped_to_the_sample_from_zero_without_a_gap() {
+    let played = say("Да. Нет. Ну.", &[]);
+    assert!(played.buffers.len() >= 2, "one buffer per utterance");
+    let mut at = 0;
+    for (number, buffer) in played.buffers.iter().enumerate() {
+        let end = at + buffer.size() as u64 / 4;
+        assert_eq!(buffer.pts(), Some(time_of(at)));
+        assert_eq!(buffer.duration(), Some(time_of(end) - time_of(at)));
+        assert_eq!((buffer.offset(), buffer.offset_end()), (at, end));
+        assert_eq!(
+            buffer.flags().contains(gst::BufferFlags::DISCONT),
+            number == 0
+        );
+        at = end;
+    }
+}
+
+#[test]
+fn a_stream_is_start_caps_segment_and_in_the_end_eos() {
+    let played = say("Да.", &[]);
+    assert_eq!(
+        types(&played.events),
+        [
+            gst::EventType::StreamStart,
+            gst::EventType::Caps,
+            gst::EventType::Segment,
+            gst::EventType::Eos
+        ]
+    );
+    let gst::EventView::Caps(caps) = played.events[1].view() else {
+        unreachable!()
+    };
+    let caps = caps.caps().structure(0).expect("one structure");
+    assert_eq!(caps.name(), "audio/x-raw");
+    assert_eq!(caps.get::<&str>("format"), Ok("F32LE"));
+    assert_eq!(caps.get::<i32>("rate"), Ok(24_000));
+    assert_eq!(caps.get::<i32>("channels"), Ok(1));
+    let gst::EventView::Segment(segment) = played.events[2].view() else {
+        unreachable!()
+    };
+    let segment = segment.segment();
+    assert_eq!(segment.format(), gst::Format::Time);
+    assert_eq!(
+        segment.start(),
+        gst::GenericFormattedValue::from(gst::ClockTime::ZERO)
+    );
+}
+
+#[test]
+fn the_element_says_what_the_engine_says_and_forty_milliseconds_a_token() {
+    let text = "Да. Нет.";
+    let speeches = engine_says(text);
+    let played = say(text, &[]);
+    assert_eq!(played.buffers.len(), speeches.len());
+    for (buffer, speech) in std::iter::zip(&played.buffers, &speeches) {
+        assert_eq!(
+            speech.samples.len(),
+            speech.stats.tokens * SAMPLES_PER_TOKEN
+        );
+        assert!(playing::samples(buffer) == speech.samples);
+    }
+}
+
+/// Format tag, channels, rate and data of a WAV file. Of an empty stream wavenc writes a header of unknown length.
+fn wav(path: &Path) -> (u16, u16, u32, Vec<u8>) {
+    let bytes = std::fs::read(path).expect("a file was written");
+    assert_eq!((&bytes[..4], &bytes[8..12]), (&b"RIFF"[..], &b"WAVE"[..]));
+    let u16_at = |at: usize| u16::from_le_bytes(bytes[at..at + 2].try_into().unwrap());
+    let u32_at = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+    let (mut at, mut format) = (12, (0, 0, 0));
+    loop {
+        let (id, length) = (&bytes[at..at + 4], u32_at(at + 4) as usize);
+        let body = at + 8;
+        match id {
+            b"fmt " => format = (u16_at(body), u16_at(body + 2), u32_at(body + 4)),
+            b"data" => {
+                let data = bytes[body..].to_vec();
+                assert!(
+                    data.is_empty() || data.len() == length,
+                    "length of the data"
+                );
+                return (format.0, format.1, format.2, data);
+            }
+            _ => {}
+        }
+        at = body + length + length % 2;
+    }
+}
+
+fn say_to_wav(text: &str, path: &Path) -> Played {
+    let sink = format!("wavenc ! filesink location={}", path.display());
+    Player::with_sink(&tiny(), Some(text), &[], &sink)
+        .play()
+        .in_peace()
+}
+
+#[test]
+fn a_wav_file_holds_every_sample_as_a_float() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("said.wav");
+    let played = say_to_wav("Да.", &path);
+    let (format, channels, rate, data) = wav(&path);
+    assert_eq!((format, channels, rate), (3, 1, SAMPLE_RATE));
+    let bytes: Vec<u8> = played
+        .samples()
+        .iter()
+        .flat_map(|sample| sample.to_le_bytes())
+        .collect();
+    assert!(!data.is_empty() && data == bytes);
+    assert_eq!(data.len() % (4 * SAMPLES_PER_TOKEN), 0);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_and_another_one_others() {
+    let first = say("Да.", &[("seed", "7")]).samples();
+    assert!(say("Да.", &[("seed", "7")]).samples() == first);
+    assert!(say("Да.", &[("seed", "8")]).samples() != first);
+}
+
+#[test]
+fn a_second_start_says_the_same_from_zero_again() {
+    let player = Player::new(&tiny(), Some("Да."), &[]);
+    let mut runs = [gst::State::Ready, gst::State::Null]
+        .into_iter()
+        .map(|state| {
+            player.start().unwrap();
+            player.wait();
+            player.stop(state).in_peace()
+        });
+    let (first, second) = (runs.next().unwrap(), runs.next().unwrap());
+    assert!(first.samples() == second.samples());
+    assert_eq!(second.buffers[0].pts(), Some(gst::ClockTime::ZERO));
+    assert_eq!(types(&first.events), types(&second.events));
+}
+
+#[test]
+fn speed_divides_the_mel_frames_and_rounds_down() {
+    let frames = say("Да.", &[]).samples().len() / SAMPLES_PER_FRAME;
+    for speed in [2.0, 1.3, 0.5] {
+        let played = say("Да.", &[("speed", &speed.to_string())]);
+        assert_eq!(
+            played.samples().len(),
+            (frames as f64 / speed) as usize * SAMPLES_PER_FRAME,
+            "speed {speed}"
+        );
+    }
+}
+
+#[test]
+fn the_window_plan_speaks_as_long_as_the_whole_plan() {
+    let whole = say("Да.", &[("flow-plan", "whole")]).samples();
+    let windows = say("Да.", &[("flow-plan", "windows")]).samples();
+    assert_eq!(windows.len(), whole.len());
+}
+
+#[test]
+fn the_level_keeps_its_bounds_and_the_limiter_leaves_quiet_samples_alone() {
+    let peak = |samples: &[f32]| samples.iter().fold(0f32, |peak, x| peak.max(x.abs()));
+    let normalized = say("Да.", &[("level", "normalize")]).samples();
+    let limited = say("Да.", &[("level", "limit")]).samples();
+    let plain = say("Да.", &[("level", "none")]).samples();
+    assert!(peak(&normalized) <= 0.85);
+    assert!(peak(&limited) <= 1.0);
+    assert!(peak(&plain) <= 0.99);
+    for (limited, plain) in std::iter::zip(limited, plain) {
+        if plain.abs() <= 0.7 {
+            assert_eq!(limited, plain);
+        }
+    }
+}
+
+fn element() -> gst::Element {
+    playing::init();
+    gst::ElementFactory::make("cosyvoice3src").build().unwrap()
+}
+
+/// Kind, range and default of a property, and the highest state it may be set in.
+fn describe(pspec: &glib::ParamSpec) -> String {
+    let value = if let Some(p) = pspec.downcast_ref::<glib::ParamSpecDouble>() {
+        format!("{}..{} = {}", p.minimum(), p.maximum(), p.default_value())
+    } else if let Some(p) = pspec.downcast_ref::<glib::ParamSpecUInt>() {
+        format!("{}..{} = {}", p.minimum(), p.maximum(), p.default_value())
+    } else if let Some(p) = pspec.downcast_ref::<glib::ParamSpecInt64>() {
+        format!("{}..{} = {}", p.minimum(), p.maximum(), p.default_value())
+    } else if let Some(p) = pspec.downcast_ref::<glib::ParamSpecEnum>() {
+        let class = p.enum_class();
+        let nicks: Vec<_> = class.values().iter().map(|v| v.nick()).collect();
+        let default = class
+            .values()
+            .iter()
+            .find(|v| v.value() == p.default_value_as_i32());
+        format!("{} = {}", nicks.join("|"), default.unwrap().nick())
+    } else {
+        pspec.value_type().to_string()
+    };
+    let state = if pspec.flags().contains(gst::PARAM_FLAG_MUTABLE_PLAYING) {
+        "PLAYING"
+    } else if pspec.flags().contains(gst::PARAM_FLAG_MUTABLE_READY) {
+        "READY"
+    } else {
+        "read-only"
+    };
+    format!("{value}, {state}")
+}
+
+#[test]
+fn every_property_tells_its_name_purpose_range_and_default() {
+    let expected = [
+        ("text", "gchararray, PLAYING"),
+        ("model-path", "gchararray, READY"),
+        ("voice", "gchararray, PLAYING"),
+        ("voices", "GStrv, read-only"),
+        ("instruct", "gchararray, PLAYING"),
+        ("speed", "0.5..2 = 1, PLAYING"),
+        ("seed", "-1..9223372036854775807 = 0, PLAYING"),
+        ("temperature", "0..2 = 1, PLAYING"),
+        ("top-k", "1..6561 = 25, PLAYING"),
+        ("top-p", "0.01..1 = 0.8, PLAYING"),
+        ("flow-steps", "0..100 = 0, PLAYING"),
+        (
+            "flow-schedule",
+            "manifest|cosine|linear = manifest, PLAYING",
+        ),
+        ("flow-plan", "auto|whole|windows = auto, PLAYING"),
+        ("level", "normalize|limit|none = normalize, PLAYING"),
+        ("threads", "0..256 = 0, READY"),
+        ("verify", "auto|always|never = auto, READY"),
+    ];
+    let element = element();
+    for (name, description) in expected {
+        let pspec = element
+            .find_property(name)
+            .unwrap_or_else(|| panic!("{name}"));
+        assert_eq!(describe(&pspec), description, "{name}");
+    }
+    for pspec in element.list_properties() {
+        if pspec.owner_type() == element.type_() {
+            let name = pspec.name();
+            assert!(expected.iter().any(|(known, _)| *known == name), "{name}");
+            assert_ne!(pspec.nick(), name, "a nick of its own");
+            assert!(
+                pspec.blurb().is_some_and(|blurb| blurb.len() > 10),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn voices_lists_what_the_model_directory_holds() {
+    let element = element();
+    element.set_property("model-path", tiny().to_str().unwrap());
+    assert_eq!(
+        element.property::<glib::StrV>("voices"),
+        glib::StrV::from(["golden"])
+    );
+    element.set_property("model-path", "/nonexistent");
+    assert!(element.property::<glib::StrV>("voices").is_empty());
+}
+
+#[test]
+fn glib_refuses_numbers_out_of_range_and_the_element_still_speaks() {
+    let player = Player::new(&tiny(), Some("Да."), &[]);
+    let out_of_range: [(&str, glib::Value); 8] = [
+        ("speed", 0.49f64.to_value()),
+        ("speed", f64::INFINITY.to_value()),
+        ("seed", (-2i64).to_value()),
+        ("temperature", 2.1f64.to_value()),
+        ("top-k", 0u32.to_value()),
+        ("top-p", 0f64.to_value()),
+        ("flow-steps", 101u32.to_value()),
+        ("threads", 257u32.to_value()),
+    ];
+    for (name, value) in out_of_range {
+        let before = format!("{:?}", player.element.property_value(name));
+        c_caller::set_property(&player.element, name, &value);
+        let after = format!("{:?}", player.element.property_value(name));
+        assert_eq!(after, before, "{name}");
+    }
+    assert!(!player.play().in_peace().buffers.is_empty());
+}
+
+#[test]
+fn an_empty_or_blank_text_is_an_empty_stream() {
+    let dir = tempfile::tempdir().unwrap();
+    for text in ["", "  \n\t\u{a0} "] {
+        let path = dir.path().join("empty.wav");
+        assert!(say_to_wav(text, &path).buffers.is_empty());
+        let (format, channels, rate, data) = wav(&path);
+        assert_eq!((format, channels, rate), (3, 1, SAMPLE_RATE), "{text:?}");
+        assert!(data.is_empty());
+    }
+}
+
+/// Plays `text` to the end: nothing is heard, and one warning says so.
+fn assert_nothing_to_say(text: Option<&str>) {
+    let played = Player::new(&tiny(), text, &[]).play();
+    assert!(played.errors.is_empty(), "{:?}", played.errors);
+    assert!(played.eos && played.buffers.is_empty());
+    let [warning] = &played.warnings[..] else {
+        panic!("{text:?}: {:?}", played.warnings);
+    };
+    assert!(warning.text().contains("nothing to say"), "{warning:?}");
+}
+
+#[test]
+fn no_text_at_all_is_a_warning_and_the_end() {
+    assert_nothing_to_say(None);
+}
+
+#[test]
+fn a_text_of_punctuation_is_a_warning_and_the_end() {
+    assert_nothing_to_say(Some("?!… — ."));
+}
+
+/// Memory of this process, in bytes.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let kilobytes = line.and_then(|line| line.split_whitespace().nth(1));
+    kilobytes.unwrap().parse::<u64>().unwrap() * 1024
+}
+
+#[test]
+fn a_hundred_thousand_characters_are_spoken_from_the_start_and_can_be_stopped() {
+    let text: String = "Да. ".chars().cycle().take(100_000).collect();
+    let player = Player::new(&tiny(), Some(&text), &[]);
+    let before = resident();
+    player.play_to_first_buffer();
+    let played = player.stop(gst::State::Null);
+    assert!(played.errors.is_empty(), "{:?}", played.errors);
+    assert!(!played.eos && !played.buffers.is_empty());
+    assert!(resident().saturating_sub(before) < 1 << 30);
+}
+
+#[test]
+fn bytes_that_are_not_utf_8_are_replaced_with_one_warning() {
+    let player = Player::new(&tiny(), None, &[]);
+    let text = c_caller::string(c"\xd0\x94\xd0\xb0\xff.");
+    c_caller::set_property(&player.element, "text", &text);
+    assert_eq!(player.element.property::<String>("text"), "Да\u{fffd}.");
+    let played = player.play();
+    assert!(played.errors.is_empty(), "{:?}", played.errors);
+    assert!(played.eos && !played.buffers.is_empty());
+    assert_eq!(played.warnings.len(), 1, "{:?}", played.warnings);
+    assert!(played.warnings[0].text().contains("not UTF-8"));
+}
+
+#[test]
+fn without_a_cache_directory_gst_launch_warns_once_and_speaks() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a file where the cache belongs");
+    std::fs::write(&file, "").unwrap();
+    let said = dir.path().join("said.wav");
+    let model = format!("model-path={}", tiny().display());
+    let location = format!("location={}", said.display());
+    let pipeline = [
+        "cosyvoice3src",
+        &model,
+        "text=Да.",
+        "flow-steps=2",
+        "!",
+        "wavenc",
+        "!",
+        "filesink",
+        &location,
+    ];
+    let (output, words) = gst_launch(&pipeline, &[("XDG_CACHE_HOME", &file)]);
+    assert!(output.status.success(), "{words}");
+    // With random weights most speech is cut, which is told too.
+    let warnings = words
+        .lines()
+        .filter(|line| line.starts_with("WARNING: from element") && !line.contains(" was cut "));
+    assert_eq!(warnings.count(), 1, "{words}");
+    assert!(words.contains("XDG_CACHE_HOME"), "{words}");
+    assert!(!wav(&said).3.is_empty());
+}
+
+#[test]
+fn a_text_set_while_playing_is_said_after_the_first() {
+    let player = Player::new(&tiny(), Some("Да."), &[]);
+    player.on_first_buffer(|element| element.set_property("text", "Нет."));
+    let played = player.play().in_peace();
+    let [first, second] = &played.buffers[..] else {
+        panic!("{} buffers", played.buffers.len());
+    };
+    assert!(playing::samples(first) == say("Да.", &[]).samples());
+    assert!(playing::samples(second) == say("Нет.", &[]).samples());
+    assert_eq!(second.offset(), first.offset_end());
+    assert!(!second.flags().contains(gst::BufferFlags::DISCONT));
+}
+
+#[test]
+fn an_eos_event_ends_the_stream_in_the_middle_of_a_text() {
+    let player = Player::new(&tiny(), Some(&"Да. ".repeat(20_000)), &[]);
+    player.play_to_first_buffer();
+    let eos = gst::event::Eos::new();
+    let seqnum = eos.seqnum();
+    assert!(player.pipeline.send_event(eos));
+    player.wait();
+    let played = player.stop(gst::State::Null).in_peace();
+    let last = played.events.last().expect("events");
+    assert_eq!(last.type_(), gst::EventType::Eos);
+    assert_eq!(last.seqnum(), seqnum);
+}
+
+#[test]
+fn a_stream_of_speech_cannot_be_seeked_and_knows_its_length_at_the_end() {
+    let player = Player::new(&tiny(), Some("Да."), &[]);
+    let pad = player.pad();
+    player.on_first_buffer({
+        let pad = pad.clone();
+        move |_| {
+            let mut duration = gst::query::Duration::new(gst::Format::Time);
+            assert!(!pad.query(&mut duration), "it is not known yet");
+        }
+    });
+    player.start().unwrap();
+    player.wait();
+    let seeked = player
+        .element
+        .seek_simple(gst::SeekFlags::FLUSH, gst::ClockTime::ZERO);
+    assert!(seeked.is_err());
+    let mut seeking = gst::query::Seeking::new(gst::Format::Time);
+    assert!(pad.query(&mut seeking) && !seeking.result().0);
+    let mut latency = gst::query::Latency::new();
+    assert!(pad.query(&mut latency));
+    assert_eq!(latency.result(), (false, gst::ClockTime::ZERO, None));
+    let position = pad.query_position::<gst::ClockTime>();
+    let duration = pad.query_duration::<gst::ClockTime>();
+    let in_samples = pad.query_duration::<gst::format::Default>();
+    let played = player.stop(gst::State::Null).in_peace();
+    let samples = played.samples().len() as u64;
+    assert_eq!(position, Some(time_of(samples)));
+    assert_eq!(duration, Some(time_of(samples)));
+    assert_eq!(in_samples, Some(gst::format::Default::from_u64(samples)));
+}
+
+#[test]
+fn it_stops_at_any_moment_without_a_word() {
+    // A thread count of its own keeps the models of the other tests out: every start loads.
+    let settings = [("threads", "1")];
+    let whole = Player::new(&tiny(), Some("Да. Нет."), &settings);
+    let started = Instant::now();
+    whole.play().in_peace();
+    let time = started.elapsed();
+    let cycles = if support::long() { 200 } else { 20 };
+    let _watchdog = Watchdog::new(
+        "starting and stopping",
+        (time + Duration::from_secs(3)) * cycles,
+    );
+    let player = Player::new(&tiny(), Some("Да. Нет."), &settings);
+    for cycle in 0..cycles {
+        player.start().unwrap();
+        let moment = time * cycle / cycles;
+        player.listen_for(gst::ClockTime::from_nseconds(moment.as_nanos() as u64));
+        let played = player.stop(gst::State::Null);
+        assert!(played.errors.is_empty(), "{:?}", played.errors);
+        assert!(played.warnings.is_empty(), "{:?}", played.warnings);
+    }
+    player.play().in_peace();
+}
