@@ -1,0 +1,126 @@
+"""One training loop for all networks: resumable at any kill, averaged weights, progress in a log and as JSON."""
+import argparse
+import math
+import random
+import signal
+import time
+
+import torch
+
+import workdir
+
+UNFINISHED = 75             # exit status of a training that was stopped before the end of its plan
+
+
+def arguments(description: str, steps: int, lr: float) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--steps", type=int, default=steps, help="total steps of the plan (the last 20 %% cool down)")
+    parser.add_argument("--lr", type=float, default=lr)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=1e9, help="stop (with a checkpoint) after this long")
+    return parser
+
+
+class Trainer:
+    """Call `step(loss)` for every batch while `running()`."""
+    SAVE_EVERY = 180        # seconds
+    LOG_EVERY = 50          # steps
+
+    def __init__(self, name: str, model: torch.nn.Module, args, warm_up=200, decay=0.999, betas=(0.9, 0.99),
+                 weight_decay=0.01):
+        torch.set_num_threads(args.threads)
+        self.name, self.model, self.args, self.warm_up, self.decay = name, model.to(args.device), args, warm_up, decay
+        matrices = [p for p in model.parameters() if p.ndim > 1]
+        vectors = [p for p in model.parameters() if p.ndim <= 1]
+        self.optimizer = torch.optim.AdamW([{"params": matrices, "weight_decay": weight_decay},
+                                            {"params": vectors, "weight_decay": 0}], lr=args.lr, betas=betas)
+        self.average = {k: v.detach().clone() for k, v in model.state_dict().items()}
+        self.steps, self.seconds, self.history = 0, 0.0, []
+        self.file = workdir.path("checkpoints", f"{name}.pt")
+        if self.file.exists():
+            state = torch.load(self.file, map_location=args.device, weights_only=False)
+            model.load_state_dict(state["model"])
+            self.average = state["average"]
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.steps, self.seconds, self.history = state["steps"], state["seconds"], state["history"]
+            print(f"{name}: resuming at step {self.steps}", flush=True)
+        self.rng = random.Random(f"{name} {self.steps}")
+        torch.manual_seed(self.steps + 1)
+        self.began = self.saved = self.mark = time.time()
+        self.sums, self.count = {}, 0
+        self.usual_norm = 1e9 if self.steps else 0.0
+        self.stopping = False
+        signal.signal(signal.SIGTERM, self.stop)
+
+    def stop(self, *_):
+        self.stopping = True
+
+    def running(self) -> bool:
+        finished = self.steps >= self.args.steps
+        if finished or self.stopping or time.time() - self.began > self.args.minutes * 60:
+            self.save()
+            if not finished:
+                raise SystemExit(UNFINISHED)
+        return not finished
+
+    def rate(self) -> float:
+        warm = min(1, (self.steps + 1) / self.warm_up)
+        cool = min(1, (self.args.steps - self.steps) / (0.2 * self.args.steps))
+        return self.args.lr * warm * max(cool, 0.02)
+
+    def autocast(self):
+        return torch.autocast(self.args.device, dtype=torch.bfloat16)
+
+    def step(self, loss: torch.Tensor, clip: float = 1.0, **numbers: float):
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), clip)
+        norm = float(norm)
+        if math.isfinite(norm) and (self.steps < 100 or norm < 10 * self.usual_norm):   # a freak batch is skipped
+            self.optimizer.step()
+            self.usual_norm += 0.05 * (norm - self.usual_norm)
+        self.steps += 1
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        with torch.no_grad():
+            for k, v in self.model.state_dict().items():
+                if v.is_floating_point():
+                    self.average[k].lerp_(v, 1 - decay)
+                else:
+                    self.average[k].copy_(v)
+        for k, v in {"loss": loss, **numbers}.items():
+            self.sums[k] = self.sums.get(k, 0.0) + float(v.detach() if torch.is_tensor(v) else v)
+        self.count += 1
+        if self.steps % self.LOG_EVERY == 0:
+            self.log()
+        if time.time() - self.saved > self.SAVE_EVERY:
+            self.save()
+
+    def log(self):
+        now = time.time()
+        means = {k: v / self.count for k, v in self.sums.items()}
+        pace = (now - self.mark) / self.count
+        self.mark, self.sums, self.count = now, {}, 0
+        self.history.append({"step": self.steps, "seconds": self.elapsed(), **means})
+        shown = "  ".join(f"{k} {v:.4f}" for k, v in means.items())
+        print(f"{self.name} step {self.steps}/{self.args.steps}  {self.elapsed() / 60:.1f} min  {pace:.2f} s/step  "
+              f"{shown}", flush=True)
+
+    def elapsed(self) -> float:
+        return self.seconds + time.time() - self.began
+
+    def save(self):
+        state = {"model": self.model.state_dict(), "average": self.average, "optimizer": self.optimizer.state_dict(),
+                 "steps": self.steps, "seconds": self.elapsed(), "history": self.history}
+        workdir.write_atomically(self.file, lambda p: torch.save(state, p))
+        workdir.save_json(self.file.with_suffix(".json"), {"steps": self.steps, "planned": self.args.steps,
+                                                          "seconds": self.elapsed(), "history": self.history})
+        self.saved = time.time()
+
+
+def averaged(name: str) -> dict:
+    """The averaged weights of a finished or running training."""
+    file = workdir.path("checkpoints", f"{name}.pt")
+    return torch.load(file, map_location="cpu", weights_only=False)["average"]
