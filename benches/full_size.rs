@@ -288,22 +288,19 @@ fn compare(what: &str, pairs: usize, mut bare: impl FnMut(), mut ours: impl FnMu
         own.push(Cost::of(&mut ours));
     }
     println!("\n{what}, {pairs} pairs; others {}", load.others());
-    let figures: [(&str, fn(&Cost) -> f64); 2] = [
-        ("elapsed", |cost| cost.elapsed),
-        ("processor", |cost| cost.processor),
-    ];
-    for (figure, of) in figures {
-        let (theirs, own) = (
-            Spread::of(theirs.iter().map(of)),
-            Spread::of(own.iter().map(of)),
-        );
-        println!("{figure} time, plain ONNX Runtime, s {theirs}");
-        println!("{figure} time, ours, s               {own}");
-        println!(
-            "{figure} time, ratio of medians      {:8.3}",
-            own.0 / theirs.0
-        );
-    }
+    compare_figure("elapsed", &theirs, &own, |cost| cost.elapsed);
+    compare_figure("processor", &theirs, &own, |cost| cost.processor);
+}
+
+fn compare_figure(figure: &str, theirs: &[Cost], own: &[Cost], of: fn(&Cost) -> f64) {
+    let theirs = Spread::of(theirs.iter().map(of));
+    let own = Spread::of(own.iter().map(of));
+    println!("{figure} time, plain ONNX Runtime, s {theirs}");
+    println!("{figure} time, ours, s               {own}");
+    println!(
+        "{figure} time, ratio of medians      {:8.3}",
+        own.0 / theirs.0
+    );
 }
 
 /// What one piece of work took, in seconds; of this process's processors too, which others disturb less.
