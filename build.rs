@@ -1,4 +1,14 @@
 //! Version metadata for `gst-inspect-1.0`.
+
+use std::path::Path;
+
 fn main() {
     gst_plugin_version_helper::info();
+    // Without these lines every new file in the directory, such as a WAV somebody wrote, builds the plugin again.
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=Cargo.toml");
+    let log = ".git/logs/HEAD"; // grows with every commit
+    if Path::new(log).exists() {
+        println!("cargo:rerun-if-changed={log}");
+    }
 }
