@@ -341,7 +341,7 @@ fn flow_pairs(args: &Args, model: &Model, voice: &Voice) -> Mel {
         utterance.into_mel()
     };
     let mut session = plain(
-        &args.dir.join(&model.manifest().flow.estimator),
+        &args.dir.join(model.manifest().flow.cpu_files().unwrap().1),
         args.threads,
     );
     let mel = vec![0.5f32; 2 * MEL_BINS * frames];

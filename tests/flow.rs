@@ -286,7 +286,7 @@ fn a_cancelled_step_ends_and_the_next_one_works() {
 fn load_error(change: impl Fn(&Path)) -> gstcosyvoice3::Error {
     let dir = tempfile::tempdir().unwrap();
     let flow = manifest().flow;
-    for file in [&flow.encoder, &flow.estimator] {
+    for file in <[&str; 2]>::from(flow.cpu_files().unwrap()) {
         std::fs::copy(tiny_f32().join(file), dir.path().join(file)).unwrap();
     }
     change(dir.path());
@@ -299,7 +299,7 @@ fn load_error(change: impl Fn(&Path)) -> gstcosyvoice3::Error {
 #[test]
 fn a_damaged_graph_is_named() {
     let flow = manifest().flow;
-    let (encoder, estimator) = (flow.encoder.as_str(), flow.estimator.as_str());
+    let (encoder, estimator) = flow.cpu_files().unwrap();
 
     let missing = load_error(|dir| std::fs::remove_file(dir.join(estimator)).unwrap());
     assert_eq!(missing.kind(), ErrorKind::NotFound);

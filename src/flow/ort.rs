@@ -37,7 +37,7 @@ impl CpuFlow {
     /// Loads the graphs that `flow` names from the model directory `dir`; the estimator works with `threads` threads.
     ///
     /// # Errors
-    /// As [`Session::load`], and [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if a graph's inputs or outputs are not
+    /// As [`Session::load`] and [`manifest::Flow::cpu_files`], and [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if a graph's inputs or outputs are not
     /// those of this model.
     pub fn load(dir: &Path, flow: &manifest::Flow, threads: usize) -> Result<Self> {
         let options = SessionOptions {
@@ -49,12 +49,13 @@ impl CpuFlow {
 
     /// As [`load`](Self::load), with all options of the estimator's session.
     pub fn load_with(dir: &Path, flow: &manifest::Flow, options: &SessionOptions) -> Result<Self> {
+        let (encoder, estimator) = flow.cpu_files()?;
         // Half a million multiply-adds a token: more threads would only wait for each other.
         let single = SessionOptions {
             threads: 1,
             ..Default::default()
         };
-        let encoder = Session::load(&dir.join(&flow.encoder), &single)?;
+        let encoder = Session::load(&dir.join(encoder), &single)?;
         let bins = MEL_BINS as i64;
         encoder.check(
             &[
@@ -66,7 +67,7 @@ impl CpuFlow {
                 Port::new("spks", Element::F32, &[1, bins]),
             ],
         )?;
-        let estimator = Session::load(&dir.join(&flow.estimator), options)?;
+        let estimator = Session::load(&dir.join(estimator), options)?;
         let rows = ROWS as i64;
         let mel = |name| Port::new(name, Element::F32, &[rows, bins, FREE]);
         estimator.check(

@@ -353,8 +353,8 @@ mod tests {
             mu: None,
         };
         let manifest = manifest::Flow {
-            encoder: String::new(),
-            estimator: String::new(),
+            encoder: None,
+            estimator: None,
             steps: 3,
             window_steps: 2,
             schedule: Schedule::Cosine,

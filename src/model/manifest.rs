@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Error, ErrorKind, Result,
     constants::{SPEECH_CODES, SPEECH_VOCAB},
+    flow::windows::{ENCODER_WINDOWS, ESTIMATOR_FRAMES},
 };
 
 /// File name of the manifest.
@@ -37,6 +38,9 @@ pub struct Manifest {
     pub lm: Lm,
     /// Flow model.
     pub flow: Flow,
+    /// Flow model as compiled for an NPU, where the directory has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub npu: Option<Npu>,
     /// Vocoder.
     pub vocoder: Vocoder,
     /// Size and hash of every file but the manifest and the voices, by path inside the directory.
@@ -113,16 +117,117 @@ pub struct Sampling {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Flow {
-    /// ONNX: speech tokens and speaker embedding to `mu` and `spks`, any length.
-    pub encoder: String,
-    /// ONNX: the DiT estimator, any length, attention chunk as an input.
-    pub estimator: String,
+    /// ONNX: speech tokens and speaker embedding to `mu` and `spks`, any length. Without it, [`Npu::encoder`] is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoder: Option<String>,
+    /// ONNX: the DiT estimator, any length, attention chunk as an input. Without it, [`Manifest::npu`] is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimator: Option<String>,
     /// Euler steps of the whole-utterance plan.
     pub steps: usize,
     /// Euler steps of the window plan.
     pub window_steps: usize,
     /// Time points of the solver.
     pub schedule: Schedule,
+}
+
+impl Flow {
+    /// Encoder and estimator for the CPU.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if the directory lacks one of them.
+    pub fn cpu_files(&self) -> Result<(&str, &str)> {
+        match (&self.encoder, &self.estimator) {
+            (Some(encoder), Some(estimator)) => Ok((encoder, estimator)),
+            (encoder, _) => Err(Error::new(
+                ErrorKind::NotFound,
+                format!(
+                    "the model has no flow {} for the CPU, only one for an NPU: use flow-backend=npu, or a directory that `cosyvoice3-convert checkpoint` made",
+                    if encoder.is_none() {
+                        "encoder"
+                    } else {
+                        "estimator"
+                    }
+                ),
+            )),
+        }
+    }
+}
+
+/// The flow model as compiled for an NPU: fixed lengths, those of the window plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Npu {
+    /// The DiT estimators, one for each of [`ESTIMATOR_FRAMES`], ascending.
+    pub estimators: Vec<NpuEstimator>,
+    /// The encoders; only in a directory that has none for the CPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoder: Option<NpuEncoder>,
+}
+
+/// An estimator of one length.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NpuEstimator {
+    /// Mel frames that it works on, those of the prompt included.
+    pub frames: usize,
+    /// axmodel: `x`, `mu`, `cond` `[2, 80, frames]`, `mask` `[2, 1, frames]`, `t` `[2]` and `spks` `[2, 80]` to `y`
+    /// `[2, 80, frames]`, all f32, streaming attention mask.
+    pub file: String,
+}
+
+/// The flow encoder as one file per window, and the embedding of speech tokens that comes before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NpuEncoder {
+    /// safetensors: `token_embedding`, f32, one row of 80 for each of the 6561 sounds.
+    pub token_embedding: String,
+    /// One for each of [`ENCODER_WINDOWS`], in that order.
+    pub windows: Vec<NpuEncoderWindow>,
+}
+
+/// The flow encoder for one window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NpuEncoderWindow {
+    /// Tokens after the prompt's.
+    pub tokens: usize,
+    /// Whether the last three of them serve only as lookahead.
+    pub lookahead: bool,
+    /// axmodel: `token_embedding` `[1, tokens, 80]` (prompt included), `prompt_feat` `[1, frames, 80]` and `embedding`
+    /// `[1, 192]` to `mu` `[1, 80, frames]`, `spks` `[1, 80]` and `cond` `[1, 80, frames]`, all f32.
+    pub file: String,
+}
+
+impl Npu {
+    fn files(&self) -> impl Iterator<Item = &str> {
+        let estimators = self.estimators.iter().map(|estimator| &estimator.file);
+        let encoder = self.encoder.iter().flat_map(|encoder| {
+            let windows = encoder.windows.iter().map(|window| &window.file);
+            std::iter::once(&encoder.token_embedding).chain(windows)
+        });
+        estimators.chain(encoder).map(String::as_str)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let frames: Vec<_> = self.estimators.iter().map(|e| e.frames).collect();
+        if frames != ESTIMATOR_FRAMES {
+            return Err(format!(
+                "npu.estimators are of {frames:?} frames, expected {ESTIMATOR_FRAMES:?}"
+            ));
+        }
+        let Some(encoder) = &self.encoder else {
+            return Ok(());
+        };
+        let windows = encoder.windows.iter();
+        let windows: Vec<_> = windows.map(|w| (w.tokens, w.lookahead)).collect();
+        if windows != ENCODER_WINDOWS {
+            return Err(format!(
+                "npu.encoder.windows are (tokens, lookahead) {windows:?}, expected {ENCODER_WINDOWS:?}"
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// Time points of the ODE solver.
@@ -210,6 +315,18 @@ impl Manifest {
         if self.flow.steps == 0 || self.flow.window_steps == 0 {
             return wrong("flow.steps and flow.window_steps must be at least 1".into());
         }
+        if let Some(npu) = &self.npu {
+            npu.check().or_else(wrong)?;
+        }
+        if self.flow.estimator.is_none() && self.npu.is_none() {
+            return wrong("neither flow.estimator nor npu: nothing makes mel".into());
+        }
+        let npu_encoder = self.npu.as_ref().and_then(|npu| npu.encoder.as_ref());
+        if self.flow.encoder.is_none() && npu_encoder.is_none() {
+            return wrong(
+                "neither flow.encoder nor npu.encoder: nothing reads speech tokens".into(),
+            );
+        }
         for file in self.component_files() {
             if Path::new(file).is_absolute() || file.split('/').any(|part| part == "..") {
                 return wrong(format!("{file} leads out of the model directory"));
@@ -222,16 +339,14 @@ impl Manifest {
     }
 
     /// The files the components name, relative to the model directory.
-    pub fn component_files(&self) -> [&str; 7] {
-        [
-            &self.lm.gguf,
-            &self.lm.embeddings,
-            &self.lm.tokenizer,
-            &self.flow.encoder,
-            &self.flow.estimator,
-            &self.vocoder.decoder,
-            &self.vocoder.source_weights,
-        ]
+    pub fn component_files(&self) -> Vec<&str> {
+        let lm = [&self.lm.gguf, &self.lm.embeddings, &self.lm.tokenizer];
+        let flow = [&self.flow.encoder, &self.flow.estimator];
+        let vocoder = [&self.vocoder.decoder, &self.vocoder.source_weights];
+        let files = lm.into_iter().chain(flow.into_iter().flatten());
+        let npu = self.npu.iter().flat_map(Npu::files);
+        let files = files.chain(vocoder).map(String::as_str);
+        files.chain(npu).collect()
     }
 }
 
@@ -274,12 +389,13 @@ pub(crate) mod tests {
                 },
             },
             flow: Flow {
-                encoder: "flow_encoder.onnx".into(),
-                estimator: "flow_estimator.onnx".into(),
+                encoder: Some("flow_encoder.onnx".into()),
+                estimator: Some("flow_estimator.onnx".into()),
                 steps: 10,
                 window_steps: 5,
                 schedule: Schedule::Cosine,
             },
+            npu: None,
             vocoder: Vocoder {
                 decoder: "hift.onnx".into(),
                 source_weights: "hift_source.safetensors".into(),
@@ -287,16 +403,45 @@ pub(crate) mod tests {
             },
             files: BTreeMap::new(),
         };
-        for file in manifest.component_files().map(String::from) {
-            manifest.files.insert(
-                file,
-                FileEntry {
-                    size: 0,
-                    sha256: String::new(),
-                },
-            );
-        }
+        vouch(&mut manifest);
         manifest
+    }
+
+    /// As [`sample`], with the flow model for an NPU alone.
+    fn sample_for_npu() -> Manifest {
+        let estimator = |frames| NpuEstimator {
+            frames,
+            file: format!("flow_estimator_{frames}.axmodel"),
+        };
+        let window = |(tokens, lookahead)| NpuEncoderWindow {
+            tokens,
+            lookahead,
+            file: format!("flow_encoder_{tokens}.axmodel"),
+        };
+        let mut manifest = sample();
+        manifest.flow.encoder = None;
+        manifest.flow.estimator = None;
+        manifest.npu = Some(Npu {
+            estimators: ESTIMATOR_FRAMES.map(estimator).into(),
+            encoder: Some(NpuEncoder {
+                token_embedding: "flow_token_embedding.safetensors".into(),
+                windows: ENCODER_WINDOWS.map(window).into(),
+            }),
+        });
+        vouch(&mut manifest);
+        manifest
+    }
+
+    fn vouch(manifest: &mut Manifest) {
+        let names = manifest.component_files();
+        let entry = FileEntry {
+            size: 0,
+            sha256: String::new(),
+        };
+        manifest.files = names
+            .into_iter()
+            .map(|name| (name.to_owned(), entry.clone()))
+            .collect();
     }
 
     fn read(text: &str) -> Result<Manifest> {
@@ -307,7 +452,25 @@ pub(crate) mod tests {
 
     #[test]
     fn what_is_written_is_read_back() {
-        assert_eq!(read(&sample().to_toml()).unwrap(), sample());
+        for manifest in [sample(), sample_for_npu()] {
+            assert_eq!(read(&manifest.to_toml()).unwrap(), manifest);
+        }
+    }
+
+    #[test]
+    fn every_file_of_the_npu_is_a_component() {
+        let manifest = sample_for_npu();
+        let files = manifest.component_files();
+        let npu = files.iter().filter(|file| file.ends_with(".axmodel"));
+        assert_eq!(npu.count(), 7, "{files:?}");
+        assert!(files.contains(&"flow_token_embedding.safetensors"));
+    }
+
+    #[test]
+    fn a_model_for_an_npu_alone_says_so_when_asked_for_the_cpu() {
+        let error = sample_for_npu().flow.cpu_files().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.to_string().contains("flow-backend=npu"), "{error}");
     }
 
     #[test]
@@ -320,7 +483,6 @@ pub(crate) mod tests {
 
     #[test]
     fn contradictions_are_named() {
-        type Change = fn(&mut Manifest);
         let cases: [(Change, &str); 5] = [
             (|m| m.format = 7, "format 7"),
             (|m| m.lm.speech_vocab = 4096, "4096"),
@@ -328,6 +490,32 @@ pub(crate) mod tests {
             (|m| m.flow.steps = 0, "steps"),
             (|m| m.lm.gguf = "../lm.gguf".into(), "../lm.gguf"),
         ];
+        assert_contradictions(sample, &cases);
+        let cases: [(Change, &str); 6] = [
+            (|m| m.npu = None, "flow.estimator"),
+            (|m| npu(m).encoder = None, "flow.encoder"),
+            (|m| npu(m).estimators.truncate(2), "npu.estimators"),
+            (|m| npu(m).estimators.reverse(), "[300, 250, 200]"),
+            (
+                |m| npu(m).encoder.as_mut().unwrap().windows[3].lookahead = true,
+                "(50, true)",
+            ),
+            (
+                |m| npu(m).estimators[0].file = "/lib/x".into(),
+                "/lib/x leads out",
+            ),
+        ];
+        assert_contradictions(sample_for_npu, &cases);
+    }
+
+    type Change = fn(&mut Manifest);
+
+    fn npu(manifest: &mut Manifest) -> &mut Npu {
+        manifest.npu.as_mut().unwrap()
+    }
+
+    #[track_caller]
+    fn assert_contradictions(sample: fn() -> Manifest, cases: &[(Change, &str)]) {
         for (change, expected) in cases {
             let mut manifest = sample();
             change(&mut manifest);

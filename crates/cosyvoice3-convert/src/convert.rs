@@ -251,12 +251,13 @@ fn manifest(
             sampling: recipe.sampling,
         },
         flow: Flow {
-            encoder: FLOW_ENCODER.into(),
-            estimator: FLOW_ESTIMATOR.into(),
+            encoder: Some(FLOW_ENCODER.into()),
+            estimator: Some(FLOW_ESTIMATOR.into()),
             steps: STEPS,
             window_steps: WINDOW_STEPS,
             schedule: recipe.schedule,
         },
+        npu: None,
         vocoder: Vocoder {
             decoder: HIFT.into(),
             source_weights: HIFT_SOURCE.into(),

@@ -3,6 +3,7 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context, Result};
+use gstcosyvoice3::flow::windows::{ENCODER_WINDOWS, ESTIMATOR_FRAMES, PROMPT_TOKENS};
 
 use crate::{
     checkpoint::Checkpoint,
@@ -11,15 +12,6 @@ use crate::{
     progress::Progress,
     weights::WeightType,
 };
-
-/// Speech tokens of the prompt that every window begins with.
-const PROMPT_TOKENS: usize = 75;
-/// Tokens of the windows that end in three tokens of lookahead.
-const WINDOWS: [usize; 3] = [28, 53, 78];
-/// Tokens of the last window, which has no lookahead.
-const FINAL_WINDOW: usize = 50;
-/// Frames of the estimators: prompt and window without lookahead.
-const ESTIMATORS: [usize; 3] = [200, 250, 300];
 
 /// Writes the graphs of `flow` into the directory `dir`.
 pub fn write(
@@ -33,15 +25,24 @@ pub fn write(
         progress.step(&format!("writing {name}"), model.encoded_len() as u64);
         write_hashed(&dir.join(name), progress, |out| model.write(out)).map(drop)
     };
-    for tokens in WINDOWS {
-        let model = flow_encoder_fixed(flow, weights, PROMPT_TOKENS, tokens, true)?;
-        write(format!("flow_encoder_{tokens}.onnx"), model)?;
+    for (tokens, lookahead) in ENCODER_WINDOWS {
+        let model = flow_encoder_fixed(flow, weights, PROMPT_TOKENS, tokens, lookahead)?;
+        write(format!("{}.onnx", encoder_name(tokens, lookahead)), model)?;
     }
-    let model = flow_encoder_fixed(flow, weights, PROMPT_TOKENS, FINAL_WINDOW, false)?;
-    write(format!("flow_encoder_{FINAL_WINDOW}_final.onnx"), model)?;
-    for frames in ESTIMATORS {
+    for frames in ESTIMATOR_FRAMES {
         let model = flow_estimator_fixed(flow, weights, frames)?;
-        write(format!("flow_estimator_{frames}.onnx"), model)?;
+        write(format!("{}.onnx", estimator_name(frames)), model)?;
     }
     Ok(())
+}
+
+/// What edge pipelines call the encoder for a window of `tokens`, without the ending.
+fn encoder_name(tokens: usize, lookahead: bool) -> String {
+    let last = if lookahead { "" } else { "_final" };
+    format!("flow_encoder_{tokens}{last}")
+}
+
+/// What edge pipelines call the estimator of `frames`, without the ending.
+fn estimator_name(frames: usize) -> String {
+    format!("flow_estimator_{frames}")
 }
