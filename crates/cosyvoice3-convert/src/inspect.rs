@@ -59,6 +59,7 @@ fn summary(manifest: &Manifest) -> String {
                 flow.steps, flow.window_steps, flow.schedule
             ),
         ),
+        ("npu", npu(manifest)),
         ("vocoder", format!("{:?} source", manifest.vocoder.source)),
     ];
     if !manifest.notice.is_empty() {
@@ -68,6 +69,18 @@ fn summary(manifest: &Manifest) -> String {
     lines
         .map(|(key, value)| format!("{key:15} {value}\n"))
         .collect()
+}
+
+fn npu(manifest: &Manifest) -> String {
+    let Some(npu) = &manifest.npu else {
+        return "no files: the flow runs on the CPU".into();
+    };
+    let frames: Vec<_> = npu.estimators.iter().map(|e| e.frames).collect();
+    let encoder = match npu.encoder {
+        Some(_) => ", encoders",
+        None => "",
+    };
+    format!("estimators of {frames:?} frames{encoder}")
 }
 
 fn state(path: &Path, entry: &FileEntry, progress: &Progress) -> Result<(), String> {

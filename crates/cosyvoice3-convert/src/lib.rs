@@ -3,6 +3,7 @@
 //! [`Checkpoint`](checkpoint::Checkpoint) reads one `torch.save` file tensor by tensor; the modules beside it write one
 //! component of the model directory each, and [`convert`](convert::convert) joins them.
 
+pub mod axera;
 pub mod check;
 pub mod checkpoint;
 pub mod convert;

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use cosyvoice3_convert::{
     convert::{self, convert},
     inspect::inspect,
+    npu,
     onnx::BlockArithmetic,
     progress::Progress,
     prompt,
@@ -28,6 +29,7 @@ struct Cli {
 enum Command {
     Checkpoint(CheckpointArgs),
     Voice(VoiceArgs),
+    Npu(NpuArgs),
     Inspect(InspectArgs),
     Random(RandomArgs),
 }
@@ -68,6 +70,15 @@ struct VoiceArgs {
     /// Make it the default voice; the first voice of a model is so anyway
     #[arg(long)]
     default: bool,
+}
+
+/// Add the flow model for an AX650N to a converted checkpoint.
+#[derive(Args)]
+struct NpuArgs {
+    /// Model directory that gets the estimators
+    model: PathBuf,
+    /// Download of AXERA-TECH/CosyVoice3, or its token2wav-axmodels
+    axera: PathBuf,
 }
 
 /// Tell what a model directory holds and whether its hashes hold.
@@ -164,6 +175,12 @@ fn run(command: Command, progress: &Progress) -> Result<()> {
                 default: args.default,
             };
             let told = prompt::add(&args.prompt, &args.model, &options)?;
+            told.iter().for_each(|line| progress.say(line));
+            Ok(())
+        }
+        Command::Npu(args) => {
+            let told = npu::add(&args.model, &args.axera, progress)?;
+            progress.done();
             told.iter().for_each(|line| progress.say(line));
             Ok(())
         }

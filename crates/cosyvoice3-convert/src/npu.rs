@@ -1,19 +1,50 @@
-//! The fixed-shape flow graphs that NPU tools compile, under the names that edge pipelines give them.
+//! The flow model for an NPU: the graphs that its tools compile, and what they made of them.
 
 use std::{fs, path::Path};
 
 use anyhow::{Context, Result};
-use gstcosyvoice3::flow::windows::{ENCODER_WINDOWS, ESTIMATOR_FRAMES, PROMPT_TOKENS};
+use gstcosyvoice3::{
+    flow::windows::{ENCODER_WINDOWS, ESTIMATOR_FRAMES, PROMPT_TOKENS},
+    model::manifest::{Manifest, Npu, NpuEstimator},
+};
 
 use crate::{
+    axera,
     checkpoint::Checkpoint,
     onnx::{Model, flow_encoder_fixed, flow_estimator_fixed},
-    output::write_hashed,
+    output::{Additions, write_hashed},
     progress::Progress,
     weights::WeightType,
 };
 
-/// Writes the graphs of `flow` into the directory `dir`.
+/// Adds the estimators of the download `axera` to the model directory `model`; what there is to tell the user.
+pub fn add(model: &Path, axera: &Path, progress: &Progress) -> Result<Vec<String>> {
+    let mut manifest = Manifest::read(model)?;
+    let dir = axera::axmodels(axera);
+    let mut estimators = Vec::new();
+    for frames in ESTIMATOR_FRAMES {
+        let file = format!("{}.axmodel", estimator_name(frames));
+        axera::downloaded(dir.join(&file))?;
+        estimators.push(NpuEstimator { frames, file });
+    }
+    let mut additions = Additions::to(model);
+    for NpuEstimator { file, .. } in &estimators {
+        let entry = additions.copy(&dir.join(file), file, progress)?;
+        manifest.files.insert(file.clone(), entry);
+    }
+    let encoder = manifest.npu.and_then(|npu| npu.encoder);
+    manifest.npu = Some(Npu {
+        estimators,
+        encoder,
+    });
+    additions.finish(&manifest)?;
+    Ok(vec![format!(
+        "{}: estimators of {ESTIMATOR_FRAMES:?} frames added",
+        model.display()
+    )])
+}
+
+/// Writes the graphs of `flow`, which are of fixed shapes, into the directory `dir`.
 pub fn write(
     flow: &Checkpoint,
     dir: &Path,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use gstcosyvoice3::model::manifest::{FileEntry, MANIFEST};
+use gstcosyvoice3::model::manifest::{FileEntry, MANIFEST, Manifest};
 use sha2::{Digest, Sha256};
 
 use crate::progress::Progress;
@@ -106,6 +106,58 @@ impl Drop for Unfinished {
     fn drop(&mut self) {
         if !self.finished {
             let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+/// Files that are being added to a finished model directory. Until [`finish`](Self::finish) they have other names there,
+/// and without it they are removed.
+pub struct Additions<'a> {
+    dir: &'a Path,
+    names: Vec<String>,
+}
+
+impl<'a> Additions<'a> {
+    /// None yet, to be added to `dir`.
+    pub fn to(dir: &'a Path) -> Self {
+        Self {
+            dir,
+            names: Vec::new(),
+        }
+    }
+
+    /// Copies the file `from`, to be called `name`, and returns its size and hash.
+    pub fn copy(&mut self, from: &Path, name: &str, progress: &Progress) -> Result<FileEntry> {
+        let at = || from.display().to_string();
+        let mut source = File::open(from).with_context(at)?;
+        let size = source.metadata().with_context(at)?.len();
+        progress.step(&format!("copying {name}"), size);
+        self.names.push(name.into());
+        write_hashed(&self.partial(name), progress, |out| {
+            io::copy(&mut source, out).with_context(at)?;
+            Ok(())
+        })
+    }
+
+    /// Gives the files their names, and the directory the manifest that lists them.
+    pub fn finish(mut self, manifest: &Manifest) -> Result<()> {
+        for name in std::mem::take(&mut self.names) {
+            let to = self.dir.join(&name);
+            fs::rename(self.partial(&name), &to)
+                .with_context(|| format!("cannot write {}", to.display()))?;
+        }
+        replace_file(&self.dir.join(MANIFEST), manifest.to_toml().as_bytes())
+    }
+
+    fn partial(&self, name: &str) -> PathBuf {
+        self.dir.join(format!("{name}.partial"))
+    }
+}
+
+impl Drop for Additions<'_> {
+    fn drop(&mut self) {
+        for name in &self.names {
+            let _ = fs::remove_file(self.partial(name));
         }
     }
 }

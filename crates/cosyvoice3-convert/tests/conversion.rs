@@ -145,6 +145,89 @@ fn npu_graphs_are_written_on_request_under_the_names_the_tools_use() {
     assert_eq!(names(&graphs), expected);
 }
 
+/// A download as it is published, with the graphs that its axmodels were compiled from in their place.
+fn download(dir: &Path) -> PathBuf {
+    let axmodels = dir.join("token2wav-axmodels");
+    let options = ["--npu-onnx", axmodels.to_str().unwrap()];
+    succeeds(&convert(&fixture("tiny"), &dir.join("unused"), &options));
+    for name in names(&axmodels) {
+        let axmodel = name.replace(".onnx", ".axmodel");
+        fs::rename(axmodels.join(name), axmodels.join(axmodel)).unwrap();
+    }
+    fs::remove_dir_all(dir.join("unused")).unwrap();
+    axmodels
+}
+
+fn add_npu(model: &Path, axera: &Path) -> Output {
+    let mut program = program();
+    program.arg("npu").arg(model).arg(axera).output().unwrap()
+}
+
+const ESTIMATORS: [&str; 3] = [
+    "flow_estimator_200.axmodel",
+    "flow_estimator_250.axmodel",
+    "flow_estimator_300.axmodel",
+];
+
+#[test]
+fn estimators_of_a_download_join_a_model_which_inspect_confirms() {
+    let dir = tempfile::tempdir().unwrap();
+    let axmodels = download(&dir.path().join("axera"));
+    let model = dir.path().join("model");
+    succeeds(&convert(&fixture("tiny"), &model, &[]));
+    let before = names(&model).len();
+    for given in [dir.path().join("axera"), axmodels.clone()] {
+        succeeds(&add_npu(&model, &given));
+        assert_eq!(names(&model).len(), before + 3, "nothing else is left");
+        for name in ESTIMATORS {
+            let copied = fs::read(model.join(name)).unwrap();
+            assert_eq!(copied, fs::read(axmodels.join(name)).unwrap());
+        }
+        let report = inspect(&model);
+        succeeds(&report);
+        let report = said(&report);
+        assert!(report.contains("[200, 250, 300] frames"), "{report}");
+        assert!(report.contains("flow_estimator_250.axmodel"), "{report}");
+    }
+    let path = model.join(ESTIMATORS[1]);
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, &whole[1..]).unwrap();
+    fails(&inspect(&model));
+}
+
+#[test]
+fn a_download_that_lacks_an_estimator_changes_nothing_and_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let axmodels = download(&dir.path().join("axera"));
+    let model = dir.path().join("model");
+    succeeds(&convert(&fixture("tiny"), &model, &[]));
+    let before = names(&model);
+    let manifest = fs::read(model.join("cosyvoice3.toml")).unwrap();
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n";
+    let damages: [(Option<&[u8]>, &str); 3] = [
+        (None, "download AXERA-TECH/CosyVoice3"),
+        (Some(b""), "empty"),
+        (Some(pointer), "git lfs pull"),
+    ];
+    for name in ESTIMATORS {
+        let path = axmodels.join(name);
+        let whole = fs::read(&path).unwrap();
+        for (content, expected) in damages {
+            match content {
+                Some(content) => fs::write(&path, content).unwrap(),
+                None => fs::remove_file(&path).unwrap(),
+            }
+            let why = fails(&add_npu(&model, &axmodels));
+            assert!(why.contains(name) && why.contains(expected), "{why}");
+            assert_eq!(names(&model), before);
+        }
+        fs::write(&path, whole).unwrap();
+    }
+    assert_eq!(fs::read(model.join("cosyvoice3.toml")).unwrap(), manifest);
+    let why = fails(&add_npu(&axmodels, &axmodels));
+    assert!(why.contains("not a model directory"), "{why}");
+}
+
 #[test]
 fn a_random_checkpoint_converts() {
     let dir = tempfile::tempdir().unwrap();
