@@ -102,6 +102,17 @@ tiny_model() {
     convert voice "$root/tests/fixtures/tiny_prompt" "$dir" --name golden --language ru >&2
 }
 
+# tiny_npu_model: models/tiny-npu, the same with estimators for the stand-in for an NPU.
+tiny_npu_model() {
+    local dir=$root/models/tiny-npu work file
+    [ "$dir/cosyvoice3.toml" -nt "$target/release/cosyvoice3-convert" ] && return 0
+    work=$(mktemp -d)
+    tiny_model tiny-npu --npu-onnx "$work"
+    for file in "$work"/*.onnx; do mv "$file" "${file%.onnx}.axmodel"; done
+    convert npu "$dir" "$work" >&2
+    rm -rf "$work"
+}
+
 set_up_tiny_model() { tiny_model tiny; }
 
 set_up() {

@@ -22,6 +22,8 @@ pub enum ErrorKind {
     NoSpace,
     /// The text cannot be spoken.
     Text,
+    /// A device failed, and will not work again by itself.
+    Device,
     /// A stage failed while it worked.
     Failed,
     /// The work was cancelled on request. Not an error to report.

@@ -208,7 +208,8 @@ fn speed_divides_the_mel_frames_and_rounds_down() {
 
 #[test]
 fn the_window_plan_speaks_as_long_as_the_whole_plan() {
-    let whole = say("Да.", &[("flow-plan", "whole")]).samples();
+    let whole = [("flow-plan", "whole"), ("flow-backend", "cpu")];
+    let whole = say("Да.", &whole).samples();
     let windows = say("Да.", &[("flow-plan", "windows")]).samples();
     assert_eq!(windows.len(), whole.len());
 }
@@ -282,6 +283,9 @@ fn every_property_tells_its_name_purpose_range_and_default() {
             "manifest|cosine|linear = manifest, PLAYING",
         ),
         ("flow-plan", "auto|whole|windows = auto, PLAYING"),
+        ("flow-backend", "auto|npu|cpu = auto, READY"),
+        ("npu-device", "0..255 = 0, READY"),
+        ("axcl-library", "gchararray, READY"),
         ("level", "normalize|limit|none = normalize, PLAYING"),
         ("threads", "0..256 = 0, READY"),
         ("verify", "auto|always|never = auto, READY"),

@@ -70,7 +70,9 @@ const WINDOWS: [(&str, std::ops::Range<usize>, bool, usize); 4] = [
 fn encode(backend: &mut CpuFlow, range: std::ops::Range<usize>, lookahead: bool) -> Encoded {
     let voice = voice();
     let seen = [&voice.prompt_tokens, &tokens("tokens")[range]].concat();
-    backend.encode(&seen, &voice.embedding, lookahead).unwrap()
+    backend
+        .encode(&seen, &voice.embedding, lookahead, &Cancel::new())
+        .unwrap()
 }
 
 fn cond(frames: usize) -> Mel {
@@ -149,7 +151,7 @@ fn estimator_agrees_under_both_attention_masks() {
                 cond: &cond,
                 attention_chunk,
             };
-            backend.begin(conditions).unwrap();
+            backend.begin(conditions, &Cancel::new()).unwrap();
             let (mut with, mut without) = (Mel::zeros(*frames), Mel::zeros(*frames));
             backend
                 .step(&x, t, &mut with, &mut without, &Cancel::new())
@@ -270,7 +272,7 @@ fn a_cancelled_step_ends_and_the_next_one_works() {
         cond: &zeros,
         attention_chunk: FULL,
     };
-    backend.begin(conditions).unwrap();
+    backend.begin(conditions, &Cancel::new()).unwrap();
     let (mut with, mut without) = (Mel::zeros(200), Mel::zeros(200));
     let cancelled = Cancel::new();
     cancelled.cancel();

@@ -14,6 +14,7 @@ esac
 set_up
 # The same checkpoint in full precision, for parity.
 tiny_model tiny-f32 --lm f32
+tiny_npu_model
 
 # What the tests need lies where they look by themselves; only the library has no default place outside an installation.
 export ORT_DYLIB_PATH=$root/deps/onnxruntime/libonnxruntime.so
@@ -22,3 +23,6 @@ cargo fmt --all --check
 cargo clippy --release --quiet --workspace --all-targets -- -D warnings
 note "tests"
 cargo test --release --workspace --quiet
+note "the element's tests once more, with the flow model on the stand-in for an NPU"
+AXCL_RT_LIBRARY=$target/release/libaxcl_rt.so COSYVOICE3_TEST_FLOW_BACKEND=npu COSYVOICE3_TINY=$root/models/tiny-npu \
+    cargo test --release --quiet -p gst-plugin-cosyvoice3 --test element

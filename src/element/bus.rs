@@ -15,6 +15,7 @@ pub(super) fn glib_error(error: &Error) -> glib::Error {
         ErrorKind::Damaged => glib::Error::new(ResourceError::Read, &text),
         ErrorKind::Library => glib::Error::new(LibraryError::Init, &text),
         ErrorKind::NoSpace => glib::Error::new(ResourceError::NoSpaceLeft, &text),
+        ErrorKind::Device => glib::Error::new(ResourceError::Failed, &text),
         ErrorKind::Text => glib::Error::new(StreamError::Decode, &text),
         ErrorKind::Failed | ErrorKind::Cancelled => glib::Error::new(StreamError::Failed, &text),
     }
@@ -30,6 +31,7 @@ pub(super) fn is_lasting(kind: ErrorKind) -> bool {
             | ErrorKind::Damaged
             | ErrorKind::Library
             | ErrorKind::NoSpace
+            | ErrorKind::Device
     )
 }
 

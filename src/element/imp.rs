@@ -85,6 +85,7 @@ impl CosyVoice3Src {
         let settings = self.settings().clone();
         let mut options = synth::Options::new(Self::model_dir(&settings)?);
         options.threads = settings.threads as usize;
+        options.flow = settings.flow_target();
         options.verify = settings.verify();
         options.keeper = Some(self.kept.clone());
         let synth = Arc::new(Synthesizer::open_model(options));
@@ -238,6 +239,9 @@ impl ObjectImpl for CosyVoice3Src {
             "flow-steps" => settings.flow_steps = value.get().expect(typed),
             "flow-schedule" => settings.flow_schedule = value.get().expect(typed),
             "flow-plan" => settings.flow_plan = value.get().expect(typed),
+            "flow-backend" => settings.flow_backend = value.get().expect(typed),
+            "npu-device" => settings.npu_device = value.get().expect(typed),
+            "axcl-library" => settings.axcl_library = string(),
             "level" => settings.level = value.get().expect(typed),
             "threads" => settings.threads = value.get().expect(typed),
             "verify" => settings.verify = value.get().expect(typed),
@@ -276,6 +280,9 @@ impl ObjectImpl for CosyVoice3Src {
             "flow-steps" => settings.flow_steps.to_value(),
             "flow-schedule" => settings.flow_schedule.to_value(),
             "flow-plan" => settings.flow_plan.to_value(),
+            "flow-backend" => settings.flow_backend.to_value(),
+            "npu-device" => settings.npu_device.to_value(),
+            "axcl-library" => settings.axcl_library.to_value(),
             "level" => settings.level.to_value(),
             "threads" => settings.threads.to_value(),
             "verify" => settings.verify.to_value(),

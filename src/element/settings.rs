@@ -5,7 +5,11 @@ use std::sync::LazyLock;
 use gst::{glib, prelude::*};
 
 use crate::{
-    flow::FlowPlan,
+    flow::{
+        FlowPlan,
+        axcl::AxclOptions,
+        choice::{FlowChoice, FlowTarget},
+    },
     model::{manifest::Schedule, verify::Verify},
     synth,
     vocoder::level::Level,
@@ -46,6 +50,26 @@ pub enum FlowPlanSetting {
         nick = "windows"
     )]
     Windows = 2,
+}
+
+/// What runs the flow model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstCosyVoice3FlowBackend")]
+#[repr(i32)]
+pub enum FlowBackendSetting {
+    /// NPU, else CPU.
+    #[default]
+    #[enum_value(
+        name = "The NPU where a card and its models are there and work, else the CPU",
+        nick = "auto"
+    )]
+    Auto = 0,
+    /// NPU.
+    #[enum_value(name = "The NPU; an error without one", nick = "npu")]
+    Npu = 1,
+    /// CPU.
+    #[enum_value(name = "The CPU", nick = "cpu")]
+    Cpu = 2,
 }
 
 /// What happens to the level of the speech.
@@ -103,6 +127,9 @@ pub(super) struct Settings {
     pub flow_steps: u32,
     pub flow_schedule: FlowScheduleSetting,
     pub flow_plan: FlowPlanSetting,
+    pub flow_backend: FlowBackendSetting,
+    pub npu_device: u32,
+    pub axcl_library: Option<String>,
     pub level: LevelSetting,
     pub threads: u32,
     pub verify: VerifySetting,
@@ -123,6 +150,9 @@ impl Default for Settings {
             flow_steps: 0,
             flow_schedule: FlowScheduleSetting::default(),
             flow_plan: FlowPlanSetting::default(),
+            flow_backend: FlowBackendSetting::default(),
+            npu_device: 0,
+            axcl_library: None,
             level: LevelSetting::default(),
             threads: 0,
             verify: VerifySetting::default(),
@@ -161,6 +191,21 @@ impl Settings {
             forced_tokens: None,
         };
         (settings, drawn)
+    }
+
+    /// What runs the flow model.
+    pub(super) fn flow_target(&self) -> FlowTarget {
+        FlowTarget {
+            choice: match self.flow_backend {
+                FlowBackendSetting::Auto => FlowChoice::Auto,
+                FlowBackendSetting::Npu => FlowChoice::Npu,
+                FlowBackendSetting::Cpu => FlowChoice::Cpu,
+            },
+            axcl: AxclOptions {
+                device: self.npu_device as usize,
+                library: non_empty(&self.axcl_library).map(Into::into),
+            },
+        }
     }
 
     /// When to hash the model's files.
@@ -261,6 +306,23 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .nick("Flow plan")
             .blurb("What the flow model sees at once")
             .mutable_playing()
+            .build(),
+        glib::ParamSpecEnum::builder_with_default("flow-backend", default.flow_backend)
+            .nick("Flow back end")
+            .blurb("What runs the flow model. The NPU needs axmodels in the model directory (`cosyvoice3-convert npu`)")
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecUInt::builder("npu-device")
+            .nick("NPU device")
+            .blurb("Index of the NPU card in AXCL's device list, from 0 (not its PCI bus number)")
+            .maximum(255)
+            .default_value(default.npu_device)
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecString::builder("axcl-library")
+            .nick("AXCL library")
+            .blurb("libaxcl_rt.so or its directory. AXCL_RT_LIBRARY goes before it; unset: the system's library path, then /usr/lib/axcl")
+            .mutable_ready()
             .build(),
         glib::ParamSpecEnum::builder_with_default("level", default.level)
             .nick("Level")

@@ -3,6 +3,9 @@
 //! [`FlowModel`] is the way in. A [plan](FlowPlan) decides which tokens each call sees; [`ode`] solves for the mel of one
 //! call, starting from [`noise`]; a [`FlowBackend`] runs the networks.
 
+pub mod axcl;
+pub mod choice;
+mod fallback;
 pub mod noise;
 pub mod ode;
 pub mod ort;
@@ -11,7 +14,7 @@ pub mod windows;
 
 pub use plan::{Call, FlowModel, FlowOptions, FlowPlan, Utterance};
 
-use crate::{Result, cancel::Cancel, mel::Mel};
+use crate::{Error, Result, cancel::Cancel, mel::Mel};
 
 /// What the flow encoder makes of speech tokens.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,10 +51,16 @@ pub trait FlowBackend: Send {
 
     /// Runs the encoder over `tokens` (prompt first). With `lookahead`, the last
     /// [`LOOKAHEAD_TOKENS`](crate::constants::LOOKAHEAD_TOKENS) serve only as context and yield no frames.
-    fn encode(&mut self, tokens: &[u32], embedding: &[f32], lookahead: bool) -> Result<Encoded>;
+    fn encode(
+        &mut self,
+        tokens: &[u32],
+        embedding: &[f32],
+        lookahead: bool,
+        cancel: &Cancel,
+    ) -> Result<Encoded>;
 
     /// Hands over what is constant for the following [`step`](Self::step)s.
-    fn begin(&mut self, conditions: Conditions<'_>) -> Result<()>;
+    fn begin(&mut self, conditions: Conditions<'_>, cancel: &Cancel) -> Result<()>;
 
     /// One estimator run at time `t` over `x`: writes the conditional and the unconditional velocity, both
     /// `[MEL_BINS x frames]`.
@@ -63,4 +72,9 @@ pub trait FlowBackend: Send {
         unconditional: &mut Mel,
         cancel: &Cancel,
     ) -> Result<()>;
+
+    /// What a user should know of the calls since the last question, such as a change to another mechanism.
+    fn take_warning(&mut self) -> Option<Error> {
+        None
+    }
 }

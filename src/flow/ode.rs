@@ -33,7 +33,7 @@ pub fn solve(
     let mut x = noise;
     let mut conditional = Mel::zeros(x.frames());
     let mut unconditional = Mel::zeros(x.frames());
-    backend.begin(conditions)?;
+    backend.begin(conditions, cancel)?;
     let mut t = times.first().copied().unwrap_or_default();
     for end in times.iter().skip(1) {
         cancel.check()?;
@@ -72,11 +72,11 @@ mod tests {
             None
         }
 
-        fn encode(&mut self, _: &[u32], _: &[f32], _: bool) -> Result<Encoded> {
+        fn encode(&mut self, _: &[u32], _: &[f32], _: bool, _: &Cancel) -> Result<Encoded> {
             unreachable!("the solver encodes nothing")
         }
 
-        fn begin(&mut self, _: Conditions<'_>) -> Result<()> {
+        fn begin(&mut self, _: Conditions<'_>, _: &Cancel) -> Result<()> {
             Ok(())
         }
 

@@ -15,9 +15,68 @@ use crate::{
 /// Rows of one estimator run: conditional and unconditional.
 const ROWS: usize = 2;
 
+/// The encoder as an ONNX graph of any length.
+pub struct CpuEncoder(Session);
+
+impl CpuEncoder {
+    /// Loads the graph of the file `path`.
+    ///
+    /// # Errors
+    /// As [`Session::load`], and [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if its inputs or outputs are not
+    /// those of this model.
+    pub fn load(path: &Path) -> Result<Self> {
+        // Half a million multiply-adds a token: more threads would only wait for each other.
+        let single = SessionOptions {
+            threads: 1,
+            ..Default::default()
+        };
+        let session = Session::load(path, &single)?;
+        let bins = MEL_BINS as i64;
+        session.check(
+            &[
+                Port::new("token", Element::I64, &[1, FREE]),
+                Port::new("embedding", Element::F32, &[1, SPEAKER_EMBEDDING as i64]),
+            ],
+            &[
+                Port::new("mu", Element::F32, &[1, bins, FREE]),
+                Port::new("spks", Element::F32, &[1, bins]),
+            ],
+        )?;
+        Ok(Self(session))
+    }
+
+    /// As [`FlowBackend::encode`].
+    pub fn encode(
+        &mut self,
+        tokens: &[u32],
+        embedding: &[f32],
+        lookahead: bool,
+        cancel: &Cancel,
+    ) -> Result<Encoded> {
+        let ids: Vec<i64> = tokens.iter().map(|id| i64::from(*id)).collect();
+        let outputs = self.0.run(
+            &[
+                ("token", Tensor::I64(&[1, ids.len()], &ids)),
+                ("embedding", Tensor::F32(&[1, embedding.len()], embedding)),
+            ],
+            cancel,
+        )?;
+        let (_, mu) = outputs.f32("mu")?;
+        let (_, spks) = outputs.f32("spks")?;
+        let mu = Mel::from_bins(mu.to_vec());
+        // The graph pads on the right, which only the lookahead positions see.
+        let ignored = if lookahead { LOOKAHEAD_TOKENS } else { 0 };
+        let frames = FRAMES_PER_TOKEN * tokens.len().saturating_sub(ignored);
+        Ok(Encoded {
+            mu: mu.columns(0..frames),
+            spks: spks.to_vec(),
+        })
+    }
+}
+
 /// Encoder and estimator as ONNX graphs of any length.
 pub struct CpuFlow {
-    encoder: Session,
+    encoder: CpuEncoder,
     estimator: Session,
     batch: Batch,
 }
@@ -50,25 +109,9 @@ impl CpuFlow {
     /// As [`load`](Self::load), with all options of the estimator's session.
     pub fn load_with(dir: &Path, flow: &manifest::Flow, options: &SessionOptions) -> Result<Self> {
         let (encoder, estimator) = flow.cpu_files()?;
-        // Half a million multiply-adds a token: more threads would only wait for each other.
-        let single = SessionOptions {
-            threads: 1,
-            ..Default::default()
-        };
-        let encoder = Session::load(&dir.join(encoder), &single)?;
-        let bins = MEL_BINS as i64;
-        encoder.check(
-            &[
-                Port::new("token", Element::I64, &[1, FREE]),
-                Port::new("embedding", Element::F32, &[1, SPEAKER_EMBEDDING as i64]),
-            ],
-            &[
-                Port::new("mu", Element::F32, &[1, bins, FREE]),
-                Port::new("spks", Element::F32, &[1, bins]),
-            ],
-        )?;
+        let encoder = CpuEncoder::load(&dir.join(encoder))?;
         let estimator = Session::load(&dir.join(estimator), options)?;
-        let rows = ROWS as i64;
+        let (rows, bins) = (ROWS as i64, MEL_BINS as i64);
         let mel = |name| Port::new(name, Element::F32, &[rows, bins, FREE]);
         estimator.check(
             &[
@@ -103,28 +146,17 @@ impl FlowBackend for CpuFlow {
         None
     }
 
-    fn encode(&mut self, tokens: &[u32], embedding: &[f32], lookahead: bool) -> Result<Encoded> {
-        let ids: Vec<i64> = tokens.iter().map(|id| i64::from(*id)).collect();
-        let outputs = self.encoder.run(
-            &[
-                ("token", Tensor::I64(&[1, ids.len()], &ids)),
-                ("embedding", Tensor::F32(&[1, embedding.len()], embedding)),
-            ],
-            &Cancel::new(),
-        )?;
-        let (_, mu) = outputs.f32("mu")?;
-        let (_, spks) = outputs.f32("spks")?;
-        let mu = Mel::from_bins(mu.to_vec());
-        // The graph pads on the right, which only the lookahead positions see.
-        let ignored = if lookahead { LOOKAHEAD_TOKENS } else { 0 };
-        let frames = FRAMES_PER_TOKEN * tokens.len().saturating_sub(ignored);
-        Ok(Encoded {
-            mu: mu.columns(0..frames),
-            spks: spks.to_vec(),
-        })
+    fn encode(
+        &mut self,
+        tokens: &[u32],
+        embedding: &[f32],
+        lookahead: bool,
+        cancel: &Cancel,
+    ) -> Result<Encoded> {
+        self.encoder.encode(tokens, embedding, lookahead, cancel)
     }
 
-    fn begin(&mut self, conditions: Conditions<'_>) -> Result<()> {
+    fn begin(&mut self, conditions: Conditions<'_>, _: &Cancel) -> Result<()> {
         let batch = &mut self.batch;
         batch.frames = conditions.mu.frames();
         batch.attention_chunk = conditions.attention_chunk as i64;

@@ -241,9 +241,9 @@ impl Utterance<'_> {
                 "speech token {id} is no sound (0..{SPEECH_CODES}): it must not reach the flow"
             )));
         }
-        let encoded = self
-            .backend
-            .encode(&seen, &self.voice.embedding, window.lookahead)?;
+        let encoded =
+            self.backend
+                .encode(&seen, &self.voice.embedding, window.lookahead, cancel)?;
         let noise = Noise::table().window(prompt_frames, window.first_frame(), window.frames())?;
         let mut cond = Mel::zeros(noise.frames());
         cond.write(0, &self.voice.prompt_mel, 0..prompt_frames);
@@ -292,7 +292,13 @@ mod tests {
             self.lengths.as_deref()
         }
 
-        fn encode(&mut self, tokens: &[u32], _: &[f32], lookahead: bool) -> Result<Encoded> {
+        fn encode(
+            &mut self,
+            tokens: &[u32],
+            _: &[f32],
+            lookahead: bool,
+            _: &Cancel,
+        ) -> Result<Encoded> {
             let ignored = if lookahead { LOOKAHEAD_TOKENS } else { 0 };
             let frames: Vec<f32> = tokens[..tokens.len() - ignored]
                 .iter()
@@ -304,7 +310,7 @@ mod tests {
             })
         }
 
-        fn begin(&mut self, conditions: Conditions<'_>) -> Result<()> {
+        fn begin(&mut self, conditions: Conditions<'_>, _: &Cancel) -> Result<()> {
             assert_eq!(conditions.mu.frames(), conditions.cond.frames());
             if let Some(lengths) = &self.lengths {
                 assert!(lengths.contains(&conditions.mu.frames()));

@@ -17,7 +17,10 @@ pub use lease::{Lease, Leased};
 use crate::{
     Error, ErrorKind, Result,
     cancel::Cancel,
-    flow::{FlowModel, ort::CpuFlow},
+    flow::{
+        FlowModel,
+        choice::{self, FlowTarget},
+    },
     lm::LmModel,
     text::{Language, TextFrontEnd, Tokenizer},
     vocoder::Vocoder,
@@ -27,12 +30,14 @@ use manifest::Manifest;
 use verify::Verify;
 
 /// How to load a model.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct LoadOptions {
     /// When to hash the files.
     pub verify: Verify,
     /// Threads of flow and vocoder; 0 is one per core.
     pub threads: usize,
+    /// What runs the flow model.
+    pub flow: FlowTarget,
 }
 
 /// What the loading of a model tells while it goes on.
@@ -58,17 +63,18 @@ impl Model {
     /// same time the second waits for the first.
     pub fn shared(
         dir: &Path,
-        options: LoadOptions,
+        options: &LoadOptions,
         cancel: &Cancel,
         observer: &mut dyn LoadObserver,
     ) -> Result<Arc<Self>> {
-        /// One per directory and thread count; locked while its model loads.
+        /// Directory, thread count and what runs the flow.
+        type Key = (PathBuf, usize, FlowTarget);
+        /// Locked while its model loads.
         type Slot = Arc<Mutex<Weak<Model>>>;
-        static SLOTS: LazyLock<Mutex<HashMap<(PathBuf, usize), Slot>>> =
-            LazyLock::new(Mutex::default);
+        static SLOTS: LazyLock<Mutex<HashMap<Key, Slot>>> = LazyLock::new(Mutex::default);
         let dir = dir.canonicalize().map_err(|e| Error::io(dir, &e))?;
         let slot = lock(&SLOTS)
-            .entry((dir.clone(), options.threads))
+            .entry((dir.clone(), options.threads, options.flow.clone()))
             .or_default()
             .clone();
         let mut slot = lock(&slot);
@@ -83,7 +89,7 @@ impl Model {
     /// Loads the model of `dir`.
     pub fn load(
         dir: &Path,
-        options: LoadOptions,
+        options: &LoadOptions,
         cancel: &Cancel,
         observer: &mut dyn LoadObserver,
     ) -> Result<Self> {
@@ -121,13 +127,20 @@ impl Model {
             step(observer, "language model", fraction).is_ok()
         })?;
         step(observer, "flow model", 0.0)?;
-        let backend = CpuFlow::load(dir, &manifest.flow, options.threads)?;
+        let backend = choice::load(
+            dir,
+            &manifest,
+            &options.flow,
+            options.threads,
+            cancel,
+            &mut |warning| observer.warn(warning),
+        )?;
         step(observer, "vocoder", 0.0)?;
         let vocoder = Vocoder::load(dir, &manifest.vocoder, options.threads)?;
         Ok(Self {
             front_end: TextFrontEnd::new(Arc::new(tokenizer)),
             lm: Arc::new(lm),
-            flow: Lease::new(FlowModel::new(Box::new(backend), &manifest.flow)),
+            flow: Lease::new(FlowModel::new(backend, &manifest.flow)),
             vocoder: Lease::new(vocoder),
             dir: dir.into(),
             manifest,

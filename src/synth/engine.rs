@@ -11,7 +11,7 @@ use super::{
 use crate::{
     Error, ErrorKind, Result,
     cancel::Cancel,
-    flow::FlowOptions,
+    flow::{FlowModel, FlowOptions, choice::FlowTarget},
     lm::{Decoding, LmOptions, LmSession, Prefix},
     mel::Mel,
     model::{Keeper, LoadObserver, LoadOptions, Model, manifest::Sampling, verify::Verify},
@@ -26,6 +26,8 @@ pub struct Options {
     pub dir: PathBuf,
     /// Threads of each stage; 0 is one per core.
     pub threads: usize,
+    /// What runs the flow model.
+    pub flow: FlowTarget,
     /// When to hash the files.
     pub verify: Verify,
     /// Who keeps the models loaded when the synthesizer is gone.
@@ -40,6 +42,7 @@ impl Options {
         Self {
             dir: dir.into(),
             threads: 0,
+            flow: FlowTarget::default(),
             verify: Verify::default(),
             keeper: None,
             recorder: Recorder::off(),
@@ -61,8 +64,9 @@ pub(super) fn load(options: &Options, mut loading: &Loading<'_>) -> Result<Arc<d
     let load_options = LoadOptions {
         verify: options.verify,
         threads: options.threads,
+        flow: options.flow.clone(),
     };
-    let model = Model::shared(&options.dir, load_options, loading.cancel(), &mut loading)?;
+    let model = Model::shared(&options.dir, &load_options, loading.cancel(), &mut loading)?;
     if let Some(keeper) = &options.keeper {
         keeper.keep(model.clone());
     }
@@ -147,6 +151,7 @@ impl Engine for Models {
         Ok(Box::new(Flow {
             model: self.model.clone(),
             recorder: recorder.clone(),
+            warning: None,
         }))
     }
 
@@ -211,34 +216,51 @@ impl LmStage for Lm {
 struct Flow {
     model: Arc<Model>,
     recorder: Recorder,
+    warning: Option<Error>,
 }
 
 impl FlowStage for Flow {
     fn run(&mut self, job: &Job, tokens: &mut Tokens, cancel: &Cancel) -> Result<Mel> {
-        let settings = &job.settings;
-        let options = FlowOptions {
-            plan: settings.flow_plan,
-            steps: settings.flow_steps,
-            schedule: settings.flow_schedule,
-        };
         let mut flow = self.model.flow().take(cancel)?;
-        let mut utterance = flow.utterance(&job.voice, &options)?;
-        let mut calls = 0;
+        let mel = speak(&mut flow, &self.recorder, job, tokens, cancel);
+        self.warning = flow.backend().take_warning();
+        mel
+    }
+
+    fn take_warning(&mut self) -> Option<Error> {
+        self.warning.take()
+    }
+}
+
+/// Makes each call of the flow as soon as its tokens are there.
+fn speak(
+    flow: &mut FlowModel,
+    recorder: &Recorder,
+    job: &Job,
+    tokens: &mut Tokens,
+    cancel: &Cancel,
+) -> Result<Mel> {
+    let settings = &job.settings;
+    let options = FlowOptions {
+        plan: settings.flow_plan,
+        steps: settings.flow_steps,
+        schedule: settings.flow_schedule,
+    };
+    let mut utterance = flow.utterance(&job.voice, &options)?;
+    let mut calls = 0;
+    loop {
+        let (available, finished) = tokens.wait(utterance.wanted())?;
         loop {
-            let (available, finished) = tokens.wait(utterance.wanted())?;
-            loop {
-                let started = Instant::now();
-                let Some(call) = utterance.advance(available, finished, cancel)? else {
-                    break;
-                };
-                calls += 1;
-                let what = format!("call {calls}, {} frames x {}", call.frames, call.steps);
-                self.recorder
-                    .span(Stage::Flow, job, &what, started, Instant::now());
-            }
-            if finished {
-                return Ok(utterance.into_mel());
-            }
+            let started = Instant::now();
+            let Some(call) = utterance.advance(available, finished, cancel)? else {
+                break;
+            };
+            calls += 1;
+            let what = format!("call {calls}, {} frames x {}", call.frames, call.steps);
+            recorder.span(Stage::Flow, job, &what, started, Instant::now());
+        }
+        if finished {
+            return Ok(utterance.into_mel());
         }
     }
 }

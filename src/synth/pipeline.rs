@@ -379,11 +379,22 @@ fn run_flow(line: &Line, engine: &dyn Engine, _ready: Instant) {
             } => {
                 let mut tokens = Tokens::new(line.tokens.clone());
                 let started = Instant::now();
+                let mut warning = None;
                 let mel = slot.run(
                     || engine.flow(&line.recorder),
-                    |stage| stage.run(&job, &mut tokens, &cancel),
+                    |stage| {
+                        let mel = stage.run(&job, &mut tokens, &cancel);
+                        warning = stage.take_warning();
+                        mel
+                    },
                 );
                 let flow = started.elapsed().saturating_sub(tokens.waited());
+                if let Some(error) = warning {
+                    line.to_vocoder.push_now(Item::Warning {
+                        request: job.request,
+                        error,
+                    });
+                }
                 let (count, decoded) = tokens.drain();
                 let voiced = decoded.and_then(|decoded| {
                     Ok(Voiced {

@@ -77,6 +77,11 @@ pub trait LmStage {
 pub trait FlowStage {
     /// Makes the mel of `job`, two frames a token, from `tokens` as they come.
     fn run(&mut self, job: &Job, tokens: &mut Tokens, cancel: &Cancel) -> Result<Mel>;
+
+    /// What a user should know of the last run though it succeeded.
+    fn take_warning(&mut self) -> Option<Error> {
+        None
+    }
 }
 
 /// Mel to samples.

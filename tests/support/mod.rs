@@ -21,6 +21,11 @@ pub fn tiny() -> PathBuf {
     model("COSYVOICE3_TINY", "models/tiny")
 }
 
+/// The tiny model with fixed-length estimators for the stand-in NPU.
+pub fn tiny_npu() -> PathBuf {
+    model("COSYVOICE3_TINY_NPU", "models/tiny-npu")
+}
+
 /// The tiny model in full precision.
 pub fn tiny_f32() -> PathBuf {
     model("COSYVOICE3_TINY_F32", "models/tiny-f32")

@@ -1,0 +1,202 @@
+//! The flow model on an AX650N or AX8850 NPU, by the AXCL runtime.
+//!
+//! The estimators, and the encoders where a model directory has none for the CPU, are `.axmodel` files of fixed
+//! length. They are loaded once, one after the other, by the [thread](npu) that owns the card.
+
+mod networks;
+mod npu;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+pub use npu::abandoned_threads;
+
+use super::{Conditions, Encoded, FlowBackend, ort::CpuEncoder};
+use crate::{
+    Error, ErrorKind, Result,
+    cancel::Cancel,
+    constants::{ATTENTION_CHUNK_FRAMES, MEL_BINS},
+    mel::Mel,
+    model::manifest,
+};
+use networks::Networks;
+use npu::{Npu, Patience};
+
+/// A step takes some 0.1 s on the card; its driver gives up after 50 s by itself, a listener long before.
+const RUN: Patience = Patience {
+    limit: Duration::from_secs(10),
+    after_cancel: Duration::from_millis(1500),
+};
+/// Loading: 10 to 30 s for all models were reported. Cutting off a load can wedge a card, so a cancellation waits too;
+/// nobody waits for the thread that loads.
+const LOAD: Patience = Patience {
+    limit: Duration::from_secs(120),
+    after_cancel: Duration::from_secs(120),
+};
+
+/// Which card to use, and how to reach it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct AxclOptions {
+    /// Index of the card in the runtime's list, from 0; not its bus number.
+    pub device: usize,
+    /// `libaxcl_rt.so` or its directory; `None` searches as [`axcl_rs::Library::open`] does.
+    pub library: Option<PathBuf>,
+}
+
+/// Whether anything says that this machine is meant to have a card: one on the PCI bus, the driver's device node, or a
+/// library that somebody named.
+pub fn signs_of_a_card(options: &AxclOptions) -> bool {
+    let presence = axcl_rs::detect();
+    presence.driver
+        || !presence.cards.is_empty()
+        || options.library.is_some()
+        || std::env::var_os(axcl_rs::LIBRARY_VARIABLE).is_some_and(|path| !path.is_empty())
+}
+
+/// Encoder and estimators, loaded.
+pub struct AxclFlow {
+    npu: Arc<Npu>,
+    /// The number of the [`Networks`] on the NPU thread.
+    networks: u64,
+    lengths: Vec<usize>,
+    /// `None` where the encoders are on the NPU too.
+    encoder: Option<CpuEncoder>,
+    frames: usize,
+}
+
+impl AxclFlow {
+    /// Loads the axmodels that `flow` and `npu` name from the model directory `dir`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Library`] without a usable AXCL library, [`ErrorKind::NotFound`] without a card,
+    /// [`ErrorKind::Damaged`] if a model's inputs or outputs are not those of this model, [`ErrorKind::NoSpace`]
+    /// without memory on the card, [`ErrorKind::Device`] for what else the runtime reports, [`ErrorKind::Cancelled`].
+    pub fn load(
+        dir: &Path,
+        flow: &manifest::Flow,
+        npu: &manifest::Npu,
+        options: &AxclOptions,
+        cancel: &Cancel,
+    ) -> Result<Self> {
+        let encoder = match &flow.encoder {
+            Some(file) => Some(CpuEncoder::load(&dir.join(file))?),
+            None => None,
+        };
+        let encoders = match (&encoder, &npu.encoder) {
+            (None, Some(encoders)) => Some(encoders.clone()),
+            _ => None,
+        };
+        let thread = Npu::shared(options.library.as_deref(), cancel)?;
+        let (device, dir, estimators) = (options.device, dir.to_path_buf(), npu.estimators.clone());
+        let lengths = estimators.iter().map(|model| model.frames).collect();
+        let stop = cancel.clone();
+        let networks = thread.call("loading the models", LOAD, cancel, move |card| {
+            let engine = card.engine(device)?;
+            let networks = Networks::load(&engine, &dir, &estimators, encoders.as_ref(), &stop)?;
+            Ok(card.keep(networks))
+        })?;
+        Ok(Self {
+            npu: thread,
+            networks,
+            lengths,
+            encoder,
+            frames: 0,
+        })
+    }
+
+    /// Runs `work` with the networks on the NPU thread.
+    fn run<T: Send + 'static>(
+        &self,
+        what: &str,
+        cancel: &Cancel,
+        work: impl FnOnce(&mut Networks) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let number = self.networks;
+        self.npu
+            .call(what, RUN, cancel, move |card| work(card.kept(number)?))
+    }
+}
+
+impl Drop for AxclFlow {
+    fn drop(&mut self) {
+        let number = self.networks;
+        let release = move |card: &mut npu::Card| {
+            card.release(number);
+            Ok(())
+        };
+        if let Err(error) = self
+            .npu
+            .call("unloading the models", RUN, &Cancel::new(), release)
+        {
+            tracing::warn!("{error}");
+        }
+    }
+}
+
+impl FlowBackend for AxclFlow {
+    fn name(&self) -> &str {
+        "npu"
+    }
+
+    fn estimator_lengths(&self) -> Option<&[usize]> {
+        Some(&self.lengths)
+    }
+
+    fn encode(
+        &mut self,
+        tokens: &[u32],
+        embedding: &[f32],
+        lookahead: bool,
+        cancel: &Cancel,
+    ) -> Result<Encoded> {
+        if let Some(encoder) = &mut self.encoder {
+            return encoder.encode(tokens, embedding, lookahead, cancel);
+        }
+        let (tokens, embedding) = (tokens.to_vec(), embedding.to_vec());
+        self.run("encoding a window", cancel, move |networks| {
+            networks.encode(&tokens, &embedding, lookahead)
+        })
+    }
+
+    fn begin(&mut self, conditions: Conditions<'_>, cancel: &Cancel) -> Result<()> {
+        self.frames = conditions.mu.frames();
+        if conditions.attention_chunk != ATTENTION_CHUNK_FRAMES {
+            return Err(Error::new(
+                ErrorKind::Settings,
+                format!(
+                    "the NPU's estimators attend in chunks of {ATTENTION_CHUNK_FRAMES} frames, not {}: use \
+                     flow-plan=windows",
+                    conditions.attention_chunk
+                ),
+            ));
+        }
+        let frames = self.frames;
+        let mu = conditions.mu.as_slice().to_vec();
+        let cond = conditions.cond.as_slice().to_vec();
+        let spks = conditions.spks.to_vec();
+        self.run("uploading a window", cancel, move |networks| {
+            networks.begin(frames, mu, cond, spks)
+        })
+    }
+
+    fn step(
+        &mut self,
+        x: &Mel,
+        t: f32,
+        conditional: &mut Mel,
+        unconditional: &mut Mel,
+        cancel: &Cancel,
+    ) -> Result<()> {
+        let x = x.as_slice().to_vec();
+        let y = self.run("running the estimator", cancel, move |networks| {
+            networks.step(&x, t)
+        })?;
+        let (with, without) = y.split_at(MEL_BINS * self.frames);
+        conditional.as_mut_slice().copy_from_slice(with);
+        unconditional.as_mut_slice().copy_from_slice(without);
+        Ok(())
+    }
+}

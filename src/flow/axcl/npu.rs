@@ -1,0 +1,385 @@
+//! The one thread of this process that talks to AXCL.
+//!
+//! AXCL binds contexts to threads, wants one initialisation per process, and a call to a hung card blocks for good. So
+//! one thread, `cv3-npu`, owns all that belongs to the cards and runs [jobs](Npu::call); who asked waits for an answer,
+//! but not for ever. A thread that does not answer is left behind, and AXCL is not used again in this process.
+
+use std::{
+    any::Any,
+    collections::HashMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, Weak,
+        mpsc::{self, RecvTimeoutError},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use axcl_rs::{Engine, Library, LogLevel, Runtime, VnpuKind};
+
+use crate::{Error, ErrorKind, Result, cancel::Cancel};
+
+/// How long the driver and its library may take until a card answers: they wait up to 50 s themselves.
+const OPEN_LIMIT: Duration = Duration::from_secs(60);
+/// How long a card that is on the bus may take to appear in the runtime's list, for instance after boot.
+const APPEAR_LIMIT: Duration = Duration::from_secs(15);
+const APPEAR_POLL: Duration = Duration::from_millis(500);
+/// How long giving back models and card may hold up whoever lets go of the last user.
+const CLOSE_PATIENCE: Duration = Duration::from_millis(1500);
+
+type Job = Box<dyn FnOnce(&mut Card) + Send>;
+
+/// How long to wait for the answer to a call.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// From the call on.
+    pub limit: Duration,
+    /// From a cancellation on, if that ends earlier.
+    pub after_cancel: Duration,
+}
+
+/// What this process knows of its use of AXCL.
+struct Process {
+    npu: Weak<Npu>,
+    /// The thread before, as long as it gives back what it had.
+    closing: Option<Arc<Ended>>,
+    /// Why AXCL is not used any more.
+    dead: Option<String>,
+    abandoned: usize,
+}
+
+static PROCESS: Mutex<Process> = Mutex::new(Process {
+    npu: Weak::new(),
+    closing: None,
+    dead: None,
+    abandoned: 0,
+});
+
+fn process() -> MutexGuard<'static, Process> {
+    PROCESS.lock().unwrap_or_else(|e| e.into_inner())
+}
+
+/// How many threads were left behind because a card did not answer.
+pub fn abandoned_threads() -> usize {
+    process().abandoned
+}
+
+/// The thread and the way to it. The last handle gives models, card and runtime back.
+pub(super) struct Npu {
+    library: Option<PathBuf>,
+    jobs: Option<mpsc::Sender<Job>>,
+    ended: Arc<Ended>,
+}
+
+impl Npu {
+    /// The thread of this process, with the runtime of `library` (see [`Library::open`]) ready.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Library`] without a usable library, [`ErrorKind::NotFound`] without a card,
+    /// [`ErrorKind::Settings`] if this process uses another AXCL library, [`ErrorKind::Device`].
+    pub fn shared(library: Option<&Path>, cancel: &Cancel) -> Result<Arc<Self>> {
+        /// Held while a runtime opens, so that two loaders do not open two.
+        static OPENING: Mutex<()> = Mutex::new(());
+        let _opening = OPENING.lock().unwrap_or_else(|e| e.into_inner());
+        let (npu, closing) = {
+            let process = process();
+            if let Some(why) = &process.dead {
+                return Err(dead(why));
+            }
+            (process.npu.upgrade(), process.closing.clone())
+        };
+        if let Some(npu) = npu {
+            return match npu.library.as_deref() == library {
+                true => Ok(npu),
+                false => Err(Error::new(
+                    ErrorKind::Settings,
+                    format!(
+                        "this process already uses the AXCL library {}, and can use only one: set axcl-library alike",
+                        shown(npu.library.as_deref())
+                    ),
+                )),
+            };
+        }
+        if let Some(closing) = closing
+            && !closing.wait(OPEN_LIMIT, cancel)
+        {
+            cancel.check()?;
+            return Err(give_up("giving back the models used before"));
+        }
+        let npu = Arc::new(Self::start(library)?);
+        let path = library.map(Path::to_path_buf);
+        let open = Patience {
+            limit: OPEN_LIMIT + APPEAR_LIMIT,
+            after_cancel: OPEN_LIMIT,
+        };
+        npu.call("opening the AXCL runtime", open, cancel, move |card| {
+            card.open(path.as_deref())
+        })?;
+        process().npu = Arc::downgrade(&npu);
+        Ok(npu)
+    }
+
+    fn start(library: Option<&Path>) -> Result<Self> {
+        let (jobs, inbox) = mpsc::channel::<Job>();
+        let ended = Arc::new(Ended::default());
+        let signal = ended.clone();
+        thread::Builder::new()
+            .name("cv3-npu".into())
+            .spawn(move || {
+                let mut card = Card::default();
+                for job in inbox {
+                    job(&mut card);
+                }
+                // The runtime's log goes to standard error at most: nobody is left to be told.
+                let _ = catch_unwind(AssertUnwindSafe(|| drop(card)));
+                signal.signal();
+            })
+            .map_err(|e| {
+                Error::new(
+                    ErrorKind::NoSpace,
+                    format!("cannot start the thread cv3-npu: {e}"),
+                )
+            })?;
+        Ok(Self {
+            library: library.map(Path::to_path_buf),
+            jobs: Some(jobs),
+            ended,
+        })
+    }
+
+    /// Runs `work` on the thread and waits for what it returns. `what` names it in errors.
+    ///
+    /// # Errors
+    /// Those of `work`; [`ErrorKind::Cancelled`]; [`ErrorKind::Device`] if the answer did not come in time, and from
+    /// then on always.
+    pub fn call<T: Send + 'static>(
+        &self,
+        what: &str,
+        patience: Patience,
+        cancel: &Cancel,
+        work: impl FnOnce(&mut Card) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        enum Answer<T> {
+            Done(Result<T>),
+            Cancelled,
+        }
+        if let Some(why) = &process().dead {
+            return Err(dead(why));
+        }
+        cancel.check()?;
+        let (sender, answer) = mpsc::channel();
+        let on_cancel = sender.clone();
+        let job: Job = Box::new(move |card| {
+            let done = catch_unwind(AssertUnwindSafe(|| work(card))).unwrap_or_else(|_| {
+                Err(Error::failed(
+                    "the NPU thread panicked: this is a bug, please report it",
+                ))
+            });
+            // Nobody may be waiting any more.
+            let _ = sender.send(Answer::Done(done));
+        });
+        let jobs = self.jobs.as_ref().expect("there until dropped");
+        jobs.send(job)
+            .map_err(|_| Error::failed("the NPU thread has ended"))?;
+        let _hook = cancel.on_cancel(move || {
+            let _ = on_cancel.send(Answer::Cancelled);
+        });
+        let mut deadline = Instant::now() + patience.limit;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match answer.recv_timeout(left) {
+                Ok(Answer::Done(_)) if cancel.is_cancelled() => return Err(Error::cancelled()),
+                Ok(Answer::Done(result)) => return result,
+                Ok(Answer::Cancelled) => {
+                    deadline = deadline.min(Instant::now() + patience.after_cancel);
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    let error = give_up(what);
+                    return cancel.check().and(Err(error));
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Error::failed("the NPU thread has ended"));
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Npu {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        {
+            let mut process = process();
+            if process.dead.is_some() {
+                return;
+            }
+            process.closing = Some(self.ended.clone());
+        }
+        self.ended.wait(CLOSE_PATIENCE, &Cancel::new());
+    }
+}
+
+/// Marks AXCL as unusable for this process, since `what` did not end.
+fn give_up(what: &str) -> Error {
+    let mut process = process();
+    let why = process.dead.get_or_insert_with(|| what.into()).clone();
+    process.abandoned += 1;
+    tracing::error!("the NPU does not answer ({why}); its thread is left behind");
+    dead(&why)
+}
+
+fn dead(why: &str) -> Error {
+    Error::new(
+        ErrorKind::Device,
+        format!(
+            "the NPU stopped answering while {why}: restart this process to use it again; if it still does not \
+             answer, reset the card (`axcl-smi reboot`, or power it off)"
+        ),
+    )
+}
+
+fn shown(library: Option<&Path>) -> String {
+    library.map_or_else(|| "of the system".into(), |path| path.display().to_string())
+}
+
+/// Whether the thread has given everything back.
+#[derive(Default)]
+struct Ended {
+    ended: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Ended {
+    fn signal(&self) {
+        *self.lock() = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits for the end; `false` if it did not come within `limit`, or the wait was cancelled.
+    fn wait(self: &Arc<Self>, limit: Duration, cancel: &Cancel) -> bool {
+        let woken = self.clone();
+        let _hook = cancel.on_cancel(move || {
+            let _ended = woken.lock();
+            woken.changed.notify_all();
+        });
+        let waiting = |ended: &mut bool| !*ended && !cancel.is_cancelled();
+        let ended = self.changed.wait_timeout_while(self.lock(), limit, waiting);
+        *ended.unwrap_or_else(|e| e.into_inner()).0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, bool> {
+        self.ended.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+/// What lives on the thread, in the order in which it has to go.
+#[derive(Default)]
+pub(super) struct Card {
+    kept: HashMap<u64, Box<dyn Any>>,
+    next: u64,
+    engines: HashMap<usize, Engine>,
+    runtime: Option<Runtime>,
+}
+
+impl Card {
+    fn open(&mut self, library: Option<&Path>) -> Result<()> {
+        let library = Library::open(library).map_err(|e| failure(&e))?;
+        let runtime = patiently(|| Runtime::new(&library))?;
+        // Its log goes to standard output, which may carry somebody's audio.
+        runtime
+            .set_log_level(LogLevel::Off)
+            .map_err(|e| failure(&e))?;
+        tracing::info!(
+            library = %library.path().display(),
+            version = library.full_version(),
+            "AXCL runtime opened"
+        );
+        self.runtime = Some(runtime);
+        Ok(())
+    }
+
+    /// The initialised runtime.
+    pub fn runtime(&self) -> Result<&Runtime> {
+        self.runtime
+            .as_ref()
+            .ok_or_else(|| Error::failed("the AXCL runtime is not open"))
+    }
+
+    /// The engine of the device of this index in the runtime's list, with all its cores for one model.
+    pub fn engine(&mut self, index: usize) -> Result<Engine> {
+        if let Some(engine) = self.engines.get(&index) {
+            return Ok(engine.clone());
+        }
+        let runtime = self.runtime()?.clone();
+        let device = patiently(|| runtime.device(index))?;
+        let context = device.context().map_err(|e| failure(&e))?;
+        let engine = context
+            .engine(VnpuKind::Disabled)
+            .map_err(|e| failure(&e))?;
+        tracing::info!(index, id = device.id(), properties = ?device.properties().ok(), "NPU device opened");
+        self.engines.insert(index, engine.clone());
+        Ok(engine)
+    }
+
+    /// Keeps `thing` on this thread; the number to ask for it.
+    pub fn keep(&mut self, thing: impl Any) -> u64 {
+        self.next += 1;
+        self.kept.insert(self.next, Box::new(thing));
+        self.next
+    }
+
+    /// What was kept under `number`.
+    pub fn kept<T: Any>(&mut self, number: u64) -> Result<&mut T> {
+        self.kept
+            .get_mut(&number)
+            .and_then(|thing| thing.downcast_mut())
+            .ok_or_else(|| Error::failed("the NPU has lost its models"))
+    }
+
+    /// Lets go of what was kept under `number`. The device goes with its last user, so that a lost card can be found
+    /// anew.
+    pub fn release(&mut self, number: u64) {
+        self.kept.remove(&number);
+        if self.kept.is_empty() {
+            self.engines.clear();
+        }
+    }
+}
+
+/// Tries again for a while where the bus shows a card that the runtime does not list yet.
+fn patiently<T>(mut attempt: impl FnMut() -> axcl_rs::Result<T>) -> Result<T> {
+    let since = Instant::now();
+    loop {
+        match attempt() {
+            Ok(value) => return Ok(value),
+            Err(error)
+                if not_there(&error)
+                    && since.elapsed() < APPEAR_LIMIT
+                    && !axcl_rs::detect().cards.is_empty() =>
+            {
+                thread::sleep(APPEAR_POLL);
+            }
+            Err(error) => return Err(failure(&error)),
+        }
+    }
+}
+
+fn not_there(error: &axcl_rs::Error) -> bool {
+    matches!(error, axcl_rs::Error::NoDevice { .. }) || error.code() == Some(axcl_rs::Code::NO_CARD)
+}
+
+/// An error of the bindings in this crate's terms.
+pub(super) fn failure(error: &axcl_rs::Error) -> Error {
+    let kind = match error {
+        axcl_rs::Error::Library(_) | axcl_rs::Error::MissingFunction(_) => ErrorKind::Library,
+        axcl_rs::Error::NoDevice { .. } => ErrorKind::NotFound,
+        _ => match error.code() {
+            Some(axcl_rs::Code::NO_DRIVER | axcl_rs::Code::NO_CARD) => ErrorKind::NotFound,
+            Some(axcl_rs::Code::NO_MEMORY) => ErrorKind::NoSpace,
+            _ => ErrorKind::Device,
+        },
+    };
+    Error::new(kind, format!("NPU: {error}"))
+}

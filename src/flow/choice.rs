@@ -1,0 +1,99 @@
+//! Which back end runs the flow model.
+
+use std::path::Path;
+
+use super::{
+    FlowBackend,
+    axcl::{AxclFlow, AxclOptions, signs_of_a_card},
+    fallback::Fallback,
+    ort::CpuFlow,
+};
+use crate::{
+    Error, ErrorKind, Result,
+    cancel::Cancel,
+    model::manifest::{self, Manifest},
+};
+
+/// What may run the flow model.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum FlowChoice {
+    /// The NPU where there is one that works, else the CPU.
+    #[default]
+    Auto,
+    /// The NPU or nothing.
+    Npu,
+    /// The CPU.
+    Cpu,
+}
+
+/// The back end to load and how.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct FlowTarget {
+    /// NPU or CPU.
+    pub choice: FlowChoice,
+    /// Which card.
+    pub axcl: AxclOptions,
+}
+
+/// Loads the back end of `target` for the model of `dir`, on the CPU with `threads` threads. A card that cannot be used though
+/// [something says](signs_of_a_card) that there is one is handed to `warn`.
+///
+/// # Errors
+/// As [`AxclFlow::load`] for [`FlowChoice::Npu`], else as [`CpuFlow::load`].
+pub fn load(
+    dir: &Path,
+    manifest: &Manifest,
+    target: &FlowTarget,
+    threads: usize,
+    cancel: &Cancel,
+    warn: &mut dyn FnMut(Error),
+) -> Result<Box<dyn FlowBackend>> {
+    let cpu = {
+        let (dir, flow) = (dir.to_path_buf(), manifest.flow.clone());
+        move || -> Result<Box<dyn FlowBackend>> {
+            Ok(Box::new(CpuFlow::load(&dir, &flow, threads)?))
+        }
+    };
+    let npu =
+        |models: &manifest::Npu| AxclFlow::load(dir, &manifest.flow, models, &target.axcl, cancel);
+    match (target.choice, &manifest.npu) {
+        (FlowChoice::Cpu, _) => cpu(),
+        (FlowChoice::Npu, Some(models)) => Ok(Box::new(npu(models)?)),
+        (FlowChoice::Npu, None) => Err(no_axmodels(dir)),
+        (FlowChoice::Auto, None) => {
+            if signs_of_a_card(&target.axcl) {
+                tracing::info!("{}; the flow model runs on the CPU", no_axmodels(dir));
+            }
+            cpu()
+        }
+        // Without a CPU estimator nothing but the NPU is left to try.
+        (FlowChoice::Auto, Some(models)) if manifest.flow.estimator.is_none() => {
+            Ok(Box::new(npu(models)?))
+        }
+        (FlowChoice::Auto, Some(_)) if !signs_of_a_card(&target.axcl) => {
+            tracing::info!("no NPU card here; the flow model runs on the CPU");
+            cpu()
+        }
+        (FlowChoice::Auto, Some(models)) => match npu(models) {
+            Ok(npu) => Ok(Box::new(Fallback::new(Box::new(npu), Box::new(cpu)))),
+            Err(error) if error.is_cancelled() => Err(error),
+            Err(error) => {
+                warn(
+                    error.context("the flow model runs on the CPU because the NPU cannot be used"),
+                );
+                cpu()
+            }
+        },
+    }
+}
+
+fn no_axmodels(dir: &Path) -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        format!(
+            "{} has no models for the NPU: add them with `cosyvoice3-convert npu {} AXERA_DIR`",
+            dir.display(),
+            dir.display()
+        ),
+    )
+}

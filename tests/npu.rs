@@ -1,0 +1,383 @@
+//! The flow model on the NPU, by the stand-in for AXCL: the same mel as on the CPU, and what a card's faults lead to.
+#![allow(missing_docs)]
+
+#[path = "support/playing.rs"]
+mod playing;
+mod support;
+
+use std::{
+    path::Path,
+    sync::{Mutex, MutexGuard},
+    time::Duration,
+};
+
+use axcl_rt::harness::Machine;
+use gstcosyvoice3::{
+    Error, ErrorKind, Result,
+    cancel::Cancel,
+    flow::{
+        FlowBackend, FlowModel, FlowOptions, FlowPlan,
+        axcl::AxclOptions,
+        choice::{self, FlowChoice, FlowTarget},
+    },
+    mel::Mel,
+    model::manifest::Manifest,
+    voice::{self, Voice},
+};
+use playing::{Played, Player, Watchdog};
+use support::{max_diff, tiny_npu};
+
+/// A process uses one AXCL library at a time.
+static ONE: Mutex<()> = Mutex::new(());
+
+/// A machine with a card, while no other test has one.
+struct Card {
+    machine: Machine,
+    _alone: MutexGuard<'static, ()>,
+    _watchdog: Watchdog,
+}
+
+impl Card {
+    fn new(settings: &str) -> Self {
+        let alone = ONE.lock().unwrap_or_else(|e| e.into_inner());
+        Self {
+            machine: Machine::new(settings),
+            _alone: alone,
+            _watchdog: Watchdog::new("a test with a card", Duration::from_secs(300)),
+        }
+    }
+
+    fn target(&self, choice: FlowChoice) -> FlowTarget {
+        FlowTarget {
+            choice,
+            axcl: AxclOptions {
+                device: 0,
+                library: Some(self.machine.library()),
+            },
+        }
+    }
+
+    fn load(&self, choice: FlowChoice) -> Result<(Box<dyn FlowBackend>, Vec<Error>)> {
+        let mut warnings = Vec::new();
+        let manifest = Manifest::read(&tiny_npu()).unwrap();
+        choice::load(
+            &tiny_npu(),
+            &manifest,
+            &self.target(choice),
+            1,
+            &Cancel::new(),
+            &mut |warning| warnings.push(warning),
+        )
+        .map(|backend| (backend, warnings))
+    }
+
+    fn model(&self, choice: FlowChoice) -> FlowModel {
+        let (backend, warnings) = self.load(choice).unwrap();
+        assert!(warnings.is_empty(), "{warnings:?}");
+        FlowModel::new(backend, &Manifest::read(&tiny_npu()).unwrap().flow)
+    }
+
+    fn player(&self, text: &str, settings: &[(&str, &str)]) -> Player {
+        let library = self.machine.library();
+        let library = ("axcl-library", library.to_str().unwrap());
+        let settings = [settings, &[library]].concat();
+        Player::new(&tiny_npu(), Some(text), &settings)
+    }
+
+    /// How often `function` was called.
+    fn count(&self, function: &str) -> usize {
+        self.machine.calls_of(function).len()
+    }
+
+    fn assert_clean(&self) {
+        let leaks = self.machine.leaks();
+        assert!(leaks.is_empty(), "{leaks:?}");
+    }
+}
+
+fn golden_voice() -> Voice {
+    Voice::load(&voice::path(&tiny_npu(), "golden")).unwrap()
+}
+
+fn tokens(count: usize) -> Vec<u32> {
+    (0..count as u32).map(|i| (i * 7919 + 13) % 6561).collect()
+}
+
+/// The mel of `count` tokens by windows.
+fn speak(model: &mut FlowModel, count: usize) -> Result<Mel> {
+    let options = FlowOptions {
+        plan: FlowPlan::Windows,
+        steps: 3,
+        ..Default::default()
+    };
+    let voice = golden_voice();
+    let mut utterance = model.utterance(&voice, &options)?;
+    let tokens = tokens(count);
+    while utterance.advance(&tokens, true, &Cancel::new())?.is_some() {}
+    Ok(utterance.into_mel())
+}
+
+fn assert_same_mel(npu: &Mel, cpu: &Mel) {
+    let peak = cpu
+        .as_slice()
+        .iter()
+        .fold(0.0f32, |max, x| max.max(x.abs()));
+    let difference = max_diff(npu.as_slice(), cpu.as_slice()) / peak;
+    println!("{} frames: {difference:.1e} of the peak", cpu.frames());
+    assert!(difference <= 1e-5, "{difference:e}");
+}
+
+#[test]
+fn the_npu_makes_the_same_mel_as_the_cpu() {
+    let card = Card::new("");
+    let mut npu = card.model(FlowChoice::Npu);
+    let mut cpu = card.model(FlowChoice::Cpu);
+    assert_eq!((npu.backend().name(), cpu.backend().name()), ("npu", "cpu"));
+    for count in [1, 28, 60, 130] {
+        assert_same_mel(
+            &speak(&mut npu, count).unwrap(),
+            &speak(&mut cpu, count).unwrap(),
+        );
+    }
+    drop(npu);
+    card.assert_clean();
+    assert_eq!(card.count("axclFinalize"), 1);
+}
+
+#[test]
+fn only_what_changes_is_uploaded_and_everything_where_executions_overwrite_their_inputs() {
+    for (settings, uploads_a_step) in [("", 2), ("overwrite-inputs = yes", 6)] {
+        let card = Card::new(settings);
+        let mut npu = card.model(FlowChoice::Npu);
+        let uploads = || {
+            let copies = card.machine.calls_of("axclrtMemcpy");
+            let up = copies.iter().filter(|call| call.detail.starts_with("1 "));
+            up.count()
+        };
+        let before = (uploads(), card.count("axclrtEngineExecute"));
+        let mel = speak(&mut npu, 28).unwrap();
+        let steps = card.count("axclrtEngineExecute") - before.1;
+        // Two windows of three steps.
+        assert_eq!(steps, 6, "{settings}");
+        assert_eq!(
+            uploads() - before.0,
+            2 * 4 + steps * uploads_a_step,
+            "{settings}"
+        );
+        assert_same_mel(&mel, &speak(&mut card.model(FlowChoice::Cpu), 28).unwrap());
+    }
+}
+
+/// Faults at load: settings, and words that the message must have.
+const AT_LOAD: [(&str, ErrorKind, &[&str]); 9] = [
+    ("driver = none", ErrorKind::NotFound, &["axclhost"]),
+    ("devices = none", ErrorKind::NotFound, &["lspci"]),
+    (
+        "allocation-fails = 3",
+        ErrorKind::NoSpace,
+        &["axclrtMalloc", "memory"],
+    ),
+    ("cmm-mib = 19", ErrorKind::NoSpace, &["memory"]),
+    (
+        "load-fails = 2",
+        ErrorKind::Device,
+        &["flow_estimator_250.axmodel"],
+    ),
+    (
+        "execute-fails = 1",
+        ErrorKind::Device,
+        &["axclrtEngineExecute"],
+    ),
+    (
+        "rename x = sample",
+        ErrorKind::Damaged,
+        &["flow_estimator_200.axmodel", "sample", "expected"],
+    ),
+    (
+        "resize mask = 64",
+        ErrorKind::Damaged,
+        &["flow_estimator_200.axmodel", "64 bytes"],
+    ),
+    (
+        "fp16-outputs = yes",
+        ErrorKind::Damaged,
+        &["flow_estimator_200.axmodel", "y Fp16"],
+    ),
+];
+
+#[test]
+fn a_card_that_cannot_be_used_is_an_error_or_with_auto_a_warning_and_the_cpu() {
+    for (settings, kind, words) in AT_LOAD {
+        let card = Card::new(settings);
+        let error = card.load(FlowChoice::Npu).err().expect(settings);
+        assert_eq!(error.kind(), kind, "{settings}: {error}");
+        for word in words {
+            assert!(error.to_string().contains(word), "{settings}: {error}");
+        }
+        // Another text, so that the counts begin anew.
+        card.machine.set(&format!("{settings}\n"));
+        let (backend, warnings) = card.load(FlowChoice::Auto).expect(settings);
+        assert_eq!(backend.name(), "cpu", "{settings}");
+        assert_eq!(warnings.len(), 1, "{settings}: {warnings:?}");
+        assert!(
+            warnings[0].to_string().contains(words[0]),
+            "{}",
+            warnings[0]
+        );
+        card.assert_clean();
+    }
+}
+
+#[test]
+fn a_device_index_that_is_not_there_is_named() {
+    let card = Card::new("devices = 129");
+    let mut target = card.target(FlowChoice::Npu);
+    target.axcl.device = 1;
+    let manifest = Manifest::read(&tiny_npu()).unwrap();
+    let error = choice::load(
+        &tiny_npu(),
+        &manifest,
+        &target,
+        1,
+        &Cancel::new(),
+        &mut |_| (),
+    )
+    .err()
+    .unwrap();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.to_string().contains("index 1: 1 found"), "{error}");
+}
+
+#[test]
+fn without_axmodels_npu_is_an_error_with_the_remedy_and_auto_the_cpu_in_silence() {
+    let card = Card::new("");
+    let dir = support::tiny();
+    let manifest = Manifest::read(&dir).unwrap();
+    let mut warnings = Vec::new();
+    let mut load = |choice| {
+        let target = card.target(choice);
+        let mut warn = |warning| warnings.push(warning);
+        choice::load(&dir, &manifest, &target, 1, &Cancel::new(), &mut warn)
+    };
+    let error = load(FlowChoice::Npu).err().unwrap();
+    assert!(
+        error.to_string().contains("cosyvoice3-convert npu"),
+        "{error}"
+    );
+    assert_eq!(load(FlowChoice::Auto).unwrap().name(), "cpu");
+    assert!(warnings.is_empty());
+    assert!(card.machine.calls().is_empty(), "the card was not touched");
+}
+
+/// Executions of the check at load.
+const AT_START: usize = 2;
+/// A text of some utterances, and how it is spoken.
+const TEXT: &str = "Раз. Два. Три.";
+
+#[test]
+fn the_element_speaks_by_the_npu() {
+    let card = Card::new("");
+    let played = card
+        .player(TEXT, &[("flow-backend", "npu")])
+        .play()
+        .in_peace();
+    assert!(!played.buffers.is_empty());
+    assert!(card.count("axclrtEngineExecute") > AT_START);
+    card.assert_clean();
+    let cpu = card
+        .player(TEXT, &[("flow-backend", "cpu"), ("flow-plan", "windows")])
+        .play();
+    assert_eq!(played.samples().len(), cpu.samples().len());
+}
+
+/// Faults in the middle of an utterance, after the check at load and one window.
+fn in_the_middle() -> [String; 2] {
+    let at = AT_START + 3;
+    [
+        format!("execute-fails = {at}"),
+        format!("execute-loses-device = {at}"),
+    ]
+}
+
+#[test]
+fn a_fault_in_the_middle_ends_in_an_error_and_the_next_start_speaks() {
+    for settings in in_the_middle() {
+        let card = Card::new(&settings);
+        let player = card.player(TEXT, &[("flow-backend", "npu")]);
+        let played = player.play();
+        assert_eq!(played.errors.len(), 1, "{settings}: {played:?}");
+        let error = &played.errors[0];
+        assert!(error.error.matches(gst::ResourceError::Failed), "{error:?}");
+        assert!(error.text().contains("NPU: axclrt"), "{error:?}");
+        card.machine.set("");
+        player.play().in_peace();
+        drop(player);
+        // What was on a lost card cannot be given back.
+        if !settings.contains("loses") {
+            card.assert_clean();
+        }
+    }
+}
+
+#[test]
+fn with_auto_a_fault_in_the_middle_is_a_warning_and_nothing_is_lost() {
+    for settings in in_the_middle() {
+        let card = Card::new(&settings);
+        let played = card.player(TEXT, &[("flow-plan", "windows")]).play();
+        assert_eq!(played.warnings.len(), 1, "{settings}: {played:?}");
+        let warning = played.warnings[0].text();
+        assert!(warning.contains("goes on with the cpu"), "{warning}");
+        card.machine.set("");
+        let whole = card
+            .player(TEXT, &[("flow-backend", "cpu"), ("flow-plan", "windows")])
+            .play();
+        assert_samples_alike(&played, &whole);
+    }
+}
+
+/// The vocoder is not as exact as the flow.
+fn assert_samples_alike(one: &Played, other: &Played) {
+    let difference = max_diff(&one.samples(), &other.samples());
+    println!("samples: {difference:.1e}");
+    assert!(difference < 1e-2, "{difference:e}");
+}
+
+#[test]
+fn two_elements_share_the_card_and_the_last_one_gives_it_back() {
+    let card = Card::new("");
+    let settings = [("flow-backend", "npu")];
+    let (one, other) = (card.player(TEXT, &settings), card.player(TEXT, &settings));
+    one.play_to_first_buffer();
+    other.play().in_peace();
+    assert_eq!(card.count("axclInit"), 1);
+    assert_eq!(card.count("axclFinalize"), 0);
+    one.stop(gst::State::Null);
+    assert_eq!(card.count("axclFinalize"), 1);
+    card.assert_clean();
+}
+
+#[test]
+fn another_library_in_the_same_process_is_refused_by_name() {
+    let card = Card::new("");
+    let other = Machine::new("");
+    let _npu = card.model(FlowChoice::Npu);
+    let mut target = card.target(FlowChoice::Npu);
+    target.axcl.library = Some(other.library());
+    let manifest = Manifest::read(&tiny_npu()).unwrap();
+    let error = choice::load(
+        &tiny_npu(),
+        &manifest,
+        &target,
+        1,
+        &Cancel::new(),
+        &mut |_| (),
+    )
+    .err()
+    .unwrap();
+    assert_eq!(error.kind(), ErrorKind::Settings);
+    let used: &Path = &card.machine.library();
+    assert!(
+        error.to_string().contains(used.to_str().unwrap()),
+        "{error}"
+    );
+}
