@@ -18,10 +18,11 @@ use gstcosyvoice3::{
     flow::{FlowOptions, FlowPlan},
     lm,
     mel::Mel,
-    model::{LoadObserver, LoadOptions, Model},
+    model::{LoadObserver, LoadOptions, Model, manifest},
     onnx,
     synth::{Event, Options, Request, Settings, Speech, Synthesizer},
     text::{Language, Mode, Prompt},
+    vocoder::Vocoder,
     voice::Voice,
 };
 use ort::{session::Session, value::TensorRef};
@@ -368,12 +369,15 @@ fn flow_pairs(args: &Args, model: &Model, voice: &Voice) -> Mel {
 fn vocoder_pairs(args: &Args, model: &Model, mel: &Mel) {
     let cancel = Cancel::new();
     let mut vocoder = model.vocoder().take(&cancel).unwrap();
+    let Vocoder::Hift(vocoder) = &mut *vocoder else {
+        return;
+    };
+    let manifest::Vocoder::Hift { decoder, .. } = &model.manifest().vocoder else {
+        return;
+    };
     let (f0_time, f0) = seconds(|| vocoder.f0(mel, &cancel).unwrap());
     let (source_time, source) = seconds(|| vocoder.source(&f0, |_| 0.5));
-    let mut session = plain(
-        &args.dir.join(&model.manifest().vocoder.decoder),
-        args.threads,
-    );
+    let mut session = plain(&args.dir.join(decoder), args.threads);
     let frames = mel.frames();
     let bare = || {
         let mel = TensorRef::from_array_view(([1, MEL_BINS, frames], mel.as_slice())).unwrap();

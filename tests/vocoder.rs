@@ -1,13 +1,15 @@
 //! The vocoder against the official implementation, with the weights of `tests/fixtures/tiny`.
 
+#[path = "support/mel_to_audio.rs"]
+mod mel_to_audio;
 mod support;
 
 use gstcosyvoice3::{
     ErrorKind,
     cancel::Cancel,
     mel::Mel,
-    model::manifest::{Manifest, SourceKind},
-    vocoder::{Vocoder, f0::F0Predictor, source::Source, weights::SourceWeights},
+    model::manifest::{self, Manifest, SourceKind},
+    vocoder::{Hift, MelToAudio, Vocoder, f0::F0Predictor, source::Source, weights::SourceWeights},
 };
 use support::{assert_close, golden, max_diff, tiny_f32};
 
@@ -39,6 +41,13 @@ fn source_weights() -> SourceWeights {
 fn vocoder() -> Vocoder {
     let manifest = Manifest::read(&tiny_f32()).unwrap();
     Vocoder::load(&tiny_f32(), &manifest.vocoder, 1).unwrap()
+}
+
+fn hift_vocoder() -> Hift {
+    match vocoder() {
+        Vocoder::Hift(hift) => *hift,
+        Vocoder::MelToAudio(_) => panic!("of the other kind"),
+    }
 }
 
 #[test]
@@ -91,7 +100,7 @@ fn staircase_source_matches_the_official_one() {
 
 #[test]
 fn decoder_matches_the_official_one_given_its_source() {
-    let mut vocoder = vocoder();
+    let mut vocoder = hift_vocoder();
     for frames in FRAMES {
         let source = hift(frames, "source");
         let audio = vocoder
@@ -109,7 +118,7 @@ fn decoder_matches_the_official_one_given_its_source() {
 
 #[test]
 fn speech_from_mel_is_within_a_thousandth_of_the_official_peak() {
-    let mut vocoder = vocoder();
+    let mut vocoder = hift_vocoder();
     let cancel = Cancel::new();
     for frames in FRAMES {
         let mel = hift_mel(frames);
@@ -160,15 +169,115 @@ fn a_mel_that_is_not_finite_is_refused() {
 
 #[test]
 fn a_decoder_that_is_no_hift_is_named() {
-    let mut manifest = Manifest::read(&tiny_f32()).unwrap().vocoder;
-    manifest.decoder = "flow_encoder.onnx".into();
-    let error = Vocoder::load(&tiny_f32(), &manifest, 1).err().unwrap();
-    assert_eq!(error.kind(), ErrorKind::Damaged);
-    assert!(error.to_string().contains("flow_encoder.onnx"), "{error}");
-    manifest.decoder = "absent.onnx".into();
-    let error = Vocoder::load(&tiny_f32(), &manifest, 1).err().unwrap();
-    assert_eq!(error.kind(), ErrorKind::NotFound);
-    assert!(error.to_string().contains("absent.onnx"), "{error}");
+    for (decoder, kind) in [
+        ("flow_encoder.onnx", ErrorKind::Damaged),
+        ("absent.onnx", ErrorKind::NotFound),
+    ] {
+        let vocoder = manifest::Vocoder::Hift {
+            decoder: decoder.into(),
+            source_weights: "hift_source.safetensors".into(),
+            source: SourceKind::Staircase,
+        };
+        let error = Vocoder::load(&tiny_f32(), &vocoder, 1).err().unwrap();
+        assert_eq!(error.kind(), kind);
+        assert!(error.to_string().contains(decoder), "{error}");
+    }
+}
+
+/// A vocoder of the second kind, from a graph made for the test.
+fn graph(bytes: &[u8]) -> gstcosyvoice3::Result<Vocoder> {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("whole.onnx"), bytes).unwrap();
+    let vocoder = manifest::Vocoder::MelToAudio {
+        graph: "whole.onnx".into(),
+    };
+    Vocoder::load(dir.path(), &vocoder, 1)
+}
+
+#[test]
+fn a_graph_with_its_own_source_speaks_480_samples_a_frame() {
+    let mut vocoder = graph(&mel_to_audio::onnx("mel", None, 6, "Tanh")).unwrap();
+    let mel = hift_mel(50);
+    let speech = vocoder.synthesize(&mel, 1, &Cancel::new()).unwrap();
+    assert_eq!(speech.len(), 480 * 50);
+    let expected: Vec<f32> = mel.as_slice().iter().map(|value| value.tanh()).collect();
+    assert_close("speech", &speech[..4000], &expected, 1e-6);
+    let none = mel.columns(0..0);
+    assert!(
+        vocoder
+            .synthesize(&none, 1, &Cancel::new())
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[test]
+fn a_graph_with_its_own_source_may_call_the_mel_what_it_likes() {
+    let mut vocoder = graph(&mel_to_audio::onnx("speech_feat", None, 6, "Tanh")).unwrap();
+    let speech = vocoder.synthesize(&hift_mel(50), 1, &Cancel::new());
+    assert_eq!(speech.unwrap().len(), 480 * 50);
+}
+
+#[test]
+fn a_graph_that_is_no_vocoder_is_named_when_it_is_loaded() {
+    let decoder = std::fs::read(tiny_f32().join("hift.onnx")).unwrap();
+    let encoder = std::fs::read(tiny_f32().join("flow_encoder.onnx")).unwrap();
+    let of_one_length = mel_to_audio::onnx("mel", Some(50), 6, "Tanh");
+    let cases = [
+        (decoder.as_slice(), "source"),
+        (encoder.as_slice(), "token"),
+        (of_one_length.as_slice(), "[1, 80, 50]"),
+        (b"", "whole.onnx"),
+        (&decoder[..1000], "whole.onnx"),
+    ];
+    for (bytes, expected) in cases {
+        let error = graph(bytes).err().expect("refused");
+        assert_eq!(error.kind(), ErrorKind::Damaged);
+        let error = error.to_string();
+        assert!(
+            error.contains("whole.onnx") && error.contains(expected),
+            "{error}"
+        );
+    }
+    let absent = MelToAudio::load(&tiny_f32().join("absent.onnx"), 1);
+    let absent = absent.err().expect("refused");
+    assert_eq!(absent.kind(), ErrorKind::NotFound);
+    assert!(absent.to_string().contains("absent.onnx"), "{absent}");
+}
+
+#[test]
+fn a_graph_that_gives_what_cannot_be_played_is_named() {
+    let mel = hift_mel(50);
+    let broken = [
+        (mel_to_audio::onnx("mel", None, 5, "Tanh"), "20000 samples"),
+        (mel_to_audio::onnx("mel", None, 6, "Log"), "not finite"),
+    ];
+    for (bytes, expected) in broken {
+        let mut vocoder = graph(&bytes).unwrap();
+        let error = vocoder.synthesize(&mel, 1, &Cancel::new()).unwrap_err();
+        let error = error.to_string();
+        assert!(
+            error.contains("whole.onnx") && error.contains(expected),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_graph_with_its_own_source_can_be_cancelled_and_used_again() {
+    let mut vocoder = graph(&mel_to_audio::onnx("mel", None, 6, "Tanh")).unwrap();
+    let mut mel = hift_mel(50);
+    let cancel = Cancel::new();
+    cancel.cancel();
+    let error = vocoder.synthesize(&mel, 1, &cancel).unwrap_err();
+    assert!(error.is_cancelled(), "{error}");
+    vocoder.synthesize(&mel, 1, &Cancel::new()).unwrap();
+    mel.row_mut(3)[20] = f32::NAN;
+    let error = vocoder.synthesize(&mel, 1, &Cancel::new()).unwrap_err();
+    assert!(
+        error.to_string().contains("mel that is not finite"),
+        "{error}"
+    );
 }
 
 #[test]

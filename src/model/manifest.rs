@@ -242,15 +242,100 @@ pub enum Schedule {
 }
 
 /// The vocoder's files.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "VocoderTable", into = "VocoderTable")]
+pub enum Vocoder {
+    /// HiFT, its harmonic source made here.
+    Hift {
+        /// ONNX: mel and source to audio, any length.
+        decoder: String,
+        /// safetensors: the F0 predictor's convolutions, folded to float64 when loaded, and the source's linear layer.
+        source_weights: String,
+        /// How the harmonic source is made.
+        source: SourceKind,
+    },
+    /// All of a vocoder in one graph, its source included.
+    MelToAudio {
+        /// ONNX: mel to audio, any length.
+        graph: String,
+    },
+}
+
+/// [`Vocoder`] as it stands in the file.
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Vocoder {
-    /// ONNX: mel and source to audio, any length.
-    pub decoder: String,
-    /// safetensors: the F0 predictor's convolutions, folded to float64 when loaded, and the source's linear layer.
-    pub source_weights: String,
-    /// How the harmonic source is made.
-    pub source: SourceKind,
+struct VocoderTable {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decoder: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_weights: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<SourceKind>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    graph: Option<String>,
+}
+
+impl TryFrom<VocoderTable> for Vocoder {
+    type Error = &'static str;
+
+    fn try_from(table: VocoderTable) -> Result<Self, Self::Error> {
+        match table {
+            VocoderTable {
+                decoder: Some(decoder),
+                source_weights: Some(source_weights),
+                source: Some(source),
+                graph: None,
+            } => Ok(Self::Hift {
+                decoder,
+                source_weights,
+                source,
+            }),
+            VocoderTable {
+                decoder: None,
+                source_weights: None,
+                source: None,
+                graph: Some(graph),
+            } => Ok(Self::MelToAudio { graph }),
+            _ => Err("vocoder wants decoder, source_weights and source, or graph alone"),
+        }
+    }
+}
+
+impl From<Vocoder> for VocoderTable {
+    fn from(vocoder: Vocoder) -> Self {
+        match vocoder {
+            Vocoder::Hift {
+                decoder,
+                source_weights,
+                source,
+            } => Self {
+                decoder: Some(decoder),
+                source_weights: Some(source_weights),
+                source: Some(source),
+                graph: None,
+            },
+            Vocoder::MelToAudio { graph } => Self {
+                decoder: None,
+                source_weights: None,
+                source: None,
+                graph: Some(graph),
+            },
+        }
+    }
+}
+
+impl Vocoder {
+    fn files(&self) -> impl Iterator<Item = &str> {
+        let (first, second) = match self {
+            Self::Hift {
+                decoder,
+                source_weights,
+                ..
+            } => (decoder, Some(source_weights)),
+            Self::MelToAudio { graph } => (graph, None),
+        };
+        std::iter::once(first).chain(second).map(String::as_str)
+    }
 }
 
 /// How the vocoder's harmonic source turns F0 into a signal.
@@ -342,10 +427,9 @@ impl Manifest {
     pub fn component_files(&self) -> Vec<&str> {
         let lm = [&self.lm.gguf, &self.lm.embeddings, &self.lm.tokenizer];
         let flow = [&self.flow.encoder, &self.flow.estimator];
-        let vocoder = [&self.vocoder.decoder, &self.vocoder.source_weights];
         let files = lm.into_iter().chain(flow.into_iter().flatten());
         let npu = self.npu.iter().flat_map(Npu::files);
-        let files = files.chain(vocoder).map(String::as_str);
+        let files = files.map(String::as_str).chain(self.vocoder.files());
         files.chain(npu).collect()
     }
 }
@@ -396,7 +480,7 @@ pub(crate) mod tests {
                 schedule: Schedule::Cosine,
             },
             npu: None,
-            vocoder: Vocoder {
+            vocoder: Vocoder::Hift {
                 decoder: "hift.onnx".into(),
                 source_weights: "hift_source.safetensors".into(),
                 source: SourceKind::Staircase,
@@ -421,6 +505,9 @@ pub(crate) mod tests {
         let mut manifest = sample();
         manifest.flow.encoder = None;
         manifest.flow.estimator = None;
+        manifest.vocoder = Vocoder::MelToAudio {
+            graph: "hift_full_dynamic.onnx".into(),
+        };
         manifest.npu = Some(Npu {
             estimators: ESTIMATOR_FRAMES.map(estimator).into(),
             encoder: Some(NpuEncoder {
@@ -506,6 +593,15 @@ pub(crate) mod tests {
             ),
         ];
         assert_contradictions(sample_for_npu, &cases);
+    }
+
+    #[test]
+    fn a_vocoder_of_two_kinds_is_refused() {
+        let both = "source = \"staircase\"\ngraph = \"hift.onnx\"";
+        let text = sample().to_toml().replace("source = \"staircase\"", both);
+        let error = read(&text).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Damaged);
+        assert!(error.to_string().contains("graph alone"), "{error}");
     }
 
     type Change = fn(&mut Manifest);

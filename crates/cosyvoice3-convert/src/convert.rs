@@ -258,7 +258,7 @@ fn manifest(
             schedule: recipe.schedule,
         },
         npu: None,
-        vocoder: Vocoder {
+        vocoder: Vocoder::Hift {
             decoder: HIFT.into(),
             source_weights: HIFT_SOURCE.into(),
             source: options.source,

@@ -4,7 +4,7 @@ use std::{fmt::Write, path::Path};
 
 use anyhow::Result;
 use gstcosyvoice3::{
-    model::manifest::{FileEntry, Manifest},
+    model::manifest::{FileEntry, Manifest, Vocoder},
     voice::{self, Voice},
 };
 
@@ -60,7 +60,7 @@ fn summary(manifest: &Manifest) -> String {
             ),
         ),
         ("npu", npu(manifest)),
-        ("vocoder", format!("{:?} source", manifest.vocoder.source)),
+        ("vocoder", vocoder(manifest)),
     ];
     if !manifest.notice.is_empty() {
         lines.push(("notice", manifest.notice.clone()));
@@ -81,6 +81,13 @@ fn npu(manifest: &Manifest) -> String {
         None => "",
     };
     format!("estimators of {frames:?} frames{encoder}")
+}
+
+fn vocoder(manifest: &Manifest) -> String {
+    match &manifest.vocoder {
+        Vocoder::Hift { source, .. } => format!("{source:?} source"),
+        Vocoder::MelToAudio { .. } => "one graph; a seed does not give the same sound twice".into(),
+    }
 }
 
 fn state(path: &Path, entry: &FileEntry, progress: &Progress) -> Result<(), String> {
