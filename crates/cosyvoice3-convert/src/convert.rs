@@ -7,20 +7,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, ensure};
-use gstcosyvoice3::{
-    constants::SPEECH_VOCAB,
-    model::manifest::{FORMAT, FileEntry, Flow, Lm, MANIFEST, Manifest, SourceKind, Vocoder},
-    voice::VOICES,
-};
+use anyhow::{Result, ensure};
+use gstcosyvoice3::model::manifest::{FORMAT, Flow, Manifest, SourceKind, Vocoder};
 
 use crate::{
-    check,
     checkpoint::Checkpoint,
+    directory::{
+        self, CREATED_BY, EMBEDDINGS, GGUF, Geometry, STEPS, TOKENIZER, WINDOW_STEPS, Writer,
+    },
     lm::{Config, LanguageModel},
     npu,
     onnx::{self, BlockArithmetic},
-    output::{Unfinished, hash_file, replace_file},
+    output::{Unfinished, hash_file},
     progress::Progress,
     quantize::{Quantization, quantize},
     recipe::Recipe,
@@ -28,25 +26,10 @@ use crate::{
     weights::WeightType,
 };
 
-const GGUF: &str = "lm.gguf";
-const EMBEDDINGS: &str = "lm_embeddings.safetensors";
-const TOKENIZER: &str = "tokenizer.json";
 const FLOW_ENCODER: &str = "flow_encoder.onnx";
 const FLOW_ESTIMATOR: &str = "flow_estimator.onnx";
 const HIFT: &str = "hift.onnx";
 const HIFT_SOURCE: &str = "hift_source.safetensors";
-
-/// Ids of the speech vocabulary behind the sounds, and tokens that are silence: the same in every CosyVoice3.
-const SOS: u32 = 6561;
-const EOS: u32 = 6562;
-const TASK_ID: u32 = 6563;
-const SILENT_TOKENS: [u32; 11] = [1, 2, 28, 29, 55, 248, 494, 2241, 2242, 2322, 2323];
-const MAX_SILENT_RUN: usize = 5;
-const MIN_TOKEN_TEXT_RATIO: f32 = 2.0;
-const MAX_TOKEN_TEXT_RATIO: f32 = 20.0;
-/// Euler steps of the published program, and of the edge pipelines, which work in windows.
-const STEPS: usize = 10;
-const WINDOW_STEPS: usize = 5;
 
 /// What a conversion can choose.
 #[derive(Debug, Clone, Default)]
@@ -92,12 +75,9 @@ pub fn convert(
     }
 
     let out = Unfinished::beside(model, options.replace)?;
-    let mut writer = Writer {
-        out: &out,
-        progress,
-        files: BTreeMap::new(),
-    };
-    let name = options.name.clone().unwrap_or_else(|| name_of(checkpoint));
+    let mut writer = Writer::new(&out, progress);
+    let name = options.name.clone();
+    let name = name.unwrap_or_else(|| directory::name_of(checkpoint));
     writer.file(TOKENIZER, tokenizer.len() as u64, |out| {
         Ok(out.write_all(tokenizer.as_bytes())?)
     })?;
@@ -110,40 +90,43 @@ pub fn convert(
         let flow = Checkpoint::open(&checkpoint.join("flow.pt"))?;
         npu::write(&flow, dir, options.weights, progress)?;
     }
-    let mut manifest = manifest(name, &config, recipe, options, writer.files);
-    adopt_voices(out.target(), out.path(), &mut manifest)?;
-    replace_file(&out.path().join(MANIFEST), manifest.to_toml().as_bytes())?;
-    progress.step("loading what was written", 0);
-    let told = check::loads(out.path())?;
-    let target = out.target().to_owned();
-    out.finish()?;
-    progress.done();
-    for line in told {
-        progress.say(&line);
-    }
-    progress.say(&format!("{} is ready", target.display()));
-    Ok(())
-}
-
-struct Writer<'a> {
-    out: &'a Unfinished,
-    progress: &'a Progress,
-    files: BTreeMap<String, FileEntry>,
+    let manifest = Manifest {
+        format: FORMAT,
+        name,
+        created_by: CREATED_BY.into(),
+        default_voice: String::new(),
+        voice_for_language: BTreeMap::new(),
+        notice: options.notice.clone(),
+        lm: directory::lm(
+            options.quantization,
+            Geometry {
+                hidden_size: config.hidden_size,
+                layers: config.num_hidden_layers,
+                text_vocab: config.vocab_size,
+                context: config.context(),
+            },
+            recipe.sampling,
+        ),
+        flow: Flow {
+            encoder: Some(FLOW_ENCODER.into()),
+            estimator: Some(FLOW_ESTIMATOR.into()),
+            steps: STEPS,
+            window_steps: WINDOW_STEPS,
+            schedule: recipe.schedule,
+        },
+        npu: None,
+        vocoder: Vocoder::Hift {
+            decoder: HIFT.into(),
+            source_weights: HIFT_SOURCE.into(),
+            source: options.source,
+        },
+        files: writer.files,
+    };
+    directory::write_manifest(&out, manifest)?;
+    directory::finish(out, progress)
 }
 
 impl Writer<'_> {
-    fn file(
-        &mut self,
-        name: &str,
-        size: u64,
-        content: impl FnOnce(&mut crate::output::HashingWriter<'_>) -> Result<()>,
-    ) -> Result<()> {
-        self.progress.step(&format!("writing {name}"), size);
-        let entry = self.out.write(name, self.progress, content)?;
-        self.files.insert(name.into(), entry);
-        Ok(())
-    }
-
     fn vocoder(&mut self, hift: &Checkpoint, options: &Options) -> Result<()> {
         let source = source::tables(hift)?;
         self.file(HIFT_SOURCE, tables::size(&source), |out| {
@@ -189,7 +172,7 @@ impl Writer<'_> {
             })?;
             let gguf = lm.gguf(name, weight_type);
             self.file(GGUF, gguf.size(), |out| {
-                gguf.write(out, |tensor| lm.values(tensor))
+                gguf.write(out, |tensor, out| lm.write(tensor, out))
             })?;
         }
         if matches!(quantization, Quantization::F32 | Quantization::F16) {
@@ -208,81 +191,4 @@ impl Writer<'_> {
             .insert(GGUF.into(), hash_file(&path, self.progress)?);
         Ok(())
     }
-}
-
-fn name_of(checkpoint: &Path) -> String {
-    let path = checkpoint.canonicalize().unwrap_or(checkpoint.to_owned());
-    let name = path.file_name().unwrap_or("CosyVoice3".as_ref());
-    name.to_string_lossy().into_owned()
-}
-
-fn manifest(
-    name: String,
-    config: &Config,
-    recipe: Recipe,
-    options: &Options,
-    files: BTreeMap<String, FileEntry>,
-) -> Manifest {
-    Manifest {
-        format: FORMAT,
-        name,
-        created_by: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).into(),
-        default_voice: String::new(),
-        voice_for_language: BTreeMap::new(),
-        notice: options.notice.clone(),
-        lm: Lm {
-            gguf: GGUF.into(),
-            embeddings: EMBEDDINGS.into(),
-            tokenizer: TOKENIZER.into(),
-            quantization: options.quantization.name().into(),
-            hidden_size: config.hidden_size,
-            layers: config.num_hidden_layers,
-            text_vocab: config.vocab_size,
-            speech_vocab: SPEECH_VOCAB,
-            context: config.context(),
-            sos: SOS,
-            eos: EOS,
-            task_id: TASK_ID,
-            stop_ids: [SOS, SPEECH_VOCAB - 1],
-            silent_tokens: SILENT_TOKENS.into(),
-            max_silent_run: MAX_SILENT_RUN,
-            min_token_text_ratio: MIN_TOKEN_TEXT_RATIO,
-            max_token_text_ratio: MAX_TOKEN_TEXT_RATIO,
-            sampling: recipe.sampling,
-        },
-        flow: Flow {
-            encoder: Some(FLOW_ENCODER.into()),
-            estimator: Some(FLOW_ESTIMATOR.into()),
-            steps: STEPS,
-            window_steps: WINDOW_STEPS,
-            schedule: recipe.schedule,
-        },
-        npu: None,
-        vocoder: Vocoder::Hift {
-            decoder: HIFT.into(),
-            source_weights: HIFT_SOURCE.into(),
-            source: options.source,
-        },
-        files,
-    }
-}
-
-/// Takes over the voices of the model that is being replaced: they hold speech, not weights.
-fn adopt_voices(old: &Path, new: &Path, manifest: &mut Manifest) -> Result<()> {
-    let new = new.join(VOICES);
-    fs::create_dir(&new).with_context(|| format!("cannot create {}", new.display()))?;
-    let Ok(entries) = fs::read_dir(old.join(VOICES)) else {
-        return Ok(());
-    };
-    for entry in entries {
-        let entry = entry?;
-        let copy = new.join(entry.file_name());
-        fs::copy(entry.path(), &copy)
-            .with_context(|| format!("cannot copy {}", entry.path().display()))?;
-    }
-    if let Ok(replaced) = Manifest::read(old) {
-        manifest.default_voice = replaced.default_voice;
-        manifest.voice_for_language = replaced.voice_for_language;
-    }
-    Ok(())
 }

@@ -28,13 +28,21 @@ pub struct Tensor {
     pub name: String,
     /// Lengths, outermost first.
     pub shape: Vec<usize>,
-    /// Element type.
-    pub weight_type: WeightType,
+    /// Number of its type in GGUF files.
+    pub kind: u32,
+    /// Bytes of its data.
+    pub size: usize,
 }
 
 impl Tensor {
-    fn size(&self) -> usize {
-        self.shape.iter().product::<usize>() * self.weight_type.size()
+    /// A tensor of plain numbers.
+    pub fn plain(name: String, shape: Vec<usize>, weight_type: WeightType) -> Self {
+        Self {
+            kind: weight_type.ggml_type(),
+            size: shape.iter().product::<usize>() * weight_type.size(),
+            name,
+            shape,
+        }
     }
 }
 
@@ -51,20 +59,20 @@ impl Gguf {
     /// Bytes of the file.
     pub fn size(&self) -> u64 {
         let tensors = self.tensors.iter();
-        let data: usize = tensors.map(|t| t.size().next_multiple_of(ALIGNMENT)).sum();
+        let data: usize = tensors.map(|t| t.size.next_multiple_of(ALIGNMENT)).sum();
         (self.header().len() + data) as u64
     }
 
-    /// Writes the file; `values` is asked for the numbers of each tensor in turn.
-    pub fn write<'v>(
+    /// Writes the file; `data` writes the data of each tensor in turn.
+    pub fn write<W: Write>(
         &self,
-        out: &mut dyn Write,
-        mut values: impl FnMut(&Tensor) -> Result<std::borrow::Cow<'v, [f32]>>,
+        out: &mut W,
+        mut data: impl FnMut(&Tensor, &mut W) -> Result<()>,
     ) -> Result<()> {
         out.write_all(&self.header())?;
         for tensor in &self.tensors {
-            tensor.weight_type.write(&values(tensor)?, out)?;
-            let padding = tensor.size().next_multiple_of(ALIGNMENT) - tensor.size();
+            data(tensor, out)?;
+            let padding = tensor.size.next_multiple_of(ALIGNMENT) - tensor.size;
             out.write_all(&[0; ALIGNMENT][..padding])?;
         }
         Ok(())
@@ -99,14 +107,9 @@ impl Gguf {
             for len in tensor.shape.iter().rev() {
                 head.extend((*len as u64).to_le_bytes());
             }
-            // GGML_TYPE_F32, GGML_TYPE_F16
-            let ggml_type: u32 = match tensor.weight_type {
-                WeightType::F32 => 0,
-                WeightType::F16 => 1,
-            };
-            head.extend(ggml_type.to_le_bytes());
+            head.extend(tensor.kind.to_le_bytes());
             head.extend((offset as u64).to_le_bytes());
-            offset += tensor.size().next_multiple_of(ALIGNMENT);
+            offset += tensor.size.next_multiple_of(ALIGNMENT);
         }
         head.resize(head.len().next_multiple_of(ALIGNMENT), 0);
         head

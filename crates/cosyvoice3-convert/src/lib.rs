@@ -7,6 +7,7 @@ pub mod axera;
 pub mod check;
 pub mod checkpoint;
 pub mod convert;
+pub mod directory;
 pub mod gguf;
 pub mod inspect;
 pub mod lm;

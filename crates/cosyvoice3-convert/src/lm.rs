@@ -1,6 +1,6 @@
 //! The language model: a Qwen2 body whose vocabulary is speech, as GGUF, and the tables that prefill reads.
 
-use std::{fs, path::Path};
+use std::{fs, io::Write, path::Path};
 
 use anyhow::{Context, Result, bail, ensure};
 use gstcosyvoice3::constants::SPEECH_VOCAB;
@@ -17,6 +17,9 @@ const TEXT_EMBEDDING: &str = "llm.model.model.embed_tokens.weight";
 const SPEECH_EMBEDDING: &str = "speech_embedding.weight";
 const HEAD: &str = "llm_decoder.weight";
 const FINAL_NORM: &str = "llm.model.model.norm.weight";
+
+/// Positions that decoding may reach, as the manifest has it: prompt, text and 30 s of speech fit several times.
+pub const MAX_CONTEXT: u32 = 4096;
 
 /// `CosyVoice-BlankEN/config.json`, as far as it is needed.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -72,9 +75,9 @@ impl Config {
         Ok(())
     }
 
-    /// Positions that decoding may reach, as the manifest has it: prompt, text and 30 s of speech fit several times.
+    /// Positions that decoding may reach, at most [`MAX_CONTEXT`].
     pub fn context(&self) -> u32 {
-        self.max_position_embeddings.min(4096)
+        self.max_position_embeddings.min(MAX_CONTEXT)
     }
 }
 
@@ -121,14 +124,13 @@ impl<'a> LanguageModel<'a> {
 
     /// The GGUF: body, `token_embd.weight` (the speech embedding) and `output.weight` (the head).
     pub fn gguf(&self, name: &str, weight_type: WeightType) -> Gguf {
-        let tensors = self.tensors.iter().map(|(name, _, shape)| Tensor {
-            name: name.clone(),
-            shape: shape.clone(),
+        let tensors = self.tensors.iter().map(|(name, _, shape)| {
             // ggml adds and multiplies vectors in f32
-            weight_type: match shape.len() {
+            let weight_type = match shape.len() {
                 1 => WeightType::F32,
                 _ => weight_type,
-            },
+            };
+            Tensor::plain(name.clone(), shape.clone(), weight_type)
         });
         Gguf {
             metadata: self.metadata(name, weight_type),
@@ -136,11 +138,16 @@ impl<'a> LanguageModel<'a> {
         }
     }
 
-    /// The numbers of a tensor of [`gguf`](Self::gguf).
-    pub fn values(&self, tensor: &Tensor) -> Result<std::borrow::Cow<'a, [f32]>> {
+    /// Writes the data of a tensor of [`gguf`](Self::gguf).
+    pub fn write(&self, tensor: &Tensor, out: &mut dyn Write) -> Result<()> {
         let official = self.tensors.iter().find(|(name, ..)| *name == tensor.name);
         let (_, name, shape) = official.context("no tensor of this model")?;
-        finite(name, self.checkpoint.tensor_of(name, shape)?.to_f32()?)
+        let values = finite(name, self.checkpoint.tensor_of(name, shape)?.to_f32()?)?;
+        let weight_type = match tensor.kind == WeightType::F16.ggml_type() {
+            true => WeightType::F16,
+            false => WeightType::F32,
+        };
+        weight_type.write(&values, out)
     }
 
     /// The tables that prefill reads.
@@ -165,14 +172,11 @@ impl<'a> LanguageModel<'a> {
         let config = self.config;
         let number = |value: usize| Value::U32(value as u32);
         let text = |value: &str| Value::String(value.into());
-        let file_type = match weight_type {
-            WeightType::F32 => 0,
-            WeightType::F16 => 1,
-        };
         [
             ("general.architecture", text("qwen2")),
             ("general.name", text(name)),
-            ("general.file_type", Value::U32(file_type)),
+            // llama.cpp numbers these file types like the types of their tensors
+            ("general.file_type", Value::U32(weight_type.ggml_type())),
             ("general.quantization_version", Value::U32(2)),
             ("qwen2.block_count", number(config.num_hidden_layers)),
             (
@@ -259,7 +263,7 @@ fn tensors(config: &Config) -> Vec<(String, String, Vec<usize>)> {
 }
 
 /// Refuses weights that would make every later number a NaN.
-fn finite<'a>(
+pub fn finite<'a>(
     name: &str,
     values: std::borrow::Cow<'a, [f32]>,
 ) -> Result<std::borrow::Cow<'a, [f32]>> {

@@ -24,6 +24,14 @@ impl WeightType {
         }
     }
 
+    /// Number of this type in GGUF files.
+    pub fn ggml_type(self) -> u32 {
+        match self {
+            Self::F32 => 0,
+            Self::F16 => 1,
+        }
+    }
+
     /// Writes `values` little-endian, rounded where this type is narrower.
     pub fn write(self, values: &[f32], out: &mut dyn Write) -> Result<()> {
         match self {
