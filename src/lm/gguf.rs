@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     fs::File,
     io::{self, BufReader, Read},
+    ops::Range,
     path::Path,
 };
 
@@ -112,7 +113,9 @@ pub struct Gguf {
     pub values: BTreeMap<String, Value>,
     /// Tensors, in the file's order.
     pub tensors: Vec<Tensor>,
-    /// Bytes after the header, from the first aligned one on.
+    /// First byte of the tensor data.
+    data_start: u64,
+    /// Bytes from there on.
     data_len: u64,
 }
 
@@ -127,7 +130,7 @@ impl Gguf {
         parse(BufReader::new(file), len).map_err(|e| match e.kind() {
             io::ErrorKind::UnexpectedEof => Error::damaged(
                 path,
-                format!("truncated: the file ends inside its header, after {len} bytes; convert the checkpoint again"),
+                format!("truncated: the file ends inside its header, after {len} bytes; copy it again, or convert the checkpoint again"),
             ),
             io::ErrorKind::InvalidData => Error::damaged(path, e),
             _ => Error::io(path, &e),
@@ -141,6 +144,18 @@ impl Gguf {
     pub fn check(&self, path: &Path, lm: &manifest::Lm) -> Result<()> {
         self.check_all(lm)
             .map_err(|what| Error::damaged(path, what))
+    }
+
+    /// The tensor `name`, and the bytes of the file that hold its data.
+    ///
+    /// # Errors
+    /// What is wrong: it is missing, of a type that models of ours do not have, or not whole.
+    pub fn tensor(&self, name: &str) -> Result<(&Tensor, Range<u64>), String> {
+        let tensor = self.tensors.iter().find(|tensor| tensor.name == name);
+        let tensor = tensor.ok_or_else(|| format!("tensor {name} is missing"))?;
+        let bytes = self.check_data(tensor)?;
+        let start = self.data_start + tensor.offset;
+        Ok((tensor, start..start + bytes))
     }
 
     fn check_all(&self, lm: &manifest::Lm) -> Result<(), String> {
@@ -258,7 +273,8 @@ impl Gguf {
         })
     }
 
-    fn check_data(&self, tensor: &Tensor) -> Result<(), String> {
+    /// Bytes of `tensor`, which must lie inside the file.
+    fn check_data(&self, tensor: &Tensor) -> Result<u64, String> {
         let Tensor {
             name, kind, offset, ..
         } = tensor;
@@ -278,10 +294,10 @@ impl Gguf {
             ));
         }
         match offset.checked_add(bytes) {
-            Some(end) if end <= self.data_len => Ok(()),
+            Some(end) if end <= self.data_len => Ok(bytes),
             _ => Err(format!(
                 "truncated: tensor {name} takes bytes {offset} to {offset} + {bytes} of the data, the file has {}; \
-                 convert the checkpoint again",
+                 copy it again, or convert the checkpoint again",
                 self.data_len
             )),
         }
@@ -365,6 +381,7 @@ fn parse(source: impl Read, len: u64) -> io::Result<Gguf> {
         version,
         values,
         tensors,
+        data_start: data,
         data_len: len.saturating_sub(data),
     })
 }

@@ -90,7 +90,9 @@ fn merges(path: &Path, vocab: &BTreeMap<String, u32>) -> Result<Vec<[String; 2]>
     let pairs = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with("#version"));
     let pairs = pairs.map(|(number, line)| {
         let at = || format!("{}: line {}", path.display(), number + 1);
-        let (left, right) = line.split_once(' ').with_context(at)?;
+        let (left, right) = line
+            .split_once(' ')
+            .with_context(|| format!("{}: {line:?} is no pair of tokens", at()))?;
         let known = [left, right, &format!("{left}{right}")]
             .iter()
             .all(|token| vocab.contains_key(*token));
