@@ -200,7 +200,8 @@ pub struct NpuEncoderWindow {
 }
 
 impl Npu {
-    fn files(&self) -> impl Iterator<Item = &str> {
+    /// All files, relative to the model directory.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
         let estimators = self.estimators.iter().map(|estimator| &estimator.file);
         let encoder = self.encoder.iter().flat_map(|encoder| {
             let windows = encoder.windows.iter().map(|window| &window.file);

@@ -18,8 +18,12 @@ pub fn loads(dir: &Path) -> Result<Vec<String>> {
         told.push(format!("flow and vocoder: not tried: {error}"));
         return Ok(told);
     }
-    CpuFlow::load(dir, &manifest.flow, 1)?;
     Vocoder::load(dir, &manifest.vocoder, 1)?;
-    told.push("flow and vocoder: loaded".into());
+    if manifest.flow.cpu_files().is_ok() {
+        CpuFlow::load(dir, &manifest.flow, 1)?;
+        told.push("flow and vocoder: loaded".into());
+    } else {
+        told.push("vocoder: loaded; flow: not tried, it is for an NPU alone".into());
+    }
     Ok(told)
 }

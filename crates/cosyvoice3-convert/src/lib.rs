@@ -4,14 +4,17 @@
 //! component of the model directory each, and [`convert`](convert::convert) joins them.
 
 pub mod axera;
+mod body;
 pub mod check;
 pub mod checkpoint;
 pub mod convert;
 pub mod directory;
 pub mod gguf;
+pub mod import;
 pub mod inspect;
 pub mod lm;
 pub mod npu;
+mod npy;
 pub mod onnx;
 pub mod output;
 mod pickle;

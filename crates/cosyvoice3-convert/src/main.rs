@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cosyvoice3_convert::{
     convert::{self, convert},
+    import,
     inspect::inspect,
     npu,
     onnx::BlockArithmetic,
@@ -30,6 +31,7 @@ enum Command {
     Checkpoint(CheckpointArgs),
     Voice(VoiceArgs),
     Npu(NpuArgs),
+    Import(ImportArgs),
     Inspect(InspectArgs),
     Random(RandomArgs),
 }
@@ -79,6 +81,48 @@ struct NpuArgs {
     model: PathBuf,
     /// Download of AXERA-TECH/CosyVoice3, or its token2wav-axmodels
     axera: PathBuf,
+}
+
+/// Make a model directory of an edge pipeline's files, where there is no official checkpoint.
+///
+/// It works with an NPU alone. The main road is `checkpoint`, then `npu`.
+#[derive(Args)]
+struct ImportArgs {
+    /// Download of AXERA-TECH/CosyVoice3: token2wav-axmodels/, prompt_files/, scripts/CosyVoice-BlankEN/
+    axera: PathBuf,
+    /// Directory to make
+    model: PathBuf,
+    /// Language model: Qwen2 in GGUF, of which the body is kept
+    #[arg(long, value_name = "FILE")]
+    gguf: PathBuf,
+    /// Directory with embed_tokens.npy, speech_embedding.npy and llm_decoder_weight.npy
+    #[arg(long, value_name = "DIR")]
+    embeddings: PathBuf,
+    /// hift_full_dynamic.onnx: mel to audio
+    #[arg(long, value_name = "FILE")]
+    vocoder: PathBuf,
+    /// Directory with vocab.json, merges.txt and tokenizer_config.json [default: scripts/CosyVoice-BlankEN of the
+    /// download]
+    #[arg(long, value_name = "DIR")]
+    tokenizer: Option<PathBuf>,
+    /// Prompt files that become a voice [default: prompt_files of the download]
+    #[arg(long, value_name = "DIR")]
+    prompt: Option<PathBuf>,
+    /// Name of the voice
+    #[arg(long, value_name = "NAME", default_value = "prompt")]
+    voice: String,
+    /// Language of the voice (ru, en, zh)
+    #[arg(long)]
+    language: Option<String>,
+    /// Name of the model [default: that of the download's directory]
+    #[arg(long)]
+    name: Option<String>,
+    /// What users must be told before they listen
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    notice: String,
+    /// Replace a model that is there; its voices are kept
+    #[arg(long)]
+    force: bool,
 }
 
 /// Tell what a model directory holds and whether its hashes hold.
@@ -183,6 +227,24 @@ fn run(command: Command, progress: &Progress) -> Result<()> {
             progress.done();
             told.iter().for_each(|line| progress.say(line));
             Ok(())
+        }
+        Command::Import(args) => {
+            let options = import::Options {
+                gguf: args.gguf,
+                embeddings: args.embeddings,
+                vocoder: args.vocoder,
+                tokenizer: args.tokenizer,
+                prompt: args.prompt,
+                voice: prompt::Options {
+                    name: args.voice,
+                    language: args.language,
+                    ..Default::default()
+                },
+                name: args.name,
+                notice: args.notice,
+                replace: args.force,
+            };
+            import::import(&args.axera, &args.model, &options, progress)
         }
         Command::Random(args) => {
             let geometry = match args.full {

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use anyhow::{Context, Result};
 use gstcosyvoice3::{
     flow::windows::{ENCODER_WINDOWS, ESTIMATOR_FRAMES, PROMPT_TOKENS},
-    model::manifest::{Manifest, Npu, NpuEstimator},
+    model::manifest::{Manifest, Npu, NpuEncoder, NpuEncoderWindow, NpuEstimator},
 };
 
 use crate::{
@@ -17,16 +17,14 @@ use crate::{
     weights::WeightType,
 };
 
+/// The embedding of speech tokens beside the encoders.
+pub const TOKEN_EMBEDDING: &str = "flow_token_embedding.safetensors";
+
 /// Adds the estimators of the download `axera` to the model directory `model`; what there is to tell the user.
 pub fn add(model: &Path, axera: &Path, progress: &Progress) -> Result<Vec<String>> {
     let mut manifest = Manifest::read(model)?;
     let dir = axera::axmodels(axera);
-    let mut estimators = Vec::new();
-    for frames in ESTIMATOR_FRAMES {
-        let file = format!("{}.axmodel", estimator_name(frames));
-        axera::downloaded(dir.join(&file))?;
-        estimators.push(NpuEstimator { frames, file });
-    }
+    let estimators = estimators(&dir)?;
     let mut additions = Additions::to(model);
     for NpuEstimator { file, .. } in &estimators {
         let entry = additions.copy(&dir.join(file), file, progress)?;
@@ -42,6 +40,36 @@ pub fn add(model: &Path, axera: &Path, progress: &Progress) -> Result<Vec<String
         "{}: estimators of {ESTIMATOR_FRAMES:?} frames added",
         model.display()
     )])
+}
+
+/// All that the directory `axmodels` has of the flow model.
+pub fn published(axmodels: &Path) -> Result<Npu> {
+    let mut windows = Vec::new();
+    for (tokens, lookahead) in ENCODER_WINDOWS {
+        let file = format!("{}.axmodel", encoder_name(tokens, lookahead));
+        axera::downloaded(axmodels.join(&file))?;
+        windows.push(NpuEncoderWindow {
+            tokens,
+            lookahead,
+            file,
+        });
+    }
+    Ok(Npu {
+        estimators: estimators(axmodels)?,
+        encoder: Some(NpuEncoder {
+            token_embedding: TOKEN_EMBEDDING.into(),
+            windows,
+        }),
+    })
+}
+
+fn estimators(axmodels: &Path) -> Result<Vec<NpuEstimator>> {
+    let estimator = |frames| {
+        let file = format!("{}.axmodel", estimator_name(frames));
+        axera::downloaded(axmodels.join(&file))?;
+        Ok(NpuEstimator { frames, file })
+    };
+    ESTIMATOR_FRAMES.into_iter().map(estimator).collect()
 }
 
 /// Writes the graphs of `flow`, which are of fixed shapes, into the directory `dir`.

@@ -81,6 +81,36 @@ pub fn quantize(input: &Path, output: &Path, quantization: Quantization) -> Resu
     Ok(())
 }
 
+/// Rounds `values`, rows of `width`, to the type that GGUF files number `kind`, as [`quantize`] does.
+pub fn quantize_rows(values: &[f32], width: usize, kind: u32) -> Vec<u8> {
+    assert!(
+        width > 0 && values.len().is_multiple_of(width),
+        "whole rows"
+    );
+    let rows = values.len() / width;
+    // SAFETY: the functions take no pointers. The first one prepares the tables of half-precision arithmetic.
+    let row_size = unsafe {
+        sys::llama_backend_init();
+        sys::ggml_row_size(kind, width as i64)
+    };
+    let mut bytes = vec![0; rows * row_size];
+    // SAFETY: the source holds `rows` rows of `width` floats, the target room for as many rows of the type; types that
+    // need an importance matrix are none of ours.
+    let written = unsafe {
+        sys::ggml_quantize_chunk(
+            kind,
+            values.as_ptr(),
+            bytes.as_mut_ptr().cast(),
+            0,
+            rows as i64,
+            width as i64,
+            std::ptr::null(),
+        )
+    };
+    assert_eq!(written, bytes.len(), "ggml's own size of a row");
+    bytes
+}
+
 static LAST_ERROR: Mutex<String> = Mutex::new(String::new());
 
 /// Keeps llama.cpp quiet but for the last error it tells.
