@@ -231,3 +231,93 @@ fn table_types(quantization: Quantization, width: usize) -> (u32, u32) {
         Quantization::Q4KM => (Q5_0, head),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{quantize::quantize, weights::WeightType};
+
+    /// A Qwen2 of one layer with a vocabulary of speech.
+    fn write_model(path: &Path, width: usize) {
+        let speech = vec![SPEECH_VOCAB as usize, width];
+        let mut tensors = vec![
+            (EMBEDDING.to_owned(), speech.clone()),
+            ("output_norm.weight".to_owned(), vec![width]),
+            (HEAD.to_owned(), speech),
+        ];
+        for (name, axes) in [
+            ("attn_norm.weight", 1),
+            ("attn_q.weight", 2),
+            ("attn_q.bias", 1),
+            ("attn_k.weight", 2),
+            ("attn_k.bias", 1),
+            ("attn_v.weight", 2),
+            ("attn_v.bias", 1),
+            ("attn_output.weight", 2),
+            ("ffn_norm.weight", 1),
+            ("ffn_gate.weight", 2),
+            ("ffn_up.weight", 2),
+            ("ffn_down.weight", 2),
+        ] {
+            tensors.push((format!("blk.0.{name}"), vec![width; axes]));
+        }
+        let tensors = tensors.into_iter();
+        let tensors = tensors.map(|(name, shape)| Tensor::plain(name, shape, WeightType::F32));
+        let number = |key: &str, value: usize| (format!("qwen2.{key}"), Value::U32(value as u32));
+        let gguf = Gguf {
+            metadata: vec![
+                (
+                    "general.architecture".into(),
+                    Value::String(ARCHITECTURE.into()),
+                ),
+                number("block_count", 1),
+                number("context_length", 4096),
+                number("embedding_length", width),
+                number("feed_forward_length", width),
+                number("attention.head_count", 4),
+                number("attention.head_count_kv", 4),
+                (
+                    "qwen2.attention.layer_norm_rms_epsilon".into(),
+                    Value::F32(1e-6),
+                ),
+                ("qwen2.rope.freq_base".into(), Value::F32(1e6)),
+                number("vocab_size", SPEECH_VOCAB as usize),
+                ("tokenizer.ggml.model".into(), Value::String("none".into())),
+            ],
+            tensors: tensors.collect(),
+        };
+        let mut out = File::create(path).unwrap();
+        gguf.write(&mut out, |tensor, out| {
+            Ok(out.write_all(&vec![0; tensor.size])?)
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn speech_tables_get_the_types_that_the_quantiser_chooses() {
+        let dir = tempfile::tempdir().unwrap();
+        let [whole, quantized] = ["whole.gguf", "quantized.gguf"].map(|name| dir.path().join(name));
+        // With whole super-blocks, and without: 896 is the width of the published model.
+        for width in [256, 896] {
+            write_model(&whole, width);
+            for quantization in [
+                Quantization::F32,
+                Quantization::F16,
+                Quantization::Q8_0,
+                Quantization::Q4KM,
+                Quantization::Q4_0,
+            ] {
+                quantize(&whole, &quantized, quantization).unwrap();
+                let body = Body::open(&quantized).unwrap();
+                assert_eq!(body.quantization(), quantization);
+                let kinds = [EMBEDDING, HEAD].map(|name| body.header.tensor(name).unwrap().0.kind);
+                assert_eq!(
+                    <[u32; 2]>::from(table_types(quantization, width)),
+                    kinds,
+                    "{} of width {width}",
+                    quantization.name()
+                );
+            }
+        }
+    }
+}
