@@ -4,6 +4,8 @@
 
 #[path = "support/launch.rs"]
 mod launch;
+#[path = "support/mel_to_audio.rs"]
+mod mel_to_audio;
 #[path = "support/playing.rs"]
 mod playing;
 mod support;
@@ -17,7 +19,7 @@ use std::{
 use gstcosyvoice3::{
     cancel::Cancel,
     model::{
-        manifest::{FileEntry, MANIFEST, Manifest},
+        manifest::{FileEntry, MANIFEST, Manifest, Vocoder},
         verify::sha256,
     },
     voice::{self, Voice},
@@ -169,6 +171,67 @@ fn a_component_is_named_whose_content_is_wrong_though_its_hash_is_right() {
             let error = model.error(&case, &[]);
             assert_names(&case, &error, name);
         }
+    }
+}
+
+#[test]
+fn a_vocoder_in_one_graph_speaks_and_is_named_when_damaged() {
+    let name = "whole.onnx";
+    let good = mel_to_audio::onnx("mel", None, 6, "Tanh");
+    let with = |bytes: &[u8]| {
+        let model = ModelDir::new();
+        fs::write(model.file(name), bytes).unwrap();
+        let path = model.file(name);
+        model.edit_manifest(|manifest| {
+            let size = fs::metadata(&path).unwrap().len();
+            let sha256 = sha256(&path, &Cancel::new(), &mut |_| {}).unwrap();
+            let entry = FileEntry { size, sha256 };
+            manifest.files.insert(name.into(), entry);
+            manifest.vocoder = Vocoder::MelToAudio { graph: name.into() };
+        });
+        model
+    };
+    let played = Player::new(with(&good).path(), Some("Да."), &[]).play();
+    assert!(played.errors.is_empty(), "{:?}", played.errors);
+    assert!(!played.samples().is_empty());
+
+    for (damage, apply) in DAMAGES {
+        let model = with(&good);
+        match apply(good.clone()) {
+            Some(bytes) => model.write(name, &bytes),
+            None => model.remove(name),
+        }
+        let case = format!("{damage} vocoder graph");
+        assert_names(&case, &model.error(&case, &[]), name);
+    }
+    for (case, bytes) in [
+        (
+            "of one length",
+            mel_to_audio::onnx("mel", Some(50), 6, "Tanh"),
+        ),
+        ("of no graph", b"nothing of the kind\n".to_vec()),
+    ] {
+        assert_names(case, &with(&bytes).error(case, &[]), name);
+    }
+    // Found out only when it speaks.
+    for (case, bytes) in [
+        (
+            "of 400 samples a frame",
+            mel_to_audio::onnx("mel", None, 5, "Tanh"),
+        ),
+        (
+            "of nothing finite",
+            mel_to_audio::onnx("mel", None, 6, "Log"),
+        ),
+    ] {
+        let played = Player::new(with(&bytes).path(), Some("Да."), &[]).play();
+        let troubles = played.errors.iter().chain(&played.warnings);
+        let texts: Vec<_> = troubles.map(Trouble::text).collect();
+        assert!(
+            texts.iter().any(|text| text.contains(name)),
+            "{case}: {texts:?}"
+        );
+        assert!(played.samples().is_empty(), "{case}");
     }
 }
 

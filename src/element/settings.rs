@@ -261,7 +261,7 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .build(),
         glib::ParamSpecInt64::builder("seed")
             .nick("Seed")
-            .blurb("Seed of all random draws: the same seed, text and settings give the same samples. -1 draws a fresh seed for each text and logs it")
+            .blurb("Seed of all random draws: the same seed, text and settings give the same samples (imported models, whose vocoder draws by itself, the same tokens). -1 draws a fresh seed for each text and logs it")
             .minimum(-1)
             .default_value(default.seed)
             .mutable_playing()
