@@ -91,6 +91,9 @@ pub fn import(axera: &Path, model: &Path, options: &Options, progress: &Progress
         Ok(out.write_all(tokenizer.as_bytes())?)
     })?;
     writer.copy(&options.vocoder, VOCODER)?;
+    if let Some((weights, name)) = weights_beside(&options.vocoder) {
+        writer.copy(&weights, &name)?;
+    }
     for file in npu.files() {
         if file != TOKEN_EMBEDDING {
             writer.copy(&axmodels.join(file), file)?;
@@ -218,6 +221,13 @@ impl Speech {
         let sampling = Recipe::PUBLISHED.sampling;
         Ok(directory::lm(self.body.quantization(), geometry, sampling))
     }
+}
+
+/// The file in which some exporters keep the weights of `graph`, and its name, by which the graph asks for it.
+fn weights_beside(graph: &Path) -> Option<(PathBuf, String)> {
+    let name = format!("{}.data", graph.file_name()?.to_str()?);
+    let weights = graph.with_file_name(&name);
+    weights.exists().then_some((weights, name))
 }
 
 /// The flow's embedding of speech tokens, which edge pipelines look up before the encoder.

@@ -236,6 +236,20 @@ fn a_table_called_bfloat16_and_a_download_without_prompt_are_taken_too() {
     succeeds(&pipeline.import(&["--force"]));
 }
 
+#[test]
+fn weights_beside_the_vocoder_are_taken_with_it() {
+    let pipeline = EdgePipeline::new(Quantization::F32);
+    let name = "hift_full_dynamic.onnx.data";
+    fs::write(pipeline.path(name), "weights").unwrap();
+    succeeds(&pipeline.import(&[]));
+    assert_eq!(
+        fs::read(pipeline.imported().join(name)).unwrap(),
+        b"weights"
+    );
+    let manifest = Manifest::read(&pipeline.imported()).unwrap();
+    assert_eq!(manifest.files[name].size, 7);
+}
+
 /// Importing ends with one line that tells all of `expected`, and leaves nothing.
 #[track_caller]
 fn refuses(pipeline: &EdgePipeline, expected: &[&str]) {
