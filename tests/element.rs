@@ -241,6 +241,10 @@ fn describe(pspec: &glib::ParamSpec) -> String {
         format!("{}..{} = {}", p.minimum(), p.maximum(), p.default_value())
     } else if let Some(p) = pspec.downcast_ref::<glib::ParamSpecUInt>() {
         format!("{}..{} = {}", p.minimum(), p.maximum(), p.default_value())
+    } else if let Some(p) = pspec.downcast_ref::<glib::ParamSpecUInt64>() {
+        format!("{}..{} = {}", p.minimum(), p.maximum(), p.default_value())
+    } else if let Some(p) = pspec.downcast_ref::<glib::ParamSpecBoolean>() {
+        p.default_value().to_string()
     } else if let Some(p) = pspec.downcast_ref::<glib::ParamSpecInt64>() {
         format!("{}..{} = {}", p.minimum(), p.maximum(), p.default_value())
     } else if let Some(p) = pspec.downcast_ref::<glib::ParamSpecEnum>() {
@@ -289,6 +293,13 @@ fn every_property_tells_its_name_purpose_range_and_default() {
         ("level", "normalize|limit|none = normalize, PLAYING"),
         ("threads", "0..256 = 0, READY"),
         ("verify", "auto|always|never = auto, READY"),
+        ("is-live", "false, READY"),
+        ("idle", "none|gap|silence = silence, READY"),
+        ("latency", "0..4294967295 = 2000, PLAYING"),
+        ("overflow", "shift|clip = shift, PLAYING"),
+        ("text-timing", "auto|ignore = auto, READY"),
+        ("buffer-duration", "0..18446744073709551615 = 0, PLAYING"),
+        ("max-queued", "1..4294967295 = 16, PLAYING"),
     ];
     let element = element();
     for (name, description) in expected {

@@ -1,12 +1,16 @@
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard};
 
 use gst::{glib, prelude::*, subclass::prelude::*};
 
 use super::{
+    agenda::{Agenda, Displaced, Interrupt},
     bus, gvalue,
     logging::{self, CAT},
+    report::Outcome,
     settings::{PROPERTIES, Settings, non_empty},
+    signals, sink, srcpad,
     stream::{self, Stream},
+    wake::Wake,
 };
 use crate::{
     Error, ErrorKind, constants, model,
@@ -18,6 +22,10 @@ pub struct CosyVoice3Src {
     pub(super) srcpad: gst::Pad,
     pub(super) settings: Mutex<Settings>,
     pub(super) state: Mutex<State>,
+    /// What the pad's task waits on.
+    pub(super) wake: Arc<Wake>,
+    /// Told when a text has ended, with the lock of `state`: upstream may wait to add another.
+    pub(super) room: Condvar,
     /// Models stay loaded between READY and PAUSED.
     kept: model::Keeper,
 }
@@ -31,6 +39,16 @@ pub(super) struct State {
     pub loading: bool,
     /// The stream that the pad's task makes.
     pub stream: Stream,
+    /// What is to be said.
+    pub agenda: Agenda,
+    /// The text from upstream.
+    pub input: sink::Input,
+    /// Whether there is a sink pad.
+    pub has_input: bool,
+    /// Nothing may be pushed or waited for.
+    pub flushing: bool,
+    /// In PLAYING.
+    pub playing: bool,
 }
 
 impl CosyVoice3Src {
@@ -89,39 +107,75 @@ impl CosyVoice3Src {
         options.verify = settings.verify();
         options.keeper = Some(self.kept.clone());
         let synth = Arc::new(Synthesizer::open_model(options));
-        {
+        let wake = self.wake.clone();
+        synth.on_event(move || wake.wake());
+        let nothing_to_say = {
             let mut state = self.state();
-            state.stream = Stream::default();
+            state.stream = Stream::new(settings.is_live);
+            state.input = sink::Input::default();
+            state.flushing = false;
             state.loading = true;
             state.synth = Some(synth);
-        }
+            settings.text.is_none() && !settings.is_live && !state.has_input
+        };
         self.post_progress(gst::ProgressType::Start, "loading models");
-        match &settings.text {
-            Some(text) => self.say(text, &settings),
-            None => self.post_warning(&Error::new(
+        if let Some(text) = &settings.text {
+            self.say(text.clone(), &settings, 0, Interrupt::None);
+        }
+        if nothing_to_say {
+            self.post_warning(&Error::new(
                 ErrorKind::Text,
                 "nothing to say: set the property \"text\"",
-            )),
+            ));
         }
         Ok(())
     }
 
     /// PAUSED→READY, before the pads are deactivated: ends every wait of the pad's task.
     fn stop(&self) {
-        let (synth, loading) = {
+        let (synth, loading, gone) = {
             let mut state = self.state();
-            (state.synth.clone(), std::mem::take(&mut state.loading))
+            state.flushing = true;
+            state.playing = false;
+            state.stream.cut();
+            (
+                state.synth.clone(),
+                std::mem::take(&mut state.loading),
+                state.agenda.clear(),
+            )
         };
         if let Some(synth) = synth {
             synth.close();
+        }
+        self.wake.wake();
+        self.room.notify_all();
+        for announcement in &gone {
+            self.report(Some(announcement), Outcome::Cancelled("stopped"));
         }
         if loading {
             self.post_progress(gst::ProgressType::Canceled, "loading cancelled");
         }
     }
 
-    /// Queues a text, if there is something that speaks and the stream has not ended.
-    fn say(&self, text: &str, settings: &Settings) {
+    /// PAUSED to PLAYING and back: a live stream stands still in PAUSED.
+    fn set_playing(&self, playing: bool) {
+        self.state().playing = playing;
+        self.wake.wake();
+    }
+
+    /// The time on the pipeline's clock since it went to PLAYING; `None` without a clock.
+    pub(super) fn running_time(&self) -> Option<gst::ClockTime> {
+        self.obj().current_running_time()
+    }
+
+    /// Queues a text, if there is something that speaks and the stream has not ended. Its id; 0 if it was refused.
+    pub(super) fn say(
+        &self,
+        text: String,
+        settings: &Settings,
+        priority: i32,
+        interrupt: Interrupt,
+    ) -> u64 {
         if text.len() > synth::MAX_TEXT {
             self.post_warning(&Error::new(
                 ErrorKind::Text,
@@ -131,31 +185,71 @@ impl CosyVoice3Src {
                     synth::MAX_TEXT
                 ),
             ));
-            return;
+            return 0;
         }
-        let (settings, drawn) = settings.to_synth();
+        let (synth_settings, drawn) = settings.to_synth();
         if let Some(seed) = drawn {
             gst::info!(CAT, imp = self, "drew the seed {seed}");
         }
         let mut state = self.state();
-        let Some(synth) = state.synth.clone() else {
-            return;
-        };
-        if state.stream.has_ended() {
+        if state.synth.is_none() || state.flushing {
+            return 0;
+        }
+        if state.stream.ended || state.agenda.ends() {
             gst::info!(
                 CAT,
                 imp = self,
                 "the stream has ended: the text is said at the next start"
             );
-            return;
+            return 0;
         }
-        // Under the lock, so that the task cannot end the stream in between.
-        let request = synth::Request {
-            text: text.into(),
-            settings,
+        if state.agenda.texts() >= settings.max_queued as usize {
+            drop(state);
+            self.post_warning(&Error::new(
+                ErrorKind::Text,
+                format!(
+                    "a text was refused because {} are waiting: say less, or raise \"max-queued\"",
+                    settings.max_queued
+                ),
+            ));
+            return 0;
+        }
+        let (id, displaced) =
+            state
+                .agenda
+                .say(text.clone(), synth_settings, priority, interrupt, None);
+        self.displace(&mut state, &displaced);
+        drop(state);
+        self.report_queued(id, &text);
+        self.wake.wake();
+        id
+    }
+
+    /// Cancels the texts that `wanted` names; how many there were.
+    pub(super) fn cancel(&self, wanted: impl Fn(u64) -> bool) -> usize {
+        let gone = {
+            let mut state = self.state();
+            let (gone, displaced) = state.agenda.cancel(wanted);
+            self.displace(&mut state, &displaced);
+            gone
         };
-        synth.say(request);
-        state.stream.outstanding += 1;
+        self.wake.wake();
+        self.room.notify_all();
+        for announcement in &gone {
+            self.report(Some(announcement), Outcome::Cancelled("cancelled"));
+        }
+        gone.len()
+    }
+
+    fn displace(&self, state: &mut State, displaced: &Displaced) {
+        if displaced.cut {
+            state.stream.cut();
+        }
+        if let Some(synth) = &state.synth {
+            for request in &displaced.requests {
+                synth.cancel(*request);
+            }
+        }
     }
 }
 
@@ -179,14 +273,14 @@ impl ObjectSubclass for CosyVoice3Src {
                 Self::catch_panic_pad_function(
                     parent,
                     || false,
-                    |this| stream::query(this, pad, query),
+                    |this| srcpad::query(this, pad, query),
                 )
             })
             .event_function(|pad, parent, event| {
                 Self::catch_panic_pad_function(
                     parent,
                     || false,
-                    |this| stream::upstream_event(this, pad, event),
+                    |this| srcpad::event(this, pad, event),
                 )
             })
             .flags(gst::PadFlags::FIXED_CAPS)
@@ -195,6 +289,8 @@ impl ObjectSubclass for CosyVoice3Src {
             srcpad,
             settings: Mutex::default(),
             state: Mutex::default(),
+            wake: Arc::default(),
+            room: Condvar::new(),
             kept: model::Keeper::default(),
         }
     }
@@ -203,6 +299,10 @@ impl ObjectSubclass for CosyVoice3Src {
 impl ObjectImpl for CosyVoice3Src {
     fn properties() -> &'static [glib::ParamSpec] {
         &PROPERTIES
+    }
+
+    fn signals() -> &'static [glib::subclass::Signal] {
+        &signals::SIGNALS
     }
 
     fn constructed(&self) {
@@ -245,6 +345,13 @@ impl ObjectImpl for CosyVoice3Src {
             "level" => settings.level = value.get().expect(typed),
             "threads" => settings.threads = value.get().expect(typed),
             "verify" => settings.verify = value.get().expect(typed),
+            "is-live" => settings.is_live = value.get().expect(typed),
+            "idle" => settings.idle = value.get().expect(typed),
+            "latency" => settings.latency = value.get().expect(typed),
+            "overflow" => settings.overflow = value.get().expect(typed),
+            "text-timing" => settings.text_timing = value.get().expect(typed),
+            "buffer-duration" => settings.buffer_duration = value.get().expect(typed),
+            "max-queued" => settings.max_queued = value.get().expect(typed),
             _ => gst::warning!(CAT, imp = self, "no property {name}"),
         }
         let settings = settings.clone();
@@ -255,7 +362,10 @@ impl ObjectImpl for CosyVoice3Src {
             ));
         }
         if let ("text", Some(text)) = (name, &settings.text) {
-            self.say(text, &settings);
+            self.say(text.clone(), &settings, 0, Interrupt::None);
+        }
+        if name == "latency" {
+            self.post(gst::message::Latency::builder().src(&*self.obj()).build());
         }
     }
 
@@ -286,6 +396,13 @@ impl ObjectImpl for CosyVoice3Src {
             "level" => settings.level.to_value(),
             "threads" => settings.threads.to_value(),
             "verify" => settings.verify.to_value(),
+            "is-live" => settings.is_live.to_value(),
+            "idle" => settings.idle.to_value(),
+            "latency" => settings.latency.to_value(),
+            "overflow" => settings.overflow.to_value(),
+            "text-timing" => settings.text_timing.to_value(),
+            "buffer-duration" => settings.buffer_duration.to_value(),
+            "max-queued" => settings.max_queued.to_value(),
             name => {
                 gst::warning!(CAT, imp = self, "no property {name}");
                 pspec.default_value().clone()
@@ -324,6 +441,15 @@ impl ElementImpl for CosyVoice3Src {
                     &caps,
                 )
                 .expect("a template of fixed caps"),
+                gst::PadTemplate::new(
+                    "sink",
+                    gst::PadDirection::Sink,
+                    gst::PadPresence::Request,
+                    &gst::Caps::builder("text/x-raw")
+                        .field("format", "utf8")
+                        .build(),
+                )
+                .expect("a template of fixed caps"),
             ]
         });
         &TEMPLATES
@@ -341,10 +467,19 @@ impl ElementImpl for CosyVoice3Src {
         match transition {
             gst::StateChange::NullToReady => self.prepare().map_err(failed)?,
             gst::StateChange::ReadyToPaused => self.start().map_err(failed)?,
+            gst::StateChange::PausedToPlaying => self.set_playing(true),
+            gst::StateChange::PlayingToPaused => self.set_playing(false),
             gst::StateChange::PausedToReady => self.stop(),
             _ => {}
         }
-        let success = self.parent_change_state(transition);
+        let mut success = self.parent_change_state(transition);
+        if matches!(
+            transition,
+            gst::StateChange::ReadyToPaused | gst::StateChange::PlayingToPaused
+        ) && self.settings().is_live
+        {
+            success = success.map(|_| gst::StateChangeSuccess::NoPreroll);
+        }
         let released = match transition {
             // The task is down now; dropping the synthesizer joins its threads.
             gst::StateChange::PausedToReady => self.state().synth.take(),
@@ -363,6 +498,39 @@ impl ElementImpl for CosyVoice3Src {
     }
 
     fn send_event(&self, event: gst::Event) -> bool {
-        stream::element_event(self, event)
+        srcpad::element_event(self, event)
+    }
+
+    fn request_new_pad(
+        &self,
+        template: &gst::PadTemplate,
+        _name: Option<&str>,
+        _caps: Option<&gst::Caps>,
+    ) -> Option<gst::Pad> {
+        if std::mem::replace(&mut self.state().has_input, true) {
+            gst::warning!(CAT, imp = self, "there is a sink pad already");
+            return None;
+        }
+        let pad = sink::new_pad(template);
+        let element = self.obj();
+        // With an upstream it is no source: end of stream comes from there.
+        element.unset_element_flags(gst::ElementFlags::SOURCE);
+        if element.add_pad(&pad).is_err() {
+            self.state().has_input = false;
+            return None;
+        }
+        Some(pad)
+    }
+
+    fn release_pad(&self, pad: &gst::Pad) {
+        let _ = pad.set_active(false);
+        let element = self.obj();
+        let _ = element.remove_pad(pad);
+        element.set_element_flags(gst::ElementFlags::SOURCE);
+        let mut state = self.state();
+        state.has_input = false;
+        state.input = sink::Input::default();
+        drop(state);
+        self.wake.wake();
     }
 }

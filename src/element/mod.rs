@@ -2,31 +2,70 @@
 //!
 //! SECTION:element-cosyvoice3src
 //!
-//! `cosyvoice3src` speaks the text of its property in a cloned voice, with CosyVoice3 running in this process. It
-//! pushes one buffer per utterance, stamped from 0 to the sample, and then EOS.
+//! `cosyvoice3src` speaks in a cloned voice, with CosyVoice3 running in this process. The text is its property, comes
+//! from upstream, or is handed over by signal; speech leaves as one buffer per utterance.
 //!
 //! ```bash
 //! # Speak to the default sound device
 //! gst-launch-1.0 cosyvoice3src text="Привет, как дела?" ! audioconvert ! audioresample ! autoaudiosink
 //! # Render to a file
 //! gst-launch-1.0 cosyvoice3src text="Готово." voice=anna ! wavenc ! filesink location=ready.wav
-//! # What a model directory offers
-//! gst-launch-1.0 cosyvoice3src model-path=models/demo text="Hello." speed=1.2 ! audioconvert ! autoaudiosink
+//! # Read lines aloud as they are typed
+//! gst-launch-1.0 fdsrc ! cosyvoice3src is-live=true ! audioconvert ! audioresample ! autoaudiosink
+//! # Subtitles as a sound track, each at its time
+//! gst-launch-1.0 filesrc location=film.srt ! subparse ! cosyvoice3src ! wavenc ! filesink location=film.wav
 //! ```
 //!
 //! An empty string on a command line is `'text=""'`: a bare `text=` swallows the word that follows.
+//!
+//! ## Times
+//!
+//! | | when | stamps | ends |
+//! |---|---|---|---|
+//! | offline | otherwise | from 0, without gaps, whatever the clock shows | when everything is said, or upstream ends |
+//! | live | `is-live=true`, or text without times from a live upstream | those of the clock; `idle` fills the time between | by EOS only |
+//! | timed | text buffers with times (`subparse`) | those of the texts; `overflow` says what happens to speech that is too long | when upstream ends |
+//!
+//! ## Text from upstream
+//!
+//! The pad `sink` exists on request; linking requests it. Text without times is a stream: buffers may cut sentences and
+//! characters anywhere, and a sentence is said once its end is certain or its line ends. Bytes that are not UTF-8 are
+//! replaced, with one warning.
+//!
+//! ## Signals
+//!
+//! * `say(text) -> id`, `say-full(structure) -> id`: queues a text; 0 if it was refused. `say-full` takes the fields
+//!   `text`, `voice`, `instruct`, `priority` (int, 0) and `interrupt` (`none`, `sentence`, `now`: what becomes of a text
+//!   of lower priority that is being heard).
+//! * `cancel(id) -> bool`, `cancel-all() -> count`: what was pushed is heard all the same; a small `buffer-duration`
+//!   keeps that short.
+//! * `end-of-stream()`: EOS once everything queued is said.
+//!
+//! ## Messages
+//!
+//! Each accepted text is told by the element messages `cosyvoice3/utterance-queued` and `-started`, and ends in exactly
+//! one of `-finished`, `-cancelled` and `-failed`. They carry `id` and `text`; from `-started` on `running-time`, and at
+//! the end `duration`, `synthesis-duration`, `tokens`, and the `reason` where there is one. They are posted when the
+//! speech is pushed, which is before it is heard: `running-time` says when that will be. Buffers carry the `id` in the
+//! custom meta `GstCosyVoice3UtteranceMeta`.
 //!
 //! Models load in the background between READY and PAUSED; their progress is posted as `GST_MESSAGE_PROGRESS` with the
 //! code `open`. Everything that goes wrong is one message on the bus that says what to do.
 
 use gst::{glib, prelude::*};
 
+mod agenda;
 mod bus;
 mod gvalue;
 mod imp;
 mod logging;
+mod report;
 mod settings;
+mod signals;
+mod sink;
+mod srcpad;
 mod stream;
+mod wake;
 
 glib::wrapper! {
     /// The element `cosyvoice3src`.
@@ -35,6 +74,7 @@ glib::wrapper! {
 
 /// Registers the element. Loads no runtime and touches no device: the plugin scanner runs this too.
 pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    gst::meta::CustomMeta::register(report::META, &[]);
     gst::Element::register(
         Some(plugin),
         "cosyvoice3src",

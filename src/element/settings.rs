@@ -52,6 +52,60 @@ pub enum FlowPlanSetting {
     Windows = 2,
 }
 
+/// What a live stream gives while nothing is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstCosyVoice3Idle")]
+#[repr(i32)]
+pub enum IdleSetting {
+    /// Nothing.
+    #[enum_value(name = "Nothing", nick = "none")]
+    None = 0,
+    /// GAP events.
+    #[enum_value(
+        name = "GAP events: enough for mixers and sinks, not for RTP",
+        nick = "gap"
+    )]
+    Gap = 1,
+    /// Silence.
+    #[default]
+    #[enum_value(name = "Buffers of silence, 20 ms each", nick = "silence")]
+    Silence = 2,
+}
+
+/// What happens to speech that is longer than the slot of its cue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstCosyVoice3Overflow")]
+#[repr(i32)]
+pub enum OverflowSetting {
+    /// Later cues wait.
+    #[default]
+    #[enum_value(
+        name = "It is heard to its end; what follows begins later",
+        nick = "shift"
+    )]
+    Shift = 0,
+    /// It is cut.
+    #[enum_value(name = "It is cut at the end of its slot", nick = "clip")]
+    Clip = 1,
+}
+
+/// Whether the times of texts from upstream count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstCosyVoice3TextTiming")]
+#[repr(i32)]
+pub enum TextTimingSetting {
+    /// Where there are any.
+    #[default]
+    #[enum_value(
+        name = "Texts with times are spoken at these, others in a row",
+        nick = "auto"
+    )]
+    Auto = 0,
+    /// Never.
+    #[enum_value(name = "All texts are spoken in a row", nick = "ignore")]
+    Ignore = 1,
+}
+
 /// What runs the flow model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstCosyVoice3FlowBackend")]
@@ -133,6 +187,13 @@ pub(super) struct Settings {
     pub level: LevelSetting,
     pub threads: u32,
     pub verify: VerifySetting,
+    pub is_live: bool,
+    pub idle: IdleSetting,
+    pub latency: u32,
+    pub overflow: OverflowSetting,
+    pub text_timing: TextTimingSetting,
+    pub buffer_duration: u64,
+    pub max_queued: u32,
 }
 
 impl Default for Settings {
@@ -156,6 +217,13 @@ impl Default for Settings {
             level: LevelSetting::default(),
             threads: 0,
             verify: VerifySetting::default(),
+            is_live: false,
+            idle: IdleSetting::default(),
+            latency: 2000,
+            overflow: OverflowSetting::default(),
+            text_timing: TextTimingSetting::default(),
+            buffer_duration: 0,
+            max_queued: 16,
         }
     }
 }
@@ -340,6 +408,46 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .nick("Verify")
             .blurb("When the SHA-256 of the model's files is checked")
             .mutable_ready()
+            .build(),
+        glib::ParamSpecBoolean::builder("is-live")
+            .nick("Is live")
+            .blurb("Stamp speech with the clock, for announcements: the stream goes on until end-of-stream. Off: speech after speech from 0, whatever the clock shows, and EOS at the end")
+            .default_value(default.is_live)
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecEnum::builder_with_default("idle", default.idle)
+            .nick("Idle")
+            .blurb("What a live stream gives while nothing is said, also while models load")
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecUInt::builder("latency")
+            .nick("Latency")
+            .blurb("Time in milliseconds that timed texts of a live upstream may take to become speech")
+            .default_value(default.latency)
+            .mutable_playing()
+            .build(),
+        glib::ParamSpecEnum::builder_with_default("overflow", default.overflow)
+            .nick("Overflow")
+            .blurb("What happens to speech that is longer than the duration of its text buffer")
+            .mutable_playing()
+            .build(),
+        glib::ParamSpecEnum::builder_with_default("text-timing", default.text_timing)
+            .nick("Text timing")
+            .blurb("Whether the times of text buffers from upstream count")
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecUInt64::builder("buffer-duration")
+            .nick("Buffer duration")
+            .blurb("Longest duration of one buffer in nanoseconds; 0: one buffer for each utterance. A live stream can be cancelled between two buffers")
+            .default_value(default.buffer_duration)
+            .mutable_playing()
+            .build(),
+        glib::ParamSpecUInt::builder("max-queued")
+            .nick("Most queued texts")
+            .blurb("Texts that may wait to be said; further ones are refused")
+            .minimum(1)
+            .default_value(default.max_queued)
+            .mutable_playing()
             .build(),
     ]
 });

@@ -1,10 +1,17 @@
-//! The source pad: its task, events and queries.
+//! The source pad's task: what leaves the element, in which order and with which stamps.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 
 use gst::{glib, prelude::*, subclass::prelude::*};
 
-use super::{bus, imp::CosyVoice3Src, logging::CAT};
+use super::{
+    agenda::{Announcement, Cue, Item},
+    bus,
+    imp::{CosyVoice3Src, State},
+    logging::CAT,
+    report::{self, Outcome},
+    settings::{IdleSetting, OverflowSetting, Settings},
+};
 use crate::{
     constants::SAMPLE_RATE,
     synth::{Event, Speech, Synthesizer},
@@ -12,41 +19,73 @@ use crate::{
 
 /// Utterances that may fail in a row before the element gives up.
 const FAILURES_IN_A_ROW: u32 = 3;
+/// Samples of one buffer of silence: 20 ms, as much as the usual RTP packet holds.
+const TICK: u64 = 480;
+/// A live stream that is so far behind the clock does not catch up, but goes on at the clock's time.
+const FAR_BEHIND: u64 = SAMPLE_RATE as u64;
 
 /// The state of the stream that the task makes.
 #[derive(Default)]
 pub(super) struct Stream {
-    /// Requests that are not finished.
-    pub outstanding: usize,
-    /// Samples pushed, which is the position too.
-    samples: u64,
+    /// Samples from running time 0 to the end of what was pushed.
+    pub position: u64,
+    /// Stamps follow the clock.
+    pub live: bool,
+    /// A live stream has taken its first position from the clock.
+    placed: bool,
     /// Whether stream-start, caps and segment are out.
     begun: bool,
     /// Whether the next buffer follows something else than its predecessor.
     discont: bool,
-    /// Somebody asked for the end of the stream, with this sequence number.
-    eos_asked: Option<gst::Seqnum>,
+    /// Pieces of an utterance that are still to be pushed.
+    pieces: VecDeque<Piece>,
+    /// Somebody wants the end of the stream as soon as possible, with this sequence number.
+    pub eos_asked: Option<gst::Seqnum>,
     /// EOS is out, or the task gave up.
-    ended: bool,
+    pub ended: bool,
+    /// What downstream said last, if it wants no more.
+    pub refused: Option<gst::FlowError>,
     /// Whether models are loaded.
-    ready: bool,
+    pub ready: bool,
     failures: u32,
     /// The last progress that was posted: component and tenths.
     progress: Option<(&'static str, u32)>,
+    /// Speech came later than its cue allowed, which was told.
+    told_late: bool,
+    /// Group id that upstream's stream-start had.
+    pub group: Option<gst::GroupId>,
 }
 
-impl Stream {
-    /// Whether nothing more will be pushed.
-    pub(super) fn has_ended(&self) -> bool {
-        self.ended
-    }
+/// A buffer without stamps.
+struct Piece {
+    buffer: gst::Buffer,
+    samples: u64,
+    cue: Option<Cue>,
+}
+
+/// What the task does next.
+enum Action {
+    Piece(Piece),
+    Item(Item),
+    Silence,
+    Gap,
+    Synth(Event),
+    Wait,
+    WaitUntil(gst::Clock, gst::ClockTime),
+    End,
+    Stop,
 }
 
 /// Time of a sample, rounded down.
-fn time_of(samples: u64) -> gst::ClockTime {
+pub(super) fn time_of(samples: u64) -> gst::ClockTime {
     gst::ClockTime::from_nseconds(
         (u128::from(samples) * 1_000_000_000 / u128::from(SAMPLE_RATE)) as u64,
     )
+}
+
+/// The first sample that is not before `time`.
+fn sample_at(time: gst::ClockTime) -> u64 {
+    (u128::from(time.nseconds()) * u128::from(SAMPLE_RATE)).div_ceil(1_000_000_000) as u64
 }
 
 pub(super) fn activate(
@@ -61,12 +100,14 @@ pub(super) fn activate(
     if active {
         start_task(this, pad)?;
     } else {
+        this.state().flushing = true;
+        this.wake.wake();
         pad.stop_task()?;
     }
     Ok(())
 }
 
-fn start_task(this: &CosyVoice3Src, pad: &gst::Pad) -> Result<(), glib::BoolError> {
+pub(super) fn start_task(this: &CosyVoice3Src, pad: &gst::Pad) -> Result<(), glib::BoolError> {
     let weak = this.downgrade();
     let task_pad = pad.downgrade();
     pad.start_task(move || {
@@ -84,44 +125,165 @@ fn step(this: &CosyVoice3Src, pad: &gst::Pad) -> bool {
     let Some(synth) = this.state().synth.clone() else {
         return false;
     };
-    begin(this, pad);
-    let event = {
-        let mut state = this.state();
-        let finished = state.stream.ready && state.stream.outstanding == 0;
-        if state.stream.eos_asked.is_some() || finished {
-            match synth.try_next_event() {
-                Some(event) => Some(event),
-                None => {
-                    state.stream.ended = true;
-                    drop(state);
-                    return end(this, pad);
-                }
-            }
-        } else {
-            drop(state);
-            synth.next_event()
+    let settings = this.settings().clone();
+    match next(this, &synth, &settings) {
+        Action::Stop => false,
+        Action::Wait => {
+            this.wake.wait();
+            true
         }
+        Action::WaitUntil(clock, time) => {
+            this.wake.wait_until(&clock, time);
+            true
+        }
+        Action::Synth(event) => handle(this, pad, &synth, event, &settings),
+        Action::Piece(piece) => {
+            begin(this, pad);
+            push_piece(this, pad, piece, &settings)
+        }
+        Action::Item(item) => {
+            begin(this, pad);
+            push_item(this, pad, item)
+        }
+        Action::Silence => {
+            begin(this, pad);
+            let bytes = gst::Buffer::from_slice([0u8; TICK as usize * 4]);
+            push_silence(this, pad, bytes)
+        }
+        Action::Gap => {
+            begin(this, pad);
+            let mut state = this.state();
+            let from = state.stream.position;
+            state.stream.position += TICK;
+            state.stream.discont = true;
+            drop(state);
+            push_gap(pad, from, from + TICK);
+            true
+        }
+        Action::End => {
+            begin(this, pad);
+            end(this, pad)
+        }
+    }
+}
+
+/// Decides what comes next; takes it out of the state.
+fn next(this: &CosyVoice3Src, synth: &Synthesizer, settings: &Settings) -> Action {
+    let now = this.running_time();
+    let mut state = this.state();
+    let state = &mut *state;
+    if state.flushing {
+        return Action::Stop;
+    }
+    let live = state.stream.live;
+    // In PAUSED a live stream stands still, but what the engine tells is passed on.
+    let still = live && !state.playing;
+    if live && !still {
+        place(&mut state.stream, now.map(sample_at), settings.idle);
+    }
+    if still && !state.stream.pieces.is_empty() {
+        return Action::Wait;
+    }
+    if let Some(piece) = state.stream.pieces.front() {
+        // A live source gives what is due; elsewhere the sink waits.
+        let due = due(&state.stream, piece.cue);
+        return match now {
+            Some(now) if live && sample_at(now) < due => {
+                idle(this, &state.stream, settings.idle, due)
+            }
+            _ => Action::Piece(state.stream.pieces.pop_front().expect("just seen")),
+        };
+    }
+    if let Some(event) = synth.try_next_event() {
+        return Action::Synth(event);
+    }
+    if state.stream.eos_asked.is_some() {
+        state.stream.ended = true;
+        return Action::End;
+    }
+    match state.agenda.head() {
+        Some(Item::Say(_)) => {
+            state.agenda.feed(|request| synth.say(request));
+        }
+        Some(Item::End(seqnum)) => {
+            state.stream.eos_asked = *seqnum;
+            state.stream.ended = true;
+            return Action::End;
+        }
+        Some(_) if still => {}
+        Some(_) => return Action::Item(state.agenda.pop().expect("just seen")),
+        None if !live && !state.has_input && state.stream.ready => {
+            state.stream.ended = true;
+            return Action::End;
+        }
+        None => {}
+    }
+    if live && !still {
+        return idle(this, &state.stream, settings.idle, u64::MAX);
+    }
+    Action::Wait
+}
+
+/// Keeps a live stream's position near the clock's, `now` in samples.
+fn place(stream: &mut Stream, now: Option<u64>, idle: IdleSetting) {
+    let Some(now) = now else { return };
+    let jump = !stream.placed
+        || now > stream.position + FAR_BEHIND
+        || (idle == IdleSetting::None && now > stream.position && stream.pieces.front().is_some());
+    if jump && now > stream.position {
+        stream.position = now;
+        stream.discont = true;
+    }
+    stream.placed = true;
+}
+
+/// The sample at which a piece is due.
+fn due(stream: &Stream, cue: Option<Cue>) -> u64 {
+    stream
+        .position
+        .max(cue.map_or(0, |cue| sample_at(cue.start)))
+}
+
+/// What a live stream does while nothing is due before the sample `until`.
+fn idle(this: &CosyVoice3Src, stream: &Stream, idle: IdleSetting, until: u64) -> Action {
+    let element = this.obj();
+    let (Some(clock), Some(base)) = (element.clock(), element.base_time()) else {
+        return Action::Wait;
     };
-    match event {
-        Some(event) => handle(this, pad, &synth, event),
-        None => false,
+    let until_clock = |sample: u64| Action::WaitUntil(clock.clone(), base + time_of(sample));
+    if idle == IdleSetting::None {
+        return match until {
+            u64::MAX => Action::Wait,
+            until => until_clock(until),
+        };
+    }
+    if stream.position + TICK > until {
+        return until_clock(until);
+    }
+    // Behind the clock, so that speech that becomes ready meanwhile can follow without a hole.
+    let end = stream.position + TICK;
+    match this.running_time() {
+        Some(now) if sample_at(now) >= end && idle == IdleSetting::Gap => Action::Gap,
+        Some(now) if sample_at(now) >= end => Action::Silence,
+        _ => until_clock(end),
     }
 }
 
 /// Stream-start, caps and segment, once per stream.
 fn begin(this: &CosyVoice3Src, pad: &gst::Pad) {
-    {
+    let group = {
         let mut state = this.state();
         if std::mem::replace(&mut state.stream.begun, true) {
             return;
         }
         state.stream.discont = true;
-    }
+        state.stream.group
+    };
     if pad.sticky_event::<gst::event::StreamStart>(0).is_none() {
         let stream_id = pad.create_stream_id(&*this.obj(), None::<&str>);
         pad.push_event(
             gst::event::StreamStart::builder(&stream_id)
-                .group_id(gst::GroupId::next())
+                .group_id(group.unwrap_or_else(gst::GroupId::next))
                 .build(),
         );
         pad.push_event(gst::event::Caps::new(&pad.pad_template_caps()));
@@ -130,7 +292,13 @@ fn begin(this: &CosyVoice3Src, pad: &gst::Pad) {
     pad.push_event(gst::event::Segment::new(&segment));
 }
 
-fn handle(this: &CosyVoice3Src, pad: &gst::Pad, synth: &Synthesizer, event: Event) -> bool {
+fn handle(
+    this: &CosyVoice3Src,
+    pad: &gst::Pad,
+    synth: &Synthesizer,
+    event: Event,
+    settings: &Settings,
+) -> bool {
     match event {
         Event::Loading {
             component,
@@ -142,7 +310,6 @@ fn handle(this: &CosyVoice3Src, pad: &gst::Pad, synth: &Synthesizer, event: Even
                 let text = format!("loading {component}: {} %", now.1 * 10);
                 this.post_progress(gst::ProgressType::Continue, &text);
             }
-            true
         }
         Event::Ready { after, notice } => {
             {
@@ -155,21 +322,17 @@ fn handle(this: &CosyVoice3Src, pad: &gst::Pad, synth: &Synthesizer, event: Even
                 gst::warning!(CAT, imp = this, "{notice}");
             }
             this.post_progress(gst::ProgressType::Complete, "models loaded");
-            true
         }
-        Event::LoadFailed(error) if error.is_cancelled() => false,
+        Event::LoadFailed(error) if error.is_cancelled() => return false,
         Event::LoadFailed(error) => {
             this.state().loading = false;
             this.post_error(&error);
             this.post_progress(gst::ProgressType::Error, "models not loaded");
-            give_up(this, pad)
+            return give_up(this, pad);
         }
-        Event::Warning { error, .. } => {
-            this.post_warning(&error);
-            true
-        }
-        Event::Speech(speech) => push(this, pad, speech),
-        Event::UtteranceFailed { error, .. } => {
+        Event::Warning { error, .. } => this.post_warning(&error),
+        Event::Speech(speech) => take_speech(this, speech, settings),
+        Event::UtteranceFailed { request, error, .. } => {
             let failures = {
                 let mut state = this.state();
                 state.stream.failures += 1;
@@ -178,85 +341,236 @@ fn handle(this: &CosyVoice3Src, pad: &gst::Pad, synth: &Synthesizer, event: Even
             if bus::is_lasting(error.kind()) || failures >= FAILURES_IN_A_ROW {
                 this.post_error(&error);
                 synth.cancel_all();
+                let gone = this.state().agenda.finish(request);
+                this.report(gone.as_ref(), Outcome::Failed(&error));
                 return give_up(this, pad);
             }
+            if let Some(announcement) = this.state().agenda.current(request) {
+                announcement.told.failure = Some(error.clone());
+            }
             this.post_warning(&error.context("an utterance was left out"));
-            true
         }
         Event::Finished {
-            cancelled, spoken, ..
+            request, cancelled, ..
         } => {
-            gst::debug!(
-                CAT,
-                imp = this,
-                "request done, {spoken} utterances, cancelled: {cancelled}"
-            );
-            let mut state = this.state();
-            state.stream.outstanding = state.stream.outstanding.saturating_sub(1);
-            true
+            let done = this.state().agenda.finish(request);
+            if let Some(announcement) = &done {
+                this.report(done.as_ref(), report::outcome(announcement, cancelled));
+            }
+            this.room.notify_all();
         }
-        Event::Woken => true,
+        Event::Woken => {}
+    }
+    true
+}
+
+/// Cuts the speech of one utterance into buffers without stamps.
+fn take_speech(this: &CosyVoice3Src, speech: Speech, settings: &Settings) {
+    let mut state = this.state();
+    let state = &mut *state;
+    let Some(announcement) = state.agenda.current(speech.request) else {
+        gst::debug!(CAT, imp = this, "speech of a cancelled text");
+        return;
+    };
+    announcement.told.add(&speech.stats);
+    report::log(this, &speech);
+    let samples = clip(announcement, speech.samples.len() as u64, settings.overflow);
+    if samples == 0 {
+        return;
+    }
+    announcement.told.made += samples;
+    // Only the first utterance of a text has its time; the others follow it.
+    let cue = announcement.cue.filter(|_| !announcement.started);
+    let id = announcement.id;
+    let first = !std::mem::replace(&mut announcement.started, true);
+    if announcement.last_sentence
+        && let Some(synth) = &state.synth
+    {
+        synth.cancel(speech.request);
+    }
+    state.stream.failures = 0;
+    let whole = gst::Buffer::from_mut_slice(Samples(speech.samples));
+    let piece = match settings.buffer_duration {
+        0 => samples,
+        nanoseconds => sample_at(gst::ClockTime::from_nseconds(nanoseconds)).max(1),
+    };
+    let mut from = 0;
+    while from < samples {
+        let count = piece.min(samples - from);
+        let mut buffer = if count as usize * 4 == whole.size() {
+            whole.clone()
+        } else {
+            let range = from as usize * 4..(from + count) as usize * 4;
+            whole
+                .copy_region(gst::BufferCopyFlags::MEMORY, range)
+                .expect("a part of the buffer")
+        };
+        report::mark(buffer.make_mut(), id);
+        state.stream.pieces.push_back(Piece {
+            buffer,
+            samples: count,
+            cue: cue.filter(|_| from == 0),
+        });
+        from += count;
+    }
+    if first {
+        announcement.told.pending_start = true;
     }
 }
 
-fn push(this: &CosyVoice3Src, pad: &gst::Pad, speech: Speech) -> bool {
-    let stats = &speech.stats;
-    gst::info!(
-        CAT,
-        imp = this,
-        "utterance {}: {} tokens ({:?}), prefill {:?}, decode {:?}, flow {:?}, vocoder {:?}",
-        speech.utterance,
-        stats.tokens,
-        stats.stop,
-        stats.prefill,
-        stats.decode,
-        stats.flow,
-        stats.vocoder
-    );
-    gst::debug!(CAT, imp = this, "saying {:?}", speech.text);
-    let count = speech.samples.len() as u64;
-    if count == 0 {
-        return true;
+fn push_piece(this: &CosyVoice3Src, pad: &gst::Pad, piece: Piece, settings: &Settings) -> bool {
+    let now = this.running_time();
+    let slack = this.slack(settings);
+    let (hole, late, started) = {
+        let mut state = this.state();
+        let State { stream, agenda, .. } = &mut *state;
+        let before = stream.position;
+        let mut at = due(stream, piece.cue);
+        let mut late = None;
+        if let (Some(now), Some(slack), Some(_)) = (now, slack, piece.cue) {
+            // What arrives later than the latency allows would be dropped downstream.
+            let deadline = sample_at(now.saturating_sub(slack));
+            if deadline > at {
+                late = (!std::mem::replace(&mut stream.told_late, true))
+                    .then(|| time_of(deadline) - time_of(at));
+                at = deadline;
+            }
+        }
+        if at > before {
+            stream.discont = true;
+        }
+        stream.position = at;
+        let started = match agenda.head() {
+            Some(Item::Say(announcement)) => {
+                let first = std::mem::take(&mut announcement.told.pending_start);
+                if first {
+                    announcement.told.start = Some(time_of(at));
+                }
+                first
+            }
+            _ => false,
+        };
+        ((before, at), late, started)
+    };
+    if hole.1 > hole.0 && !this.state().stream.live && piece.cue.is_some() {
+        push_gap(pad, hole.0, hole.1);
     }
-    let mut buffer = gst::Buffer::from_mut_slice(Samples(speech.samples));
+    if let Some(late) = late {
+        this.post_warning(&crate::Error::new(
+            crate::ErrorKind::Settings,
+            format!(
+                "speech came {} ms after its time: raise \"latency\" to {} ms or more",
+                late.mseconds(),
+                u64::from(settings.latency) + late.mseconds()
+            ),
+        ));
+    }
+    if started {
+        report::started(this);
+    }
+    push_samples(this, pad, piece.buffer, piece.samples, false)
+}
+
+fn push_silence(this: &CosyVoice3Src, pad: &gst::Pad, buffer: gst::Buffer) -> bool {
+    push_samples(this, pad, buffer, TICK, true)
+}
+
+/// Stamps a buffer with the position, advances it and pushes.
+fn push_samples(
+    this: &CosyVoice3Src,
+    pad: &gst::Pad,
+    mut buffer: gst::Buffer,
+    samples: u64,
+    silence: bool,
+) -> bool {
     {
         let mut state = this.state();
-        let stream = &mut state.stream;
-        let (from, to) = (stream.samples, stream.samples + count);
-        let buffer = buffer.get_mut().expect("a new buffer is writable");
+        let State { stream, agenda, .. } = &mut *state;
+        let (from, to) = (stream.position, stream.position + samples);
+        let buffer = buffer.make_mut();
         buffer.set_pts(time_of(from));
         buffer.set_duration(time_of(to) - time_of(from));
         buffer.set_offset(from);
         buffer.set_offset_end(to);
+        if silence {
+            buffer.set_flags(gst::BufferFlags::GAP);
+        }
         if std::mem::take(&mut stream.discont) {
             buffer.set_flags(gst::BufferFlags::DISCONT);
         }
-        stream.samples = to;
-        stream.failures = 0;
+        stream.position = to;
+        if let (false, Some(Item::Say(announcement))) = (silence, agenda.head()) {
+            announcement.told.samples += samples;
+        }
     }
     match pad.push(buffer) {
         Ok(_) => true,
         Err(gst::FlowError::Flushing) => false,
-        Err(gst::FlowError::Eos) => {
-            this.state().stream.ended = true;
+        Err(flow @ gst::FlowError::Eos) => {
+            refused(this, flow);
             end(this, pad)
         }
         Err(flow) => {
+            refused(this, flow);
             this.post(bus::flow_error_message(&*this.obj(), flow));
             give_up(this, pad)
         }
     }
 }
 
+fn refused(this: &CosyVoice3Src, flow: gst::FlowError) {
+    let mut state = this.state();
+    state.stream.ended = true;
+    state.stream.refused = Some(flow);
+}
+
+fn push_item(this: &CosyVoice3Src, pad: &gst::Pad, item: Item) -> bool {
+    match item {
+        Item::Event(event) => {
+            pad.push_event(event);
+        }
+        Item::Gap(cue) => {
+            let end = cue.start + cue.duration.unwrap_or_default();
+            let (from, to) = {
+                let mut state = this.state();
+                let from = state.stream.position;
+                let to = sample_at(end).max(from);
+                state.stream.position = to;
+                state.stream.discont |= to > from;
+                (from, to)
+            };
+            if to > from {
+                push_gap(pad, from, to);
+            }
+        }
+        Item::Say(_) | Item::End(_) => {}
+    }
+    this.room.notify_all();
+    true
+}
+
+fn push_gap(pad: &gst::Pad, from: u64, to: u64) {
+    let gap = gst::event::Gap::builder(time_of(from)).duration(time_of(to) - time_of(from));
+    pad.push_event(gap.build());
+}
+
 /// Pushes EOS; the task is done.
 fn end(this: &CosyVoice3Src, pad: &gst::Pad) -> bool {
-    let (seqnum, loading) = {
+    let (seqnum, loading, gone) = {
         let mut state = this.state();
         (
             state.stream.eos_asked.take(),
             std::mem::take(&mut state.loading),
+            state.agenda.clear(),
         )
     };
+    for announcement in &gone {
+        this.report(
+            Some(announcement),
+            Outcome::Cancelled("the stream has ended"),
+        );
+    }
+    this.room.notify_all();
     if loading {
         this.post_progress(gst::ProgressType::Canceled, "loading cancelled");
     }
@@ -270,8 +584,48 @@ fn end(this: &CosyVoice3Src, pad: &gst::Pad) -> bool {
 
 /// After an error: nothing more comes.
 fn give_up(this: &CosyVoice3Src, pad: &gst::Pad) -> bool {
-    this.state().stream.ended = true;
+    {
+        let mut state = this.state();
+        state.stream.ended = true;
+        state.stream.refused.get_or_insert(gst::FlowError::Error);
+    }
+    begin(this, pad);
     end(this, pad)
+}
+
+impl Stream {
+    /// A stream that has not begun; `live` stamps follow the clock.
+    pub fn new(live: bool) -> Self {
+        Self {
+            live,
+            ..Self::default()
+        }
+    }
+
+    /// The stream after a flush.
+    pub fn renewed(&self, live: bool) -> Self {
+        Self {
+            ready: self.ready,
+            group: self.group,
+            ..Self::new(live)
+        }
+    }
+
+    /// Throws away what was made but not pushed.
+    pub fn cut(&mut self) {
+        self.pieces.clear();
+    }
+}
+
+/// Applies `overflow=clip`: cuts what goes beyond the slot of its cue.
+fn clip(announcement: &Announcement, samples: u64, overflow: OverflowSetting) -> u64 {
+    let slot = announcement.cue.and_then(|cue| cue.duration);
+    match (overflow, slot) {
+        (OverflowSetting::Clip, Some(slot)) => sample_at(slot)
+            .saturating_sub(announcement.told.made)
+            .min(samples),
+        _ => samples,
+    }
 }
 
 /// Samples as the bytes of a buffer, without a copy.
@@ -286,113 +640,5 @@ impl AsRef<[u8]> for Samples {
 impl AsMut<[u8]> for Samples {
     fn as_mut(&mut self) -> &mut [u8] {
         bytemuck::cast_slice_mut(&mut self.0)
-    }
-}
-
-pub(super) fn query(this: &CosyVoice3Src, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
-    use gst::QueryViewMut;
-    match query.view_mut() {
-        QueryViewMut::Latency(q) => {
-            q.set(false, gst::ClockTime::ZERO, gst::ClockTime::NONE);
-            true
-        }
-        QueryViewMut::Seeking(q) => {
-            let format = q.format();
-            q.set(
-                false,
-                gst::GenericFormattedValue::none_for_format(format),
-                gst::GenericFormattedValue::none_for_format(format),
-            );
-            true
-        }
-        QueryViewMut::Position(q) => match position(this, q.format()) {
-            Some(position) => {
-                q.set(position);
-                true
-            }
-            None => false,
-        },
-        QueryViewMut::Duration(q) => {
-            // Unknown until everything is said.
-            let ended = this.state().stream.ended;
-            match position(this, q.format()) {
-                Some(end) if ended => {
-                    q.set(end);
-                    true
-                }
-                _ => false,
-            }
-        }
-        _ => gst::Pad::query_default(pad, Some(&*this.obj()), query),
-    }
-}
-
-fn position(this: &CosyVoice3Src, format: gst::Format) -> Option<gst::GenericFormattedValue> {
-    let samples = this.state().stream.samples;
-    match format {
-        gst::Format::Time => Some(time_of(samples).into()),
-        gst::Format::Default => Some(gst::format::Default::from_u64(samples).into()),
-        gst::Format::Bytes => Some(gst::format::Bytes::from_u64(samples * 4).into()),
-        _ => None,
-    }
-}
-
-/// Events from downstream.
-pub(super) fn upstream_event(this: &CosyVoice3Src, pad: &gst::Pad, event: gst::Event) -> bool {
-    use gst::EventView;
-    match event.view() {
-        EventView::Seek(_) => false,
-        EventView::Qos(_)
-        | EventView::Navigation(_)
-        | EventView::Latency(_)
-        | EventView::Reconfigure(_) => true,
-        _ => gst::Pad::event_default(pad, Some(&*this.obj()), event),
-    }
-}
-
-/// Events sent to the element: by applications, and by `gst-launch-1.0 -e` on Ctrl-C.
-pub(super) fn element_event(this: &CosyVoice3Src, event: gst::Event) -> bool {
-    use gst::EventView;
-    let pad = &this.srcpad;
-    match event.view() {
-        EventView::Eos(eos) => {
-            // Called under the state lock: mark and wake, the task does the rest.
-            let synth: Option<Arc<Synthesizer>> = {
-                let mut state = this.state();
-                state.stream.eos_asked = Some(eos.seqnum());
-                state.synth.clone()
-            };
-            if let Some(synth) = synth {
-                synth.abandon();
-            }
-            true
-        }
-        EventView::FlushStart(_) => {
-            let synth = this.state().synth.clone();
-            let forwarded = pad.push_event(event);
-            if let Some(synth) = synth {
-                synth.cancel_all();
-            }
-            forwarded
-        }
-        EventView::FlushStop(_) => {
-            // The task's own lock: it is not in the middle of a push while the stream is reset.
-            let _stream_lock = pad.stream_lock();
-            {
-                let mut state = this.state();
-                let outstanding = state.stream.outstanding;
-                let ready = state.stream.ready;
-                state.stream = Stream {
-                    outstanding,
-                    ready,
-                    ..Stream::default()
-                };
-            }
-            let forwarded = pad.push_event(event);
-            let _ = start_task(this, pad);
-            forwarded
-        }
-        _ if event.is_upstream() => upstream_event(this, pad, event),
-        _ => pad.push_event(event),
     }
 }

@@ -134,6 +134,12 @@ impl Synthesizer {
         self.line.events.pop()
     }
 
+    /// Calls `listener` whenever there is an event to [take](Self::try_next_event), on the thread that made it. Only the
+    /// first call counts.
+    pub fn on_event(&self, listener: impl Fn() + Send + Sync + 'static) {
+        self.line.events.listen(listener);
+    }
+
     /// The next event if there is one.
     pub fn try_next_event(&self) -> Option<Event> {
         self.line.events.try_pop()

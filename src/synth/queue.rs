@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Condvar, Mutex, MutexGuard},
+    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock},
 };
 
 use crate::{Error, Result, cancel::Cancel};
@@ -17,7 +17,10 @@ pub struct Queue<T> {
     state: Mutex<State<T>>,
     changed: Condvar,
     capacity: usize,
+    listener: OnceLock<Listener>,
 }
+
+type Listener = Box<dyn Fn() + Send + Sync>;
 
 impl<T: Send + 'static> Queue<T> {
     /// A queue for `capacity` items.
@@ -29,6 +32,7 @@ impl<T: Send + 'static> Queue<T> {
             }),
             changed: Condvar::new(),
             capacity,
+            listener: OnceLock::new(),
         })
     }
 
@@ -44,6 +48,8 @@ impl<T: Send + 'static> Queue<T> {
             if state.items.len() < self.capacity {
                 state.items.push_back(item);
                 self.changed.notify_all();
+                drop(state);
+                self.tell();
                 return Ok(());
             }
             state = self.wait(state);
@@ -56,6 +62,19 @@ impl<T: Send + 'static> Queue<T> {
         if !state.closed {
             state.items.push_back(item);
             self.changed.notify_all();
+            drop(state);
+            self.tell();
+        }
+    }
+
+    /// Calls `listener` after each item that comes, on the thread that brought it. Only the first call counts.
+    pub fn listen(&self, listener: impl Fn() + Send + Sync + 'static) {
+        let _ = self.listener.set(Box::new(listener));
+    }
+
+    fn tell(&self) {
+        if let Some(listener) = self.listener.get() {
+            listener();
         }
     }
 

@@ -1,0 +1,344 @@
+//! What is to be said, in which order, and what became of it.
+
+use std::collections::VecDeque;
+
+use gst::glib;
+
+use super::report::Told;
+use crate::synth::{self, RequestId};
+
+/// Announcements that are handed to the synthesizer: one that is heard, one that is prepared meanwhile.
+const AHEAD: usize = 2;
+
+/// What an announcement does to those of lower priority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstCosyVoice3Interrupt")]
+#[repr(i32)]
+pub enum Interrupt {
+    /// Waits for them to end.
+    #[default]
+    #[enum_value(name = "Waits until the one that is spoken has ended", nick = "none")]
+    None = 0,
+    /// Ends them.
+    #[enum_value(
+        name = "Ends the one that is spoken after its sentence",
+        nick = "sentence"
+    )]
+    Sentence = 1,
+    /// Cuts them off.
+    #[enum_value(name = "Cuts the one that is spoken off", nick = "now")]
+    Now = 2,
+}
+
+/// When a text is meant to be heard, in running time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cue {
+    pub start: gst::ClockTime,
+    pub duration: Option<gst::ClockTime>,
+}
+
+/// One text from its acceptance to its end.
+#[derive(Debug)]
+pub(super) struct Announcement {
+    /// What applications know it by.
+    pub id: u64,
+    pub text: String,
+    pub settings: synth::Settings,
+    pub priority: i32,
+    pub cue: Option<Cue>,
+    /// Its number in the synthesizer, while it is there.
+    request: Option<RequestId>,
+    /// Something of it was pushed.
+    pub started: bool,
+    /// It ends after the sentence that was pushed last.
+    pub last_sentence: bool,
+    /// What there is to tell of it.
+    pub told: Told,
+}
+
+/// A place in the line.
+#[derive(Debug)]
+pub(super) enum Item {
+    /// A text.
+    Say(Box<Announcement>),
+    /// An event that has to stay between the texts around it.
+    Event(gst::Event),
+    /// Nothing is to be heard in this time.
+    Gap(Cue),
+    /// The end of the stream.
+    End(Option<gst::Seqnum>),
+}
+
+/// What to do about announcements that lost their place.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Displaced {
+    /// To be cancelled in the synthesizer. Those that had not started wait for another turn.
+    pub requests: Vec<RequestId>,
+    /// What was being heard has to stop at once.
+    pub cut: bool,
+}
+
+/// The line of what is to be said.
+#[derive(Debug, Default)]
+pub(super) struct Agenda {
+    line: VecDeque<Item>,
+    last_id: u64,
+}
+
+impl Agenda {
+    /// What comes next.
+    pub fn head(&mut self) -> Option<&mut Item> {
+        self.line.front_mut()
+    }
+
+    /// Takes what comes next.
+    pub fn pop(&mut self) -> Option<Item> {
+        self.line.pop_front()
+    }
+
+    /// Appends anything but a text.
+    pub fn push(&mut self, item: Item) {
+        self.line.push_back(item);
+    }
+
+    /// Texts that have not ended.
+    pub fn texts(&self) -> usize {
+        self.says().count()
+    }
+
+    /// Whether the end of the stream stands in the line.
+    pub fn ends(&self) -> bool {
+        self.line.iter().any(|item| matches!(item, Item::End(_)))
+    }
+
+    /// Takes a text: behind all of its priority and above, before those below. Its id, and what had to give way.
+    pub fn say(
+        &mut self,
+        text: String,
+        settings: synth::Settings,
+        priority: i32,
+        interrupt: Interrupt,
+        cue: Option<Cue>,
+    ) -> (u64, Displaced) {
+        self.last_id += 1;
+        let id = self.last_id;
+        let below = |item: &Item| matches!(item, Item::Say(other) if other.priority < priority);
+        // What has started keeps its place: it is ended there.
+        let movable = |item: &Item| !matches!(item, Item::Say(other) if other.started);
+        let place = self
+            .line
+            .iter()
+            .position(|item| below(item) && movable(item))
+            .unwrap_or(self.line.len());
+        let mut displaced = Displaced::default();
+        for (index, item) in self.line.iter_mut().enumerate() {
+            let Item::Say(other) = item else { continue };
+            if !other.started && index >= place {
+                displaced.requests.extend(other.request.take());
+            } else if other.started && other.priority < priority {
+                match interrupt {
+                    Interrupt::None => {}
+                    Interrupt::Sentence => other.last_sentence = true,
+                    Interrupt::Now => {
+                        other.last_sentence = true;
+                        displaced.requests.extend(other.request);
+                        displaced.cut = true;
+                    }
+                }
+            }
+        }
+        let announcement = Announcement {
+            id,
+            text,
+            settings,
+            priority,
+            cue,
+            request: None,
+            started: false,
+            last_sentence: false,
+            told: Told::default(),
+        };
+        self.line.insert(place, Item::Say(Box::new(announcement)));
+        (id, displaced)
+    }
+
+    /// Hands texts to the synthesizer by `say`, as far ahead as is useful.
+    pub fn feed(&mut self, mut say: impl FnMut(synth::Request) -> RequestId) {
+        let says = self.line.iter_mut().filter_map(|item| match item {
+            Item::Say(announcement) => Some(announcement),
+            _ => None,
+        });
+        for announcement in says.take(AHEAD) {
+            if announcement.request.is_none() {
+                announcement.request = Some(say(synth::Request {
+                    text: announcement.text.clone(),
+                    settings: announcement.settings.clone(),
+                }));
+            }
+        }
+    }
+
+    /// The text at the head, if it is this request.
+    pub fn current(&mut self, request: RequestId) -> Option<&mut Announcement> {
+        match self.line.front_mut() {
+            Some(Item::Say(announcement)) if announcement.request == Some(request) => {
+                Some(announcement)
+            }
+            _ => None,
+        }
+    }
+
+    /// Takes the text at the head, if it is this request.
+    pub fn finish(&mut self, request: RequestId) -> Option<Announcement> {
+        self.current(request)?;
+        match self.line.pop_front() {
+            Some(Item::Say(announcement)) => Some(*announcement),
+            _ => None,
+        }
+    }
+
+    /// Takes the texts that `wanted` names out of the line, and their requests.
+    pub fn cancel(&mut self, wanted: impl Fn(u64) -> bool) -> (Vec<Announcement>, Displaced) {
+        let mut gone = Vec::new();
+        let mut displaced = Displaced::default();
+        let line = std::mem::take(&mut self.line);
+        for item in line {
+            match item {
+                Item::Say(announcement) if wanted(announcement.id) => {
+                    displaced.requests.extend(announcement.request);
+                    displaced.cut |= announcement.started;
+                    gone.push(*announcement);
+                }
+                item => self.line.push_back(item),
+            }
+        }
+        (gone, displaced)
+    }
+
+    /// Takes everything; the texts among it.
+    pub fn clear(&mut self) -> Vec<Announcement> {
+        let (gone, _) = self.cancel(|_| true);
+        self.line.clear();
+        gone
+    }
+
+    fn says(&self) -> impl Iterator<Item = &Announcement> {
+        self.line.iter().filter_map(|item| match item {
+            Item::Say(announcement) => Some(&**announcement),
+            _ => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn say(agenda: &mut Agenda, priority: i32, interrupt: Interrupt) -> (u64, Displaced) {
+        agenda.say(
+            "x".into(),
+            synth::Settings::default(),
+            priority,
+            interrupt,
+            None,
+        )
+    }
+
+    fn feed(agenda: &mut Agenda, next: &mut RequestId) {
+        agenda.feed(|_| {
+            *next += 1;
+            *next
+        });
+    }
+
+    fn order(agenda: &Agenda) -> Vec<u64> {
+        agenda.says().map(|announcement| announcement.id).collect()
+    }
+
+    #[test]
+    fn equals_keep_their_order_and_the_more_important_go_first() {
+        let mut agenda = Agenda::default();
+        for priority in [0, 0, 5, 0, 5, 9] {
+            say(&mut agenda, priority, Interrupt::None);
+        }
+        assert_eq!(order(&agenda), [6, 3, 5, 1, 2, 4]);
+    }
+
+    #[test]
+    fn what_has_started_ends_where_it_stands() {
+        let mut agenda = Agenda::default();
+        let mut next = 0;
+        say(&mut agenda, 0, Interrupt::None);
+        say(&mut agenda, 0, Interrupt::None);
+        feed(&mut agenda, &mut next);
+        agenda.current(1).unwrap().started = true;
+        let (id, displaced) = say(&mut agenda, 1, Interrupt::None);
+        assert_eq!((id, order(&agenda)), (3, vec![1, 3, 2]));
+        // The second was prepared too early, and is given another turn.
+        assert_eq!(
+            displaced,
+            Displaced {
+                requests: vec![2],
+                cut: false
+            }
+        );
+        feed(&mut agenda, &mut next);
+        assert!(agenda.finish(2).is_none());
+        assert_eq!(agenda.finish(1).unwrap().id, 1);
+        assert_eq!(agenda.finish(3).unwrap().id, 3);
+    }
+
+    #[test]
+    fn an_interruption_cuts_what_is_heard_and_only_if_it_matters_less() {
+        let mut agenda = Agenda::default();
+        let mut next = 0;
+        say(&mut agenda, 5, Interrupt::None);
+        feed(&mut agenda, &mut next);
+        agenda.current(1).unwrap().started = true;
+        let (_, displaced) = say(&mut agenda, 5, Interrupt::Now);
+        assert_eq!(displaced, Displaced::default());
+        let (_, displaced) = say(&mut agenda, 6, Interrupt::Sentence);
+        assert!(agenda.current(1).unwrap().last_sentence);
+        assert!(!displaced.cut);
+        let (_, displaced) = say(&mut agenda, 7, Interrupt::Now);
+        assert_eq!(
+            displaced,
+            Displaced {
+                requests: vec![1],
+                cut: true
+            }
+        );
+    }
+
+    #[test]
+    fn no_more_is_prepared_than_is_useful() {
+        let mut agenda = Agenda::default();
+        let mut next = 0;
+        for _ in 0..10 {
+            say(&mut agenda, 0, Interrupt::None);
+        }
+        feed(&mut agenda, &mut next);
+        feed(&mut agenda, &mut next);
+        assert_eq!(next, AHEAD as u64);
+    }
+
+    #[test]
+    fn a_cancelled_text_leaves_the_line_with_its_request() {
+        let mut agenda = Agenda::default();
+        let mut next = 0;
+        for _ in 0..3 {
+            say(&mut agenda, 0, Interrupt::None);
+        }
+        feed(&mut agenda, &mut next);
+        let (gone, displaced) = agenda.cancel(|id| id == 2);
+        assert_eq!(gone.len(), 1);
+        assert_eq!(
+            displaced,
+            Displaced {
+                requests: vec![2],
+                cut: false
+            }
+        );
+        assert_eq!(order(&agenda), [1, 3]);
+    }
+}

@@ -1,0 +1,306 @@
+//! The sink pad: text from upstream, as a stream of bytes or as cues with times.
+
+use gst::{prelude::*, subclass::prelude::*};
+
+use super::{
+    agenda::{Cue, Interrupt, Item},
+    imp::{CosyVoice3Src, State},
+    logging::CAT,
+    settings::TextTimingSetting,
+};
+use crate::{Error, ErrorKind, text::IncrementalText};
+
+/// Texts from upstream that wait before upstream has to.
+const TEXTS_AHEAD: usize = 4;
+
+/// What is known of the text that comes in.
+#[derive(Default)]
+pub(super) struct Input {
+    segment: Option<gst::FormattedSegment<gst::ClockTime>>,
+    text: IncrementalText,
+    told_invalid: bool,
+    /// Decided by the first buffer.
+    timed: Option<bool>,
+    /// Upstream has ended.
+    eos: bool,
+}
+
+impl Input {
+    /// Whether texts have times of their own.
+    pub fn is_timed(&self) -> bool {
+        self.timed == Some(true)
+    }
+}
+
+/// The pad, as the template wants it.
+pub(super) fn new_pad(template: &gst::PadTemplate) -> gst::Pad {
+    gst::Pad::builder_from_template(template)
+        .activatemode_function(|_, parent, mode, active| {
+            CosyVoice3Src::catch_panic_pad_function(
+                parent,
+                || Err(gst::loggable_error!(CAT, "panic while activating")),
+                |this| activate(this, mode, active),
+            )
+        })
+        .chain_function(|pad, parent, buffer| {
+            CosyVoice3Src::catch_panic_pad_function(
+                parent,
+                || Err(gst::FlowError::Error),
+                |this| chain(this, pad, buffer),
+            )
+        })
+        .event_function(|pad, parent, event| {
+            CosyVoice3Src::catch_panic_pad_function(
+                parent,
+                || false,
+                |this| self::event(this, pad, event),
+            )
+        })
+        .query_function(|pad, parent, query| {
+            CosyVoice3Src::catch_panic_pad_function(
+                parent,
+                || false,
+                |this| self::query(this, pad, query),
+            )
+        })
+        .build()
+}
+
+fn activate(
+    this: &CosyVoice3Src,
+    mode: gst::PadMode,
+    active: bool,
+) -> Result<(), gst::LoggableError> {
+    if mode != gst::PadMode::Push {
+        return Err(gst::loggable_error!(CAT, "only push mode"));
+    }
+    if !active {
+        this.state().flushing = true;
+        this.wake.wake();
+        this.room.notify_all();
+    }
+    Ok(())
+}
+
+fn chain(
+    this: &CosyVoice3Src,
+    pad: &gst::Pad,
+    buffer: gst::Buffer,
+) -> Result<gst::FlowSuccess, gst::FlowError> {
+    let decided = this.state().input.timed;
+    let timed = decided.unwrap_or_else(|| decide(this, pad, &buffer));
+    let map = buffer.map_readable().map_err(|_| gst::FlowError::Error)?;
+    if timed {
+        let text = String::from_utf8_lossy(&map);
+        warn_invalid(this, matches!(text, std::borrow::Cow::Owned(_)));
+        let cue = {
+            let state = this.state();
+            let segment = state.input.segment.as_ref();
+            segment.and_then(|segment| {
+                let start = segment.to_running_time(buffer.pts()?)?;
+                Some(Cue {
+                    start,
+                    duration: buffer.duration(),
+                })
+            })
+        };
+        let text = text.trim_matches(['\u{feff}', '\r', '\n', ' ', '\t', '\0']);
+        return say(this, text, cue);
+    }
+    let (sentences, invalid) = {
+        let mut state = this.state();
+        let sentences = state.input.text.push(&map);
+        (sentences, state.input.text.invalid() > 0)
+    };
+    warn_invalid(this, invalid);
+    for sentence in sentences {
+        say(this, &sentence, None)?;
+    }
+    Ok(gst::FlowSuccess::Ok)
+}
+
+/// Decides by the first buffer whether texts have times, and whether stamps follow the clock.
+fn decide(this: &CosyVoice3Src, pad: &gst::Pad, buffer: &gst::Buffer) -> bool {
+    let timing = this.settings().text_timing;
+    let mut query = gst::query::Latency::new();
+    let upstream_is_live = pad.peer_query(&mut query) && query.result().0;
+    let mut state = this.state();
+    let timed = timing == TextTimingSetting::Auto
+        && state.input.segment.is_some()
+        && buffer.pts().is_some();
+    state.input.timed = Some(timed);
+    if !timed && upstream_is_live {
+        state.stream.live = true;
+    }
+    gst::debug!(
+        CAT,
+        imp = this,
+        "text is {}",
+        if timed { "timed" } else { "a stream" }
+    );
+    timed
+}
+
+fn warn_invalid(this: &CosyVoice3Src, invalid: bool) {
+    if invalid && !std::mem::replace(&mut this.state().input.told_invalid, true) {
+        this.post_warning(&Error::new(
+            ErrorKind::Text,
+            "the text from upstream has bytes that are not UTF-8; they are replaced",
+        ));
+    }
+}
+
+/// Queues a text once there is room for it.
+fn say(
+    this: &CosyVoice3Src,
+    text: &str,
+    cue: Option<Cue>,
+) -> Result<gst::FlowSuccess, gst::FlowError> {
+    let settings = this.settings().clone();
+    let state = this.state();
+    let mut state = this
+        .room
+        .wait_while(state, |state| {
+            !state.flushing
+                && state.stream.refused.is_none()
+                && !state.stream.ended
+                && state.agenda.texts() >= TEXTS_AHEAD
+        })
+        .unwrap_or_else(|e| e.into_inner());
+    accepts(&state)?;
+    if !crate::text::is_speakable(text) {
+        if let Some(cue) = cue {
+            state.agenda.push(Item::Gap(cue));
+        }
+        drop(state);
+        this.wake.wake();
+        return Ok(gst::FlowSuccess::Ok);
+    }
+    let (synth_settings, _) = settings.to_synth();
+    let (id, _) = state
+        .agenda
+        .say(text.to_owned(), synth_settings, 0, Interrupt::None, cue);
+    drop(state);
+    this.wake.wake();
+    this.report_queued(id, text);
+    Ok(gst::FlowSuccess::Ok)
+}
+
+/// What upstream gets to know where no text is taken any more.
+fn accepts(state: &State) -> Result<(), gst::FlowError> {
+    if state.flushing {
+        return Err(gst::FlowError::Flushing);
+    }
+    match state.stream.refused {
+        Some(flow) => Err(flow),
+        None if state.stream.ended || state.input.eos => Err(gst::FlowError::Eos),
+        None => Ok(()),
+    }
+}
+
+fn event(this: &CosyVoice3Src, pad: &gst::Pad, event: gst::Event) -> bool {
+    use gst::EventView;
+    match event.view() {
+        EventView::StreamStart(start) => {
+            this.state().stream.group = start.group_id();
+            true
+        }
+        // Checked by the pad's template; what leaves has caps and a segment of its own.
+        EventView::Caps(_) => true,
+        EventView::Segment(segment) => {
+            let segment = segment.segment().downcast_ref::<gst::ClockTime>().cloned();
+            this.state().input.segment = segment;
+            true
+        }
+        EventView::Gap(gap) => {
+            let mut state = this.state();
+            let (start, duration) = gap.get();
+            let start = state
+                .input
+                .segment
+                .as_ref()
+                .and_then(|segment| segment.to_running_time(start));
+            if let (Some(start), true) = (start, state.input.timed != Some(false)) {
+                state.agenda.push(Item::Gap(Cue { start, duration }));
+            }
+            drop(state);
+            this.wake.wake();
+            true
+        }
+        EventView::Eos(_) => {
+            let rest = this.state().input.text.finish();
+            for sentence in rest {
+                if say(this, &sentence, None).is_err() {
+                    break;
+                }
+            }
+            let mut state = this.state();
+            state.input.eos = true;
+            state.agenda.push(Item::End(Some(event.seqnum())));
+            drop(state);
+            this.wake.wake();
+            true
+        }
+        EventView::FlushStart(_) => {
+            let forwarded = this.srcpad.push_event(event);
+            this.flush_start();
+            forwarded
+        }
+        EventView::FlushStop(_) => this.flush_stop(event),
+        EventView::Tag(tag) => {
+            // Those of the text's stream, such as its codec, are not the speech's.
+            if tag.tag().scope() == gst::TagScope::Global {
+                this.state().agenda.push(Item::Event(event));
+                this.wake.wake();
+            }
+            true
+        }
+        _ if event.is_serialized() => {
+            this.state().agenda.push(Item::Event(event));
+            this.wake.wake();
+            true
+        }
+        _ => gst::Pad::event_default(pad, Some(&*this.obj()), event),
+    }
+}
+
+fn query(this: &CosyVoice3Src, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
+    match query.view() {
+        // Text needs no pool of ours.
+        gst::QueryView::Allocation(_) => false,
+        _ if query.is_serialized() => false,
+        _ => gst::Pad::query_default(pad, Some(&*this.obj()), query),
+    }
+}
+
+/// Events from downstream while there is an upstream.
+pub(super) fn forward_upstream(this: &CosyVoice3Src, event: gst::Event) -> bool {
+    match this.obj().static_pad("sink") {
+        Some(pad) => pad.push_event(event),
+        None => false,
+    }
+}
+
+/// The latency of the whole: upstream's, and what the speech may take.
+pub(super) fn latency(
+    this: &CosyVoice3Src,
+) -> Option<(bool, gst::ClockTime, Option<gst::ClockTime>)> {
+    let pad = this.obj().static_pad("sink")?;
+    let mut query = gst::query::Latency::new();
+    pad.peer_query(&mut query).then(|| query.result())
+}
+
+impl CosyVoice3Src {
+    /// Whether texts come with times, and how late they may be heard.
+    pub(super) fn slack(&self, settings: &super::settings::Settings) -> Option<gst::ClockTime> {
+        let timed = {
+            let state = self.state();
+            state.input.is_timed() && !state.stream.live
+        };
+        if !timed {
+            return None;
+        }
+        let (live, upstream, _) = latency(self)?;
+        live.then(|| upstream + gst::ClockTime::from_mseconds(settings.latency.into()))
+    }
+}

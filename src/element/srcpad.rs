@@ -1,0 +1,168 @@
+//! The source pad's queries and events, and events that applications send to the element.
+
+use gst::{prelude::*, subclass::prelude::*};
+
+use super::{
+    imp::CosyVoice3Src,
+    logging::CAT,
+    report::Outcome,
+    settings::IdleSetting,
+    sink,
+    stream::{self, time_of},
+};
+
+pub(super) fn query(this: &CosyVoice3Src, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
+    use gst::QueryViewMut;
+    match query.view_mut() {
+        QueryViewMut::Latency(q) => match latency(this) {
+            Some((live, min, max)) => {
+                q.set(live, min, max);
+                true
+            }
+            None => false,
+        },
+        QueryViewMut::Seeking(q) if !this.state().has_input => {
+            let format = q.format();
+            q.set(
+                false,
+                gst::GenericFormattedValue::none_for_format(format),
+                gst::GenericFormattedValue::none_for_format(format),
+            );
+            true
+        }
+        QueryViewMut::Position(q) => match position(this, q.format()) {
+            Some(position) => {
+                q.set(position);
+                true
+            }
+            None => false,
+        },
+        QueryViewMut::Duration(q) => {
+            // Unknown until everything is said.
+            let ended = this.state().stream.ended;
+            match position(this, q.format()) {
+                Some(end) if ended => {
+                    q.set(end);
+                    true
+                }
+                _ => false,
+            }
+        }
+        _ => gst::Pad::query_default(pad, Some(&*this.obj()), query),
+    }
+}
+
+fn latency(this: &CosyVoice3Src) -> Option<(bool, gst::ClockTime, Option<gst::ClockTime>)> {
+    let settings = this.settings().clone();
+    let (live, has_input) = {
+        let state = this.state();
+        (state.stream.live || settings.is_live, state.has_input)
+    };
+    if live {
+        // Speech is stamped when it is pushed: what it took to make is no latency.
+        let tick = match settings.idle {
+            IdleSetting::Silence => gst::ClockTime::from_mseconds(20),
+            IdleSetting::None | IdleSetting::Gap => gst::ClockTime::ZERO,
+        };
+        return Some((true, tick, None));
+    }
+    if !has_input {
+        return Some((false, gst::ClockTime::ZERO, None));
+    }
+    let (live, min, max) = sink::latency(this)?;
+    let own = match live {
+        true => gst::ClockTime::from_mseconds(settings.latency.into()),
+        false => gst::ClockTime::ZERO,
+    };
+    Some((live, min + own, max.map(|max| max + own)))
+}
+
+fn position(this: &CosyVoice3Src, format: gst::Format) -> Option<gst::GenericFormattedValue> {
+    let samples = this.state().stream.position;
+    match format {
+        gst::Format::Time => Some(time_of(samples).into()),
+        gst::Format::Default => Some(gst::format::Default::from_u64(samples).into()),
+        gst::Format::Bytes => Some(gst::format::Bytes::from_u64(samples * 4).into()),
+        _ => None,
+    }
+}
+
+/// Events from downstream.
+pub(super) fn event(this: &CosyVoice3Src, pad: &gst::Pad, event: gst::Event) -> bool {
+    use gst::EventView;
+    match event.view() {
+        EventView::Seek(_) => this.state().has_input && sink::forward_upstream(this, event),
+        EventView::Qos(_)
+        | EventView::Navigation(_)
+        | EventView::Latency(_)
+        | EventView::Reconfigure(_) => true,
+        _ => gst::Pad::event_default(pad, Some(&*this.obj()), event),
+    }
+}
+
+/// Events sent to the element: by applications, and by `gst-launch-1.0 -e` on Ctrl-C.
+pub(super) fn element_event(this: &CosyVoice3Src, event: gst::Event) -> bool {
+    use gst::EventView;
+    match event.view() {
+        EventView::Eos(eos) => {
+            // Called under the state lock: mark and wake, the task does the rest.
+            let synth = {
+                let mut state = this.state();
+                state.stream.eos_asked = Some(eos.seqnum());
+                state.synth.clone()
+            };
+            if let Some(synth) = synth {
+                synth.abandon();
+            }
+            this.wake.wake();
+            true
+        }
+        EventView::FlushStart(_) => {
+            let forwarded = this.srcpad.push_event(event);
+            this.flush_start();
+            forwarded
+        }
+        EventView::FlushStop(_) => this.flush_stop(event),
+        _ if event.is_upstream() => self::event(this, &this.srcpad, event),
+        _ => this.srcpad.push_event(event),
+    }
+}
+
+impl CosyVoice3Src {
+    /// Throws away everything that is to be said, and ends every wait. Returns at once.
+    pub(super) fn flush_start(&self) {
+        let (synth, gone) = {
+            let mut state = self.state();
+            state.flushing = true;
+            state.stream.cut();
+            (state.synth.clone(), state.agenda.clear())
+        };
+        if let Some(synth) = synth {
+            synth.cancel_all();
+        }
+        self.wake.wake();
+        self.room.notify_all();
+        for announcement in &gone {
+            self.report(Some(announcement), Outcome::Cancelled("flushed"));
+        }
+    }
+
+    /// Begins a new stream.
+    pub(super) fn flush_stop(&self, event: gst::Event) -> bool {
+        let pad = &self.srcpad;
+        // The task's own lock: it is not in the middle of a push while the stream is reset.
+        let _stream_lock = pad.stream_lock();
+        let is_live = self.settings().is_live;
+        {
+            let mut state = self.state();
+            state.flushing = false;
+            state.input = sink::Input::default();
+            state.stream = state.stream.renewed(is_live);
+        }
+        let forwarded = pad.push_event(event);
+        if let Err(error) = stream::start_task(self, pad) {
+            gst::warning!(CAT, imp = self, "{error}");
+        }
+        forwarded
+    }
+}
