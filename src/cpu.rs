@@ -115,9 +115,11 @@ fn read_all(sysfs: &Path, cores: &[usize], file: &str) -> Option<Vec<u64>> {
 }
 
 /// Which cores each stage uses.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Affinity {
     cores: [Vec<usize>; 3],
+    /// Somebody asked for it, or there are two kinds of cores; else threads go where the system likes.
+    pinned: bool,
 }
 
 impl Affinity {
@@ -128,6 +130,7 @@ impl Affinity {
                 Stage::Flow if npu => topology.little(),
                 Stage::Lm | Stage::Flow | Stage::Vocoder => topology.big(),
             }),
+            pinned: topology.is_heterogeneous(),
         }
     }
 
@@ -168,6 +171,7 @@ impl Affinity {
             };
             cores.extend(parse_range(range, topology).map_err(&wrong)?);
         }
+        affinity.pinned |= !given.is_empty();
         for (stage, mut cores) in given {
             cores.sort_unstable();
             cores.dedup();
@@ -181,9 +185,52 @@ impl Affinity {
         &self.cores[stage as usize]
     }
 
-    /// How many threads `stage` computes with where nobody asks for a number: one per core, at least one.
-    pub fn stage_threads(&self, stage: Stage) -> usize {
-        self.cores(stage).len().max(1)
+    /// How many threads `stage` computes with: `asked`, but no more than it has cores, since further ones only make
+    /// the others wait; all of these where `asked` is 0.
+    pub fn threads(&self, stage: Stage, asked: usize) -> usize {
+        let cores = self.cores(stage).len().max(1);
+        match asked {
+            0 => cores,
+            asked => asked.min(cores),
+        }
+    }
+
+    /// The cores that the threads of `stage` are bound to; `None` where they are not.
+    pub fn binding(&self, stage: Stage) -> Option<&[usize]> {
+        self.pinned.then(|| self.cores(stage))
+    }
+
+    /// Binds the calling thread, and those that it will start, to the cores of `stage`.
+    pub fn enter(&self, stage: Stage) {
+        if let Some(cores) = self.binding(stage)
+            && let Err(error) = pin_current_thread(cores)
+        {
+            tracing::warn!("{stage}: {error}");
+        }
+    }
+
+    /// Runs `work` on a thread bound to the cores of `stage`, for the sake of threads that it starts.
+    pub fn within<T: Send>(&self, stage: Stage, work: impl FnOnce() -> T + Send) -> T {
+        if self.binding(stage).is_none() {
+            return work();
+        }
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                self.enter(stage);
+                work()
+            });
+            match thread.join() {
+                Ok(done) => done,
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
+    }
+}
+
+impl Default for Affinity {
+    /// That of this machine without an NPU.
+    fn default() -> Self {
+        Self::new(&Topology::read(), false)
     }
 }
 
@@ -296,7 +343,9 @@ mod tests {
         assert_eq!(npu.to_string(), "lm=4-7,flow=0-3,vocoder=4-7");
         let cpu = Affinity::new(&rk3588, false);
         assert_eq!(cpu.to_string(), "lm=4-7,flow=4-7,vocoder=4-7");
-        assert_eq!(cpu.stage_threads(Stage::Lm), 4);
+        assert_eq!(cpu.threads(Stage::Lm, 0), 4);
+        assert_eq!(cpu.threads(Stage::Lm, 3), 3);
+        assert_eq!(cpu.threads(Stage::Lm, 64), 4);
     }
 
     #[test]

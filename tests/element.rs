@@ -292,6 +292,7 @@ fn every_property_tells_its_name_purpose_range_and_default() {
         ("axcl-library", "gchararray, READY"),
         ("level", "normalize|limit|none = normalize, PLAYING"),
         ("threads", "0..256 = 0, READY"),
+        ("cpu-affinity", "gchararray, READY"),
         ("verify", "auto|always|never = auto, READY"),
         ("is-live", "false, READY"),
         ("idle", "none|gap|silence = silence, READY"),
@@ -534,4 +535,65 @@ fn it_stops_at_any_moment_without_a_word() {
         assert!(played.warnings.is_empty(), "{:?}", played.warnings);
     }
     player.play().in_peace();
+}
+
+/// The cores that each of our threads may use, by its name.
+fn cores_of_threads() -> Vec<(String, String)> {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let status =
+        tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("status")).ok());
+    let field = |status: &str, name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_default().trim().to_owned()
+    };
+    status
+        .map(|status| {
+            (
+                field(&status, "Name:"),
+                field(&status, "Cpus_allowed_list:"),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn each_stage_runs_on_the_cores_that_it_is_given() {
+    if std::thread::available_parallelism().unwrap().get() < 2 {
+        return;
+    }
+    let player = Player::new(
+        &tiny(),
+        Some("Да."),
+        &[("cpu-affinity", "lm=1,vocoder=1,flow=0")],
+    );
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let threads = seen.clone();
+    player.on_first_buffer(move |_| *threads.lock().unwrap() = cores_of_threads());
+    player.play().in_peace();
+    let seen = seen.lock().unwrap();
+    for (name, cores) in [("cv3-lm", "1"), ("cv3-vocoder", "1"), ("cv3-flow", "0")] {
+        let found = seen.iter().any(|(n, c)| n == name && c == cores);
+        assert!(found, "{name} on {cores}: {seen:?}");
+    }
+}
+
+#[test]
+fn cores_that_are_not_there_are_refused_by_name() {
+    let player = Player::new(&tiny(), Some("Да."), &[("cpu-affinity", "lm=999")]);
+    let played = player.play();
+    assert_eq!(played.errors.len(), 1, "{played:?}");
+    let error = &played.errors[0];
+    assert!(error.error.matches(gst::ResourceError::Settings));
+    assert!(
+        error.text().contains("cpu-affinity") && error.text().contains("999"),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn more_threads_than_cores_are_not_used_and_that_is_told() {
+    let player = Player::new(&tiny(), Some("Да."), &[("threads", "256")]);
+    let played = player.play();
+    assert!(played.eos && played.warnings.len() == 1, "{played:?}");
+    assert!(played.warnings[0].text().contains("threads=256"));
 }

@@ -13,7 +13,9 @@ use super::{
     wake::Wake,
 };
 use crate::{
-    Error, ErrorKind, constants, model,
+    Error, ErrorKind, constants,
+    cpu::{Affinity, Topology},
+    model,
     synth::{self, Synthesizer},
 };
 
@@ -95,6 +97,10 @@ impl CosyVoice3Src {
         model::verify::sizes(&dir, &manifest)?;
         let voice = non_empty(&settings.voice);
         model::check_voice(&dir, &manifest, voice.as_deref())?;
+        if let Some(text) = non_empty(&settings.cpu_affinity) {
+            Affinity::parse(&text, &Topology::read(), false)
+                .map_err(|e| e.context("property \"cpu-affinity\""))?;
+        }
         crate::onnx::runtime().map(|_| ())
     }
 
@@ -103,6 +109,7 @@ impl CosyVoice3Src {
         let settings = self.settings().clone();
         let mut options = synth::Options::new(Self::model_dir(&settings)?);
         options.threads = settings.threads as usize;
+        options.affinity = non_empty(&settings.cpu_affinity);
         options.flow = settings.flow_target();
         options.verify = settings.verify();
         options.keeper = Some(self.kept.clone());
@@ -344,6 +351,7 @@ impl ObjectImpl for CosyVoice3Src {
             "axcl-library" => settings.axcl_library = string(),
             "level" => settings.level = value.get().expect(typed),
             "threads" => settings.threads = value.get().expect(typed),
+            "cpu-affinity" => settings.cpu_affinity = string(),
             "verify" => settings.verify = value.get().expect(typed),
             "is-live" => settings.is_live = value.get().expect(typed),
             "idle" => settings.idle = value.get().expect(typed),
@@ -395,6 +403,7 @@ impl ObjectImpl for CosyVoice3Src {
             "axcl-library" => settings.axcl_library.to_value(),
             "level" => settings.level.to_value(),
             "threads" => settings.threads.to_value(),
+            "cpu-affinity" => settings.cpu_affinity.to_value(),
             "verify" => settings.verify.to_value(),
             "is-live" => settings.is_live.to_value(),
             "idle" => settings.idle.to_value(),

@@ -186,6 +186,7 @@ pub(super) struct Settings {
     pub axcl_library: Option<String>,
     pub level: LevelSetting,
     pub threads: u32,
+    pub cpu_affinity: Option<String>,
     pub verify: VerifySetting,
     pub is_live: bool,
     pub idle: IdleSetting,
@@ -216,6 +217,7 @@ impl Default for Settings {
             axcl_library: None,
             level: LevelSetting::default(),
             threads: 0,
+            cpu_affinity: None,
             verify: VerifySetting::default(),
             is_live: false,
             idle: IdleSetting::default(),
@@ -399,9 +401,14 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .build(),
         glib::ParamSpecUInt::builder("threads")
             .nick("Threads")
-            .blurb("Threads of each stage; 0: as many as the stage has cores")
+            .blurb("Threads of each stage, at most as many as it has cores; 0: as many")
             .maximum(256)
             .default_value(default.threads)
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecString::builder("cpu-affinity")
+            .nick("CPU affinity")
+            .blurb("Cores of the stages, as in \"lm=4-7,vocoder=4-7,flow=0-3\"; stages left out follow the machine. Unset: big cores compute, little ones wait for an NPU; no binding where all cores are alike")
             .mutable_ready()
             .build(),
         glib::ParamSpecEnum::builder_with_default("verify", default.verify)

@@ -17,11 +17,13 @@ pub use lease::{Lease, Leased};
 use crate::{
     Error, ErrorKind, Result,
     cancel::Cancel,
+    cpu::Affinity,
     flow::{
         FlowModel,
         choice::{self, FlowTarget},
     },
     lm::LmModel,
+    stage::Stage,
     text::{Language, TextFrontEnd, Tokenizer},
     vocoder::Vocoder,
     voice::{self, Voice},
@@ -38,6 +40,8 @@ pub struct LoadOptions {
     pub threads: usize,
     /// What runs the flow model.
     pub flow: FlowTarget,
+    /// Where the threads of the stages run.
+    pub affinity: Affinity,
 }
 
 /// What the loading of a model tells while it goes on.
@@ -67,14 +71,19 @@ impl Model {
         cancel: &Cancel,
         observer: &mut dyn LoadObserver,
     ) -> Result<Arc<Self>> {
-        /// Directory, thread count and what runs the flow.
-        type Key = (PathBuf, usize, FlowTarget);
+        /// Directory, thread count, what runs the flow, and where.
+        type Key = (PathBuf, usize, FlowTarget, Affinity);
         /// Locked while its model loads.
         type Slot = Arc<Mutex<Weak<Model>>>;
         static SLOTS: LazyLock<Mutex<HashMap<Key, Slot>>> = LazyLock::new(Mutex::default);
         let dir = dir.canonicalize().map_err(|e| Error::io(dir, &e))?;
         let slot = lock(&SLOTS)
-            .entry((dir.clone(), options.threads, options.flow.clone()))
+            .entry((
+                dir.clone(),
+                options.threads,
+                options.flow.clone(),
+                options.affinity.clone(),
+            ))
             .or_default()
             .clone();
         let mut slot = lock(&slot);
@@ -127,16 +136,31 @@ impl Model {
             step(observer, "language model", fraction).is_ok()
         })?;
         step(observer, "flow model", 0.0)?;
-        let backend = choice::load(
-            dir,
-            &manifest,
-            &options.flow,
-            options.threads,
-            cancel,
-            &mut |warning| observer.warn(warning),
-        )?;
+        // The threads that a library starts for its work stay on the cores of the thread that loads it.
+        let affinity = &options.affinity;
+        let mut warnings = Vec::new();
+        let threads = affinity.threads(Stage::Flow, options.threads);
+        let backend = affinity.within(Stage::Flow, || {
+            choice::load(
+                dir,
+                &manifest,
+                &options.flow,
+                threads,
+                cancel,
+                &mut |warning| {
+                    warnings.push(warning);
+                },
+            )
+        });
+        for warning in warnings {
+            observer.warn(warning);
+        }
+        let backend = backend?;
         step(observer, "vocoder", 0.0)?;
-        let vocoder = Vocoder::load(dir, &manifest.vocoder, options.threads)?;
+        let threads = affinity.threads(Stage::Vocoder, options.threads);
+        let vocoder = affinity.within(Stage::Vocoder, || {
+            Vocoder::load(dir, &manifest.vocoder, threads)
+        })?;
         Ok(Self {
             front_end: TextFrontEnd::new(Arc::new(tokenizer)),
             lm: Arc::new(lm),

@@ -11,10 +11,19 @@ use super::{
 use crate::{
     Error, ErrorKind, Result,
     cancel::Cancel,
-    flow::{FlowModel, FlowOptions, choice::FlowTarget},
+    cpu::{Affinity, Topology},
+    flow::{
+        FlowModel, FlowOptions,
+        axcl::signs_of_a_card,
+        choice::{FlowChoice, FlowTarget},
+    },
     lm::{Decoding, LmOptions, LmSession, Prefix},
     mel::Mel,
-    model::{Keeper, LoadObserver, LoadOptions, Model, manifest::Sampling, verify::Verify},
+    model::{
+        Keeper, LoadObserver, LoadOptions, Model,
+        manifest::{Manifest, Sampling},
+        verify::Verify,
+    },
     stage::Stage,
     text::{Language, Mode, Prompt},
 };
@@ -28,6 +37,8 @@ pub struct Options {
     pub threads: usize,
     /// What runs the flow model.
     pub flow: FlowTarget,
+    /// Cores of the stages, see [`Affinity::parse`]; `None` follows the machine.
+    pub affinity: Option<String>,
     /// When to hash the files.
     pub verify: Verify,
     /// Who keeps the models loaded when the synthesizer is gone.
@@ -43,6 +54,7 @@ impl Options {
             dir: dir.into(),
             threads: 0,
             flow: FlowTarget::default(),
+            affinity: None,
             verify: Verify::default(),
             keeper: None,
             recorder: Recorder::off(),
@@ -61,10 +73,32 @@ impl LoadObserver for &Loading<'_> {
 }
 
 pub(super) fn load(options: &Options, mut loading: &Loading<'_>) -> Result<Arc<dyn Engine>> {
+    let topology = Topology::read();
+    // Where an NPU computes, the flow's thread mostly waits.
+    let npu = options.flow.choice != FlowChoice::Cpu
+        && Manifest::read(&options.dir)?.npu.is_some()
+        && (options.flow.choice == FlowChoice::Npu || signs_of_a_card(&options.flow.axcl));
+    let affinity = match &options.affinity {
+        Some(text) => Affinity::parse(text, &topology, npu)?,
+        None => Affinity::new(&topology, npu),
+    };
+    tracing::debug!("{topology}: {affinity}");
+    let most = affinity.threads(Stage::Lm, 0);
+    if options.threads > most {
+        loading.warn(Error::new(
+            ErrorKind::Settings,
+            format!(
+                "threads={} is more than the {most} cores of the language model: {most} are used, since more make it \
+                 slower",
+                options.threads
+            ),
+        ));
+    }
     let load_options = LoadOptions {
         verify: options.verify,
         threads: options.threads,
         flow: options.flow.clone(),
+        affinity: affinity.clone(),
     };
     let model = Model::shared(&options.dir, &load_options, loading.cancel(), &mut loading)?;
     if let Some(keeper) = &options.keeper {
@@ -73,17 +107,23 @@ pub(super) fn load(options: &Options, mut loading: &Loading<'_>) -> Result<Arc<d
     Ok(Arc::new(Models {
         model,
         threads: options.threads,
+        affinity,
     }))
 }
 
 struct Models {
     model: Arc<Model>,
     threads: usize,
+    affinity: Affinity,
 }
 
 impl Engine for Models {
     fn notice(&self) -> String {
         self.model.manifest().notice.clone()
+    }
+
+    fn enter(&self, stage: Stage) {
+        self.affinity.enter(stage);
     }
 
     fn jobs(&self, id: RequestId, request: &Request) -> Result<Jobs> {
@@ -131,11 +171,8 @@ impl Engine for Models {
 
     fn lm(&self) -> Result<Box<dyn LmStage>> {
         let options = LmOptions {
-            threads: match self.threads {
-                0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
-                threads => threads,
-            },
-            cpus: None,
+            threads: self.affinity.threads(Stage::Lm, self.threads),
+            cpus: self.affinity.binding(Stage::Lm).map(<[usize]>::to_vec),
             kv_f32: false,
             // No faster here, and without it the logits do not depend on the number of threads.
             flash_attention: false,

@@ -204,6 +204,7 @@ pub(super) fn start(line: &Arc<Line>, engine: &Arc<dyn Engine>) -> Result<Vec<Jo
             thread::Builder::new()
                 .name(stage.thread_name().into())
                 .spawn(move || {
+                    engine.enter(stage);
                     body(&line, &*engine, ready);
                 })
                 .map_err(|e| {

@@ -9,7 +9,7 @@ use super::{
     request::{Request, RequestId, Settings},
     trace::Recorder,
 };
-use crate::{Error, Result, cancel::Cancel, lm::StopReason, mel::Mel, voice::Voice};
+use crate::{Error, Result, cancel::Cancel, lm::StopReason, mel::Mel, stage::Stage, voice::Voice};
 
 /// One utterance on its way through the stages.
 #[derive(Debug, Clone)]
@@ -52,6 +52,8 @@ pub trait Engine: Send + Sync {
     fn notice(&self) -> String {
         String::new()
     }
+    /// Called on the thread of each stage before its first work.
+    fn enter(&self, _stage: Stage) {}
     /// Splits a request into utterances. A request with nothing to say yields none.
     fn jobs(&self, id: RequestId, request: &Request) -> Result<Jobs>;
     /// A language model stage; called on the thread that will run it.
