@@ -169,9 +169,12 @@ fn ours(session: &mut LmSession) -> Run {
     let generated = session
         .generate(&prefix, &decoding, &Cancel::new(), &mut |_| ())
         .unwrap();
-    assert_eq!((generated.prefix, generated.generated), (PREFIX, TOKENS));
+    assert_eq!(
+        (generated.prefill.positions, generated.generated),
+        (PREFIX, TOKENS)
+    );
     Run {
-        prefill: generated.prefill,
+        prefill: generated.prefill.time,
         decode: generated.decode,
         cpu: cpu_time() - cpu,
     }

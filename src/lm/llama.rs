@@ -36,6 +36,14 @@ pub(super) fn system_info() -> String {
     info.to_string_lossy().trim().to_owned()
 }
 
+/// Which llama.cpp this is: its version, and the commit of its ggml.
+pub(super) fn version() -> String {
+    // SAFETY: both functions return pointers to static, NUL-terminated strings.
+    let [llama, ggml] =
+        unsafe { [sys::llama_version(), sys::ggml_commit()].map(|text| CStr::from_ptr(text)) };
+    format!("{} {}", llama.to_string_lossy(), ggml.to_string_lossy())
+}
+
 /// Starts the back end once per process and sends its log to `tracing`.
 fn init() {
     static ONCE: Once = Once::new();
@@ -353,6 +361,73 @@ impl Context {
         unsafe { sys::llama_memory_clear(sys::llama_get_memory(self.context.as_ptr()), false) };
         self.used = 0;
         self.has_logits = false;
+    }
+
+    /// Forgets every position from `positions` on; the cells of those before stay as they are.
+    pub fn truncate(&mut self, positions: usize) {
+        assert!(
+            positions <= self.used,
+            "{positions} of {} positions",
+            self.used
+        );
+        let first = positions as sys::llama_pos;
+        // SAFETY: the context is alive. Removing the end of a sequence cannot fail in a plain KV cache.
+        let removed = unsafe {
+            sys::llama_memory_seq_rm(sys::llama_get_memory(self.context.as_ptr()), 0, first, -1)
+        };
+        assert!(removed, "llama.cpp can remove the end of a sequence");
+        self.used = positions;
+        self.has_logits = false;
+    }
+
+    /// The keys and values of all positions, as llama.cpp's sequence state: of the used cells, without logits.
+    pub fn state(&self) -> Vec<u8> {
+        // SAFETY: the context is alive; llama.cpp writes no more than the length it is given.
+        unsafe {
+            let mut state = vec![0; sys::llama_state_seq_get_size(self.context.as_ptr(), 0)];
+            let written = sys::llama_state_seq_get_data(
+                self.context.as_ptr(),
+                state.as_mut_ptr(),
+                state.len(),
+                0,
+            );
+            assert_eq!(
+                written,
+                state.len(),
+                "llama.cpp knows the size of its state"
+            );
+            state
+        }
+    }
+
+    /// Puts back a [`state`](Self::state) of `positions` positions, in place of what the context holds. There are no
+    /// logits after it.
+    ///
+    /// # Errors
+    /// Where llama.cpp refuses the state; the context is empty then. It reads damaged states carelessly, so the caller
+    /// gives only what a context of the same model and options returned.
+    pub fn restore(&mut self, state: &[u8], positions: usize) -> Result<()> {
+        self.clear();
+        take_last_error();
+        // SAFETY: the context is alive, and llama.cpp reads within the length it is given.
+        let read = unsafe {
+            sys::llama_state_seq_set_data(self.context.as_ptr(), state.as_ptr(), state.len(), 0)
+        };
+        // SAFETY: the context is alive.
+        let last = unsafe {
+            sys::llama_memory_seq_pos_max(sys::llama_get_memory(self.context.as_ptr()), 0)
+        };
+        if read != state.len() || last + 1 != positions as sys::llama_pos {
+            self.clear();
+            let why = take_last_error().unwrap_or_else(|| {
+                format!("{read} of {} bytes, last position {last}", state.len())
+            });
+            return Err(Error::failed(format!(
+                "llama.cpp could not restore a prefix of {positions} positions: {why}"
+            )));
+        }
+        self.used = positions;
+        Ok(())
     }
 
     /// Appends embeddings, `rows.len() / hidden_size` positions, and computes the logits after the last.

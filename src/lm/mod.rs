@@ -2,13 +2,14 @@
 //!
 //! *Prefix*: the model's input before the first speech token, given as embeddings. *Prefill*: computing it, in one
 //! batch. *Decode*: one step for each speech token, given as an id. The GGUF's vocabulary is the speech vocabulary, so
-//! decoding is plain token decoding.
+//! decoding is plain token decoding. *Prefix cache*: the state after prefill, kept for the same voice and text.
 
 pub mod embeddings;
 pub mod gguf;
 mod llama;
 mod model;
 mod prefix;
+mod prefix_cache;
 pub mod repetition;
 pub mod sampling;
 mod session;
@@ -16,7 +17,8 @@ pub mod silence;
 
 pub use model::LmModel;
 pub use prefix::Prefix;
-pub use session::{Decoding, Generated, LmOptions, LmSession, StopReason};
+pub use prefix_cache::{Hit, PrefixCache, PrefixCaching};
+pub use session::{Decoding, Generated, LmOptions, LmSession, Prefill, StopReason};
 
 /// llama.cpp's line about the CPU features it was built with and found on this machine.
 pub fn system_info() -> String {

@@ -22,6 +22,14 @@ impl Prefix<'_> {
         2 + self.prompt_text_ids.len() + self.text_ids.len() + self.prompt_speech.len()
     }
 
+    /// Positions from the start that every text of this prompt has: `sos` and the prompt text. 0 without a prompt text.
+    pub fn shared_len(&self) -> usize {
+        match self.prompt_text_ids.len() {
+            0 => 0,
+            ids => 1 + ids,
+        }
+    }
+
     /// The prefix as embeddings, [`len`](Self::len) rows.
     ///
     /// # Errors

@@ -10,7 +10,11 @@ use crate::{
     cancel::Cancel,
     constants::SPEECH_CODES,
     lm::{
-        LmModel, llama, prefix::Prefix, repetition::LoopGuard, sampling::Sampler,
+        LmModel, llama,
+        prefix::Prefix,
+        prefix_cache::{Hit, Key, PrefixCache, PrefixCaching, PrefixState},
+        repetition::LoopGuard,
+        sampling::Sampler,
         silence::SilenceFilter,
     },
     model::manifest::Sampling,
@@ -57,19 +61,28 @@ pub enum StopReason {
     ContextFull,
 }
 
+/// What the prefix of one utterance took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prefill {
+    /// How much of it was there already.
+    pub hit: Hit,
+    /// Positions of the prefix.
+    pub positions: usize,
+    /// Time until its logits were there.
+    pub time: Duration,
+}
+
 /// What one utterance came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Generated {
     /// Why it ended.
     pub stop: StopReason,
-    /// Positions of the prefix.
-    pub prefix: usize,
+    /// The prefix.
+    pub prefill: Prefill,
     /// Tokens the model generated, the end not counted.
     pub generated: usize,
     /// Tokens that passed the silence filter.
     pub spoken: usize,
-    /// Time for the prefix.
-    pub prefill: Duration,
     /// Time for the tokens, the callback's included.
     pub decode: Duration,
 }
@@ -77,7 +90,15 @@ pub struct Generated {
 /// A KV cache and worker threads over a model: generates one utterance after the other.
 pub struct LmSession {
     model: Arc<LmModel>,
+    options: LmOptions,
     context: llama::Context,
+    cache: Option<(Arc<PrefixCache>, PrefixCaching)>,
+    /// Prompt text at the start of the context.
+    head: Option<Vec<u32>>,
+    /// Where the logits come from while nothing was computed since a prefix came from the cache.
+    restored: Option<Arc<PrefixState>>,
+    /// What is not on disk yet.
+    unsaved: Option<(Key, Arc<PrefixState>)>,
 }
 
 impl LmSession {
@@ -93,7 +114,21 @@ impl LmSession {
                 flash_attention: options.flash_attention,
             },
         )?;
-        Ok(Self { model, context })
+        Ok(Self {
+            model,
+            options: options.clone(),
+            context,
+            cache: None,
+            head: None,
+            restored: None,
+            unsaved: None,
+        })
+    }
+
+    /// The session with a cache of prefixes, made for this model.
+    pub fn with_prefix_cache(mut self, cache: Arc<PrefixCache>, caching: PrefixCaching) -> Self {
+        self.cache = (caching != PrefixCaching::Off).then_some((cache, caching));
+        self
     }
 
     /// The model of this session.
@@ -101,7 +136,7 @@ impl LmSession {
         &self.model
     }
 
-    /// Generates one utterance, from an empty context; `speak` gets each token to be spoken as it comes, below
+    /// Generates one utterance, whatever came before; `speak` gets each token to be spoken as it comes, below
     /// [`SPEECH_CODES`] always.
     ///
     /// # Errors
@@ -128,9 +163,7 @@ impl LmSession {
         let mut silence = SilenceFilter::new(&lm.silent_tokens, lm.max_silent_run);
         let mut guard = LoopGuard::new();
 
-        let started = Instant::now();
-        self.prefill(prefix, cancel)?;
-        let prefill = started.elapsed();
+        let prefill = self.prefill(prefix, cancel)?;
 
         let started = Instant::now();
         let mut tokens = Vec::new();
@@ -164,22 +197,24 @@ impl LmSession {
         };
         let generated = Generated {
             stop,
-            prefix: prefix.len(),
+            prefill,
             generated: tokens.len(),
             spoken,
-            prefill,
             decode: started.elapsed(),
         };
         generated.report(decoding);
         Ok(generated)
     }
 
-    /// Empties the context and computes `prefix`; [`logits`](Self::logits) are those of the first token then.
+    /// Computes `prefix` in place of what the context held, or takes it from the cache;
+    /// [`logits`](Self::logits) are those of the first token then.
     ///
     /// # Errors
     /// As [`generate`](Self::generate).
-    pub fn prefill(&mut self, prefix: &Prefix, cancel: &Cancel) -> Result<()> {
-        self.context.clear();
+    pub fn prefill(&mut self, prefix: &Prefix, cancel: &Cancel) -> Result<Prefill> {
+        let started = Instant::now();
+        self.save();
+        self.restored = None;
         cancel.check()?;
         if prefix.len() >= self.context.cells() {
             return Err(Error::new(
@@ -193,8 +228,77 @@ impl LmSession {
                 ),
             ));
         }
-        let rows = prefix.embed(self.model.manifest(), self.model.embeddings())?;
-        self.context.append_embeddings(&rows, cancel)
+        let hit = match self.recall(prefix) {
+            Some(hit) => hit,
+            None => self.compute(prefix, cancel)?,
+        };
+        self.head = Some(prefix.prompt_text_ids.to_vec());
+        Ok(Prefill {
+            hit,
+            positions: prefix.len(),
+            time: started.elapsed(),
+        })
+    }
+
+    /// Takes `prefix` from the cache.
+    fn recall(&mut self, prefix: &Prefix) -> Option<Hit> {
+        let (cache, caching) = self.cache.as_ref()?;
+        let key = cache.key(&self.options, self.model.manifest(), prefix);
+        let (state, hit) = cache.get(&key, prefix.len(), *caching)?;
+        self.head = None;
+        match self.context.restore(&state.kv, state.positions) {
+            Ok(()) => {
+                self.restored = Some(state);
+                Some(hit)
+            }
+            Err(error) => {
+                tracing::debug!("{error}: computed again");
+                cache.forget(&key);
+                None
+            }
+        }
+    }
+
+    /// Computes `prefix`, but for the start that the context has already. Where that ends and the rest begins is
+    /// where the batches are cut even if nothing is shared, since other batches give other last bits.
+    fn compute(&mut self, prefix: &Prefix, cancel: &Cancel) -> Result<Hit> {
+        let (lm, tables) = (self.model.manifest(), self.model.embeddings());
+        let rows = prefix.embed(lm, tables)?;
+        let shared = prefix.shared_len();
+        let (start, rest) = rows.split_at(shared * tables.width());
+        // What fails below leaves nothing to share.
+        let head = self.head.take();
+        let known = self.cache.is_some() && head.as_deref() == Some(prefix.prompt_text_ids);
+        let hit = if known && shared > 0 {
+            self.context.truncate(shared);
+            Hit::Shared(shared)
+        } else {
+            self.context.clear();
+            if shared > 0 {
+                self.context.append_embeddings(start, cancel)?;
+            }
+            Hit::None
+        };
+        self.context.append_embeddings(rest, cancel)?;
+        if let Some((cache, caching)) = &self.cache {
+            let key = cache.key(&self.options, lm, prefix);
+            let state = Arc::new(PrefixState {
+                positions: prefix.len(),
+                logits: self.context.logits().to_vec(),
+                kv: self.context.state(),
+            });
+            cache.put(key, state.clone());
+            self.unsaved = (*caching == PrefixCaching::Disk).then_some((key, state));
+        }
+        Ok(hit)
+    }
+
+    /// Writes the last computed prefix to disk, if that is wanted and not done. Without this call it happens before
+    /// the next prefix, and when the session goes.
+    pub fn save(&mut self) {
+        if let (Some((key, state)), Some((cache, _))) = (self.unsaved.take(), &self.cache) {
+            cache.store(&key, &state);
+        }
     }
 
     /// Appends a speech token; [`logits`](Self::logits) are those of the next one then.
@@ -205,6 +309,7 @@ impl LmSession {
     /// # Panics
     /// Where the context is full or `token` is outside the vocabulary.
     pub fn append(&mut self, token: u32) -> Result<()> {
+        self.restored = None;
         self.context.append_token(token)
     }
 
@@ -213,7 +318,16 @@ impl LmSession {
     /// # Panics
     /// Where nothing was computed yet, or the last computation failed.
     pub fn logits(&self) -> &[f32] {
-        self.context.logits()
+        match &self.restored {
+            Some(state) => &state.logits,
+            None => self.context.logits(),
+        }
+    }
+}
+
+impl Drop for LmSession {
+    fn drop(&mut self) {
+        self.save();
     }
 }
 

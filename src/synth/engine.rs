@@ -244,7 +244,8 @@ impl LmStage for Lm {
             })?;
         Ok(Decoded {
             stop: generated.stop,
-            prefill: generated.prefill,
+            hit: generated.prefill.hit,
+            prefill: generated.prefill.time,
             decode: generated.decode,
         })
     }

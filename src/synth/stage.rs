@@ -9,7 +9,14 @@ use super::{
     request::{Request, RequestId, Settings},
     trace::Recorder,
 };
-use crate::{Error, Result, cancel::Cancel, lm::StopReason, mel::Mel, stage::Stage, voice::Voice};
+use crate::{
+    Error, Result,
+    cancel::Cancel,
+    lm::{Hit, StopReason},
+    mel::Mel,
+    stage::Stage,
+    voice::Voice,
+};
 
 /// One utterance on its way through the stages.
 #[derive(Debug, Clone)]
@@ -37,6 +44,8 @@ pub struct Job {
 pub struct Decoded {
     /// Why it stopped.
     pub stop: StopReason,
+    /// How much of the prefix was there already.
+    pub hit: Hit,
     /// Time of the prefix.
     pub prefill: Duration,
     /// Time of the speech tokens.
@@ -122,6 +131,7 @@ impl Tokens {
         finished.tokens = tokens;
         finished.end = Some(Ok(Decoded {
             stop: StopReason::Natural,
+            hit: Hit::None,
             prefill: Duration::ZERO,
             decode: Duration::ZERO,
         }));

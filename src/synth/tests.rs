@@ -9,7 +9,13 @@ use std::{
 };
 
 use super::*;
-use crate::{ErrorKind, constants::SAMPLES_PER_TOKEN, lm::StopReason, mel::Mel, voice::Voice};
+use crate::{
+    ErrorKind,
+    constants::SAMPLES_PER_TOKEN,
+    lm::{Hit, StopReason},
+    mel::Mel,
+    voice::Voice,
+};
 
 /// A door that stages wait at until a test opens it; a wait ends when the work is cancelled.
 #[derive(Default)]
@@ -123,6 +129,7 @@ impl LmStage for Script {
                 "loops" => StopReason::Loop,
                 _ => StopReason::Natural,
             },
+            hit: Hit::None,
             prefill: Duration::ZERO,
             decode: Duration::ZERO,
         })
