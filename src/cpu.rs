@@ -26,6 +26,7 @@ pub struct Core {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topology {
     cores: Vec<Core>,
+    parallelism: usize,
 }
 
 impl Topology {
@@ -36,7 +37,16 @@ impl Topology {
             let count = std::thread::available_parallelism().map_or(1, |n| n.get());
             (0..count).collect()
         });
-        Self::read_from(Path::new(SYSFS), &allowed)
+        let mut topology = Self::read_from(Path::new(SYSFS), &allowed);
+        // Below the thread's own cores it is a quota of the control group.
+        if let (Ok(parallelism), Ok(own)) = (
+            std::thread::available_parallelism(),
+            affinity::of_current_thread(),
+        ) && parallelism.get() < own.len()
+        {
+            topology.parallelism = parallelism.get();
+        }
+        topology
     }
 
     /// Reads the topology of the cores `allowed` from `sysfs`, a directory as `/sys/devices/system/cpu` is.
@@ -49,8 +59,10 @@ impl Topology {
             .iter()
             .find_map(|file| read_all(sysfs, &allowed, file))
             .unwrap_or_else(|| vec![1024; allowed.len()]);
+        let parallelism = allowed.len();
         let cores = std::iter::zip(allowed, capacities);
         Self {
+            parallelism,
             cores: cores.map(|(id, capacity)| Core { id, capacity }).collect(),
         }
     }
@@ -118,20 +130,32 @@ fn read_all(sysfs: &Path, cores: &[usize], file: &str) -> Option<Vec<u64>> {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Affinity {
     cores: [Vec<usize>; 3],
+    /// Where the flow computes if no NPU does.
+    flow_on_cpu: Vec<usize>,
+    /// How many threads the system runs at a time, which a container may limit below the number of cores.
+    parallelism: usize,
     /// Somebody asked for it, or there are two kinds of cores; else threads go where the system likes.
     pinned: bool,
 }
 
 impl Affinity {
     /// The default: what computes on the big cores; the flow, where an NPU does its work, on the little ones.
-    pub fn new(topology: &Topology, npu: bool) -> Self {
+    pub fn new(topology: &Topology) -> Self {
         Self {
             cores: Stage::ALL.map(|stage| match stage {
-                Stage::Flow if npu => topology.little(),
-                Stage::Lm | Stage::Flow | Stage::Vocoder => topology.big(),
+                Stage::Flow => topology.little(),
+                Stage::Lm | Stage::Vocoder => topology.big(),
             }),
+            flow_on_cpu: topology.big(),
+            parallelism: topology.parallelism,
             pinned: topology.is_heterogeneous(),
         }
+    }
+
+    /// The same where no NPU does the flow's work.
+    pub fn without_npu(mut self) -> Self {
+        self.cores[Stage::Flow as usize] = self.flow_on_cpu.clone();
+        self
     }
 
     /// The default, overridden by `text`: `STAGE=CORES` for any of the stages `lm`, `flow` and `vocoder`, separated by
@@ -139,8 +163,8 @@ impl Affinity {
     ///
     /// # Errors
     /// [`ErrorKind::Settings`] for anything else, for a stage named twice and for cores that this process may not use.
-    pub fn parse(text: &str, topology: &Topology, npu: bool) -> Result<Self> {
-        let mut affinity = Self::new(topology, npu);
+    pub fn parse(text: &str, topology: &Topology) -> Result<Self> {
+        let mut affinity = Self::new(topology);
         let mut given: Vec<(Stage, Vec<usize>)> = Vec::new();
         let wrong = |what: String| {
             Error::new(
@@ -175,6 +199,9 @@ impl Affinity {
         for (stage, mut cores) in given {
             cores.sort_unstable();
             cores.dedup();
+            if stage == Stage::Flow {
+                affinity.flow_on_cpu.clone_from(&cores);
+            }
             affinity.cores[stage as usize] = cores;
         }
         Ok(affinity)
@@ -188,7 +215,7 @@ impl Affinity {
     /// How many threads `stage` computes with: `asked`, but no more than it has cores, since further ones only make
     /// the others wait; all of these where `asked` is 0.
     pub fn threads(&self, stage: Stage, asked: usize) -> usize {
-        let cores = self.cores(stage).len().max(1);
+        let cores = self.cores(stage).len().min(self.parallelism).max(1);
         match asked {
             0 => cores,
             asked => asked.min(cores),
@@ -215,11 +242,13 @@ impl Affinity {
             return work();
         }
         std::thread::scope(|scope| {
-            let thread = scope.spawn(|| {
+            // The library's threads are named after the one that starts them.
+            let thread = std::thread::Builder::new().name(stage.thread_name().into());
+            let thread = thread.spawn_scoped(scope, || {
                 self.enter(stage);
                 work()
             });
-            match thread.join() {
+            match thread.expect("a thread can be started").join() {
                 Ok(done) => done,
                 Err(panic) => std::panic::resume_unwind(panic),
             }
@@ -228,9 +257,9 @@ impl Affinity {
 }
 
 impl Default for Affinity {
-    /// That of this machine without an NPU.
+    /// That of this machine.
     fn default() -> Self {
-        Self::new(&Topology::read(), false)
+        Self::new(&Topology::read())
     }
 }
 
@@ -320,6 +349,7 @@ mod tests {
     fn rated(capacities: &[u64]) -> Topology {
         let cores = capacities.iter().enumerate();
         Topology {
+            parallelism: capacities.len(),
             cores: cores.map(|(id, &capacity)| Core { id, capacity }).collect(),
         }
     }
@@ -339,9 +369,9 @@ mod tests {
     #[test]
     fn stages_that_compute_get_big_cores_and_the_one_that_waits_little_ones() {
         let rk3588 = topology(CAPACITY, &RK3588);
-        let npu = Affinity::new(&rk3588, true);
+        let npu = Affinity::new(&rk3588);
         assert_eq!(npu.to_string(), "lm=4-7,flow=0-3,vocoder=4-7");
-        let cpu = Affinity::new(&rk3588, false);
+        let cpu = Affinity::new(&rk3588).without_npu();
         assert_eq!(cpu.to_string(), "lm=4-7,flow=4-7,vocoder=4-7");
         assert_eq!(cpu.threads(Stage::Lm, 0), 4);
         assert_eq!(cpu.threads(Stage::Lm, 3), 3);
@@ -388,7 +418,7 @@ mod tests {
             ("vocoder=7,1,0-2", "lm=4-7,flow=0-3,vocoder=0-2,7"),
             (" lm = 4 , 6 - 7 ,flow=5 ", "lm=4,6-7,flow=5,vocoder=4-7"),
         ] {
-            let affinity = Affinity::parse(text, &rk3588, true).unwrap();
+            let affinity = Affinity::parse(text, &rk3588).unwrap();
             assert_eq!(affinity.to_string(), expected, "{text}");
         }
     }
@@ -411,7 +441,7 @@ mod tests {
             ("4-7", "belongs to no stage"),
             ("lm=4,lm=5", "named twice"),
         ] {
-            let error = Affinity::parse(text, &rk3588, true).unwrap_err();
+            let error = Affinity::parse(text, &rk3588).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Settings);
             assert!(error.to_string().contains(reason), "{text}: {error}");
         }
@@ -424,16 +454,16 @@ mod tests {
             flow in prop::collection::btree_set(0usize..8, 1..8),
         ) {
             let rk3588 = rated(&RK3588);
-            let mut affinity = Affinity::new(&rk3588, false);
+            let mut affinity = Affinity::new(&rk3588);
             affinity.cores[Stage::Lm as usize] = lm.into_iter().collect();
             affinity.cores[Stage::Flow as usize] = flow.into_iter().collect();
-            let parsed = Affinity::parse(&affinity.to_string(), &rk3588, true);
-            prop_assert_eq!(parsed, Ok(affinity));
+            let parsed = Affinity::parse(&affinity.to_string(), &rk3588);
+            prop_assert_eq!(parsed.unwrap().cores, affinity.cores);
         }
 
         #[test]
         fn any_text_is_parsed_or_refused(text in "[lmflowvocoder=,0-9 -]{0,30}|.{0,30}") {
-            let _ = Affinity::parse(&text, &rated(&[1024; 2]), false);
+            let _ = Affinity::parse(&text, &rated(&[1024; 2]));
         }
     }
 

@@ -632,3 +632,33 @@ fn each_buffer_names_its_text() {
     player.play().in_peace();
     assert_eq!(*ids.lock().unwrap(), [1]);
 }
+
+#[test]
+fn check_39_statistics_can_be_read_at_any_time_and_only_grow() {
+    let _watchdog = watchdog();
+    let (player, bus) = live(&[]);
+    let read = || -> gst::Structure { player.element.property("stats") };
+    let mut last = 0;
+    for _ in 0..3 {
+        say(&player.element, "Да.");
+        let finished = message(&bus, "cosyvoice3/utterance-finished");
+        assert!(finished.get::<f64>("rtf").unwrap() > 0.0);
+        assert!(finished.get::<f64>("first-audio").unwrap() > 0.0);
+        let stats = read();
+        let tokens: u64 = stats.get("tokens").unwrap();
+        assert_eq!(tokens, last + finished.get::<u64>("tokens").unwrap());
+        last = tokens;
+    }
+    let stats = read();
+    assert_eq!(stats.get::<u64>("texts-finished").unwrap(), 3);
+    // The same voice and text again need no prefill.
+    assert!(
+        stats.get::<u64>("prefix-full-hits").unwrap() >= 2,
+        "{stats:?}"
+    );
+    let backend = std::env::var("COSYVOICE3_TEST_FLOW_BACKEND");
+    assert_eq!(
+        stats.get::<String>("flow-backend").unwrap(),
+        backend.unwrap_or("cpu".into())
+    );
+}

@@ -15,10 +15,11 @@ use axcl_rt::harness::Machine;
 use gstcosyvoice3::{
     Error, ErrorKind, Result,
     cancel::Cancel,
+    cpu::Affinity,
     flow::{
         FlowBackend, FlowModel, FlowOptions, FlowPlan,
         axcl::AxclOptions,
-        choice::{self, FlowChoice, FlowTarget},
+        choice::{self, Cores, FlowChoice, FlowTarget},
     },
     mel::Mel,
     model::manifest::Manifest,
@@ -26,6 +27,19 @@ use gstcosyvoice3::{
 };
 use playing::{Played, Player, Watchdog};
 use support::{max_diff, tiny_npu};
+
+fn load(
+    dir: &Path,
+    manifest: &Manifest,
+    target: &FlowTarget,
+    warn: &mut dyn FnMut(Error),
+) -> Result<Box<dyn FlowBackend>> {
+    let cores = Cores {
+        affinity: &Affinity::default(),
+        threads: 1,
+    };
+    choice::load(dir, manifest, target, &cores, &Cancel::new(), warn)
+}
 
 /// A process uses one AXCL library at a time.
 static ONE: Mutex<()> = Mutex::new(());
@@ -60,15 +74,9 @@ impl Card {
     fn load(&self, choice: FlowChoice) -> Result<(Box<dyn FlowBackend>, Vec<Error>)> {
         let mut warnings = Vec::new();
         let manifest = Manifest::read(&tiny_npu()).unwrap();
-        choice::load(
-            &tiny_npu(),
-            &manifest,
-            &self.target(choice),
-            1,
-            &Cancel::new(),
-            &mut |warning| warnings.push(warning),
-        )
-        .map(|backend| (backend, warnings))
+        let mut warn = |warning| warnings.push(warning);
+        load(&tiny_npu(), &manifest, &self.target(choice), &mut warn)
+            .map(|backend| (backend, warnings))
     }
 
     fn model(&self, choice: FlowChoice) -> FlowModel {
@@ -234,16 +242,9 @@ fn a_device_index_that_is_not_there_is_named() {
     let mut target = card.target(FlowChoice::Npu);
     target.axcl.device = 1;
     let manifest = Manifest::read(&tiny_npu()).unwrap();
-    let error = choice::load(
-        &tiny_npu(),
-        &manifest,
-        &target,
-        1,
-        &Cancel::new(),
-        &mut |_| (),
-    )
-    .err()
-    .unwrap();
+    let error = load(&tiny_npu(), &manifest, &target, &mut |_| ())
+        .err()
+        .unwrap();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.to_string().contains("index 1: 1 found"), "{error}");
 }
@@ -254,17 +255,17 @@ fn without_axmodels_npu_is_an_error_with_the_remedy_and_auto_the_cpu_in_silence(
     let dir = support::tiny();
     let manifest = Manifest::read(&dir).unwrap();
     let mut warnings = Vec::new();
-    let mut load = |choice| {
+    let mut open = |choice| {
         let target = card.target(choice);
         let mut warn = |warning| warnings.push(warning);
-        choice::load(&dir, &manifest, &target, 1, &Cancel::new(), &mut warn)
+        load(&dir, &manifest, &target, &mut warn)
     };
-    let error = load(FlowChoice::Npu).err().unwrap();
+    let error = open(FlowChoice::Npu).err().unwrap();
     assert!(
         error.to_string().contains("cosyvoice3-convert npu"),
         "{error}"
     );
-    assert_eq!(load(FlowChoice::Auto).unwrap().name(), "cpu");
+    assert_eq!(open(FlowChoice::Auto).unwrap().name(), "cpu");
     assert!(warnings.is_empty());
     assert!(card.machine.calls().is_empty(), "the card was not touched");
 }
@@ -364,16 +365,9 @@ fn another_library_in_the_same_process_is_refused_by_name() {
     let mut target = card.target(FlowChoice::Npu);
     target.axcl.library = Some(other.library());
     let manifest = Manifest::read(&tiny_npu()).unwrap();
-    let error = choice::load(
-        &tiny_npu(),
-        &manifest,
-        &target,
-        1,
-        &Cancel::new(),
-        &mut |_| (),
-    )
-    .err()
-    .unwrap();
+    let error = load(&tiny_npu(), &manifest, &target, &mut |_| ())
+        .err()
+        .unwrap();
     assert_eq!(error.kind(), ErrorKind::Settings);
     let used: &Path = &card.machine.library();
     assert!(

@@ -6,10 +6,21 @@ const LARGEST_SET: usize = libc::CPU_SETSIZE as usize;
 
 /// The cores that the process's main thread may use. Not the calling thread's: that may be pinned already.
 pub fn of_process() -> io::Result<Vec<usize>> {
+    // SAFETY: getpid has no preconditions.
+    of(unsafe { libc::getpid() })
+}
+
+/// The cores that the calling thread may use.
+pub fn of_current_thread() -> io::Result<Vec<usize>> {
+    of(0)
+}
+
+/// The cores of a thread by its number; 0 is the calling one.
+fn of(thread: libc::pid_t) -> io::Result<Vec<usize>> {
     // SAFETY: cpu_set_t is a plain bit mask, for which all zeros is the empty set.
     let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
-    // SAFETY: `set` is writable and of the given size; getpid has no preconditions.
-    let status = unsafe { libc::sched_getaffinity(libc::getpid(), size_of_val(&set), &mut set) };
+    // SAFETY: `set` is writable and of the given size.
+    let status = unsafe { libc::sched_getaffinity(thread, size_of_val(&set), &mut set) };
     if status != 0 {
         return Err(io::Error::last_os_error());
     }

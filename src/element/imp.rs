@@ -6,7 +6,7 @@ use super::{
     agenda::{Agenda, Displaced, Interrupt},
     bus, gvalue,
     logging::{self, CAT},
-    report::Outcome,
+    report::{Outcome, Totals},
     settings::{PROPERTIES, Settings, non_empty},
     signals, sink, srcpad,
     stream::{self, Stream},
@@ -43,6 +43,8 @@ pub(super) struct State {
     pub stream: Stream,
     /// What is to be said.
     pub agenda: Agenda,
+    /// What became of texts so far.
+    pub totals: Totals,
     /// The text from upstream.
     pub input: sink::Input,
     /// Whether there is a sink pad.
@@ -98,7 +100,7 @@ impl CosyVoice3Src {
         let voice = non_empty(&settings.voice);
         model::check_voice(&dir, &manifest, voice.as_deref())?;
         if let Some(text) = non_empty(&settings.cpu_affinity) {
-            Affinity::parse(&text, &Topology::read(), false)
+            Affinity::parse(&text, &Topology::read())
                 .map_err(|e| e.context("property \"cpu-affinity\""))?;
         }
         crate::onnx::runtime().map(|_| ())
@@ -110,6 +112,7 @@ impl CosyVoice3Src {
         let mut options = synth::Options::new(Self::model_dir(&settings)?);
         options.threads = settings.threads as usize;
         options.affinity = non_empty(&settings.cpu_affinity);
+        options.prefix_caching = settings.prefix_caching();
         options.flow = settings.flow_target();
         options.verify = settings.verify();
         options.keeper = Some(self.kept.clone());
@@ -352,6 +355,7 @@ impl ObjectImpl for CosyVoice3Src {
             "level" => settings.level = value.get().expect(typed),
             "threads" => settings.threads = value.get().expect(typed),
             "cpu-affinity" => settings.cpu_affinity = string(),
+            "prefix-cache" => settings.prefix_cache = value.get().expect(typed),
             "verify" => settings.verify = value.get().expect(typed),
             "is-live" => settings.is_live = value.get().expect(typed),
             "idle" => settings.idle = value.get().expect(typed),
@@ -389,6 +393,10 @@ impl ObjectImpl for CosyVoice3Src {
                     .unwrap_or_default();
                 glib::StrV::from(names).to_value()
             }
+            "stats" => {
+                let state = self.state();
+                state.totals.structure(state.agenda.texts()).to_value()
+            }
             "instruct" => settings.instruct.to_value(),
             "speed" => settings.speed.to_value(),
             "seed" => settings.seed.to_value(),
@@ -404,6 +412,7 @@ impl ObjectImpl for CosyVoice3Src {
             "level" => settings.level.to_value(),
             "threads" => settings.threads.to_value(),
             "cpu-affinity" => settings.cpu_affinity.to_value(),
+            "prefix-cache" => settings.prefix_cache.to_value(),
             "verify" => settings.verify.to_value(),
             "is-live" => settings.is_live.to_value(),
             "idle" => settings.idle.to_value(),

@@ -12,6 +12,9 @@ use super::{
 };
 use crate::{
     Error,
+    constants::{SAMPLE_RATE, SAMPLES_PER_TOKEN},
+    flow::axcl::abandoned_threads,
+    lm::Hit,
     synth::{Speech, UtteranceStats},
 };
 
@@ -25,10 +28,8 @@ pub(super) struct Told {
     pub made: u64,
     /// Samples that were pushed.
     pub samples: u64,
-    /// Speech tokens.
-    tokens: usize,
-    /// What the stages worked.
-    synthesis: Duration,
+    /// What it cost, utterance by utterance.
+    cost: Cost,
     /// Its first buffer is not pushed yet.
     pub pending_start: bool,
     /// Running time of its first sample.
@@ -40,8 +41,145 @@ pub(super) struct Told {
 impl Told {
     /// Adds the cost of one utterance.
     pub fn add(&mut self, stats: &UtteranceStats) {
-        self.tokens += stats.tokens;
-        self.synthesis += stats.prefill + stats.decode + stats.flow + stats.vocoder;
+        self.cost.add(stats);
+    }
+}
+
+/// What some utterances cost.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Cost {
+    utterances: u64,
+    tokens: u64,
+    prefill: Duration,
+    decode: Duration,
+    flow: Duration,
+    vocoder: Duration,
+    overlap: Duration,
+    /// Prefixes that needed no prefill, and that needed a part of it.
+    full_hits: u64,
+    shared_hits: u64,
+    /// From the request to the first utterance.
+    first_audio: Option<Duration>,
+    flow_backend: &'static str,
+}
+
+impl Cost {
+    fn add(&mut self, stats: &UtteranceStats) {
+        self.utterances += 1;
+        self.tokens += stats.tokens as u64;
+        self.prefill += stats.prefill;
+        self.decode += stats.decode;
+        self.flow += stats.flow;
+        self.vocoder += stats.vocoder;
+        self.overlap += stats.overlap();
+        match stats.hit {
+            Hit::None => {}
+            Hit::Shared(_) => self.shared_hits += 1,
+            Hit::Memory | Hit::Disk => self.full_hits += 1,
+        }
+        self.first_audio.get_or_insert(stats.since_request);
+        self.flow_backend = stats.flow_backend;
+    }
+
+    /// Adds what another text cost; its first audio is the last one then.
+    fn add_all(&mut self, other: &Self) {
+        self.utterances += other.utterances;
+        self.tokens += other.tokens;
+        self.prefill += other.prefill;
+        self.decode += other.decode;
+        self.flow += other.flow;
+        self.vocoder += other.vocoder;
+        self.overlap += other.overlap;
+        self.full_hits += other.full_hits;
+        self.shared_hits += other.shared_hits;
+        self.first_audio = other.first_audio.or(self.first_audio);
+        if other.utterances > 0 {
+            self.flow_backend = other.flow_backend;
+        }
+    }
+
+    fn work(&self) -> Duration {
+        self.prefill + self.decode + self.flow + self.vocoder
+    }
+
+    /// Its fields: seconds as doubles, and for each stage seconds of work per second of speech.
+    fn fields(&self, builder: gst::structure::Builder) -> gst::structure::Builder {
+        let audio = self.tokens as f64 * SAMPLES_PER_TOKEN as f64 / f64::from(SAMPLE_RATE);
+        let rtf = |work: Duration| match audio {
+            0.0 => 0.0,
+            audio => work.as_secs_f64() / audio,
+        };
+        builder
+            .field("tokens", self.tokens)
+            .field("prefill", self.prefill.as_secs_f64())
+            .field("decode", self.decode.as_secs_f64())
+            .field("flow", self.flow.as_secs_f64())
+            .field("vocoder", self.vocoder.as_secs_f64())
+            .field("overlap", self.overlap.as_secs_f64())
+            .field("rtf-lm", rtf(self.prefill + self.decode))
+            .field("rtf-flow", rtf(self.flow))
+            .field("rtf-vocoder", rtf(self.vocoder))
+            .field("rtf", rtf(self.work().saturating_sub(self.overlap)))
+            .field("prefix-full-hits", self.full_hits)
+            .field("prefix-shared-hits", self.shared_hits)
+            .field("flow-backend", self.flow_backend)
+    }
+}
+
+/// Counts since the element was made.
+#[derive(Debug, Default)]
+pub(super) struct Totals {
+    finished: u64,
+    cancelled: u64,
+    failed: u64,
+    /// Speech that came later than its cue.
+    pub late: u64,
+    samples: u64,
+    cost: Cost,
+    first_audio_sum: Duration,
+    first_audio_max: Duration,
+    first_audio_count: u32,
+}
+
+impl Totals {
+    fn add(&mut self, told: &Told, outcome: &Outcome<'_>) {
+        match outcome {
+            Outcome::Finished => self.finished += 1,
+            Outcome::Cancelled(_) => self.cancelled += 1,
+            Outcome::Failed(_) => self.failed += 1,
+        }
+        self.samples += told.samples;
+        self.cost.add_all(&told.cost);
+        if let Some(first) = told.cost.first_audio {
+            self.first_audio_sum += first;
+            self.first_audio_max = self.first_audio_max.max(first);
+            self.first_audio_count += 1;
+        }
+    }
+
+    /// The property `stats`.
+    pub fn structure(&self, queued: usize) -> gst::Structure {
+        let seconds = |duration: Duration| duration.as_secs_f64();
+        let mean = self
+            .first_audio_sum
+            .checked_div(self.first_audio_count)
+            .unwrap_or_default();
+        let builder = gst::Structure::builder("application/x-cosyvoice3-stats")
+            .field("texts-finished", self.finished)
+            .field("texts-cancelled", self.cancelled)
+            .field("texts-failed", self.failed)
+            .field("texts-late", self.late)
+            .field("texts-queued", queued as u64)
+            .field("utterances", self.cost.utterances)
+            .field("audio-duration", time_of(self.samples))
+            .field(
+                "first-audio-last",
+                seconds(self.cost.first_audio.unwrap_or_default()),
+            )
+            .field("first-audio-mean", seconds(mean))
+            .field("first-audio-max", seconds(self.first_audio_max))
+            .field("npu-threads-abandoned", abandoned_threads() as u64);
+        self.cost.fields(builder).build()
     }
 }
 
@@ -95,13 +233,16 @@ impl CosyVoice3Src {
             return;
         };
         let told = &announcement.told;
+        self.state().totals.add(told, &outcome);
         let duration = time_of(told.samples);
-        let synthesis = gst::ClockTime::try_from(told.synthesis).ok();
+        let synthesis = gst::ClockTime::try_from(told.cost.work()).ok();
+        let first_audio = told.cost.first_audio.unwrap_or_default().as_secs_f64();
         let ended = |kind| {
-            timed(message(kind, announcement), told)
+            let builder = timed(message(kind, announcement), told)
                 .field("duration", duration)
                 .field("synthesis-duration", synthesis)
-                .field("tokens", told.tokens as u64)
+                .field("first-audio", first_audio);
+            told.cost.fields(builder)
         };
         let structure = match outcome {
             Outcome::Finished => ended("finished").build(),

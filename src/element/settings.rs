@@ -10,6 +10,7 @@ use crate::{
         axcl::AxclOptions,
         choice::{FlowChoice, FlowTarget},
     },
+    lm::PrefixCaching,
     model::{manifest::Schedule, verify::Verify},
     synth,
     vocoder::level::Level,
@@ -50,6 +51,26 @@ pub enum FlowPlanSetting {
         nick = "windows"
     )]
     Windows = 2,
+}
+
+/// Where computed prefixes are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstCosyVoice3PrefixCache")]
+#[repr(i32)]
+pub enum PrefixCacheSetting {
+    /// Nowhere.
+    #[enum_value(name = "Nowhere", nick = "off")]
+    Off = 0,
+    /// In memory.
+    #[enum_value(name = "In memory, while the model is loaded", nick = "memory")]
+    Memory = 1,
+    /// In memory and on disk.
+    #[default]
+    #[enum_value(
+        name = "In memory, and in the user's private cache directory",
+        nick = "disk"
+    )]
+    Disk = 2,
 }
 
 /// What a live stream gives while nothing is said.
@@ -187,6 +208,7 @@ pub(super) struct Settings {
     pub level: LevelSetting,
     pub threads: u32,
     pub cpu_affinity: Option<String>,
+    pub prefix_cache: PrefixCacheSetting,
     pub verify: VerifySetting,
     pub is_live: bool,
     pub idle: IdleSetting,
@@ -218,6 +240,7 @@ impl Default for Settings {
             level: LevelSetting::default(),
             threads: 0,
             cpu_affinity: None,
+            prefix_cache: PrefixCacheSetting::default(),
             verify: VerifySetting::default(),
             is_live: false,
             idle: IdleSetting::default(),
@@ -275,6 +298,15 @@ impl Settings {
                 device: self.npu_device as usize,
                 library: non_empty(&self.axcl_library).map(Into::into),
             },
+        }
+    }
+
+    /// Where computed prefixes are kept.
+    pub(super) fn prefix_caching(&self) -> PrefixCaching {
+        match self.prefix_cache {
+            PrefixCacheSetting::Off => PrefixCaching::Off,
+            PrefixCacheSetting::Memory => PrefixCaching::Memory,
+            PrefixCacheSetting::Disk => PrefixCaching::Disk,
         }
     }
 
@@ -411,10 +443,20 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .blurb("Cores of the stages, as in \"lm=4-7,vocoder=4-7,flow=0-3\"; stages left out follow the machine. Unset: big cores compute, little ones wait for an NPU; no binding where all cores are alike")
             .mutable_ready()
             .build(),
+        glib::ParamSpecEnum::builder_with_default("prefix-cache", default.prefix_cache)
+            .nick("Prefix cache")
+            .blurb("Where the language model's work on voice and text is kept, so that the same text starts at once the next time")
+            .mutable_ready()
+            .build(),
         glib::ParamSpecEnum::builder_with_default("verify", default.verify)
             .nick("Verify")
             .blurb("When the SHA-256 of the model's files is checked")
             .mutable_ready()
+            .build(),
+        glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
+            .nick("Statistics")
+            .blurb("Counts since the element was made: texts, seconds of each stage's work (\"rtf-\": per second of speech), hits of the prefix cache, first audio in seconds")
+            .read_only()
             .build(),
         glib::ParamSpecBoolean::builder("is-live")
             .nick("Is live")

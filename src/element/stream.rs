@@ -423,7 +423,12 @@ fn push_piece(this: &CosyVoice3Src, pad: &gst::Pad, piece: Piece, settings: &Set
     let slack = this.slack(settings);
     let (hole, late, started) = {
         let mut state = this.state();
-        let State { stream, agenda, .. } = &mut *state;
+        let State {
+            stream,
+            agenda,
+            totals,
+            ..
+        } = &mut *state;
         let before = stream.position;
         let mut at = due(stream, piece.cue);
         let mut late = None;
@@ -431,6 +436,7 @@ fn push_piece(this: &CosyVoice3Src, pad: &gst::Pad, piece: Piece, settings: &Set
             // What arrives later than the latency allows would be dropped downstream.
             let deadline = sample_at(now.saturating_sub(slack));
             if deadline > at {
+                totals.late += 1;
                 late = (!std::mem::replace(&mut stream.told_late, true))
                     .then(|| time_of(deadline) - time_of(at));
                 at = deadline;

@@ -137,7 +137,7 @@ impl Drop for AxclFlow {
 }
 
 impl FlowBackend for AxclFlow {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "npu"
     }
 

@@ -11,7 +11,9 @@ use super::{
 use crate::{
     Error, ErrorKind, Result,
     cancel::Cancel,
+    cpu::Affinity,
     model::manifest::{self, Manifest},
+    stage::Stage,
 };
 
 /// What may run the flow model.
@@ -35,7 +37,16 @@ pub struct FlowTarget {
     pub axcl: AxclOptions,
 }
 
-/// Loads the back end of `target` for the model of `dir`, on the CPU with `threads` threads. A card that cannot be used though
+/// Where a back end works.
+#[derive(Debug, Clone, Copy)]
+pub struct Cores<'a> {
+    /// The stages' cores.
+    pub affinity: &'a Affinity,
+    /// Threads of the CPU's estimator; 0 is one per core.
+    pub threads: usize,
+}
+
+/// Loads the back end of `target` for the model of `dir`. A card that cannot be used though
 /// [something says](signs_of_a_card) that there is one is handed to `warn`.
 ///
 /// # Errors
@@ -44,14 +55,17 @@ pub fn load(
     dir: &Path,
     manifest: &Manifest,
     target: &FlowTarget,
-    threads: usize,
+    cores: &Cores<'_>,
     cancel: &Cancel,
     warn: &mut dyn FnMut(Error),
 ) -> Result<Box<dyn FlowBackend>> {
     let cpu = {
         let (dir, flow) = (dir.to_path_buf(), manifest.flow.clone());
+        let affinity = cores.affinity.clone().without_npu();
+        let threads = affinity.threads(Stage::Flow, cores.threads);
         move || -> Result<Box<dyn FlowBackend>> {
-            Ok(Box::new(CpuFlow::load(&dir, &flow, threads)?))
+            let load = || CpuFlow::load(&dir, &flow, threads);
+            Ok(Box::new(affinity.within(Stage::Flow, load)?))
         }
     };
     let npu =

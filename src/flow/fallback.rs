@@ -59,7 +59,7 @@ impl Fallback {
         let Some(mut load) = self.spare.take() else {
             return Err(error);
         };
-        let from = self.backend.name().to_owned();
+        let from = self.backend.name();
         self.backend =
             load().map_err(|e| e.context(format!("{error}; and instead of the {from}")))?;
         self.warning = Some(error.context(format!(
@@ -74,7 +74,7 @@ impl Fallback {
 }
 
 impl FlowBackend for Fallback {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         self.backend.name()
     }
 

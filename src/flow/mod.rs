@@ -44,7 +44,7 @@ pub struct Conditions<'a> {
 /// Calls come from one thread: `encode` once per window, then `begin` once and `step` once per ODE step.
 pub trait FlowBackend: Send {
     /// What to call it in logs and statistics (`cpu`, `npu`).
-    fn name(&self) -> &str;
+    fn name(&self) -> &'static str;
 
     /// Frame counts for which there is an estimator, ascending; `None` where any length works.
     fn estimator_lengths(&self) -> Option<&[usize]>;

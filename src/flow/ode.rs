@@ -64,7 +64,7 @@ mod tests {
     }
 
     impl FlowBackend for Constant {
-        fn name(&self) -> &str {
+        fn name(&self) -> &'static str {
             "constant"
         }
 

@@ -138,7 +138,7 @@ impl CpuFlow {
 }
 
 impl FlowBackend for CpuFlow {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "cpu"
     }
 

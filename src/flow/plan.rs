@@ -284,7 +284,7 @@ mod tests {
     }
 
     impl FlowBackend for Echo {
-        fn name(&self) -> &str {
+        fn name(&self) -> &'static str {
             "echo"
         }
 

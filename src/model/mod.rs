@@ -20,9 +20,9 @@ use crate::{
     cpu::Affinity,
     flow::{
         FlowModel,
-        choice::{self, FlowTarget},
+        choice::{self, Cores, FlowTarget},
     },
-    lm::LmModel,
+    lm::{LmModel, PrefixCache},
     stage::Stage,
     text::{Language, TextFrontEnd, Tokenizer},
     vocoder::Vocoder,
@@ -58,6 +58,7 @@ pub struct Model {
     manifest: Manifest,
     front_end: TextFrontEnd,
     lm: Arc<LmModel>,
+    prefixes: Arc<PrefixCache>,
     flow: Lease<FlowModel>,
     vocoder: Lease<Vocoder>,
 }
@@ -139,19 +140,17 @@ impl Model {
         // The threads that a library starts for its work stay on the cores of the thread that loads it.
         let affinity = &options.affinity;
         let mut warnings = Vec::new();
-        let threads = affinity.threads(Stage::Flow, options.threads);
-        let backend = affinity.within(Stage::Flow, || {
-            choice::load(
-                dir,
-                &manifest,
-                &options.flow,
-                threads,
-                cancel,
-                &mut |warning| {
-                    warnings.push(warning);
-                },
-            )
-        });
+        let backend = choice::load(
+            dir,
+            &manifest,
+            &options.flow,
+            &Cores {
+                affinity,
+                threads: options.threads,
+            },
+            cancel,
+            &mut |warning| warnings.push(warning),
+        );
         for warning in warnings {
             observer.warn(warning);
         }
@@ -163,6 +162,10 @@ impl Model {
         })?;
         Ok(Self {
             front_end: TextFrontEnd::new(Arc::new(tokenizer)),
+            prefixes: Arc::new(PrefixCache::new(
+                &identity(&manifest),
+                cache.map(|dir| dir.join("prefixes")),
+            )),
             lm: Arc::new(lm),
             flow: Lease::new(FlowModel::new(backend, &manifest.flow)),
             vocoder: Lease::new(vocoder),
@@ -184,6 +187,11 @@ impl Model {
     /// The language model.
     pub fn lm(&self) -> &Arc<LmModel> {
         &self.lm
+    }
+
+    /// What the language model computed of prefixes.
+    pub fn prefixes(&self) -> &Arc<PrefixCache> {
+        &self.prefixes
     }
 
     /// The flow model.
@@ -215,6 +223,16 @@ impl Model {
         }
         Ok(voice)
     }
+}
+
+/// What tells the language model of `manifest` from all others: the hashes of its files.
+fn identity(manifest: &Manifest) -> String {
+    let lm = &manifest.lm;
+    let hashes = [&lm.gguf, &lm.embeddings].map(|file| {
+        let entry = manifest.files.get(file);
+        entry.map_or("", |entry| entry.sha256.as_str())
+    });
+    hashes.join(" ")
 }
 
 /// Checks that the voice `name`, or the default one, exists in `dir`, without loading it.

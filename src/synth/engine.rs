@@ -12,18 +12,10 @@ use crate::{
     Error, ErrorKind, Result,
     cancel::Cancel,
     cpu::{Affinity, Topology},
-    flow::{
-        FlowModel, FlowOptions,
-        axcl::signs_of_a_card,
-        choice::{FlowChoice, FlowTarget},
-    },
-    lm::{Decoding, LmOptions, LmSession, Prefix},
+    flow::{FlowModel, FlowOptions, choice::FlowTarget},
+    lm::{Decoding, LmOptions, LmSession, Prefix, PrefixCaching},
     mel::Mel,
-    model::{
-        Keeper, LoadObserver, LoadOptions, Model,
-        manifest::{Manifest, Sampling},
-        verify::Verify,
-    },
+    model::{Keeper, LoadObserver, LoadOptions, Model, manifest::Sampling, verify::Verify},
     stage::Stage,
     text::{Language, Mode, Prompt},
 };
@@ -39,6 +31,8 @@ pub struct Options {
     pub flow: FlowTarget,
     /// Cores of the stages, see [`Affinity::parse`]; `None` follows the machine.
     pub affinity: Option<String>,
+    /// Where computed prefixes are kept.
+    pub prefix_caching: PrefixCaching,
     /// When to hash the files.
     pub verify: Verify,
     /// Who keeps the models loaded when the synthesizer is gone.
@@ -55,6 +49,7 @@ impl Options {
             threads: 0,
             flow: FlowTarget::default(),
             affinity: None,
+            prefix_caching: PrefixCaching::default(),
             verify: Verify::default(),
             keeper: None,
             recorder: Recorder::off(),
@@ -74,22 +69,18 @@ impl LoadObserver for &Loading<'_> {
 
 pub(super) fn load(options: &Options, mut loading: &Loading<'_>) -> Result<Arc<dyn Engine>> {
     let topology = Topology::read();
-    // Where an NPU computes, the flow's thread mostly waits.
-    let npu = options.flow.choice != FlowChoice::Cpu
-        && Manifest::read(&options.dir)?.npu.is_some()
-        && (options.flow.choice == FlowChoice::Npu || signs_of_a_card(&options.flow.axcl));
     let affinity = match &options.affinity {
-        Some(text) => Affinity::parse(text, &topology, npu)?,
-        None => Affinity::new(&topology, npu),
+        Some(text) => Affinity::parse(text, &topology)?,
+        None => Affinity::new(&topology),
     };
     tracing::debug!("{topology}: {affinity}");
-    let most = affinity.threads(Stage::Lm, 0);
+    let most = Stage::ALL.map(|stage| affinity.threads(stage, 0));
+    let most = most.into_iter().max().unwrap_or(1);
     if options.threads > most {
         loading.warn(Error::new(
             ErrorKind::Settings,
             format!(
-                "threads={} is more than the {most} cores of the language model: {most} are used, since more make it \
-                 slower",
+                "threads={} is more than there are cores: {most} are used, since more make it slower",
                 options.threads
             ),
         ));
@@ -108,6 +99,7 @@ pub(super) fn load(options: &Options, mut loading: &Loading<'_>) -> Result<Arc<d
         model,
         threads: options.threads,
         affinity,
+        prefix_caching: options.prefix_caching,
     }))
 }
 
@@ -115,6 +107,7 @@ struct Models {
     model: Arc<Model>,
     threads: usize,
     affinity: Affinity,
+    prefix_caching: PrefixCaching,
 }
 
 impl Engine for Models {
@@ -177,7 +170,8 @@ impl Engine for Models {
             // No faster here, and without it the logits do not depend on the number of threads.
             flash_attention: false,
         };
-        let session = LmSession::new(self.model.lm().clone(), &options)?;
+        let session = LmSession::new(self.model.lm().clone(), &options)?
+            .with_prefix_cache(self.model.prefixes().clone(), self.prefix_caching);
         Ok(Box::new(Lm {
             session,
             model: self.model.clone(),
@@ -188,6 +182,8 @@ impl Engine for Models {
         Ok(Box::new(Flow {
             model: self.model.clone(),
             recorder: recorder.clone(),
+            affinity: self.affinity.clone(),
+            backend: "",
             warning: None,
         }))
     }
@@ -254,19 +250,41 @@ impl LmStage for Lm {
 struct Flow {
     model: Arc<Model>,
     recorder: Recorder,
+    affinity: Affinity,
+    backend: &'static str,
     warning: Option<Error>,
 }
 
 impl FlowStage for Flow {
     fn run(&mut self, job: &Job, tokens: &mut Tokens, cancel: &Cancel) -> Result<Mel> {
         let mut flow = self.model.flow().take(cancel)?;
+        self.bind(flow.backend().name());
         let mel = speak(&mut flow, &self.recorder, job, tokens, cancel);
+        self.bind(flow.backend().name());
         self.warning = flow.backend().take_warning();
         mel
     }
 
+    fn backend(&self) -> &'static str {
+        self.backend
+    }
+
     fn take_warning(&mut self) -> Option<Error> {
         self.warning.take()
+    }
+}
+
+impl Flow {
+    /// Moves this thread to the cores that suit what runs the networks.
+    fn bind(&mut self, backend: &'static str) {
+        if std::mem::replace(&mut self.backend, backend) == backend {
+            return;
+        }
+        let affinity = self.affinity.clone();
+        match backend {
+            "npu" => affinity.enter(Stage::Flow),
+            _ => affinity.without_npu().enter(Stage::Flow),
+        }
     }
 }
 

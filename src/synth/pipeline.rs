@@ -36,6 +36,8 @@ enum Item<T> {
         job: Arc<Job>,
         accepted: Instant,
         cancel: Cancel,
+        /// When the language model took it up.
+        started: Instant,
         work: T,
     },
     Failed {
@@ -59,6 +61,8 @@ struct Voiced {
     tokens: usize,
     decoded: Decoded,
     flow: Duration,
+    flow_backend: &'static str,
+    started: Instant,
 }
 
 #[derive(Clone)]
@@ -320,6 +324,7 @@ fn decode(
             job: job.clone(),
             accepted,
             cancel: cancel.clone(),
+            started: Instant::now(),
             work: (),
         },
         cancel,
@@ -376,20 +381,23 @@ fn run_flow(line: &Line, engine: &dyn Engine, _ready: Instant) {
                 job,
                 accepted,
                 cancel,
+                started,
                 work: (),
             } => {
                 let mut tokens = Tokens::new(line.tokens.clone());
-                let started = Instant::now();
+                let since = Instant::now();
                 let mut warning = None;
+                let mut flow_backend = "";
                 let mel = slot.run(
                     || engine.flow(&line.recorder),
                     |stage| {
                         let mel = stage.run(&job, &mut tokens, &cancel);
                         warning = stage.take_warning();
+                        flow_backend = stage.backend();
                         mel
                     },
                 );
-                let flow = started.elapsed().saturating_sub(tokens.waited());
+                let flow = since.elapsed().saturating_sub(tokens.waited());
                 if let Some(error) = warning {
                     line.to_vocoder.push_now(Item::Warning {
                         request: job.request,
@@ -403,6 +411,8 @@ fn run_flow(line: &Line, engine: &dyn Engine, _ready: Instant) {
                         tokens: count,
                         decoded,
                         flow,
+                        flow_backend,
+                        started,
                     })
                 });
                 match voiced {
@@ -410,6 +420,7 @@ fn run_flow(line: &Line, engine: &dyn Engine, _ready: Instant) {
                         job,
                         accepted,
                         cancel,
+                        started,
                         work,
                     },
                     Err(error) => Item::Failed {
@@ -451,6 +462,7 @@ fn run_vocoder(line: &Line, engine: &dyn Engine, _ready: Instant) {
                 accepted,
                 cancel,
                 work,
+                ..
             } => {
                 let started = Instant::now();
                 let samples = cancel.check().and_then(|()| {
@@ -474,7 +486,10 @@ fn run_vocoder(line: &Line, engine: &dyn Engine, _ready: Instant) {
                                 stop: work.decoded.stop,
                                 prefill: work.decoded.prefill,
                                 decode: work.decoded.decode,
+                                hit: work.decoded.hit,
                                 flow: work.flow,
+                                flow_backend: work.flow_backend,
+                                elapsed: ended - work.started,
                                 vocoder: ended - started,
                                 since_request: ended - accepted,
                             },

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use crate::{
-    Error, flow::FlowPlan, lm::StopReason, model::manifest::Schedule, vocoder::level::Level,
+    Error,
+    flow::FlowPlan,
+    lm::{Hit, StopReason},
+    model::manifest::Schedule,
+    vocoder::level::Level,
 };
 
 /// Number of a request: positive and increasing in one synthesizer.
@@ -140,12 +144,30 @@ pub struct UtteranceStats {
     pub stop: StopReason,
     /// Language model, prefix.
     pub prefill: Duration,
+    /// How much of the prefix was there already.
+    pub hit: Hit,
     /// Language model, speech tokens.
     pub decode: Duration,
     /// Flow, the time it computed.
     pub flow: Duration,
+    /// What ran the flow: `cpu` or `npu`.
+    pub flow_backend: &'static str,
     /// Vocoder.
     pub vocoder: Duration,
     /// From the request, or from the models' readiness where that came later, to this speech.
     pub since_request: Duration,
+    /// From the beginning of its prefix to this speech.
+    pub elapsed: Duration,
+}
+
+impl UtteranceStats {
+    /// What the stages worked, one after the other.
+    pub fn work(&self) -> Duration {
+        self.prefill + self.decode + self.flow + self.vocoder
+    }
+
+    /// Work that went on beside other work for the same utterance.
+    pub fn overlap(&self) -> Duration {
+        self.work().saturating_sub(self.elapsed)
+    }
 }

@@ -89,6 +89,11 @@ pub trait FlowStage {
     /// Makes the mel of `job`, two frames a token, from `tokens` as they come.
     fn run(&mut self, job: &Job, tokens: &mut Tokens, cancel: &Cancel) -> Result<Mel>;
 
+    /// What ran the networks of the last run, as [`FlowBackend::name`](crate::flow::FlowBackend::name).
+    fn backend(&self) -> &'static str {
+        ""
+    }
+
     /// What a user should know of the last run though it succeeded.
     fn take_warning(&mut self) -> Option<Error> {
         None

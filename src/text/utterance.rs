@@ -105,8 +105,8 @@ impl Utterances {
             return Ok(None);
         };
         if !std::mem::take(&mut self.first) {
-            while let Some(next) = self.fitting(&current)? {
-                current.join(next);
+            while let Some(joined) = self.joined(&current)? {
+                current = joined;
             }
         }
         let ids = self.tokenizer.encode(&current.text)?;
@@ -118,17 +118,31 @@ impl Utterances {
         }))
     }
 
-    /// The next piece if it may join `current`: it fits, or it is a short last one.
-    fn fitting(&mut self, current: &Piece) -> Result<Option<Piece>> {
+    /// `current` and the next piece in one if that may be: it fits, or the next is a short last one.
+    fn joined(&mut self, current: &Piece) -> Result<Option<Piece>> {
         if !self.look_ahead(1)? || self.pieces[0].language != current.language {
             return Ok(None);
         }
-        let tokens = self.pieces[0].tokens;
-        // A blank between the two may cost one more.
-        let sum = current.tokens + tokens + 1;
-        let fits = sum <= MERGE_TOKENS
-            || tokens < TAIL_TOKENS && sum <= LIMIT_TOKENS && !self.look_ahead(2)?;
-        Ok(if fits { self.pieces.pop_front() } else { None })
+        let next = &self.pieces[0];
+        let text = match current.language {
+            Language::Chinese => format!("{}{}", current.text, next.text),
+            _ => format!("{} {}", current.text, next.text),
+        };
+        let last = next.tokens;
+        // Counted and not added up: byte pairs may meet differently in the joined text.
+        let tokens = self.tokenizer.encode(&text)?.len();
+        let fits = tokens <= MERGE_TOKENS
+            || last < TAIL_TOKENS && tokens <= LIMIT_TOKENS && !self.look_ahead(2)?;
+        if !fits {
+            return Ok(None);
+        }
+        let next = self.next_piece()?;
+        Ok(next.map(|next| Piece {
+            text,
+            tokens,
+            language: current.language,
+            source: current.source.start..next.source.end,
+        }))
     }
 
     fn next_piece(&mut self) -> Result<Option<Piece>> {
@@ -190,18 +204,6 @@ impl Iterator for Utterances {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.next_utterance().transpose()
-    }
-}
-
-impl Piece {
-    fn join(&mut self, next: Piece) {
-        if self.language != Language::Chinese {
-            self.text.push(' ');
-            self.tokens += 1;
-        }
-        self.text.push_str(&next.text);
-        self.tokens += next.tokens;
-        self.source.end = next.source.end;
     }
 }
 
