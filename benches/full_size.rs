@@ -16,7 +16,7 @@ use gstcosyvoice3::{
     cancel::Cancel,
     constants::{MEL_BINS, SAMPLE_RATE, SAMPLES_PER_FRAME},
     flow::{FlowOptions, FlowPlan},
-    lm,
+    lm::{self, PrefixCaching},
     mel::Mel,
     model::{LoadObserver, LoadOptions, Model, manifest},
     onnx,
@@ -202,6 +202,8 @@ fn speak(args: &Args, flow_steps: usize) -> Speech {
 fn open(args: &Args) -> Synthesizer {
     Synthesizer::open_model(Options {
         threads: args.threads,
+        // Every run is a cold one.
+        prefix_caching: PrefixCaching::Off,
         ..Options::new(&args.dir)
     })
 }

@@ -9,7 +9,8 @@ use gstcosyvoice3::{
     cancel::Cancel,
     constants::SPEECH_CODES,
     lm::{
-        self, Decoding, LmModel, LmOptions, LmSession, Prefix, StopReason,
+        self, Decoding, Hit, LmModel, LmOptions, LmSession, Prefix, PrefixCache, PrefixCaching,
+        StopReason,
         sampling::{nucleus, softmax},
     },
     model::manifest::{Lm, Manifest},
@@ -198,6 +199,204 @@ fn a_seed_gives_the_same_tokens_whatever_came_before_and_on_any_number_of_thread
     });
     assert_eq!(speak(&mut two, &input, &settings), first);
     assert_eq!(forced_logits(&mut one), forced_logits(&mut two));
+}
+
+/// A session with a prefix cache of its own over `dir`, as a new process has.
+fn cached(dir: &Path, options: &LmOptions) -> LmSession {
+    session(options).with_prefix_cache(prefixes("model", dir), PrefixCaching::Disk)
+}
+
+fn prefixes(model: &str, dir: &Path) -> Arc<PrefixCache> {
+    Arc::new(PrefixCache::new(model, Some(dir.join("cosyvoice3/prefix"))))
+}
+
+/// Speaks, and says what of the prefix was there.
+fn recall(session: &mut LmSession, input: &Input, seed: u64) -> (Vec<u32>, Hit) {
+    let settings = Decoding {
+        seed,
+        ..decoding(session, 40, 60)
+    };
+    let mut spoken = Vec::new();
+    let generated = session
+        .generate(&input.prefix(), &settings, &Cancel::new(), &mut |token| {
+            spoken.push(token)
+        })
+        .unwrap();
+    assert_eq!(generated.prefill.positions, input.prefix().len());
+    (spoken, generated.prefill.hit)
+}
+
+#[test]
+fn a_full_hit_speaks_as_a_cold_run_from_memory_and_from_disk() {
+    let input = Input::official();
+    for options in [
+        EXACT,
+        LmOptions {
+            kv_f32: false,
+            ..EXACT
+        },
+        LmOptions {
+            kv_f32: false,
+            flash_attention: true,
+            ..EXACT
+        },
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut cold = session(&options);
+        let cold_logits = forced_logits(&mut cold);
+        let mut first = cached(dir.path(), &options);
+        for (seed, expected) in [(1, Hit::None), (2, Hit::Memory), (1, Hit::Memory)] {
+            let (spoken, _) = recall(&mut cold, &input, seed);
+            assert_eq!(recall(&mut first, &input, seed), (spoken, expected));
+        }
+        assert_eq!(forced_logits(&mut first), cold_logits);
+        drop(first);
+        let mut second = cached(dir.path(), &options);
+        let (spoken, _) = recall(&mut cold, &input, 3);
+        assert_eq!(recall(&mut second, &input, 3), (spoken, Hit::Disk));
+        assert_eq!(forced_logits(&mut second), cold_logits);
+    }
+}
+
+#[test]
+fn another_text_of_a_voice_shares_the_start_and_speaks_as_a_cold_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let official = Input::official();
+    let other = Input {
+        text: vec![5, 6, 7],
+        ..Input::official()
+    };
+    let stranger = Input {
+        prompt_text: vec![9, 8],
+        ..Input::official()
+    };
+    let start = Hit::Shared(1 + official.prompt_text.len());
+    let mut warm = cached(dir.path(), &EXACT);
+    let mut cold = session(&EXACT);
+    for (input, expected) in [
+        (&official, Hit::None),
+        (&other, start),
+        (&official, Hit::Memory),
+        (&stranger, Hit::None),
+        (&other, Hit::Memory),
+    ] {
+        let (spoken, hit) = recall(&mut cold, input, 1);
+        assert_eq!(hit, Hit::None, "no cache, nothing shared");
+        assert_eq!(recall(&mut warm, input, 1), (spoken, expected));
+    }
+    // What came from the cache is a start to share as well.
+    let third = Input {
+        text: vec![11, 12],
+        ..Input::official()
+    };
+    let (spoken, _) = recall(&mut cold, &third, 1);
+    assert_eq!(recall(&mut warm, &third, 1), (spoken, start));
+}
+
+#[test]
+fn another_voice_text_model_or_setting_is_no_hit() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = Input::official();
+    recall(&mut cached(dir.path(), &EXACT), &input, 1);
+    let changes: [fn(&mut Input); 4] = [
+        |input| input.prompt_text[0] ^= 1,
+        |input| input.text[0] ^= 1,
+        |input| input.prompt_speech[0] ^= 1,
+        // The same ids, divided otherwise.
+        |input| {
+            let id = input.prompt_text.pop().unwrap();
+            input.text.insert(0, id);
+        },
+    ];
+    for change in changes {
+        let mut other = Input::official();
+        change(&mut other);
+        let (_, hit) = recall(&mut cached(dir.path(), &EXACT), &other, 1);
+        assert_eq!(hit, Hit::None);
+    }
+    let f16 = LmOptions {
+        kv_f32: false,
+        ..EXACT
+    };
+    let fused = LmOptions {
+        flash_attention: true,
+        ..EXACT
+    };
+    for options in [f16, fused] {
+        let (_, hit) = recall(&mut cached(dir.path(), &options), &input, 1);
+        assert_eq!(hit, Hit::None, "{options:?}");
+    }
+    let mut other =
+        session(&EXACT).with_prefix_cache(prefixes("other", dir.path()), PrefixCaching::Disk);
+    assert_eq!(recall(&mut other, &input, 1).1, Hit::None);
+    let (_, hit) = recall(&mut cached(dir.path(), &EXACT), &input, 1);
+    assert_eq!(hit, Hit::Disk, "the first one is still there");
+}
+
+#[test]
+fn a_damaged_file_is_computed_again_and_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = Input::official();
+    let cold = recall(&mut cached(dir.path(), &EXACT), &input, 1);
+    let file = std::fs::read_dir(dir.path().join("cosyvoice3/prefix"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let good = std::fs::read(&file).unwrap();
+    let mut flipped = good.clone();
+    flipped[good.len() / 2] ^= 1;
+    for bytes in [&good[..good.len() - 1], b"another program's", b"", &flipped] {
+        std::fs::write(&file, bytes).unwrap();
+        assert_eq!(recall(&mut cached(dir.path(), &EXACT), &input, 1), cold);
+        assert_eq!(std::fs::read(&file).unwrap(), good);
+    }
+}
+
+#[test]
+fn caching_can_be_kept_off_the_disk_or_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = Input::official();
+    for (caching, again) in [
+        (PrefixCaching::Off, Hit::None),
+        (PrefixCaching::Memory, Hit::Memory),
+    ] {
+        let mut session = session(&EXACT).with_prefix_cache(prefixes("model", dir.path()), caching);
+        assert_eq!(recall(&mut session, &input, 1).1, Hit::None);
+        assert_eq!(recall(&mut session, &input, 1).1, again);
+        drop(session);
+        assert!(!dir.path().join("cosyvoice3").exists());
+    }
+}
+
+#[test]
+fn a_prefix_that_was_cancelled_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = Input::official();
+    let mut session = cached(dir.path(), &EXACT);
+    let (cold, _) = recall(&mut self::session(&EXACT), &input, 1);
+    // Later and later, until the prefix is through before it is cancelled.
+    for pause in (0..).map(|n| n * 20_000) {
+        let cancel = Cancel::new();
+        let outcome = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                (0..pause).for_each(|_| std::hint::spin_loop());
+                cancel.cancel();
+            });
+            session.prefill(&input.prefix(), &cancel)
+        });
+        session.save();
+        match outcome {
+            Ok(prefill) => {
+                assert_eq!(prefill.hit, Hit::None);
+                break;
+            }
+            Err(error) => assert!(error.is_cancelled()),
+        }
+        assert!(!dir.path().join("cosyvoice3").exists());
+    }
+    assert_eq!(recall(&mut session, &input, 1), (cold, Hit::Memory));
 }
 
 #[test]

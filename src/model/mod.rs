@@ -164,7 +164,10 @@ impl Model {
             front_end: TextFrontEnd::new(Arc::new(tokenizer)),
             prefixes: Arc::new(PrefixCache::new(
                 &identity(&manifest),
-                cache.map(|dir| dir.join("prefixes")),
+                // On disk a model is known by its hashes, and hashes that nobody checks may be wrong.
+                cache
+                    .filter(|_| options.verify != Verify::Never)
+                    .map(|dir| dir.join("prefixes")),
             )),
             lm: Arc::new(lm),
             flow: Lease::new(FlowModel::new(backend, &manifest.flow)),

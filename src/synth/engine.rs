@@ -245,6 +245,10 @@ impl LmStage for Lm {
             decode: generated.decode,
         })
     }
+
+    fn settle(&mut self) {
+        self.session.save();
+    }
 }
 
 struct Flow {

@@ -350,6 +350,11 @@ fn decode(
         _ => None,
     };
     line.tokens.push_now(TokenMessage::End(decoded));
+    let no_stage = || Err(Error::cancelled());
+    let _ = slot.run(no_stage, |stage| {
+        stage.settle();
+        Ok(())
+    });
     if let Some(error) = cut {
         line.to_flow.push_now(Item::Warning {
             request: job.request,

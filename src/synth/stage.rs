@@ -82,6 +82,9 @@ pub trait LmStage {
         cancel: &Cancel,
         on_token: &mut dyn FnMut(u32) -> Result<()>,
     ) -> Result<Decoded>;
+
+    /// Does what nobody waits for, after the last token of an utterance is out.
+    fn settle(&mut self) {}
 }
 
 /// Speech tokens to mel.
