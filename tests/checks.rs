@@ -662,3 +662,20 @@ fn check_39_statistics_can_be_read_at_any_time_and_only_grow() {
         backend.unwrap_or("cpu".into())
     );
 }
+
+#[test]
+fn check_42_a_uri_is_spoken_and_a_bad_one_is_refused() {
+    let _watchdog = watchdog();
+    let uri = "cosyvoice3://%D0%94%D0%B0.%20Yes%21?voice=golden";
+    let element = gst::Element::make_from_uri(gst::URIType::Src, uri, None).unwrap();
+    assert_eq!(element.property::<String>("text"), "Да. Yes!");
+    assert_eq!(element.property::<String>("voice"), "golden");
+    let handler = element.dynamic_cast::<gst::URIHandler>().unwrap();
+    let again = handler.uri().unwrap();
+    handler.set_uri(&again).unwrap();
+    assert_eq!(handler.uri().unwrap(), again);
+    for bad in ["cosyvoice3://x?speed=2", "cosyvoice3://%FF", "cosyvoice3:x"] {
+        let error = handler.set_uri(bad).unwrap_err();
+        assert!(error.matches(gst::URIError::BadUri), "{bad}: {error}");
+    }
+}

@@ -10,6 +10,7 @@ use super::{
     settings::{PROPERTIES, Settings, non_empty},
     signals, sink, srcpad,
     stream::{self, Stream},
+    uri,
     wake::Wake,
 };
 use crate::{
@@ -268,6 +269,7 @@ impl ObjectSubclass for CosyVoice3Src {
     const NAME: &'static str = "GstCosyVoice3Src";
     type Type = super::CosyVoice3Src;
     type ParentType = gst::Element;
+    type Interfaces = (gst::URIHandler,);
 
     fn with_class(class: &Self::Class) -> Self {
         let template = class.pad_template("src").expect("installed by the class");
@@ -426,6 +428,26 @@ impl ObjectImpl for CosyVoice3Src {
                 pspec.default_value().clone()
             }
         }
+    }
+}
+
+impl URIHandlerImpl for CosyVoice3Src {
+    const URI_TYPE: gst::URIType = gst::URIType::Src;
+
+    fn protocols() -> &'static [&'static str] {
+        &[uri::SCHEME]
+    }
+
+    fn uri(&self) -> Option<String> {
+        uri::get(&self.settings())
+    }
+
+    fn set_uri(&self, uri: &str) -> Result<(), glib::Error> {
+        uri::set(&mut self.settings(), uri)?;
+        // Outside the lock, for those who read the properties then.
+        self.obj().notify("text");
+        self.obj().notify("voice");
+        Ok(())
     }
 }
 

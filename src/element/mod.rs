@@ -18,6 +18,8 @@
 //!
 //! An empty string on a command line is `'text=""'`: a bare `text=` swallows the word that follows.
 //!
+//! `playbin uri=cosyvoice3://Hello%20world?voice=anna` plays too.
+//!
 //! ## Times
 //!
 //! | | when | stamps | ends |
@@ -65,11 +67,14 @@ mod signals;
 mod sink;
 mod srcpad;
 mod stream;
+mod uri;
 mod wake;
 
 glib::wrapper! {
     /// The element `cosyvoice3src`.
-    pub struct CosyVoice3Src(ObjectSubclass<imp::CosyVoice3Src>) @extends gst::Element, gst::Object;
+    pub struct CosyVoice3Src(ObjectSubclass<imp::CosyVoice3Src>)
+        @extends gst::Element, gst::Object,
+        @implements gst::URIHandler;
 }
 
 /// Registers the element. Loads no runtime and touches no device: the plugin scanner runs this too.
