@@ -3,8 +3,10 @@ import argparse
 import math
 import random
 import signal
+import sys
 import time
 
+import numpy as np
 import torch
 
 import workdir
@@ -45,6 +47,9 @@ class Trainer:
             self.optimizer.load_state_dict(state["optimizer"])
             self.steps, self.seconds, self.history = state["steps"], state["seconds"], state["history"]
             print(f"{name}: resuming at step {self.steps}", flush=True)
+        else:
+            self.load_start()
+        self.first = self.steps
         self.rng = random.Random(f"{name} {self.steps}")
         torch.manual_seed(self.steps + 1)
         self.began = self.saved = self.mark = time.time()
@@ -52,6 +57,22 @@ class Trainer:
         self.usual_norm = 1e9 if self.steps else 0.0
         self.stopping = False
         signal.signal(signal.SIGTERM, self.stop)
+
+    def load_start(self):
+        """Begins with the weights in start/, if there are any of this network."""
+        file = workdir.HERE / "start" / f"{self.name}.npz"
+        if not file.exists():
+            return
+        stored = np.load(file)
+        weights = {k: torch.from_numpy(stored[k]) for k in stored.files if k != "steps"}
+        own = self.model.state_dict()
+        if {k: v.shape for k, v in weights.items()} != {k: v.shape for k, v in own.items()}:
+            print(f"{self.name}: {file.name} is of another network, beginning anew", flush=True)
+            return
+        self.model.load_state_dict({k: v.to(own[k].dtype) for k, v in weights.items()})
+        self.average = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+        self.steps = int(stored["steps"])
+        print(f"{self.name}: beginning with the weights of step {self.steps} in start/", flush=True)
 
     def stop(self, *_):
         self.stopping = True
@@ -65,7 +86,7 @@ class Trainer:
         return not finished
 
     def rate(self) -> float:
-        warm = min(1, (self.steps + 1) / self.warm_up)
+        warm = min(1, (self.steps - self.first + 1) / self.warm_up)
         cool = min(1, (self.args.steps - self.steps) / (0.2 * self.args.steps))
         return self.args.lr * warm * max(cool, 0.02)
 
@@ -124,3 +145,19 @@ def averaged(name: str) -> dict:
     """The averaged weights of a finished or running training."""
     file = workdir.path("checkpoints", f"{name}.pt")
     return torch.load(file, map_location="cpu", weights_only=False)["average"]
+
+
+def keep_start(names: list[str]):
+    """Writes the averaged weights of these trainings to start/, in half precision."""
+    for name in names:
+        state = torch.load(workdir.path("checkpoints", f"{name}.pt"), map_location="cpu", weights_only=False)
+        halves = {k: (v.half() if v.is_floating_point() else v).numpy() for k, v in state["average"].items()}
+        file = workdir.HERE / "start" / f"{name}.npz"
+        file.parent.mkdir(exist_ok=True)
+        workdir.write_atomically(file, lambda p: np.savez(p.open("wb"), steps=state["steps"], **halves))
+        print(f"{file}: step {state['steps']}, {file.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    # python trainer.py NETWORK...     keeps their weights in start/, for those who train on elsewhere
+    keep_start(sys.argv[1:])
