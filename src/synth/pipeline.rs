@@ -25,8 +25,11 @@ use crate::{Error, ErrorKind, Result, cancel::Cancel, lm::StopReason, mel::Mel, 
 
 /// Tokens the language model may be ahead of the flow: some 80 seconds of speech.
 const TOKENS_AHEAD: usize = 2048;
-/// Utterances that may wait in front of the flow, and of the vocoder.
+/// Utterances that may wait in front of the flow.
 const UTTERANCES_AHEAD: usize = 2;
+/// Utterances between the beginning of their prefix and the end of their speech. The language model waits for a place
+/// here, so that the flow need not wait for the vocoder.
+const UTTERANCES_IN_LINE: usize = 6;
 /// Events that may wait to be taken, one of them a whole utterance at most.
 const EVENTS_AHEAD: usize = 2;
 
@@ -38,6 +41,7 @@ enum Item<T> {
         cancel: Cancel,
         /// When the language model took it up.
         started: Instant,
+        place: Place,
         work: T,
     },
     Failed {
@@ -53,6 +57,22 @@ enum Item<T> {
         request: RequestId,
         cancel: Cancel,
     },
+}
+
+/// A place in the line, free again when dropped.
+struct Place(Arc<Queue<()>>);
+
+impl Place {
+    fn wait(line: &Line, cancel: &Cancel) -> Result<Self> {
+        line.places.push((), cancel)?;
+        Ok(Self(line.places.clone()))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.try_pop();
+    }
 }
 
 /// What the flow hands to the vocoder.
@@ -89,6 +109,7 @@ pub(super) struct Line {
     tokens: Arc<Queue<TokenMessage>>,
     to_flow: Arc<Queue<Item<()>>>,
     to_vocoder: Arc<Queue<Item<Voiced>>>,
+    places: Arc<Queue<()>>,
     pub(super) events: Arc<Queue<Event>>,
     pub(super) recorder: Recorder,
     stop: Cancel,
@@ -101,7 +122,8 @@ impl Line {
             inbox_changed: Condvar::new(),
             tokens: Queue::new(TOKENS_AHEAD),
             to_flow: Queue::new(UTTERANCES_AHEAD),
-            to_vocoder: Queue::new(UTTERANCES_AHEAD),
+            to_vocoder: Queue::new(UTTERANCES_IN_LINE),
+            places: Queue::new(UTTERANCES_IN_LINE),
             events: Queue::new(EVENTS_AHEAD),
             recorder,
             stop: Cancel::new(),
@@ -160,6 +182,7 @@ impl Line {
         self.tokens.close();
         self.to_flow.close();
         self.to_vocoder.close();
+        self.places.close();
         self.events.close();
     }
 
@@ -319,12 +342,14 @@ fn decode(
     accepted: Instant,
     cancel: &Cancel,
 ) -> Result<()> {
+    let place = Place::wait(line, cancel)?;
     line.to_flow.push(
         Item::Begin {
             job: job.clone(),
             accepted,
             cancel: cancel.clone(),
             started: Instant::now(),
+            place,
             work: (),
         },
         cancel,
@@ -387,6 +412,7 @@ fn run_flow(line: &Line, engine: &dyn Engine, _ready: Instant) {
                 accepted,
                 cancel,
                 started,
+                place,
                 work: (),
             } => {
                 let mut tokens = Tokens::new(line.tokens.clone());
@@ -426,6 +452,7 @@ fn run_flow(line: &Line, engine: &dyn Engine, _ready: Instant) {
                         accepted,
                         cancel,
                         started,
+                        place,
                         work,
                     },
                     Err(error) => Item::Failed {
@@ -450,10 +477,7 @@ fn run_flow(line: &Line, engine: &dyn Engine, _ready: Instant) {
                 continue;
             }
         };
-        // Only the end of the whole line may interrupt this wait: a cancelled item still has to reach the vocoder.
-        if line.to_vocoder.push(next, line.stopped()).is_err() {
-            return;
-        }
+        line.to_vocoder.push_now(next);
     }
 }
 
@@ -467,6 +491,7 @@ fn run_vocoder(line: &Line, engine: &dyn Engine, _ready: Instant) {
                 accepted,
                 cancel,
                 work,
+                place,
                 ..
             } => {
                 let started = Instant::now();
@@ -507,6 +532,7 @@ fn run_vocoder(line: &Line, engine: &dyn Engine, _ready: Instant) {
                     },
                 };
                 spoken += publish(line, event, &cancel);
+                drop(place);
             }
             Item::Failed {
                 request,

@@ -59,6 +59,8 @@ impl Gate {
 struct Script {
     gate: Arc<Gate>,
     decoded: Arc<AtomicUsize>,
+    /// Told of each mel, if anybody wants to know.
+    flowed: Option<std::sync::mpsc::Sender<String>>,
 }
 
 impl Engine for Script {
@@ -144,14 +146,20 @@ impl FlowStage for Script {
             _ => {}
         }
         cancel.check()?;
-        Ok(Mel::zeros(2 * tokens.wait_all()?.len()))
+        let mel = Mel::zeros(2 * tokens.wait_all()?.len());
+        if let Some(flowed) = &self.flowed {
+            let _ = flowed.send(job.text.clone());
+        }
+        Ok(mel)
     }
 }
 
 impl VocoderStage for Script {
     fn run(&mut self, job: &Job, mel: Mel, cancel: &Cancel) -> Result<Vec<f32>> {
-        if job.text == "vocoder-panics" {
-            panic!("scripted");
+        match job.text.as_str() {
+            "vocoder-panics" => panic!("scripted"),
+            "vocoder-waits" => self.gate.pass(cancel)?,
+            _ => {}
         }
         cancel.check()?;
         Ok(vec![0.0; mel.frames() * 480])
@@ -204,6 +212,27 @@ fn requests_are_heard_in_order_and_whole() {
     let second = say(&synth, "d");
     assert_eq!(hear(&synth, first), ["a", "bb", "ccc", "done"]);
     assert_eq!(hear(&synth, second), ["d", "done"]);
+}
+
+#[test]
+fn the_flow_does_not_wait_for_the_vocoder() {
+    let (flowed, told) = std::sync::mpsc::channel();
+    let script = Script {
+        flowed: Some(flowed),
+        ..Script::default()
+    };
+    let synth = open(&script);
+    let id = say(&synth, "vocoder-waits a b c d");
+    script.gate.await_visitor();
+    // All of them while the vocoder still sits on the first.
+    for text in ["vocoder-waits", "a", "b", "c", "d"] {
+        assert_eq!(told.recv_timeout(Duration::from_secs(60)).unwrap(), text);
+    }
+    script.gate.open();
+    assert_eq!(
+        hear(&synth, id),
+        ["vocoder-waits", "a", "b", "c", "d", "done"]
+    );
 }
 
 #[test]
