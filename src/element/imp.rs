@@ -17,8 +17,11 @@ use crate::{
     Error, ErrorKind, constants,
     cpu::{Affinity, Topology},
     model,
-    synth::{self, Synthesizer},
+    synth::{self, Engine, Loading, Recorder, Synthesizer},
 };
+
+/// What loads an engine that is not a model directory's.
+type Load = dyn Fn(&Loading<'_>) -> crate::Result<Arc<dyn Engine>> + Send + Sync;
 
 /// Lock order: `settings`, then `state`. Neither is held while something is pushed, posted or notified.
 pub struct CosyVoice3Src {
@@ -31,6 +34,8 @@ pub struct CosyVoice3Src {
     pub(super) room: Condvar,
     /// Models stay loaded between READY and PAUSED.
     kept: model::Keeper,
+    /// Where the engine comes from, if not from a model directory.
+    load: Mutex<Option<Arc<Load>>>,
 }
 
 /// What changes while the element runs.
@@ -65,6 +70,14 @@ impl CosyVoice3Src {
         self.state.lock().unwrap_or_else(|e| e.into_inner())
     }
 
+    pub(super) fn set_engine(&self, load: Arc<Load>) {
+        *self.load.lock().unwrap_or_else(|e| e.into_inner()) = Some(load);
+    }
+
+    fn load(&self) -> Option<Arc<Load>> {
+        self.load.lock().unwrap_or_else(|e| e.into_inner()).clone()
+    }
+
     pub(super) fn post_error(&self, error: &Error) {
         gst::error!(CAT, imp = self, "{error}");
         self.post(bus::error_message(&*self.obj(), error));
@@ -94,6 +107,9 @@ impl CosyVoice3Src {
 
     /// NULL→READY: everything that can be checked without loading or waiting.
     fn prepare(&self) -> crate::Result<()> {
+        if self.load().is_some() {
+            return Ok(());
+        }
         let settings = self.settings().clone();
         let dir = Self::model_dir(&settings)?;
         let manifest = model::manifest::Manifest::read(&dir)?;
@@ -107,17 +123,24 @@ impl CosyVoice3Src {
         crate::onnx::runtime().map(|_| ())
     }
 
-    /// READY→PAUSED: begins to load, and to speak the text of the property once that is done.
-    fn start(&self) -> crate::Result<()> {
-        let settings = self.settings().clone();
-        let mut options = synth::Options::new(Self::model_dir(&settings)?);
+    fn options(&self, settings: &Settings) -> crate::Result<synth::Options> {
+        let mut options = synth::Options::new(Self::model_dir(settings)?);
         options.threads = settings.threads as usize;
         options.affinity = non_empty(&settings.cpu_affinity);
         options.prefix_caching = settings.prefix_caching();
         options.flow = settings.flow_target();
         options.verify = settings.verify();
         options.keeper = Some(self.kept.clone());
-        let synth = Arc::new(Synthesizer::open_model(options));
+        Ok(options)
+    }
+
+    /// READY→PAUSED: begins to load, and to speak the text of the property once that is done.
+    fn start(&self) -> crate::Result<()> {
+        let settings = self.settings().clone();
+        let synth = Arc::new(match self.load() {
+            Some(load) => Synthesizer::open(Recorder::off(), move |loading| load(loading)),
+            None => Synthesizer::open_model(self.options(&settings)?),
+        });
         let wake = self.wake.clone();
         synth.on_event(move || wake.wake());
         let nothing_to_say = {
@@ -304,6 +327,7 @@ impl ObjectSubclass for CosyVoice3Src {
             wake: Arc::default(),
             room: Condvar::new(),
             kept: model::Keeper::default(),
+            load: Mutex::default(),
         }
     }
 }

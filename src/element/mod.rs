@@ -54,7 +54,11 @@
 //! Models load in the background between READY and PAUSED; their progress is posted as `GST_MESSAGE_PROGRESS` with the
 //! code `open`. Everything that goes wrong is one message on the bus that says what to do.
 
-use gst::{glib, prelude::*};
+use std::sync::Arc;
+
+use gst::{glib, prelude::*, subclass::prelude::*};
+
+use crate::synth::{Engine, Loading};
 
 mod agenda;
 mod bus;
@@ -75,6 +79,17 @@ glib::wrapper! {
     pub struct CosyVoice3Src(ObjectSubclass<imp::CosyVoice3Src>)
         @extends gst::Element, gst::Object,
         @implements gst::URIHandler;
+}
+
+impl CosyVoice3Src {
+    /// Speaks with what `load` returns instead of a model directory, from the next start on. `load` is called once per
+    /// start, on a thread of its own. For Rust programs with an engine of their own; tests script theirs.
+    pub fn set_engine(
+        &self,
+        load: impl Fn(&Loading<'_>) -> crate::Result<Arc<dyn Engine>> + Send + Sync + 'static,
+    ) {
+        self.imp().set_engine(Arc::new(load));
+    }
 }
 
 /// Registers the element. Loads no runtime and touches no device: the plugin scanner runs this too.
