@@ -4,9 +4,9 @@ use num2words::{Lang, Num2Words};
 
 use super::{
     figures::{self, Date, Figure, Style, Time, figure, range_end, roman},
-    lex::{Kind, Tokens},
+    lex::Kind,
+    reader::{Reader, Spoken},
     web,
-    writer::Writer,
 };
 
 const MONTHS: [&str; 12] = [
@@ -23,16 +23,6 @@ const MONTHS: [&str; 12] = [
     "November",
     "December",
 ];
-
-const WEB: web::Words = web::Words {
-    dot: "dot",
-    at: "at",
-    slash: "slash",
-    dash: "dash",
-    underscore: "underscore",
-    colon: "colon",
-    domain: |_| None,
-};
 
 /// Words with a full stop, what they stand for, and whether they may end a sentence.
 const ABBREVIATIONS: [(&str, &str, bool); 28] = [
@@ -74,42 +64,34 @@ const BEFORE_NUMBER: [(&str, &str); 4] = [
     ("pp", "pages"),
 ];
 
-/// Cleaned `text` in words.
-pub(super) fn read(text: &str) -> String {
-    let text = web::spell(text, &WEB);
-    let tokens = Tokens::of(&text);
-    let mut reader = Reader {
-        tokens: &tokens,
-        out: Writer::default(),
+/// The language.
+pub(super) struct English;
+
+impl Spoken for English {
+    const WEB: web::Words = web::Words {
+        dot: "dot",
+        at: "at",
+        slash: "slash",
+        dash: "dash",
+        underscore: "underscore",
+        colon: "colon",
+        domain: |_| None,
     };
-    let mut at = 0;
-    while at < tokens.len() {
-        at = reader.token(at);
+
+    fn number(reader: &mut Reader<'_, Self>, at: usize) -> usize {
+        reader.number(at)
     }
-    reader.out.finish()
+
+    fn word(reader: &mut Reader<'_, Self>, at: usize) -> usize {
+        reader.word(at)
+    }
+
+    fn mark(reader: &mut Reader<'_, Self>, at: usize) -> usize {
+        reader.mark(at)
+    }
 }
 
-struct Reader<'a> {
-    tokens: &'a Tokens<'a>,
-    out: Writer,
-}
-
-impl Reader<'_> {
-    /// Reads what starts at `at`; the index after it.
-    fn token(&mut self, at: usize) -> usize {
-        match self.tokens.kind(at) {
-            Some(Kind::Number) => self.number(at),
-            Some(Kind::Word) => self.word(at),
-            Some(Kind::Mark) => self.mark(at),
-            _ => self.copy(at),
-        }
-    }
-
-    fn copy(&mut self, at: usize) -> usize {
-        self.out.copy(self.tokens.text(at));
-        at + 1
-    }
-
+impl Reader<'_, English> {
     fn word(&mut self, at: usize) -> usize {
         if let Some((text, end)) = self.abbreviation(at) {
             self.out.say(&text);

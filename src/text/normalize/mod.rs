@@ -9,6 +9,7 @@ mod chinese;
 mod english;
 mod figures;
 mod lex;
+mod reader;
 mod russian;
 mod web;
 mod writer;
@@ -25,9 +26,13 @@ pub fn normalize(text: &str, language: Language) -> String {
     }
     match language {
         Language::Chinese => chinese::normalize(text),
-        Language::Russian => characters::tidy(&russian::read(&characters::clean(text))),
-        Language::English => characters::tidy(&english::read(&characters::clean(text))),
+        Language::Russian => speak::<russian::Russian>(text),
+        Language::English => speak::<english::English>(text),
     }
+}
+
+fn speak<L: reader::Spoken>(text: &str) -> String {
+    characters::tidy(&reader::read::<L>(&characters::clean(text)))
 }
 
 #[cfg(test)]

@@ -12,9 +12,9 @@ use numerals::{Case, Gender, LIMIT, cardinal, ordinal};
 
 use super::{
     figures::{self, Date, Figure, Style, Time, figure, range_end, roman},
-    lex::{Kind, Tokens, is_cyrillic},
+    lex::{Kind, is_cyrillic},
+    reader::{Reader, Spoken},
     web,
-    writer::Writer,
 };
 
 const MONTHS: [&str; 12] = [
@@ -32,61 +32,43 @@ const MONTHS: [&str; 12] = [
     "декабря",
 ];
 
-const WEB: web::Words = web::Words {
-    dot: "точка",
-    at: "собака",
-    slash: "слэш",
-    dash: "дефис",
-    underscore: "подчёркивание",
-    colon: "двоеточие",
-    domain: |name| {
-        Some(match name {
-            "com" => "ком",
-            "ru" => "ру",
-            "org" => "орг",
-            "net" => "нет",
-            "рф" => "эр-эф",
-            _ => return None,
-        })
-    },
-};
+/// The language.
+pub(super) struct Russian;
 
-/// Cleaned `text` in words.
-pub(super) fn read(text: &str) -> String {
-    let text = web::spell(text, &WEB);
-    let tokens = Tokens::of(&text);
-    let mut reader = Reader {
-        tokens: &tokens,
-        out: Writer::default(),
+impl Spoken for Russian {
+    const WEB: web::Words = web::Words {
+        dot: "точка",
+        at: "собака",
+        slash: "слэш",
+        dash: "дефис",
+        underscore: "подчёркивание",
+        colon: "двоеточие",
+        domain: |name| {
+            Some(match name {
+                "com" => "ком",
+                "ru" => "ру",
+                "org" => "орг",
+                "net" => "нет",
+                "рф" => "эр-эф",
+                _ => return None,
+            })
+        },
     };
-    let mut at = 0;
-    while at < tokens.len() {
-        at = reader.token(at);
+
+    fn number(reader: &mut Reader<'_, Self>, at: usize) -> usize {
+        reader.number(at, at)
     }
-    reader.out.finish()
+
+    fn word(reader: &mut Reader<'_, Self>, at: usize) -> usize {
+        reader.word(at)
+    }
+
+    fn mark(reader: &mut Reader<'_, Self>, at: usize) -> usize {
+        reader.mark(at)
+    }
 }
 
-struct Reader<'a> {
-    tokens: &'a Tokens<'a>,
-    out: Writer,
-}
-
-impl Reader<'_> {
-    /// Reads what starts at `at`; the index after it.
-    fn token(&mut self, at: usize) -> usize {
-        match self.tokens.kind(at) {
-            Some(Kind::Number) => self.number(at, at),
-            Some(Kind::Word) => self.word(at),
-            Some(Kind::Mark) => self.mark(at),
-            _ => self.copy(at),
-        }
-    }
-
-    fn copy(&mut self, at: usize) -> usize {
-        self.out.copy(self.tokens.text(at));
-        at + 1
-    }
-
+impl Reader<'_, Russian> {
     fn word(&mut self, at: usize) -> usize {
         let word = self.tokens.text(at);
         if let Some((text, end)) = abbreviations::dotted(self.tokens, at) {
