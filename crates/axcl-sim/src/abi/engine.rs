@@ -25,6 +25,21 @@ pub struct IoDims {
     dims: [i32; MAX_DIMS],
 }
 
+/// Exports functions that come in pairs, one for inputs and one for outputs, as `WORK(ARGUMENTS) -> RESULT: FUNCTION FOR
+/// INPUTS, FUNCTION FOR OUTPUTS;`. Both do `WORK(name of the function, side, ARGUMENTS)`.
+macro_rules! for_inputs_and_outputs {
+    ($($work:ident $arguments:tt -> $result:ty: $input:ident, $output:ident;)*) => {$(
+        for_inputs_and_outputs!(@$input, $work, Side::Input, $arguments, $result);
+        for_inputs_and_outputs!(@$output, $work, Side::Output, $arguments, $result);
+    )*};
+    (@$function:ident, $work:ident, $side:expr, ($($name:ident: $type:ty),*), $result:ty) => {
+        #[unsafe(no_mangle)]
+        pub extern "C" fn $function($($name: $type),*) -> $result {
+            $work(stringify!($function), $side, $($name),*)
+        }
+    };
+}
+
 /// An error inside an unsigned 64-bit result: the sign-extended code.
 fn sign_extended(Code(code): Code) -> u64 {
     code as i32 as i64 as u64
@@ -387,155 +402,20 @@ fn data_layout_of(function: &str, side: Side, info: Address, index: u32, layout:
     }))
 }
 
-#[unsafe(no_mangle)]
-pub extern "C" fn axclrtEngineGetNumInputs(info: Address) -> u32 {
-    number_of("axclrtEngineGetNumInputs", Side::Input, info)
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn axclrtEngineGetNumOutputs(info: Address) -> u32 {
-    number_of("axclrtEngineGetNumOutputs", Side::Output, info)
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn axclrtEngineGetInputSizeByIndex(info: Address, group: u32, index: u32) -> u64 {
-    size_of(
-        "axclrtEngineGetInputSizeByIndex",
-        Side::Input,
-        info,
-        group,
-        index,
-    )
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn axclrtEngineGetOutputSizeByIndex(info: Address, group: u32, index: u32) -> u64 {
-    size_of(
-        "axclrtEngineGetOutputSizeByIndex",
-        Side::Output,
-        info,
-        group,
-        index,
-    )
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn axclrtEngineGetInputNameByIndex(info: Address, index: u32) -> *const c_char {
-    name_of("axclrtEngineGetInputNameByIndex", Side::Input, info, index)
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn axclrtEngineGetOutputNameByIndex(info: Address, index: u32) -> *const c_char {
-    name_of(
-        "axclrtEngineGetOutputNameByIndex",
-        Side::Output,
-        info,
-        index,
-    )
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn axclrtEngineGetInputIndexByName(info: Address, name: Text) -> i32 {
-    index_of("axclrtEngineGetInputIndexByName", Side::Input, info, name)
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn axclrtEngineGetOutputIndexByName(info: Address, name: Text) -> i32 {
-    index_of("axclrtEngineGetOutputIndexByName", Side::Output, info, name)
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn axclrtEngineGetInputDims(
-    info: Address,
-    group: u32,
-    index: u32,
-    dims: Out<IoDims>,
-) -> u32 {
-    dims_of(
-        "axclrtEngineGetInputDims",
-        Side::Input,
-        info,
-        group,
-        index,
-        dims,
-    )
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn axclrtEngineGetOutputDims(
-    info: Address,
-    group: u32,
-    index: u32,
-    dims: Out<IoDims>,
-) -> u32 {
-    dims_of(
-        "axclrtEngineGetOutputDims",
-        Side::Output,
-        info,
-        group,
-        index,
-        dims,
-    )
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn axclrtEngineGetInputDataType(
-    info: Address,
-    index: u32,
-    data_type: Out<i32>,
-) -> u32 {
-    data_type_of(
-        "axclrtEngineGetInputDataType",
-        Side::Input,
-        info,
-        index,
-        data_type,
-    )
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn axclrtEngineGetOutputDataType(
-    info: Address,
-    index: u32,
-    data_type: Out<i32>,
-) -> u32 {
-    data_type_of(
-        "axclrtEngineGetOutputDataType",
-        Side::Output,
-        info,
-        index,
-        data_type,
-    )
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn axclrtEngineGetInputDataLayout(
-    info: Address,
-    index: u32,
-    layout: Out<i32>,
-) -> u32 {
-    data_layout_of(
-        "axclrtEngineGetInputDataLayout",
-        Side::Input,
-        info,
-        index,
-        layout,
-    )
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn axclrtEngineGetOutputDataLayout(
-    info: Address,
-    index: u32,
-    layout: Out<i32>,
-) -> u32 {
-    data_layout_of(
-        "axclrtEngineGetOutputDataLayout",
-        Side::Output,
-        info,
-        index,
-        layout,
-    )
+for_inputs_and_outputs! {
+    number_of(info: Address) -> u32: axclrtEngineGetNumInputs, axclrtEngineGetNumOutputs;
+    size_of(info: Address, group: u32, index: u32) -> u64:
+        axclrtEngineGetInputSizeByIndex, axclrtEngineGetOutputSizeByIndex;
+    name_of(info: Address, index: u32) -> *const c_char:
+        axclrtEngineGetInputNameByIndex, axclrtEngineGetOutputNameByIndex;
+    index_of(info: Address, name: Text) -> i32:
+        axclrtEngineGetInputIndexByName, axclrtEngineGetOutputIndexByName;
+    dims_of(info: Address, group: u32, index: u32, dims: Out<IoDims>) -> u32:
+        axclrtEngineGetInputDims, axclrtEngineGetOutputDims;
+    data_type_of(info: Address, index: u32, data_type: Out<i32>) -> u32:
+        axclrtEngineGetInputDataType, axclrtEngineGetOutputDataType;
+    data_layout_of(info: Address, index: u32, layout: Out<i32>) -> u32:
+        axclrtEngineGetInputDataLayout, axclrtEngineGetOutputDataLayout;
 }
 
 #[unsafe(no_mangle)]
@@ -561,22 +441,31 @@ pub extern "C" fn axclrtEngineDestroyIO(io: Address) -> u32 {
     })
 }
 
-/// An input or output as the caller names it.
-enum Which {
-    Index(u32),
-    Name(Text),
+/// How a caller says which input or output is meant: by index or by name.
+trait Which {
+    fn index(self, io: &Io, side: Side) -> Result<u32>;
 }
 
-impl Which {
-    fn index(self, io: &Io, side: Side) -> Result<u32> {
-        match self {
-            Self::Index(index) => Ok(index),
-            Self::Name(name) => io.info.model.index(side, &name.required(Area::Engine)?),
-        }
+impl Which for u32 {
+    fn index(self, _io: &Io, _side: Side) -> Result<u32> {
+        Ok(self)
     }
 }
 
-fn bind(function: &str, side: Side, io: Address, which: Which, buffer: Address, size: u64) -> u32 {
+impl Which for Text {
+    fn index(self, io: &Io, side: Side) -> Result<u32> {
+        io.info.model.index(side, &self.required(Area::Engine)?)
+    }
+}
+
+fn bind(
+    function: &str,
+    side: Side,
+    io: Address,
+    which: impl Which,
+    buffer: Address,
+    size: u64,
+) -> u32 {
     run(function, size, |sim| {
         let handle = io.required(Area::Engine)?;
         let address = buffer.required(Area::Engine)?;
@@ -594,7 +483,7 @@ fn bound(
     function: &str,
     side: Side,
     io: Address,
-    which: Which,
+    which: impl Which,
     buffer: Out<u64>,
     size: Out<u64>,
 ) -> u32 {
@@ -611,106 +500,15 @@ fn bound(
     })
 }
 
-#[unsafe(no_mangle)]
-pub extern "C" fn axclrtEngineSetInputBufferByIndex(
-    io: Address,
-    index: u32,
-    buffer: Address,
-    size: u64,
-) -> u32 {
-    let function = "axclrtEngineSetInputBufferByIndex";
-    bind(function, Side::Input, io, Which::Index(index), buffer, size)
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn axclrtEngineSetOutputBufferByIndex(
-    io: Address,
-    index: u32,
-    buffer: Address,
-    size: u64,
-) -> u32 {
-    let function = "axclrtEngineSetOutputBufferByIndex";
-    bind(
-        function,
-        Side::Output,
-        io,
-        Which::Index(index),
-        buffer,
-        size,
-    )
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn axclrtEngineSetInputBufferByName(
-    io: Address,
-    name: Text,
-    buffer: Address,
-    size: u64,
-) -> u32 {
-    let function = "axclrtEngineSetInputBufferByName";
-    bind(function, Side::Input, io, Which::Name(name), buffer, size)
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn axclrtEngineSetOutputBufferByName(
-    io: Address,
-    name: Text,
-    buffer: Address,
-    size: u64,
-) -> u32 {
-    let function = "axclrtEngineSetOutputBufferByName";
-    bind(function, Side::Output, io, Which::Name(name), buffer, size)
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn axclrtEngineGetInputBufferByIndex(
-    io: Address,
-    index: u32,
-    buffer: Out<u64>,
-    size: Out<u64>,
-) -> u32 {
-    let function = "axclrtEngineGetInputBufferByIndex";
-    bound(function, Side::Input, io, Which::Index(index), buffer, size)
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn axclrtEngineGetOutputBufferByIndex(
-    io: Address,
-    index: u32,
-    buffer: Out<u64>,
-    size: Out<u64>,
-) -> u32 {
-    let function = "axclrtEngineGetOutputBufferByIndex";
-    bound(
-        function,
-        Side::Output,
-        io,
-        Which::Index(index),
-        buffer,
-        size,
-    )
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn axclrtEngineGetInputBufferByName(
-    io: Address,
-    name: Text,
-    buffer: Out<u64>,
-    size: Out<u64>,
-) -> u32 {
-    let function = "axclrtEngineGetInputBufferByName";
-    bound(function, Side::Input, io, Which::Name(name), buffer, size)
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn axclrtEngineGetOutputBufferByName(
-    io: Address,
-    name: Text,
-    buffer: Out<u64>,
-    size: Out<u64>,
-) -> u32 {
-    let function = "axclrtEngineGetOutputBufferByName";
-    bound(function, Side::Output, io, Which::Name(name), buffer, size)
+for_inputs_and_outputs! {
+    bind(io: Address, index: u32, buffer: Address, size: u64) -> u32:
+        axclrtEngineSetInputBufferByIndex, axclrtEngineSetOutputBufferByIndex;
+    bind(io: Address, name: Text, buffer: Address, size: u64) -> u32:
+        axclrtEngineSetInputBufferByName, axclrtEngineSetOutputBufferByName;
+    bound(io: Address, index: u32, buffer: Out<u64>, size: Out<u64>) -> u32:
+        axclrtEngineGetInputBufferByIndex, axclrtEngineGetOutputBufferByIndex;
+    bound(io: Address, name: Text, buffer: Out<u64>, size: Out<u64>) -> u32:
+        axclrtEngineGetInputBufferByName, axclrtEngineGetOutputBufferByName;
 }
 
 #[unsafe(no_mangle)]
