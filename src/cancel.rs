@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use crate::{Error, Result};
+use crate::{Error, Result, lock::lock};
 
 type Hook = Box<dyn Fn() + Send>;
 
@@ -64,7 +64,7 @@ impl Cancel {
     }
 
     fn hooks(&self) -> std::sync::MutexGuard<'_, Vec<(u64, Hook)>> {
-        self.0.hooks.lock().unwrap_or_else(|e| e.into_inner())
+        lock(&self.0.hooks)
     }
 }
 

@@ -18,6 +18,7 @@ pub mod element;
 pub mod error;
 pub mod flow;
 pub mod lm;
+mod lock;
 pub mod mel;
 pub mod model;
 pub mod onnx;

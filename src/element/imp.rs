@@ -16,6 +16,7 @@ use super::{
 use crate::{
     Error, ErrorKind, constants,
     cpu::{Affinity, Topology},
+    lock::lock,
     model,
     synth::{self, Engine, Loading, Recorder, Synthesizer},
 };
@@ -63,11 +64,11 @@ pub(super) struct State {
 
 impl CosyVoice3Src {
     pub(super) fn settings(&self) -> MutexGuard<'_, Settings> {
-        self.settings.lock().unwrap_or_else(|e| e.into_inner())
+        lock(&self.settings)
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(|e| e.into_inner())
+        lock(&self.state)
     }
 
     pub(super) fn set_engine(&self, load: Arc<Load>) {

@@ -1,8 +1,10 @@
 //! Waiting for whatever comes first: news or a moment of the clock.
 
-use std::sync::{Condvar, Mutex, MutexGuard};
+use std::sync::{Condvar, Mutex};
 
 use gst::prelude::*;
+
+use crate::lock::lock;
 
 #[derive(Default)]
 struct State {
@@ -21,7 +23,7 @@ pub(super) struct Wake {
 impl Wake {
     /// Ends the wait that is going on, or else the next one.
     pub fn wake(&self) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         state.news = true;
         if let Some(alarm) = state.alarm.take() {
             alarm.unschedule();
@@ -31,7 +33,7 @@ impl Wake {
 
     /// Waits for news.
     pub fn wait(&self) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         while !state.news {
             state = self.changed.wait(state).unwrap_or_else(|e| e.into_inner());
         }
@@ -42,7 +44,7 @@ impl Wake {
     pub fn wait_until(&self, clock: &gst::Clock, time: gst::ClockTime) {
         let alarm = clock.new_single_shot_id(time);
         {
-            let mut state = self.lock();
+            let mut state = lock(&self.state);
             if std::mem::take(&mut state.news) {
                 return;
             }
@@ -50,12 +52,8 @@ impl Wake {
         }
         // Unscheduled before it waits, it returns at once.
         let _ = alarm.wait();
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         state.alarm = None;
         state.news = false;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(|e| e.into_inner())
     }
 }

@@ -2,10 +2,10 @@
 
 use std::{
     ops::{Deref, DerefMut},
-    sync::{Arc, Condvar, Mutex, MutexGuard},
+    sync::{Arc, Condvar, Mutex},
 };
 
-use crate::{Result, cancel::Cancel};
+use crate::{Result, cancel::Cancel, lock::lock};
 
 struct Shelf<T> {
     thing: Mutex<Option<T>>,
@@ -73,10 +73,6 @@ impl<T> Drop for Leased<T> {
         *lock(&self.shelf.thing) = self.thing.take();
         self.shelf.returned.notify_one();
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(|e| e.into_inner())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ pub mod verify;
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::{Arc, LazyLock, Mutex, MutexGuard, Weak},
+    sync::{Arc, LazyLock, Mutex, Weak},
 };
 
 pub use lease::{Lease, Leased};
@@ -23,6 +23,7 @@ use crate::{
         choice::{self, Cores, FlowTarget},
     },
     lm::{LmModel, PrefixCache},
+    lock::lock,
     stage::Stage,
     text::{Language, TextFrontEnd, Tokenizer},
     vocoder::Vocoder,
@@ -285,8 +286,4 @@ impl Keeper {
     pub fn release(&self) {
         lock(&self.0).take();
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(|e| e.into_inner())
 }

@@ -21,7 +21,9 @@ use super::{
     stage::{Decoded, Engine, Job, TokenMessage, Tokens},
     trace::Recorder,
 };
-use crate::{Error, ErrorKind, Result, cancel::Cancel, lm::StopReason, mel::Mel, stage::Stage};
+use crate::{
+    Error, ErrorKind, Result, cancel::Cancel, lm::StopReason, lock::lock, mel::Mel, stage::Stage,
+};
 
 /// Tokens the language model may be ahead of the flow: some 80 seconds of speech.
 const TOKENS_AHEAD: usize = 2048;
@@ -211,28 +213,26 @@ impl Line {
     }
 
     fn inbox(&self) -> MutexGuard<'_, Inbox> {
-        self.inbox.lock().unwrap_or_else(|e| e.into_inner())
+        lock(&self.inbox)
     }
 }
 
 /// Starts the stage threads over `engine`.
 pub(super) fn start(line: &Arc<Line>, engine: &Arc<dyn Engine>) -> Result<Vec<JoinHandle<()>>> {
-    type Body = fn(&Line, &dyn Engine, Instant);
-    let stages: [(Stage, Body); 3] = [
-        (Stage::Lm, run_lm),
-        (Stage::Flow, run_flow),
-        (Stage::Vocoder, run_vocoder),
-    ];
     let ready = Instant::now();
-    stages
+    Stage::ALL
         .into_iter()
-        .map(|(stage, body)| {
+        .map(|stage| {
             let (line, engine) = (line.clone(), engine.clone());
             thread::Builder::new()
                 .name(stage.thread_name().into())
                 .spawn(move || {
                     engine.enter(stage);
-                    body(&line, &*engine, ready);
+                    match stage {
+                        Stage::Lm => run_lm(&line, &*engine, ready),
+                        Stage::Flow => run_flow(&line, &*engine),
+                        Stage::Vocoder => run_vocoder(&line, &*engine),
+                    }
                 })
                 .map_err(|e| {
                     Error::new(
@@ -403,7 +403,7 @@ fn cut_short(job: &Job, stop: StopReason) -> Option<Error> {
     )))
 }
 
-fn run_flow(line: &Line, engine: &dyn Engine, _ready: Instant) {
+fn run_flow(line: &Line, engine: &dyn Engine) {
     let mut slot = Slot::<dyn super::stage::FlowStage>::new("the flow stage");
     while let Some(item) = line.to_flow.pop() {
         let next = match item {
@@ -481,7 +481,7 @@ fn run_flow(line: &Line, engine: &dyn Engine, _ready: Instant) {
     }
 }
 
-fn run_vocoder(line: &Line, engine: &dyn Engine, _ready: Instant) {
+fn run_vocoder(line: &Line, engine: &dyn Engine) {
     let mut slot = Slot::<dyn super::stage::VocoderStage>::new("the vocoder stage");
     let mut spoken = 0;
     while let Some(item) = line.to_vocoder.pop() {

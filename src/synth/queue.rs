@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock},
 };
 
-use crate::{Error, Result, cancel::Cancel};
+use crate::{Error, Result, cancel::Cancel, lock::lock};
 
 struct State<T> {
     items: VecDeque<T>,
@@ -40,7 +40,7 @@ impl<T: Send + 'static> Queue<T> {
     pub fn push(self: &Arc<Self>, item: T, cancel: &Cancel) -> Result<()> {
         let queue = self.clone();
         let _wake = cancel.on_cancel(move || queue.wake());
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         loop {
             if state.closed || cancel.is_cancelled() {
                 return Err(Error::cancelled());
@@ -58,7 +58,7 @@ impl<T: Send + 'static> Queue<T> {
 
     /// Appends `item` whatever the capacity, for small items that must never wait. Lost when the queue is closed.
     pub fn push_now(&self, item: T) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         if !state.closed {
             state.items.push_back(item);
             self.changed.notify_all();
@@ -80,7 +80,7 @@ impl<T: Send + 'static> Queue<T> {
 
     /// Takes the oldest item, waiting for one; `None` once the queue is closed.
     pub fn pop(&self) -> Option<T> {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         loop {
             if state.closed {
                 return None;
@@ -95,7 +95,7 @@ impl<T: Send + 'static> Queue<T> {
 
     /// Takes the oldest item if there is one.
     pub fn try_pop(&self) -> Option<T> {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         let item = state.items.pop_front();
         self.changed.notify_all();
         item
@@ -103,13 +103,13 @@ impl<T: Send + 'static> Queue<T> {
 
     /// Drops the items that `keep` refuses.
     pub fn retain(&self, keep: impl FnMut(&T) -> bool) {
-        self.lock().items.retain(keep);
+        lock(&self.state).items.retain(keep);
         self.changed.notify_all();
     }
 
     /// Drops everything and ends every wait, for good.
     pub fn close(&self) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         state.closed = true;
         state.items.clear();
         self.changed.notify_all();
@@ -117,16 +117,12 @@ impl<T: Send + 'static> Queue<T> {
 
     fn wake(&self) {
         // The lock makes sure that a waiter has either seen the cancellation or is already waiting.
-        let _state = self.lock();
+        let _state = lock(&self.state);
         self.changed.notify_all();
     }
 
     fn wait<'a>(&self, state: MutexGuard<'a, State<T>>) -> MutexGuard<'a, State<T>> {
         self.changed.wait(state).unwrap_or_else(|e| e.into_inner())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.state.lock().unwrap_or_else(|e| e.into_inner())
     }
 }
 

@@ -133,19 +133,6 @@ impl Tokens {
         }
     }
 
-    /// A finished utterance.
-    pub fn finished(tokens: Vec<u32>) -> Self {
-        let mut finished = Self::new(Queue::new(0));
-        finished.tokens = tokens;
-        finished.end = Some(Ok(Decoded {
-            stop: StopReason::Natural,
-            hit: Hit::None,
-            prefill: Duration::ZERO,
-            decode: Duration::ZERO,
-        }));
-        finished
-    }
-
     /// Waits until there are `count` tokens or the speech has ended; all tokens so far, and whether these are all.
     pub fn wait(&mut self, count: usize) -> Result<(&[u32], bool)> {
         let since = std::time::Instant::now();

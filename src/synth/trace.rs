@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::stage::Job;
-use crate::stage::Stage;
+use crate::{lock::lock, stage::Stage};
 
 /// One piece of work.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,11 +66,7 @@ impl Recorder {
             start: start.saturating_duration_since(record.origin),
             end: end.saturating_duration_since(record.origin),
         };
-        record
-            .spans
-            .lock()
-            .unwrap_or_else(|e| e.into_inner())
-            .push(span);
+        lock(&record.spans).push(span);
     }
 
     /// What was recorded so far, by start.
@@ -78,11 +74,7 @@ impl Recorder {
         let Some(record) = &self.0 else {
             return Vec::new();
         };
-        let mut spans = record
-            .spans
-            .lock()
-            .unwrap_or_else(|e| e.into_inner())
-            .clone();
+        let mut spans = lock(&record.spans).clone();
         spans.sort_by_key(|span| span.start);
         spans
     }

@@ -19,7 +19,7 @@ use std::{
 
 use axcl_rs::{Engine, Library, LogLevel, Runtime, VnpuKind};
 
-use crate::{Error, ErrorKind, Result, cancel::Cancel};
+use crate::{Error, ErrorKind, Result, cancel::Cancel, lock::lock};
 
 /// How long the driver and its library may take until a card answers: they wait up to 50 s themselves.
 const OPEN_LIMIT: Duration = Duration::from_secs(60);
@@ -58,7 +58,7 @@ static PROCESS: Mutex<Process> = Mutex::new(Process {
 });
 
 fn process() -> MutexGuard<'static, Process> {
-    PROCESS.lock().unwrap_or_else(|e| e.into_inner())
+    lock(&PROCESS)
 }
 
 /// How many threads were left behind because a card did not answer.
@@ -82,7 +82,7 @@ impl Npu {
     pub fn shared(library: Option<&Path>, cancel: &Cancel) -> Result<Arc<Self>> {
         /// Held while a runtime opens, so that two loaders do not open two.
         static OPENING: Mutex<()> = Mutex::new(());
-        let _opening = OPENING.lock().unwrap_or_else(|e| e.into_inner());
+        let _opening = lock(&OPENING);
         let (npu, closing) = {
             let process = process();
             if let Some(why) = &process.dead {
@@ -253,7 +253,7 @@ struct Ended {
 
 impl Ended {
     fn signal(&self) {
-        *self.lock() = true;
+        *lock(&self.ended) = true;
         self.changed.notify_all();
     }
 
@@ -261,16 +261,14 @@ impl Ended {
     fn wait(self: &Arc<Self>, limit: Duration, cancel: &Cancel) -> bool {
         let woken = self.clone();
         let _hook = cancel.on_cancel(move || {
-            let _ended = woken.lock();
+            let _ended = lock(&woken.ended);
             woken.changed.notify_all();
         });
         let waiting = |ended: &mut bool| !*ended && !cancel.is_cancelled();
-        let ended = self.changed.wait_timeout_while(self.lock(), limit, waiting);
+        let ended = self
+            .changed
+            .wait_timeout_while(lock(&self.ended), limit, waiting);
         *ended.unwrap_or_else(|e| e.into_inner()).0
-    }
-
-    fn lock(&self) -> MutexGuard<'_, bool> {
-        self.ended.lock().unwrap_or_else(|e| e.into_inner())
     }
 }
 

@@ -12,13 +12,13 @@ use std::{
     fmt, fs,
     os::unix::fs::MetadataExt,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex},
 };
 
 use sha2::{Digest, Sha256};
 
 use super::{LmOptions, Prefix, llama};
-use crate::{model::manifest, plugin_file::plugin_file};
+use crate::{lock::lock, model::manifest, plugin_file::plugin_file};
 use disk::Disk;
 use memory::Memory;
 
@@ -156,7 +156,7 @@ impl PrefixCache {
         if caching == PrefixCaching::Off {
             return None;
         }
-        if let Some(state) = self.memory().get(key) {
+        if let Some(state) = lock(&self.memory).get(key) {
             return Some((state, Hit::Memory));
         }
         let disk = self
@@ -167,13 +167,13 @@ impl PrefixCache {
             .load(key)
             .filter(|state| state.positions == positions)?;
         let state = Arc::new(state);
-        self.memory().put(*key, state.clone());
+        lock(&self.memory).put(*key, state.clone());
         Some((state, Hit::Disk))
     }
 
     /// Keeps `state` in memory.
     pub(super) fn put(&self, key: Key, state: Arc<PrefixState>) {
-        self.memory().put(key, state);
+        lock(&self.memory).put(key, state);
     }
 
     /// Keeps `state` on disk. Where that fails, it is as if it had never been there.
@@ -185,11 +185,7 @@ impl PrefixCache {
 
     /// Forgets what memory has under `key`.
     pub(super) fn forget(&self, key: &Key) {
-        self.memory().take(key);
-    }
-
-    fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(|e| e.into_inner())
+        lock(&self.memory).take(key);
     }
 }
 

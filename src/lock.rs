@@ -1,0 +1,9 @@
+//! Locking whatever happened to who held the lock before.
+
+use std::sync::{Mutex, MutexGuard};
+
+/// Locks `mutex` even if a thread panicked while it held it: what is behind the locks here is whole between any two
+/// statements.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|e| e.into_inner())
+}
