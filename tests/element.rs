@@ -539,46 +539,6 @@ fn it_stops_at_any_moment_without_a_word() {
     player.play().in_peace();
 }
 
-/// The cores that each of our threads may use, by its name.
-fn cores_of_threads() -> Vec<(String, String)> {
-    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
-    let status =
-        tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("status")).ok());
-    let field = |status: &str, name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name));
-        line.unwrap_or_default().trim().to_owned()
-    };
-    status
-        .map(|status| {
-            (
-                field(&status, "Name:"),
-                field(&status, "Cpus_allowed_list:"),
-            )
-        })
-        .collect()
-}
-
-#[test]
-fn each_stage_runs_on_the_cores_that_it_is_given() {
-    if std::thread::available_parallelism().unwrap().get() < 2 {
-        return;
-    }
-    let player = Player::new(
-        &tiny(),
-        Some("Да."),
-        &[("cpu-affinity", "lm=1,vocoder=1,flow=0")],
-    );
-    let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
-    let threads = seen.clone();
-    player.on_first_buffer(move |_| *threads.lock().unwrap() = cores_of_threads());
-    player.play().in_peace();
-    let seen = seen.lock().unwrap();
-    for (name, cores) in [("cv3-lm", "1"), ("cv3-vocoder", "1"), ("cv3-flow", "0")] {
-        let found = seen.iter().any(|(n, c)| n == name && c == cores);
-        assert!(found, "{name} on {cores}: {seen:?}");
-    }
-}
-
 #[test]
 fn cores_that_are_not_there_are_refused_by_name() {
     let player = Player::new(&tiny(), Some("Да."), &[("cpu-affinity", "lm=999")]);

@@ -68,8 +68,12 @@ pub fn load(
             Ok(Box::new(affinity.within(Stage::Flow, load)?))
         }
     };
-    let npu =
-        |models: &manifest::Npu| AxclFlow::load(dir, &manifest.flow, models, &target.axcl, cancel);
+    // The thread that talks to the card, and what the runtime starts, stay on the cores of the thread that opens it.
+    let npu = |models: &manifest::Npu| {
+        cores.affinity.within(Stage::Flow, || {
+            AxclFlow::load(dir, &manifest.flow, models, &target.axcl, cancel)
+        })
+    };
     match (target.choice, &manifest.npu) {
         (FlowChoice::Cpu, _) => cpu(),
         (FlowChoice::Npu, Some(models)) => Ok(Box::new(npu(models)?)),
