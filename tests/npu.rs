@@ -12,6 +12,7 @@ use std::{
 };
 
 use axcl_rt::harness::Machine;
+use gst::prelude::*;
 use gstcosyvoice3::{
     Error, ErrorKind, Result,
     cancel::Cancel,
@@ -57,7 +58,7 @@ impl Card {
         Self {
             machine: Machine::new(settings),
             _alone: alone,
-            _watchdog: Watchdog::new("a test with a card", Duration::from_secs(300)),
+            _watchdog: Watchdog::new("a test with a card", Duration::from_secs(600)),
         }
     }
 
@@ -100,6 +101,13 @@ impl Card {
     fn assert_clean(&self) {
         let leaks = self.machine.leaks();
         assert!(leaks.is_empty(), "{leaks:?}");
+    }
+
+    /// What was on a card that went away cannot be given back.
+    fn assert_clean_unless_lost(&self, settings: &str) {
+        if !settings.contains("loses") {
+            self.assert_clean();
+        }
     }
 }
 
@@ -177,7 +185,7 @@ fn only_what_changes_is_uploaded_and_everything_where_executions_overwrite_their
 }
 
 /// Faults at load: settings, and words that the message must have.
-const AT_LOAD: [(&str, ErrorKind, &[&str]); 9] = [
+const AT_LOAD: [(&str, ErrorKind, &[&str]); 11] = [
     ("driver = none", ErrorKind::NotFound, &["axclhost"]),
     ("devices = none", ErrorKind::NotFound, &["lspci"]),
     (
@@ -193,6 +201,16 @@ const AT_LOAD: [(&str, ErrorKind, &[&str]); 9] = [
     ),
     (
         "execute-fails = 1",
+        ErrorKind::Device,
+        &["axclrtEngineExecute"],
+    ),
+    (
+        "execute-fails = 2",
+        ErrorKind::Device,
+        &["axclrtEngineExecute"],
+    ),
+    (
+        "execute-loses-device = 1",
         ErrorKind::Device,
         &["axclrtEngineExecute"],
     ),
@@ -232,7 +250,49 @@ fn a_card_that_cannot_be_used_is_an_error_or_with_auto_a_warning_and_the_cpu() {
             "{}",
             warnings[0]
         );
-        card.assert_clean();
+        card.assert_clean_unless_lost(settings);
+    }
+}
+
+#[test]
+fn after_a_fault_at_load_the_bus_tells_it_once_and_the_next_start_is_on_the_card() {
+    // In the short form one of each: no card, a failure of the runtime, a wrong model, a lost card.
+    const SHORT: [&str; 4] = [
+        "devices = none",
+        "load-fails = 2",
+        "rename x = sample",
+        "execute-loses-device = 1",
+    ];
+    for (settings, _, words) in AT_LOAD {
+        if !support::long() && !SHORT.contains(&settings) {
+            continue;
+        }
+        let card = Card::new(settings);
+        let player = card.player("Раз.", &[("flow-backend", "npu")]);
+        let refused = player.play();
+        assert_eq!(refused.errors.len(), 1, "{settings}: {refused:?}");
+        assert!(refused.warnings.is_empty(), "{settings}: {refused:?}");
+        assert!(refused.errors[0].text().contains(words[0]), "{refused:?}");
+        card.machine.set("");
+        player.play().in_peace();
+        drop(player);
+
+        card.machine.set(settings);
+        let player = card.player("Раз.", &[]);
+        let spoken = player.play();
+        assert!(
+            spoken.errors.is_empty() && spoken.eos,
+            "{settings}: {spoken:?}"
+        );
+        assert!(!spoken.buffers.is_empty(), "{settings}");
+        assert_eq!(spoken.warnings.len(), 1, "{settings}: {spoken:?}");
+        assert!(spoken.warnings[0].text().contains(words[0]), "{spoken:?}");
+        assert_eq!(player.flow_backend(), "cpu", "{settings}");
+        card.machine.set("");
+        player.play().in_peace();
+        assert_eq!(player.flow_backend(), "npu", "{settings}");
+        drop(player);
+        card.assert_clean_unless_lost(settings);
     }
 }
 
@@ -247,6 +307,18 @@ fn a_device_index_that_is_not_there_is_named() {
         .unwrap();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.to_string().contains("index 1: 1 found"), "{error}");
+}
+
+#[test]
+fn the_card_is_opened_on_the_way_to_paused_and_not_before() {
+    let card = Card::new("");
+    let player = card.player("Раз.", &[("flow-backend", "npu")]);
+    for state in [gst::State::Ready, gst::State::Null, gst::State::Ready] {
+        player.pipeline.set_state(state).unwrap();
+    }
+    assert!(card.machine.calls().is_empty());
+    player.play().in_peace();
+    assert_eq!(card.count("axclInit"), 1);
 }
 
 #[test]
@@ -313,10 +385,7 @@ fn a_fault_in_the_middle_ends_in_an_error_and_the_next_start_speaks() {
         card.machine.set("");
         player.play().in_peace();
         drop(player);
-        // What was on a lost card cannot be given back.
-        if !settings.contains("loses") {
-            card.assert_clean();
-        }
+        card.assert_clean_unless_lost(&settings);
     }
 }
 
@@ -333,6 +402,69 @@ fn with_auto_a_fault_in_the_middle_is_a_warning_and_nothing_is_lost() {
             .player(TEXT, &[("flow-backend", "cpu"), ("flow-plan", "windows")])
             .play();
         assert_samples_alike(&played, &whole);
+    }
+}
+
+/// The mel of 60 tokens, three windows, of which the card has the fault `settings` from the second on; and what is told
+/// of it.
+fn speak_with_a_fault(
+    card: &Card,
+    choice: FlowChoice,
+    settings: &str,
+) -> Result<(Mel, Option<Error>)> {
+    let mut model = card.model(choice);
+    let options = FlowOptions {
+        plan: FlowPlan::Windows,
+        steps: 3,
+        ..Default::default()
+    };
+    let (voice, tokens) = (golden_voice(), tokens(60));
+    let mut utterance = model.utterance(&voice, &options)?;
+    let cancel = Cancel::new();
+    assert!(utterance.advance(&tokens, true, &cancel)?.is_some());
+    card.machine.set(settings);
+    while utterance.advance(&tokens, true, &cancel)?.is_some() {}
+    let mel = utterance.into_mel();
+    let warning = model.backend().take_warning();
+    card.machine.set("");
+    Ok((mel, warning))
+}
+
+#[test]
+fn a_card_that_fails_between_two_windows_is_an_error_and_with_auto_the_cpu_goes_on() {
+    for settings in [
+        "driver = none",
+        "devices = none",
+        "execute-fails = 1",
+        "execute-loses-device = 1",
+    ] {
+        let card = Card::new("");
+        let error = speak_with_a_fault(&card, FlowChoice::Npu, settings).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Device, "{settings}: {error}");
+        assert!(error.to_string().contains("axclrt"), "{settings}: {error}");
+        card.machine.set("");
+        let (mel, warning) = speak_with_a_fault(&card, FlowChoice::Auto, settings).unwrap();
+        let warning = warning.expect(settings).to_string();
+        assert!(warning.contains("goes on with the cpu"), "{warning}");
+        assert_same_mel(&mel, &speak(&mut card.model(FlowChoice::Cpu), 60).unwrap());
+    }
+}
+
+#[test]
+fn what_hinders_only_an_opening_does_not_disturb_an_utterance() {
+    for settings in [
+        "allocation-fails = 1",
+        "cmm-mib = 19",
+        "load-fails = 1",
+        "rename x = sample",
+        "resize mask = 64",
+        "fp16-outputs = yes",
+    ] {
+        let card = Card::new("");
+        let (mel, warning) = speak_with_a_fault(&card, FlowChoice::Npu, settings).expect(settings);
+        assert_eq!(warning, None, "{settings}");
+        assert_same_mel(&mel, &speak(&mut card.model(FlowChoice::Cpu), 60).unwrap());
+        card.assert_clean();
     }
 }
 

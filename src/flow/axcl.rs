@@ -98,13 +98,15 @@ impl AxclFlow {
             let networks = Networks::load(&engine, &dir, &estimators, encoders.as_ref(), &stop)?;
             Ok(card.keep(networks))
         })?;
-        Ok(Self {
+        let flow = Self {
             npu: thread,
             networks,
             lengths,
             encoder,
             frames: 0,
-        })
+        };
+        flow.run("trying the models", cancel, Networks::check_inputs)?;
+        Ok(flow)
     }
 
     /// Runs `work` with the networks on the NPU thread.

@@ -177,6 +177,12 @@ impl Player {
         });
     }
 
+    /// What ran the flow model of the last text.
+    pub fn flow_backend(&self) -> String {
+        let stats: gst::Structure = self.element.property("stats");
+        stats.get("flow-backend").expect("a name")
+    }
+
     pub fn pad(&self) -> gst::Pad {
         self.element.static_pad("src").expect("a source pad")
     }

@@ -102,19 +102,17 @@ impl Networks {
             Some(encoders) => Some(Encoders::load(engine, dir, encoders, cancel)?),
             None => None,
         };
-        let mut networks = Self {
+        Ok(Self {
             estimators,
             encoders,
             staging,
             conditions: Conditions::default(),
             inputs_survive: true,
-        };
-        networks.check_inputs()?;
-        Ok(networks)
+        })
     }
 
     /// Runs the smallest estimator twice on the same uploads: do its inputs survive an execution?
-    fn check_inputs(&mut self) -> Result<()> {
+    pub fn check_inputs(&mut self) -> Result<()> {
         let Some(frames) = self.estimators.iter().map(|model| model.frames).min() else {
             return Ok(());
         };
