@@ -263,7 +263,7 @@ impl FlowStage for Flow {
     fn run(&mut self, job: &Job, tokens: &mut Tokens, cancel: &Cancel) -> Result<Mel> {
         let mut flow = self.model.flow().take(cancel)?;
         self.bind(flow.backend().name());
-        let mel = speak(&mut flow, &self.recorder, job, tokens, cancel);
+        let mel = make_mel(&mut flow, &self.recorder, job, tokens, cancel);
         self.bind(flow.backend().name());
         self.warning = flow.backend().take_warning();
         mel
@@ -292,8 +292,11 @@ impl Flow {
     }
 }
 
-/// Makes each call of the flow as soon as its tokens are there.
-fn speak(
+/// The mel of `job`: each call of `flow` is made as soon as its tokens are there.
+///
+/// # Errors
+/// What `flow` reports, and what became of the tokens.
+pub fn make_mel(
     flow: &mut FlowModel,
     recorder: &Recorder,
     job: &Job,

@@ -34,12 +34,12 @@ use std::{
     time::Instant,
 };
 
-pub use engine::Options;
+pub use engine::{Options, make_mel};
 pub use request::{Event, Request, RequestId, Settings, Speech, UtteranceStats};
 pub use stage::{Decoded, Engine, FlowStage, Job, Jobs, LmStage, Tokens, VocoderStage};
 pub use trace::{Recorder, Span};
 
-use crate::{Error, Result, cancel::Cancel};
+use crate::{Error, Result, cancel::Cancel, lock::lock};
 use pipeline::Line;
 
 /// Longest text of one request, in bytes.
