@@ -354,6 +354,102 @@ fn a_damaged_file_is_computed_again_and_replaced() {
     }
 }
 
+/// Speaks while `happens` to the disk after the tenth token, and lets the cache write then.
+fn recall_while(session: &mut LmSession, input: &Input, happens: &dyn Fn()) -> (Vec<u32>, Hit) {
+    let settings = decoding(session, 40, 60);
+    let mut spoken = Vec::new();
+    let generated = session
+        .generate(&input.prefix(), &settings, &Cancel::new(), &mut |token| {
+            spoken.push(token);
+            if spoken.len() == 10 {
+                happens();
+            }
+        })
+        .unwrap();
+    session.save();
+    (spoken, generated.prefill.hit)
+}
+
+#[test]
+fn a_disk_that_goes_away_in_the_middle_of_an_utterance_costs_only_the_cache() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().join("cosyvoice3");
+    let cold = recall(&mut session(&EXACT), &Input::official(), 1);
+    let clear = || {
+        let _ = std::fs::remove_file(&place);
+        let _ = std::fs::remove_dir_all(&place);
+    };
+    let removed = || clear();
+    let replaced = || {
+        clear();
+        std::fs::write(&place, b"").unwrap();
+    };
+    // Nobody makes files under /proc, not even root.
+    let read_only = || {
+        clear();
+        std::fs::create_dir(&place).unwrap();
+        std::os::unix::fs::symlink("/proc/self", place.join("prefix")).unwrap();
+    };
+    let cases: [(&dyn Fn(), Hit); 3] = [
+        (&removed, Hit::Disk),
+        (&replaced, Hit::None),
+        (&read_only, Hit::None),
+    ];
+    for (happens, next) in cases {
+        let input = Input::official();
+        let mut session = cached(dir.path(), &EXACT);
+        assert_eq!(recall_while(&mut session, &input, happens), cold);
+        let (spoken, hit) = recall(&mut session, &input, 1);
+        assert_eq!((spoken, hit), (cold.0.clone(), Hit::Memory));
+        drop(session);
+        // A directory that was only removed is made again.
+        let (spoken, hit) = recall(&mut cached(dir.path(), &EXACT), &input, 1);
+        assert_eq!((spoken, hit), (cold.0.clone(), next));
+        clear();
+    }
+}
+
+#[test]
+fn a_full_disk_costs_only_the_cache() {
+    const DIR: &str = "COSYVOICE3_TEST_FULL_DISK";
+    const NAME: &str = "a_full_disk_costs_only_the_cache";
+    let files = |dir: &Path| {
+        std::fs::read_dir(dir.join("cosyvoice3/prefix"))
+            .unwrap()
+            .count()
+    };
+    if let Some(dir) = std::env::var_os(DIR) {
+        let (cold, _) = recall(&mut session(&EXACT), &Input::official(), 1);
+        let mut session = cached(Path::new(&dir), &EXACT);
+        assert_eq!(
+            recall(&mut session, &Input::official(), 1),
+            (cold.clone(), Hit::None)
+        );
+        session.save();
+        assert_eq!(files(Path::new(&dir)), 0, "half a file was left");
+        assert_eq!(
+            recall(&mut session, &Input::official(), 1),
+            (cold, Hit::Memory)
+        );
+        return;
+    }
+    // A process whose files cannot grow beyond some kilobytes fails at a write as on a full disk.
+    let dir = tempfile::tempdir().unwrap();
+    let output = std::process::Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$@\"", "sh"])
+        .arg(std::env::current_exe().unwrap())
+        .args([NAME, "--exact", "--nocapture"])
+        .env(DIR, dir.path())
+        .output()
+        .unwrap();
+    let words = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{words}{errors}");
+    assert!(words.contains("1 passed"), "{words}");
+    recall(&mut cached(dir.path(), &EXACT), &Input::official(), 1);
+    assert_eq!(files(dir.path()), 1, "there is room again");
+}
+
 #[test]
 fn caching_can_be_kept_off_the_disk_or_off() {
     let dir = tempfile::tempdir().unwrap();
