@@ -559,3 +559,49 @@ fn more_threads_than_cores_are_not_used_and_that_is_told() {
     assert!(played.eos && played.warnings.len() == 1, "{played:?}");
     assert!(played.warnings[0].text().contains("threads=256"));
 }
+
+#[test]
+fn statistics_and_the_message_that_ends_a_text_tell_what_each_stage_took() {
+    let player = Player::new(&tiny(), Some("Раз."), &[("prefix-cache", "memory")]);
+    let (tell, told) = std::sync::mpsc::channel();
+    let bus = player.pipeline.bus().unwrap();
+    bus.enable_sync_message_emission();
+    bus.connect_sync_message(Some("element"), move |_, message| {
+        let structure = message.structure().expect("a structure");
+        if structure.name() == "cosyvoice3/utterance-finished" {
+            let _ = tell.send(structure.to_owned());
+        }
+    });
+    player.play_to_first_buffer();
+    player.wait();
+    let message = told.recv_timeout(Duration::from_secs(60)).unwrap();
+    let stats: gst::Structure = player.element.property("stats");
+    for structure in [&message, &stats] {
+        let number = |name: &str| {
+            let value = structure.get::<f64>(name);
+            value.unwrap_or_else(|e| panic!("{name}: {e} in {structure:?}"))
+        };
+        let tokens = structure.get::<u64>("tokens").unwrap();
+        let audio = (tokens as usize * SAMPLES_PER_TOKEN) as f64 / f64::from(SAMPLE_RATE);
+        let stages = [
+            ("rtf-lm", number("prefill") + number("decode")),
+            ("rtf-flow", number("flow")),
+            ("rtf-vocoder", number("vocoder")),
+        ];
+        for (name, seconds) in stages {
+            assert!(seconds > 0.0, "{name} of {structure:?}");
+            assert!((number(name) * audio - seconds).abs() < 1e-9, "{name}");
+        }
+        let work: f64 = stages.iter().map(|(_, seconds)| seconds).sum();
+        assert!((0.0..work).contains(&number("overlap")), "{structure:?}");
+        assert!((number("rtf") * audio - (work - number("overlap"))).abs() < 1e-9);
+        assert_eq!(structure.get::<u64>("prefix-full-hits").unwrap(), 0);
+        assert_eq!(structure.get::<u64>("prefix-shared-hits").unwrap(), 0);
+        assert!(!structure.get::<String>("flow-backend").unwrap().is_empty());
+    }
+    assert!(message.get::<f64>("first-audio").unwrap() > 0.0);
+    for name in ["first-audio-last", "first-audio-mean", "first-audio-max"] {
+        assert!(stats.get::<f64>(name).unwrap() > 0.0, "{name}");
+    }
+    assert_eq!(stats.get::<u64>("npu-threads-abandoned").unwrap(), 0);
+}

@@ -47,9 +47,27 @@
 //!
 //! Each accepted text is told by the element messages `cosyvoice3/utterance-queued` and `-started`, and ends in exactly
 //! one of `-finished`, `-cancelled` and `-failed`. They carry `id` and `text`; from `-started` on `running-time`, and at
-//! the end `duration`, `synthesis-duration`, `tokens`, and the `reason` where there is one. They are posted when the
+//! the end `duration`, `synthesis-duration`, [what it cost](#what-it-costs), and the `reason` where there is one. They are posted when the
 //! speech is pushed, which is before it is heard: `running-time` says when that will be. Buffers carry the `id` in the
 //! custom meta `GstCosyVoice3UtteranceMeta`.
+//!
+//! ## What it costs
+//!
+//! The messages that end a text, and for all texts together the property `stats`, have these fields:
+//!
+//! | field | type | |
+//! |---|---|---|
+//! | `tokens` | uint64 | speech tokens that became sound, 25 a second |
+//! | `prefill`, `decode`, `flow`, `vocoder` | double | seconds that the stages worked; the first two are the language model's |
+//! | `rtf-lm`, `rtf-flow`, `rtf-vocoder` | double | the same for each second of speech |
+//! | `overlap` | double | seconds of that which went on beside other work for the same utterance |
+//! | `rtf` | double | work less overlap, for each second of speech |
+//! | `prefix-full-hits`, `prefix-shared-hits` | uint64 | utterances that needed no prefill, or a part of it |
+//! | `flow-backend` | string | what ran the flow model last: `cpu` or `npu` |
+//! | `first-audio` (messages), `first-audio-last`, `-mean`, `-max` (`stats`) | double | seconds from the request, or from the models' readiness if that came later, to the first speech |
+//! | `texts-finished`, `-cancelled`, `-failed`, `-late`, `-queued`, `utterances` (`stats`) | uint64 | counts |
+//! | `audio-duration` (`stats`) | uint64 | speech that was pushed, in nanoseconds |
+//! | `npu-threads-abandoned` (`stats`) | uint64 | threads of this process that were left behind because a card did not answer |
 //!
 //! Models load in the background between READY and PAUSED; their progress is posted as `GST_MESSAGE_PROGRESS` with the
 //! code `open`. Everything that goes wrong is one message on the bus that says what to do.

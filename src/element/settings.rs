@@ -445,7 +445,7 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .build(),
         glib::ParamSpecEnum::builder_with_default("prefix-cache", default.prefix_cache)
             .nick("Prefix cache")
-            .blurb("Where the language model's work on voice and text is kept, so that the same text starts at once the next time")
+            .blurb("Where the language model's work on voice and text is kept, so that the same text starts at once the next time. \"memory\" spares flash: \"disk\" writes some 2 MB for each new text")
             .mutable_ready()
             .build(),
         glib::ParamSpecEnum::builder_with_default("verify", default.verify)
