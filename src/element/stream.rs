@@ -61,6 +61,8 @@ struct Piece {
     buffer: gst::Buffer,
     samples: u64,
     cue: Option<Cue>,
+    /// Whether an utterance begins with it.
+    first: bool,
 }
 
 /// What the task does next.
@@ -227,9 +229,11 @@ fn next(this: &CosyVoice3Src, synth: &Synthesizer, settings: &Settings) -> Actio
 /// Keeps a live stream's position near the clock's, `now` in samples.
 fn place(stream: &mut Stream, now: Option<u64>, idle: IdleSetting) {
     let Some(now) = now else { return };
+    // Where nothing fills the time, an utterance begins when it is ready; its pieces follow each other without a hole.
+    let begins = stream.pieces.front().is_some_and(|piece| piece.first);
     let jump = !stream.placed
         || now > stream.position + FAR_BEHIND
-        || (idle == IdleSetting::None && now > stream.position && stream.pieces.front().is_some());
+        || (idle == IdleSetting::None && begins && now > stream.position + TICK);
     if jump && now > stream.position {
         stream.position = now;
         stream.discont = true;
@@ -410,6 +414,7 @@ fn take_speech(this: &CosyVoice3Src, speech: Speech, settings: &Settings) {
             buffer,
             samples: count,
             cue: cue.filter(|_| from == 0),
+            first: from == 0,
         });
         from += count;
     }
