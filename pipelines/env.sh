@@ -3,6 +3,7 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 [ "${1:-}" = --no-set-up ] || set_up
+[ -z "${COSYVOICE3_PREPARED:-}" ] || exit 0
 
 printf 'export GST_PLUGIN_PATH=%q${GST_PLUGIN_PATH:+:$GST_PLUGIN_PATH}\n' "$target/gstreamer-1.0"
 printf 'export PATH=%q:$PATH\n' "$target/release"

@@ -3,7 +3,9 @@
 #   set_up_packages PACKAGE...   Debian packages
 #   set_up_onnxruntime           deps/onnxruntime/libonnxruntime.so, from its pinned wheel
 #   set_up_plugin                the plugin and its tools, built; target/gstreamer-1.0 to load it from
+#   set_up_announcer             the RTSP server cosyvoice3-announcer, with its packages
 #   set_up_tiny_model            models/tiny, converted from the fixture checkpoint
+#   to_file FILE                 sink=(...): the elements that write speech to FILE
 #
 # shellcheck shell=bash
 
@@ -17,6 +19,9 @@ build_packages=(
     gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
 )
 sound_packages=(gstreamer1.0-alsa gstreamer1.0-pulseaudio)
+announcer_packages=(libgstrtspserver-1.0-dev)
+python_packages=(python3-gi gir1.2-gstreamer-1.0)
+test_packages=("${announcer_packages[@]}" "${python_packages[@]}")
 
 note() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
 
@@ -36,6 +41,7 @@ as_root() {
 }
 
 set_up_packages() {
+    [ -z "${COSYVOICE3_PREPARED:-}" ] || return 0
     command -v dpkg-query >/dev/null || return 0 # not Debian: the build says what is missing
     local missing=() package
     for package in "$@"; do
@@ -71,6 +77,19 @@ set_up_onnxruntime() {
     touch "$dir/$onnxruntime_version"
 }
 
+# to_file FILE: sets sink to what writes speech to FILE, by its ending, or to the default sound device for no FILE.
+to_file() {
+    # Used by who sources this.
+    # shellcheck disable=SC2034
+    case $1 in
+        '') sink=(audioconvert ! audioresample ! autoaudiosink) ;;
+        *.wav) sink=(wavenc ! filesink "location=$1") ;;
+        *.opus | *.ogg) sink=(audioconvert ! audioresample ! opusenc audio-type=voice ! oggmux ! filesink "location=$1") ;;
+        *.mp3) sink=(audioconvert ! audioresample ! lamemp3enc quality=2 ! filesink "location=$1") ;;
+        *) fail "$1 is not FILE.wav, FILE.opus, FILE.ogg or FILE.mp3" ;;
+    esac
+}
+
 require_rust() {
     command -v cargo >/dev/null || [ ! -r "$HOME/.cargo/env" ] || . "$HOME/.cargo/env"
     command -v cargo >/dev/null || fail "Rust is missing: install rustup (https://rustup.rs), then run this again"
@@ -80,11 +99,18 @@ set_up_plugin() {
     require_rust
     [ -e "$target/release/libgstcosyvoice3.so" ] ||
         note "building the plugin (the first time builds llama.cpp too: some ten minutes on two cores)"
-    (cd "$root" && cargo build --release --quiet --workspace) >&2
+    # The announcer needs packages that nothing else does.
+    (cd "$root" && cargo build --release --quiet --workspace --exclude cosyvoice3-announcer) >&2
     # A directory of its own: GStreamer would try every library under target/ as a plugin.
     mkdir -p "$target/gstreamer-1.0" "$target/release/cosyvoice3"
     ln -sf ../release/libgstcosyvoice3.so "$target/gstreamer-1.0/libgstcosyvoice3.so"
     ln -sf "$root/deps/onnxruntime/libonnxruntime.so" "$target/release/cosyvoice3/libonnxruntime.so"
+}
+
+set_up_announcer() {
+    [ -z "${COSYVOICE3_PREPARED:-}" ] || return 0
+    set_up_packages "${announcer_packages[@]}"
+    (cd "$root" && cargo build --release --quiet --workspace) >&2
 }
 
 convert() {
@@ -115,7 +141,9 @@ tiny_npu_model() {
 
 set_up_tiny_model() { tiny_model tiny; }
 
+# COSYVOICE3_PREPARED says that the caller did all this, GST_PLUGIN_PATH included: so the tests run these scripts.
 set_up() {
+    [ -z "${COSYVOICE3_PREPARED:-}" ] || return 0
     set_up_packages "${build_packages[@]}"
     set_up_onnxruntime
     set_up_plugin

@@ -12,6 +12,7 @@ case ${1:-} in
 esac
 
 set_up
+set_up_packages "${test_packages[@]}"
 # The same checkpoint in full precision, for parity.
 tiny_model tiny-f32 --lm f32
 tiny_npu_model

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// A directory that holds the plugin and nothing else: GStreamer tries every library it finds.
-fn plugin_dir() -> PathBuf {
+pub fn plugin_dir() -> PathBuf {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("gst-launch");
     fs::create_dir_all(&dir).expect("a directory for the plugin");
     let test = std::env::current_exe().expect("this program has a path");

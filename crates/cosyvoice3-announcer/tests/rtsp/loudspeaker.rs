@@ -1,0 +1,127 @@
+//! `pipelines/onvif.py` and an IP camera, which is GStreamer's ONVIF server.
+
+use std::{
+    process::Command,
+    sync::{Arc, Mutex},
+};
+
+use gst::prelude::*;
+use gst_app::{AppSink, AppSinkCallbacks};
+use gst_rtsp_server::{
+    RTSPMediaFactory, RTSPOnvifMedia, RTSPOnvifMediaFactory, RTSPOnvifServer, RTSPServer,
+    prelude::*,
+};
+
+use crate::{
+    hearing::{Packet, find, without_a_hole},
+    launch::plugin_dir,
+    loading::init,
+    root,
+    speech::{PROPERTIES, telephone},
+    tiny,
+};
+
+/// A camera with a loudspeaker that writes down what it gets; its address.
+fn camera(heard: Arc<Mutex<Vec<Packet>>>) -> (RTSPOnvifServer, String) {
+    init();
+    let factory = RTSPOnvifMediaFactory::new();
+    factory.set_launch(
+        "( videotestsrc is-live=true ! video/x-raw,format=I420,width=320,height=240,framerate=5/1 \
+         ! jpegenc ! rtpjpegpay name=pay0 pt=26 )",
+    );
+    factory.set_backchannel_launch(Some(
+        "( capsfilter name=depay_backchannel \
+         caps=application/x-rtp,media=audio,payload=0,clock-rate=8000,encoding-name=PCMU \
+         ! appsink name=loudspeaker async=false sync=false )",
+    ));
+    factory.set_media_gtype(RTSPOnvifMedia::static_type());
+    factory.connect_media_configure(move |_, media| {
+        let bin = media.element().downcast::<gst::Bin>().unwrap();
+        let sink = bin
+            .by_name("loudspeaker")
+            .expect("it is in the description");
+        let heard = heard.clone();
+        sink.downcast::<AppSink>().unwrap().set_callbacks(
+            AppSinkCallbacks::builder()
+                .new_sample(move |sink| {
+                    let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+                    let buffer = sample.buffer().ok_or(gst::FlowError::Error)?;
+                    let bytes = buffer.map_readable().map_err(|_| gst::FlowError::Error)?;
+                    heard.lock().unwrap().push(Packet::parse(&bytes));
+                    Ok(gst::FlowSuccess::Ok)
+                })
+                .build(),
+        );
+    });
+    let server = RTSPOnvifServer::new();
+    server.set_address("127.0.0.1");
+    server.set_service("0");
+    server
+        .mount_points()
+        .unwrap()
+        .add_factory("/camera", factory);
+    server.attach(None).unwrap();
+    let uri = format!("rtsp://127.0.0.1:{}/camera", server.bound_port());
+    (server, uri)
+}
+
+fn onvif(arguments: &[&str]) -> Command {
+    let plugins = plugin_dir();
+    let mut command = Command::new(root().join("pipelines/onvif.py"));
+    command
+        .args(arguments)
+        .env("COSYVOICE3_MODEL_PATH", tiny())
+        .env("GST_PLUGIN_PATH", &plugins)
+        .env("GST_REGISTRY", plugins.join("registry.bin"))
+        .env("PROPERTIES", PROPERTIES);
+    command
+}
+
+#[test]
+fn the_loudspeaker_of_a_camera_gets_the_announcement_complete() {
+    let [wanted] = telephone(["Да."]);
+    let heard = Arc::default();
+    let (_server, uri) = camera(Arc::clone(&heard));
+    let output = onvif(&[&uri, "Да."]).output().unwrap();
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{words}");
+    assert_eq!(words, "");
+    let packets = heard.lock().unwrap();
+    assert!(packets.iter().all(|packet| packet.payload_type == 0));
+    // The resampler's beginning is a packet of its own.
+    let (_, likeness) = find(&wanted, &without_a_hole(&packets[1..]), 0).expect("it is heard");
+    println!(
+        "{} packets without a hole, likeness {likeness:.5}",
+        packets.len()
+    );
+    assert!(likeness > 0.99, "{likeness}");
+}
+
+#[test]
+fn a_camera_without_a_loudspeaker_is_told() {
+    // Other servers refuse the wish for a backchannel; ONVIF's may have none to offer.
+    init();
+    for onvif_server in [false, true] {
+        let server = match onvif_server {
+            true => RTSPOnvifServer::new().upcast(),
+            false => RTSPServer::new(),
+        };
+        let factory = match onvif_server {
+            true => RTSPOnvifMediaFactory::new().upcast(),
+            false => RTSPMediaFactory::new(),
+        };
+        server.set_address("127.0.0.1");
+        server.set_service("0");
+        factory.set_launch("( audiotestsrc is-live=true ! mulawenc ! rtppcmupay name=pay0 )");
+        server
+            .mount_points()
+            .unwrap()
+            .add_factory("/camera", factory);
+        server.attach(None).unwrap();
+        let uri = format!("rtsp://127.0.0.1:{}/camera", server.bound_port());
+        let output = onvif(&[&uri, "Да."]).output().unwrap();
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success());
+        assert!(words.contains("ONVIF backchannel"), "{words}");
+    }
+}

@@ -1,0 +1,141 @@
+#!/usr/bin/python3
+"""Speaks through the loudspeaker of an IP camera, by the ONVIF audio backchannel.
+
+Before it: eval "$(./pipelines/env.sh)"; Debian packages python3-gi and gir1.2-gstreamer-1.0.
+Usage: ./pipelines/onvif.py rtsp://USER:PASSWORD@CAMERA/PATH [TEXT]
+
+Without TEXT each line of the standard input is said, and the program ends with its input, once all is said. The camera
+has to take PCMU or PCMA. PROPERTIES holds further properties of cosyvoice3src, such as PROPERTIES="voice=anna speed=1.2".
+"""
+import ctypes
+import os
+import sys
+import threading
+
+import gi
+
+gi.require_version("Gst", "1.0")
+from gi.repository import GLib, Gst
+
+gstreamer = ctypes.CDLL("libgstreamer-1.0.so.0")
+gstreamer.gst_mini_object_ref.argtypes = [ctypes.c_void_p]
+gstreamer.gst_mini_object_ref.restype = ctypes.c_void_p
+
+ENCODERS = {"PCMU": "mulawenc ! rtppcmupay", "PCMA": "alawenc ! rtppcmapay"}
+
+# The sink is in step with the clock: cameras have little room for what comes early.
+SPEECH = """
+    cosyvoice3src name=speech is-live=true buffer-duration=20000000 max-queued=1000 {properties}
+        ! audioconvert ! audioresample ! {encoder} pt={payload} min-ptime=20000000 max-ptime=20000000
+        ! appsink name=packets emit-signals=true
+"""
+
+
+class Loudspeaker:
+    """The camera's loudspeaker: takes RTP packets once it is open."""
+
+    def __init__(self, uri):
+        self.pipeline = Gst.Pipeline()
+        self.source = Gst.ElementFactory.make("rtspsrc")
+        self.source.set_property("location", uri)
+        Gst.util_set_object_arg(self.source, "backchannel", "onvif")
+        Gst.util_set_object_arg(self.source, "protocols", "tcp")
+        self.source.connect("select-stream", self.select)
+        self.source.connect("pad-added", self.ignore)
+        self.pipeline.add(self.source)
+        self.encoder = None
+        self.payload = None
+        self.stream = None
+
+    def select(self, _source, number, caps):
+        offer = caps.get_structure(0)
+        if not offer.has_field("a-sendonly"):
+            # Cameras play only together with what they show. A camera's small stream costs the least.
+            return True
+        encoder = ENCODERS.get(offer.get_string("encoding-name"))
+        if self.encoder or not encoder:
+            return False
+        self.encoder, self.payload, self.stream = encoder, offer.get_int("payload").value, number
+        return True
+
+    def ignore(self, _source, pad):
+        sink = Gst.ElementFactory.make("fakesink")
+        self.pipeline.add(sink)
+        sink.sync_state_with_parent()
+        pad.link(sink.get_static_pad("sink"))
+
+    def push(self, packets):
+        packet = packets.emit("pull-sample")
+        # This signal takes a reference that Python does not give; push-backchannel-sample, which shall not, does the
+        # same in GStreamer 1.22.0. The hash of a sample is its address.
+        gstreamer.gst_mini_object_ref(hash(packet))
+        return self.source.emit("push-backchannel-buffer", self.stream, packet)
+
+
+class Announcer:
+    def __init__(self, uri, texts):
+        self.texts = texts
+        self.camera = Loudspeaker(uri)
+        self.speech = None
+        self.failed = None
+        self.loop = GLib.MainLoop()
+
+    def run(self):
+        self.watch(self.camera.pipeline)
+        self.camera.pipeline.set_state(Gst.State.PLAYING)
+        self.loop.run()
+        if self.speech:
+            self.speech.set_state(Gst.State.NULL)
+        self.camera.pipeline.set_state(Gst.State.NULL)
+        if self.failed:
+            sys.exit(f"error: {self.failed}")
+
+    def watch(self, pipeline):
+        bus = pipeline.get_bus()
+        bus.add_signal_watch()
+        bus.connect("message", self.on_message)
+
+    def on_message(self, _, message):
+        if message.type == Gst.MessageType.ERROR:
+            hint = "" if self.speech else " (has the camera an ONVIF backchannel?)"
+            self.end(message.parse_error().gerror.message + hint)
+        elif message.type == Gst.MessageType.EOS:
+            self.end()
+        elif message.src == self.camera.source and message.type == Gst.MessageType.PROGRESS:
+            progress = message.parse_progress()
+            # The last of the requests that start the stream is done.
+            if (progress.type, progress.code) == (Gst.ProgressType.COMPLETE, "request") and not self.speech:
+                self.speak()
+
+    def end(self, error=None):
+        self.failed = self.failed or error
+        self.loop.quit()
+
+    def speak(self):
+        if self.camera.stream is None:
+            return self.end("the camera has no ONVIF backchannel for PCMU or PCMA")
+        self.speech = Gst.parse_launch(
+            SPEECH.format(
+                encoder=self.camera.encoder,
+                payload=self.camera.payload,
+                properties=os.environ.get("PROPERTIES", ""),
+            )
+        )
+        self.watch(self.speech)
+        self.speech.get_by_name("packets").connect("new-sample", self.camera.push)
+        self.speech.set_state(Gst.State.PLAYING)
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self):
+        element = self.speech.get_by_name("speech")
+        for text in self.texts:
+            if text.strip() and not element.emit("say", text):
+                print("refused: too many announcements wait", file=sys.stderr)
+        element.emit("end-of-stream")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) not in (2, 3):
+        sys.exit(__doc__)
+    Gst.init(None)
+    Announcer(sys.argv[1], sys.argv[2:] or sys.stdin).run()

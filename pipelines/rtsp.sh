@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Serves a camera's picture with spoken announcements by RTSP: ./pipelines/rtsp.sh [OPTION VALUE]...
+#
+# Each line of the standard input is said, to all clients. A test picture is the camera unless --camera rtsp://... names
+# one; --http 127.0.0.1:8080 takes texts by POST too; --help lists the other options.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
+set_up
+set_up_announcer
+eval "$("$root/pipelines/env.sh" --no-set-up)"
+exec cosyvoice3-announcer "$@"
