@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Speaks: ./pipelines/say.sh "TEXT" [FILE.wav]
+# Speaks: ./pipelines/say.sh "TEXT" [FILE.wav|FILE.opus|FILE.mp3]
 #
-# Sets up everything that is missing first (Debian packages, ONNX Runtime, the plugin). Without FILE.wav it speaks to
+# Sets up everything that is missing first (Debian packages, ONNX Runtime, the plugin). Without a file it speaks to
 # the default sound device. PROPERTIES holds further properties of cosyvoice3src, such as PROPERTIES="voice=anna speed=1.2".
 set -euo pipefail
 
@@ -13,6 +13,7 @@ text=$1
 file=${2:-}
 
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
+to_file "$file" # refuses a name it cannot write before it builds anything
 set_up
 [ -n "$file" ] || set_up_packages "${sound_packages[@]}"
 eval "$("$root/pipelines/env.sh" --no-set-up)"
@@ -21,10 +22,5 @@ if [ "${COSYVOICE3_MODEL_PATH:-}" = "$root/models/tiny" ]; then
     note "no trained voice is installed: this is models/tiny, random weights, and what you hear is noise"
 fi
 read -ra properties <<<"${PROPERTIES:-}"
-if [ -n "$file" ]; then
-    sink=(wavenc ! filesink "location=$file")
-else
-    sink=(audioconvert ! audioresample ! autoaudiosink)
-fi
 gst-launch-1.0 --quiet --no-position cosyvoice3src "text=$text" "${properties[@]}" ! "${sink[@]}"
 [ -z "$file" ] || note "wrote $file"

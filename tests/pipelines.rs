@@ -1,0 +1,335 @@
+//! The scripts in `pipelines/`, run as people run them. RTSP and ONVIF are in `crates/cosyvoice3-announcer/tests/`.
+#![allow(missing_docs)]
+
+#[path = "support/hearing.rs"]
+mod hearing;
+#[path = "support/launch.rs"]
+mod launch;
+mod support;
+
+use std::{
+    fs,
+    io::Write,
+    net::UdpSocket,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use hearing::{Packet, find, floats, mulaw, without_a_hole};
+use launch::{gst_launch, plugin_dir};
+use support::tiny;
+
+/// Random weights speak longer than they should: few steps, and no threads that wait for each other.
+const PROPERTIES: &str = "flow-steps=2 threads=1 verify=never";
+const RATE: usize = 24_000;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// `pipelines/NAME` with everything set up already.
+fn script(name: &str) -> Command {
+    prepared(Command::new(root().join("pipelines").join(name)))
+}
+
+fn prepared(mut command: Command) -> Command {
+    let dir = plugin_dir();
+    command
+        .env("COSYVOICE3_PREPARED", "1")
+        .env("COSYVOICE3_MODEL_PATH", tiny())
+        .env("GST_PLUGIN_PATH", &dir)
+        .env("GST_REGISTRY", dir.join("registry.bin"))
+        .env("PROPERTIES", PROPERTIES)
+        .env("LC_ALL", "C.UTF-8");
+    command
+}
+
+/// Where no sound device is: GStreamer says so and plays to nowhere.
+fn silently(mut command: Command) -> Command {
+    command.env(
+        "GST_PLUGIN_FEATURE_RANK",
+        "alsasink:NONE,pulsesink:NONE,jackaudiosink:NONE,pipewiresink:NONE,openalsink:NONE,oss4sink:NONE,osssink:NONE",
+    );
+    command
+}
+
+/// Runs it to its end, with `input` to read.
+#[track_caller]
+fn run(mut command: Command, input: &str) -> String {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .expect("it reads");
+    let output = child.wait_with_output().expect("it ends");
+    let words = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(output.status.success(), "{words}");
+    words
+}
+
+/// What the element says, as mono floats at 24 kHz.
+fn speech(text: &str) -> Vec<f32> {
+    let dir = tempfile::tempdir().unwrap();
+    let raw = dir.path().join("speech.raw");
+    let (text, location) = (format!("text={text}"), location(&raw));
+    let mut pipeline = vec!["-q", "cosyvoice3src", &text];
+    pipeline.extend(PROPERTIES.split(' '));
+    pipeline.extend(["!", "filesink", &location]);
+    let (output, words) = gst_launch(&pipeline, &[("COSYVOICE3_MODEL_PATH", &tiny())]);
+    assert!(output.status.success(), "{words}");
+    floats(&fs::read(raw).unwrap())
+}
+
+/// What is in a sound file of any kind, as mono floats at 24 kHz.
+fn decoded(file: &Path) -> Vec<f32> {
+    let raw = file.with_extension("raw");
+    let (from, to) = (location(file), location(&raw));
+    let pipeline = format!(
+        "-q filesrc {from} ! decodebin ! audioconvert ! audioresample \
+         ! audio/x-raw,format=F32LE,rate={RATE},channels=1 ! filesink {to}"
+    );
+    let words: Vec<&str> = pipeline.split_whitespace().collect();
+    let (output, words) = gst_launch(&words, &[]);
+    assert!(output.status.success(), "{words}");
+    floats(&fs::read(raw).unwrap())
+}
+
+fn location(path: &Path) -> String {
+    format!("location={}", path.display())
+}
+
+fn temporary() -> (tempfile::TempDir, impl Fn(&str) -> PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_owned();
+    (dir, move |name: &str| path.join(name))
+}
+
+#[test]
+fn say_writes_files_of_every_kind_it_names() {
+    let (_dir, file) = temporary();
+    let wanted = speech("Да.");
+    // Codecs keep of this noise how loud it is, and little of its waves.
+    for (name, bound) in [("x.wav", 0.9999), ("x.opus", 0.3), ("x.mp3", 0.3)] {
+        let mut say = script("say.sh");
+        say.arg("Да.").arg(file(name));
+        run(say, "");
+        let heard = decoded(&file(name));
+        let (start, likeness) = find_loosely(&wanted, &heard);
+        let length = wanted.len().min(heard.len() - start);
+        let alike_in_loudness = hearing::correlation(
+            &loudness(&wanted[..length]),
+            &loudness(&heard[start..][..length]),
+        );
+        println!(
+            "{name}: {likeness:.4}, in loudness {alike_in_loudness:.4}, from sample {start} of {}",
+            heard.len()
+        );
+        assert!(likeness > bound, "{name}: {likeness}");
+        assert!(alike_in_loudness > 0.95, "{name}: {alike_in_loudness}");
+        let longer = heard.len().abs_diff(wanted.len());
+        assert!(longer < RATE / 5, "{name}: {longer} samples");
+    }
+    let mut say = script("say.sh");
+    let refused = say.arg("Да.").arg(file("x.flac")).output().unwrap();
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("FILE.mp3"));
+}
+
+/// How loud each 20 ms are.
+fn loudness(sound: &[f32]) -> Vec<f32> {
+    let square = |part: &[f32]| part.iter().map(|sample| sample * sample).sum::<f32>();
+    sound
+        .chunks(RATE / 50)
+        .map(|part| square(part).sqrt())
+        .collect()
+}
+
+/// The best place within the first fifth of a second: codecs begin late.
+fn find_loosely(wanted: &[f32], heard: &[f32]) -> (usize, f64) {
+    (0..RATE / 5)
+        .map(|start| {
+            let there = &heard[start.min(heard.len())..];
+            let length = wanted.len().min(there.len());
+            (
+                start,
+                hearing::correlation(&wanted[..length], &there[..length]),
+            )
+        })
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+        .unwrap()
+}
+
+#[test]
+fn without_a_file_it_speaks_to_the_sound_device() {
+    let mut say = silently(script("say.sh"));
+    say.arg("Да.");
+    run(say, "");
+}
+
+#[test]
+fn subtitles_are_dubbed_each_at_its_time() {
+    let (_dir, file) = temporary();
+    fs::write(
+        file("film.srt"),
+        "1\n00:00:01,000 --> 00:00:03,900\nДа.\n\n2\n00:00:06,000 --> 00:00:08,000\nНет.\n\n",
+    )
+    .unwrap();
+    for name in ["track.wav", "track.opus"] {
+        let mut dub = script("dub.sh");
+        dub.arg(file("film.srt")).arg(file(name));
+        run(dub, "");
+    }
+    let heard = decoded(&file("track.wav"));
+    for (text, second) in [("Да.", 1), ("Нет.", 6)] {
+        let wanted = speech(text);
+        let there = &heard[second * RATE..][..wanted.len()];
+        assert!(hearing::correlation(&wanted, there) > 0.9999, "{text}");
+    }
+    assert!(heard[..RATE].iter().all(|sample| *sample == 0.0));
+    // The same in a format that cannot leave time out.
+    let difference = decoded(&file("track.opus")).len().abs_diff(heard.len());
+    assert!(difference < RATE / 5, "{difference} samples");
+}
+
+/// What arrives at `socket` until the sender has ended.
+fn received(socket: &UdpSocket) -> Vec<Packet> {
+    socket.set_nonblocking(true).unwrap();
+    let mut packets = Vec::new();
+    let mut bytes = [0; 2048];
+    while let Ok(length) = socket.recv(&mut bytes) {
+        packets.push(Packet::parse(&bytes[..length]));
+    }
+    packets
+}
+
+#[test]
+fn paging_sends_a_text_and_lines_as_pcmu_packets_of_20_ms() {
+    let wanted: Vec<f32> = telephone("Да.");
+    for (argument, input) in [(Some("Да."), ""), (None, "Да.\n")] {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
+        let port = socket.local_addr().unwrap().port().to_string();
+        let mut page = script("page.sh");
+        page.args(["127.0.0.1", &port]).args(argument);
+        run(page, input);
+        let packets = received(&socket);
+        assert!(packets.iter().all(|packet| packet.payload_type == 0));
+        let (last, whole) = packets.split_last().expect("packets");
+        assert!(whole.iter().all(|packet| packet.payload.len() == 160));
+        assert!(last.payload.len() <= 160);
+        let heard = without_a_hole(&packets);
+        let (_, likeness) = find(&wanted, &heard, 0).expect("the text is heard");
+        println!("{} packets, {likeness:.4}", packets.len());
+        assert!(likeness > 0.99, "{likeness}");
+    }
+}
+
+/// What the element says as a telephone carries it: 8 kHz, µ-law.
+fn telephone(text: &str) -> Vec<f32> {
+    let (_dir, file) = temporary();
+    let raw = file("speech.mulaw");
+    let (text, location) = (format!("text={text}"), location(&raw));
+    let mut pipeline = vec!["-q", "cosyvoice3src", &text];
+    pipeline.extend(PROPERTIES.split(' '));
+    pipeline.extend(
+        "! audioconvert ! audioresample ! audio/x-raw,rate=8000 ! mulawenc ! filesink".split(' '),
+    );
+    pipeline.push(&location);
+    let (output, words) = gst_launch(&pipeline, &[("COSYVOICE3_MODEL_PATH", &tiny())]);
+    assert!(output.status.success(), "{words}");
+    fs::read(raw).unwrap().into_iter().map(mulaw).collect()
+}
+
+/// How loud the tone of 1 kHz is in a tenth of a second.
+fn tone(samples: &[f32]) -> f64 {
+    let (mut re, mut im) = (0.0, 0.0);
+    for (index, sample) in samples.iter().enumerate() {
+        let angle = std::f64::consts::TAU * 1000.0 * index as f64 / RATE as f64;
+        re += f64::from(*sample) * angle.cos();
+        im += f64::from(*sample) * angle.sin();
+    }
+    2.0 * re.hypot(im) / samples.len() as f64
+}
+
+#[test]
+fn music_goes_down_before_an_announcement_and_up_after_it() {
+    let (_dir, file) = temporary();
+    let music = location(&file("music.wav"));
+    // Shorter than the announcement: it has to begin again.
+    let pipeline = format!(
+        "-q audiotestsrc freq=1000 volume=0.3 samplesperbuffer=4800 num-buffers=10 \
+         ! audio/x-raw,rate=48000 ! wavenc ! filesink {music}"
+    );
+    gst_launch(&pipeline.split_whitespace().collect::<Vec<_>>(), &[]);
+    let mut radio = script("ducking.py");
+    let sink = format!("wavenc ! filesink {}", location(&file("radio.wav")));
+    radio.arg(file("music.wav")).arg(sink);
+    let wanted = speech("Да.");
+    run(radio, "Да.\n");
+    let heard = decoded(&file("radio.wav"));
+    let levels: Vec<f64> = heard.chunks_exact(RATE / 10).map(tone).collect();
+    println!("level of the music: {levels:.2?}");
+    let low = |level: &f64| *level < 0.1;
+    let down = levels.iter().position(low).expect("it goes down");
+    let up = down
+        + levels[down..]
+            .iter()
+            .position(|level| *level > 0.15)
+            .expect("it goes up");
+    // Before, it is at full volume, and after, it is again.
+    assert!(
+        levels[..down.saturating_sub(4)]
+            .iter()
+            .all(|level| *level > 0.15)
+    );
+    assert!(levels[up..].iter().take(6).any(|level| *level > 0.25));
+    // What is said lies where the music is low. The tone disturbs the comparison, so it is only as good as this.
+    let spoken = &heard[down * RATE / 10..(up * RATE / 10).min(heard.len())];
+    let (start, likeness) = (0..spoken.len().saturating_sub(wanted.len()))
+        .step_by(1)
+        .map(|start| {
+            (
+                start,
+                hearing::correlation(&wanted[..4800], &spoken[start..][..4800]),
+            )
+        })
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+        .expect("it is low as long as the announcement lasts");
+    println!("the announcement begins {start} samples after the music is low: {likeness:.3}");
+    assert!(likeness > 0.5, "{likeness}");
+}
+
+#[test]
+fn the_applications_say_their_texts_and_tell_when_each_is_heard() {
+    let example = std::env::current_exe()
+        .unwrap()
+        .with_file_name("../examples/app");
+    assert!(
+        example.exists(),
+        "{} is missing: cargo build --release --workspace --examples makes it",
+        example.display()
+    );
+    // PROPERTIES is for the scripts; twenty lines have no room for it.
+    for command in [script("app.py"), prepared(Command::new(example))] {
+        let mut command = silently(command);
+        command.args(["Да.", "Нет."]);
+        let words = run(command, "");
+        for part in ["number 1", "number 2", ": Да.", ": Нет."] {
+            assert!(words.contains(part), "{part}: {words}");
+        }
+    }
+}
