@@ -26,6 +26,8 @@ pub enum ErrorKind {
     Device,
     /// A stage failed while it worked.
     Failed,
+    /// A stage panicked: a bug, after which nobody knows what still works.
+    Panicked,
     /// The work was cancelled on request. Not an error to report.
     Cancelled,
 }

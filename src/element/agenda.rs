@@ -37,6 +37,23 @@ pub(super) struct Cue {
     pub duration: Option<gst::ClockTime>,
 }
 
+impl Cue {
+    /// When its slot is over, if it has one.
+    pub fn end(&self) -> Option<gst::ClockTime> {
+        self.duration.map(|duration| self.start + duration)
+    }
+}
+
+/// Where a text comes from.
+#[derive(Debug, Clone, Default)]
+pub(super) enum Origin {
+    /// A signal or the property.
+    #[default]
+    Application,
+    /// The sink pad: its time if it has one, and a buffer if that carries metas.
+    Upstream(Option<Cue>, Option<gst::Buffer>),
+}
+
 /// One text from its acceptance to its end.
 #[derive(Debug)]
 pub(super) struct Announcement {
@@ -45,7 +62,7 @@ pub(super) struct Announcement {
     pub text: String,
     pub settings: synth::Settings,
     pub priority: i32,
-    pub cue: Option<Cue>,
+    pub origin: Origin,
     /// Its number in the synthesizer, while it is there.
     request: Option<RequestId>,
     /// Something of it was pushed.
@@ -54,6 +71,16 @@ pub(super) struct Announcement {
     pub last_sentence: bool,
     /// What there is to tell of it.
     pub told: Told,
+}
+
+impl Announcement {
+    /// When it is meant to be heard.
+    pub fn cue(&self) -> Option<Cue> {
+        match self.origin {
+            Origin::Upstream(cue, _) => cue,
+            Origin::Application => None,
+        }
+    }
 }
 
 /// A place in the line.
@@ -106,6 +133,12 @@ impl Agenda {
         self.says().count()
     }
 
+    /// Texts from upstream that have not ended.
+    pub fn from_upstream(&self) -> usize {
+        let from_upstream = |a: &&Announcement| matches!(a.origin, Origin::Upstream(..));
+        self.says().filter(from_upstream).count()
+    }
+
     /// Whether the end of the stream stands in the line.
     pub fn ends(&self) -> bool {
         self.line.iter().any(|item| matches!(item, Item::End(_)))
@@ -118,7 +151,7 @@ impl Agenda {
         settings: synth::Settings,
         priority: i32,
         interrupt: Interrupt,
-        cue: Option<Cue>,
+        origin: Origin,
     ) -> (u64, Displaced) {
         self.last_id += 1;
         let id = self.last_id;
@@ -152,7 +185,7 @@ impl Agenda {
             text,
             settings,
             priority,
-            cue,
+            origin,
             request: None,
             started: false,
             last_sentence: false,
@@ -240,7 +273,7 @@ mod tests {
             synth::Settings::default(),
             priority,
             interrupt,
-            None,
+            Origin::Application,
         )
     }
 

@@ -17,7 +17,9 @@ pub(super) fn glib_error(error: &Error) -> glib::Error {
         ErrorKind::NoSpace => glib::Error::new(ResourceError::NoSpaceLeft, &text),
         ErrorKind::Device => glib::Error::new(ResourceError::Failed, &text),
         ErrorKind::Text => glib::Error::new(StreamError::Decode, &text),
-        ErrorKind::Failed | ErrorKind::Cancelled => glib::Error::new(StreamError::Failed, &text),
+        ErrorKind::Failed | ErrorKind::Panicked | ErrorKind::Cancelled => {
+            glib::Error::new(StreamError::Failed, &text)
+        }
     }
 }
 
@@ -32,6 +34,7 @@ pub(super) fn is_lasting(kind: ErrorKind) -> bool {
             | ErrorKind::Library
             | ErrorKind::NoSpace
             | ErrorKind::Device
+            | ErrorKind::Panicked
     )
 }
 

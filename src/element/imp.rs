@@ -3,7 +3,7 @@ use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard};
 use gst::{glib, prelude::*, subclass::prelude::*};
 
 use super::{
-    agenda::{Agenda, Displaced, Interrupt},
+    agenda::{Agenda, Displaced, Interrupt, Origin},
     bus, gvalue,
     logging::{self, CAT},
     report::{Outcome, Totals},
@@ -56,8 +56,10 @@ pub(super) struct State {
     pub input: sink::Input,
     /// Whether there is a sink pad.
     pub has_input: bool,
-    /// Nothing may be pushed or waited for.
+    /// Between FLUSH_START and FLUSH_STOP: nothing may be pushed or waited for.
     pub flushing: bool,
+    /// Below PAUSED, or on the way there: the same, and no FLUSH_STOP ends it.
+    pub stopped: bool,
     /// In PLAYING.
     pub playing: bool,
 }
@@ -149,6 +151,7 @@ impl CosyVoice3Src {
             state.stream = Stream::new(settings.is_live);
             state.input = sink::Input::default();
             state.flushing = false;
+            state.stopped = false;
             state.loading = true;
             state.synth = Some(synth);
             settings.text.is_none() && !settings.is_live && !state.has_input
@@ -170,7 +173,7 @@ impl CosyVoice3Src {
     fn stop(&self) {
         let (synth, loading, gone) = {
             let mut state = self.state();
-            state.flushing = true;
+            state.stopped = true;
             state.playing = false;
             state.stream.cut();
             (
@@ -211,15 +214,7 @@ impl CosyVoice3Src {
         priority: i32,
         interrupt: Interrupt,
     ) -> u64 {
-        if text.len() > synth::MAX_TEXT {
-            self.post_warning(&Error::new(
-                ErrorKind::Text,
-                format!(
-                    "a text of {} bytes is not spoken, the limit is {}: say it in parts",
-                    text.len(),
-                    synth::MAX_TEXT
-                ),
-            ));
+        if self.is_too_long(&text) {
             return 0;
         }
         let (synth_settings, drawn) = settings.to_synth();
@@ -227,7 +222,7 @@ impl CosyVoice3Src {
             gst::info!(CAT, imp = self, "drew the seed {seed}");
         }
         let mut state = self.state();
-        if state.synth.is_none() || state.flushing {
+        if state.synth.is_none() || state.flushing || state.stopped {
             return 0;
         }
         if state.stream.ended || state.agenda.ends() {
@@ -238,7 +233,8 @@ impl CosyVoice3Src {
             );
             return 0;
         }
-        if state.agenda.texts() >= settings.max_queued as usize {
+        let waiting = state.agenda.texts() - state.agenda.from_upstream();
+        if waiting >= settings.max_queued as usize {
             drop(state);
             self.post_warning(&Error::new(
                 ErrorKind::Text,
@@ -249,15 +245,48 @@ impl CosyVoice3Src {
             ));
             return 0;
         }
-        let (id, displaced) =
-            state
-                .agenda
-                .say(text.clone(), synth_settings, priority, interrupt, None);
+        let (id, displaced) = state.agenda.say(
+            text.clone(),
+            synth_settings,
+            priority,
+            interrupt,
+            Origin::Application,
+        );
+        state.stream.awaits_text = false;
         self.displace(&mut state, &displaced);
         drop(state);
         self.report_queued(id, &text);
         self.wake.wake();
         id
+    }
+
+    /// Whether a text is longer than one request may be, which is told.
+    pub(super) fn is_too_long(&self, text: &str) -> bool {
+        let too_long = text.len() > synth::MAX_TEXT;
+        if too_long {
+            self.post_warning(&Error::new(
+                ErrorKind::Text,
+                format!(
+                    "a text of {} bytes is not spoken, the limit is {}: say it in parts",
+                    text.len(),
+                    synth::MAX_TEXT
+                ),
+            ));
+        }
+        too_long
+    }
+
+    /// Tells that a string was not UTF-8.
+    pub(super) fn warn_replaced(&self, what: &str) {
+        self.post_warning(&Error::new(
+            ErrorKind::Text,
+            format!("{what} had bytes that are not UTF-8; they were replaced"),
+        ));
+    }
+
+    /// Tells the pipeline to ask for latencies again.
+    pub(super) fn post_latency(&self) {
+        self.post(gst::message::Latency::builder().src(&*self.obj()).build());
     }
 
     /// Cancels the texts that `wanted` names; how many there were.
@@ -395,16 +424,20 @@ impl ObjectImpl for CosyVoice3Src {
         }
         let settings = settings.clone();
         if replaced {
-            self.post_warning(&Error::new(
-                ErrorKind::Text,
-                format!("\"{name}\" was set to bytes that are not UTF-8; they were replaced"),
-            ));
+            self.warn_replaced(&format!("\"{name}\""));
         }
         if let ("text", Some(text)) = (name, &settings.text) {
             self.say(text.clone(), &settings, 0, Interrupt::None);
         }
-        if name == "latency" {
-            self.post(gst::message::Latency::builder().src(&*self.obj()).build());
+        match name {
+            "latency" => self.post_latency(),
+            "is-live" if settings.is_live => self
+                .obj()
+                .set_element_flags(gst::ElementFlags::REQUIRE_CLOCK),
+            "is-live" => self
+                .obj()
+                .unset_element_flags(gst::ElementFlags::REQUIRE_CLOCK),
+            _ => {}
         }
     }
 
@@ -580,6 +613,10 @@ impl ElementImpl for CosyVoice3Src {
         let element = self.obj();
         // With an upstream it is no source: end of stream comes from there.
         element.unset_element_flags(gst::ElementFlags::SOURCE);
+        if self.srcpad.is_active() {
+            // A pad that is added to a running element has to run.
+            let _ = pad.set_active(true);
+        }
         if element.add_pad(&pad).is_err() {
             self.state().has_input = false;
             return None;

@@ -34,6 +34,31 @@
 //! characters anywhere, and a sentence is said once its end is certain or its line ends. Bytes that are not UTF-8 are
 //! replaced, with one warning.
 //!
+//! Offline and without the pad, the stream ends when nothing more is to be said; after a flush it waits for a new text.
+//!
+//! ## Properties by example
+//!
+//! | | |
+//! |---|---|
+//! | `text="Готово."` | says it at each start; set while it runs, after what is being said |
+//! | `model-path=/srv/cosyvoice3 voice=anna` | model directory and one of its voices; the property `voices` lists them |
+//! | `instruct="speak fast"` | how to speak, in words for the model |
+//! | `speed=1.2` | faster by a fifth |
+//! | `seed=7`, `seed=-1` | another take that can be had again; another one each time |
+//! | `temperature=0.7 top-k=10 top-p=0.9` | a more even manner |
+//! | `level=limit` | as loud as the model made it |
+//! | `flow-steps=5 flow-schedule=linear flow-plan=windows` | less work for the flow model, and sooner begun |
+//! | `flow-backend=npu npu-device=1 axcl-library=/opt/axcl/lib` | the second card, or an error |
+//! | `threads=2 cpu-affinity="lm=4-7,vocoder=4-7,flow=0-3"` | which cores work, and how many |
+//! | `prefix-cache=memory` | nothing is written to disk |
+//! | `verify=always` | the model's files are hashed at each start |
+//! | `is-live=true idle=gap` | announcements for a mixer, which makes silence of GAP events by itself |
+//! | `latency=5000` | timed text of a live upstream may be five seconds late |
+//! | `overflow=clip` | dubbing that never runs into the next subtitle |
+//! | `text-timing=ignore` | subtitles read as one text |
+//! | `buffer-duration=100000000` | buffers of 100 ms: what is cancelled falls silent that soon |
+//! | `max-queued=100` | as many texts by signal may wait, and as many from upstream before upstream has to |
+//!
 //! ## Signals
 //!
 //! * `say(text) -> id`, `say-full(structure) -> id`: queues a text; 0 if it was refused. `say-full` takes the fields
@@ -41,7 +66,39 @@
 //!   of lower priority that is being heard).
 //! * `cancel(id) -> bool`, `cancel-all() -> count`: what was pushed is heard all the same; a small `buffer-duration`
 //!   keeps that short.
-//! * `end-of-stream()`: EOS once everything queued is said.
+//! * `end-of-stream()`: EOS once everything queued is said. An EOS event sent to the element ends it at once instead.
+//!
+//! ```no_run
+//! use gst::prelude::*;
+//!
+//! # fn announce() -> Result<(), Box<dyn std::error::Error>> {
+//! gst::init()?;
+//! let pipeline = gst::parse::launch("cosyvoice3src name=speech is-live=true ! audioconvert ! autoaudiosink")?;
+//! let pipeline = pipeline.downcast::<gst::Pipeline>().expect("more than one element");
+//! let speech = pipeline.by_name("speech").expect("named above");
+//! pipeline.set_state(gst::State::Playing)?;
+//!
+//! let train = speech.emit_by_name::<u64>("say", &[&"The train leaves in five minutes."]);
+//! let urgent = gst::Structure::builder("say")
+//!     .field("text", "Attention please!")
+//!     .field("priority", 5)
+//!     .field("interrupt", "now")
+//!     .build();
+//! let urgent = speech.emit_by_name::<u64>("say-full", &[&urgent]);
+//! for message in pipeline.bus().expect("it has one").iter_timed(gst::ClockTime::NONE) {
+//!     let Some(structure) = message.structure() else { continue };
+//!     match structure.name().as_str() {
+//!         "cosyvoice3/utterance-cancelled" if structure.get::<u64>("id")? == train => {
+//!             println!("cut off after {}", structure.get::<gst::ClockTime>("duration")?);
+//!         }
+//!         "cosyvoice3/utterance-finished" if structure.get::<u64>("id")? == urgent => break,
+//!         _ => {}
+//!     }
+//! }
+//! speech.emit_by_name::<()>("end-of-stream", &[]);
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! ## Messages
 //!
@@ -50,6 +107,13 @@
 //! the end `duration`, `synthesis-duration`, [what it cost](#what-it-costs), and the `reason` where there is one. They are posted when the
 //! speech is pushed, which is before it is heard: `running-time` says when that will be. Buffers carry the `id` in the
 //! custom meta `GstCosyVoice3UtteranceMeta`.
+//!
+//! ```text
+//! cosyvoice3/utterance-queued, id=(guint64)3, text=(string)"Готово.";
+//! cosyvoice3/utterance-started, id=(guint64)3, text=(string)"Готово.", priority=(int)0, pts=(guint64)41280000000,
+//!     running-time=(guint64)41280000000;
+//! cosyvoice3/utterance-cancelled, id=(guint64)3, …, duration=(guint64)200000000, reason=(string)cancelled;
+//! ```
 //!
 //! ## What it costs
 //!
@@ -67,10 +131,30 @@
 //! | `first-audio` (messages), `first-audio-last`, `-mean`, `-max` (`stats`) | double | seconds from the request, or from the models' readiness if that came later, to the first speech |
 //! | `texts-finished`, `-cancelled`, `-failed`, `-late`, `-queued`, `utterances` (`stats`) | uint64 | counts |
 //! | `audio-duration` (`stats`) | uint64 | speech that was pushed, in nanoseconds |
+//! | `synthesis-duration` | uint64 | work of all stages, in nanoseconds |
 //! | `npu-threads-abandoned` (`stats`) | uint64 | threads of this process that were left behind because a card did not answer |
 //!
 //! Models load in the background between READY and PAUSED; their progress is posted as `GST_MESSAGE_PROGRESS` with the
-//! code `open`. Everything that goes wrong is one message on the bus that says what to do.
+//! code `open`. Everything that goes wrong is one message on the bus that says what to do. An utterance that fails is a
+//! warning and left out; the third in a row, a cause that lasts, or a bug is an error and the end of the stream. The
+//! latency changed where `GST_MESSAGE_LATENCY` is posted.
+//!
+//! Text from upstream becomes speech that is tagged with its `language-code`; global tags of upstream and its other
+//! serialized events go along with the speech, metas without tags go from a text to its first buffer.
+//!
+//! ## Logs
+//!
+//! | category | |
+//! |---|---|
+//! | `cosyvoice3src` | the element; what is said from DEBUG on, costs at INFO |
+//! | `cosyvoice3-engine` | the stages |
+//! | `cosyvoice3-llama`, `cosyvoice3-ort` | llama.cpp and ONNX Runtime |
+//!
+//! ```bash
+//! GST_DEBUG=cosyvoice3*:5 gst-launch-1.0 cosyvoice3src text="Готово." ! fakesink
+//! # How long buffers are on their way through a pipeline
+//! GST_TRACERS="latency(flags=pipeline+element)" GST_DEBUG=GST_TRACER:7 gst-launch-1.0 cosyvoice3src text="Готово." ! audioconvert ! fakesink
+//! ```
 
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use gst::subclass::prelude::*;
 
 use super::{
-    agenda::{Announcement, Item},
+    agenda::{Announcement, Item, Origin},
     imp::CosyVoice3Src,
     logging::CAT,
     stream::time_of,
@@ -24,8 +24,6 @@ pub(super) const META: &str = "GstCosyVoice3UtteranceMeta";
 /// What is known of one text so far.
 #[derive(Debug, Default)]
 pub(super) struct Told {
-    /// Samples that came from the engine and were kept.
-    pub made: u64,
     /// Samples that were pushed.
     pub samples: u64,
     /// What it cost, utterance by utterance.
@@ -173,6 +171,10 @@ impl Totals {
             .field("utterances", self.cost.utterances)
             .field("audio-duration", time_of(self.samples))
             .field(
+                "synthesis-duration",
+                gst::ClockTime::try_from(self.cost.work()).ok(),
+            )
+            .field(
                 "first-audio-last",
                 seconds(self.cost.first_audio.unwrap_or_default()),
             )
@@ -276,6 +278,31 @@ pub(super) fn started(this: &CosyVoice3Src) {
 pub(super) fn mark(buffer: &mut gst::BufferRef, id: u64) {
     if let Ok(mut meta) = gst::meta::CustomMeta::add(buffer, META) {
         meta.mut_structure().set("id", id);
+    }
+}
+
+/// What `scaletempo` (1.26) reads to fit speech into the slot of its text.
+const TARGET_DURATION: &str = "GstScaletempoTargetDurationMeta";
+
+/// Gives the first buffer of a text what belongs to the text.
+pub(super) fn copy_metas(buffer: &mut gst::BufferRef, origin: &Origin) {
+    let Origin::Upstream(cue, source) = origin else {
+        return;
+    };
+    if let Some(duration) = cue.and_then(|cue| cue.duration)
+        && gst::meta::CustomMeta::is_registered(TARGET_DURATION)
+        && let Ok(mut meta) = gst::meta::CustomMeta::add(buffer, TARGET_DURATION)
+    {
+        meta.mut_structure().set("duration", duration.nseconds());
+    }
+    // Metas with tags are about text in memory.
+    for meta in source
+        .iter()
+        .flat_map(|source| source.iter_meta::<gst::Meta>())
+    {
+        if meta.tags().is_empty() {
+            let _ = meta.transform(buffer, &gst::meta::MetaTransformCopy::new(..));
+        }
     }
 }
 

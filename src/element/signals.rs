@@ -80,7 +80,12 @@ fn element(values: &[glib::Value]) -> super::CosyVoice3Src {
 fn say(this: &CosyVoice3Src, text: &glib::Value) -> u64 {
     let settings = this.settings().clone();
     match gvalue::string_lossy(text) {
-        Some((text, _)) => this.say(text, &settings, 0, Interrupt::None),
+        Some((text, replaced)) => {
+            if replaced {
+                this.warn_replaced("the text of say");
+            }
+            this.say(text, &settings, 0, Interrupt::None)
+        }
         None => 0,
     }
 }
@@ -90,7 +95,12 @@ fn say_full(this: &CosyVoice3Src, values: &glib::Value) -> u64 {
         Ok(Some(structure)) => structure,
         _ => return 0,
     };
-    match read(this.settings().clone(), &structure) {
+    let mut replaced = false;
+    let said = read(this.settings().clone(), &structure, &mut replaced);
+    if replaced {
+        this.warn_replaced("a field of say-full");
+    }
+    match said {
         Ok((text, settings, priority, interrupt)) => this.say(text, &settings, priority, interrupt),
         Err(error) => {
             gst::debug!(CAT, imp = this, "refused: {structure:?}");
@@ -104,20 +114,24 @@ fn say_full(this: &CosyVoice3Src, values: &glib::Value) -> u64 {
 fn read(
     mut settings: Settings,
     structure: &gst::StructureRef,
+    replaced: &mut bool,
 ) -> Result<(String, Settings, i32, Interrupt), Error> {
     let wrong = |field: &str, wanted: &str| {
         Error::new(
             ErrorKind::Settings,
-            format!("say-full: the field \"{field}\" of {structure} has to be {wanted}"),
+            format!("say-full: the field \"{field}\" has to be {wanted}"),
         )
     };
-    let string = |field: &str| {
+    let mut string = |field: &str| {
         structure
             .value(field)
             .ok()
             .map(|value| {
                 gvalue::string_lossy(value)
-                    .map(|(text, _)| text)
+                    .map(|(text, lossy)| {
+                        *replaced |= lossy;
+                        text
+                    })
                     .ok_or_else(|| wrong(field, "a string"))
             })
             .transpose()

@@ -3,15 +3,12 @@
 use gst::{prelude::*, subclass::prelude::*};
 
 use super::{
-    agenda::{Cue, Interrupt, Item},
+    agenda::{Cue, Interrupt, Item, Origin},
     imp::{CosyVoice3Src, State},
     logging::CAT,
     settings::TextTimingSetting,
 };
 use crate::{Error, ErrorKind, text::IncrementalText};
-
-/// Texts from upstream that wait before upstream has to.
-const TEXTS_AHEAD: usize = 4;
 
 /// What is known of the text that comes in.
 #[derive(Default)]
@@ -23,6 +20,8 @@ pub(super) struct Input {
     timed: Option<bool>,
     /// Upstream has ended.
     eos: bool,
+    /// The pad is not active: nobody may wait in it.
+    closed: bool,
 }
 
 impl Input {
@@ -30,12 +29,45 @@ impl Input {
     pub fn is_timed(&self) -> bool {
         self.timed == Some(true)
     }
+
+    /// A segment from running time 0 that gives speech the stream time of its text.
+    pub fn segment_of_speech(&self) -> gst::FormattedSegment<gst::ClockTime> {
+        let mut segment = gst::FormattedSegment::new();
+        if let (true, Some(upstream)) = (self.is_timed(), &self.segment) {
+            let pace = upstream.rate() * upstream.applied_rate();
+            if pace > 0.0 {
+                segment.set_applied_rate(pace);
+                let earlier = upstream.base().unwrap_or_default().nseconds() as f64 * pace;
+                let earlier = gst::ClockTime::from_nseconds(earlier as u64);
+                segment.set_time(upstream.time().unwrap_or_default().saturating_sub(earlier));
+            }
+        }
+        segment
+    }
+
+    /// When a buffer is to be heard, in running time, and how long; `None` outside the segment.
+    fn cue(&self, buffer: &gst::Buffer) -> Option<Cue> {
+        let segment = self.segment.as_ref()?;
+        let start = buffer.pts()?;
+        let end = buffer.duration().map(|duration| start + duration);
+        let (start, end) = segment.clip(start, end)?;
+        let start = segment.to_running_time(start)?;
+        let end = segment.to_running_time(end);
+        Some(Cue {
+            start,
+            duration: end.map(|end| end.saturating_sub(start)),
+        })
+    }
 }
 
 /// The pad, as the template wants it.
 pub(super) fn new_pad(template: &gst::PadTemplate) -> gst::Pad {
     gst::Pad::builder_from_template(template)
         .activatemode_function(|_, parent, mode, active| {
+            if parent.is_none() {
+                // On the way into an element that runs already: nothing is known of it yet.
+                return Ok(());
+            }
             CosyVoice3Src::catch_panic_pad_function(
                 parent,
                 || Err(gst::loggable_error!(CAT, "panic while activating")),
@@ -74,11 +106,8 @@ fn activate(
     if mode != gst::PadMode::Push {
         return Err(gst::loggable_error!(CAT, "only push mode"));
     }
-    if !active {
-        this.state().flushing = true;
-        this.wake.wake();
-        this.room.notify_all();
-    }
+    this.state().input.closed = !active;
+    this.room.notify_all();
     Ok(())
 }
 
@@ -93,19 +122,14 @@ fn chain(
     if timed {
         let text = String::from_utf8_lossy(&map);
         warn_invalid(this, matches!(text, std::borrow::Cow::Owned(_)));
-        let cue = {
-            let state = this.state();
-            let segment = state.input.segment.as_ref();
-            segment.and_then(|segment| {
-                let start = segment.to_running_time(buffer.pts()?)?;
-                Some(Cue {
-                    start,
-                    duration: buffer.duration(),
-                })
-            })
-        };
+        let cue = this.state().input.cue(&buffer);
+        if cue.is_none() && buffer.pts().is_some() {
+            gst::debug!(CAT, imp = this, "outside the segment: {buffer:?}");
+            return Ok(gst::FlowSuccess::Ok);
+        }
         let text = text.trim_matches(['\u{feff}', '\r', '\n', ' ', '\t', '\0']);
-        return say(this, text, cue);
+        let has_metas = buffer.iter_meta::<gst::Meta>().next().is_some();
+        return say(this, text, cue, has_metas.then(|| buffer.clone()));
     }
     let (sentences, invalid) = {
         let mut state = this.state();
@@ -114,7 +138,7 @@ fn chain(
     };
     warn_invalid(this, invalid);
     for sentence in sentences {
-        say(this, &sentence, None)?;
+        say(this, &sentence, None, None)?;
     }
     Ok(gst::FlowSuccess::Ok)
 }
@@ -129,8 +153,11 @@ fn decide(this: &CosyVoice3Src, pad: &gst::Pad, buffer: &gst::Buffer) -> bool {
         && state.input.segment.is_some()
         && buffer.pts().is_some();
     state.input.timed = Some(timed);
-    if !timed && upstream_is_live {
-        state.stream.live = true;
+    let becomes_live = !timed && upstream_is_live && !state.stream.live;
+    state.stream.live |= becomes_live;
+    drop(state);
+    if becomes_live {
+        this.post_latency();
     }
     gst::debug!(
         CAT,
@@ -155,16 +182,17 @@ fn say(
     this: &CosyVoice3Src,
     text: &str,
     cue: Option<Cue>,
+    source: Option<gst::Buffer>,
 ) -> Result<gst::FlowSuccess, gst::FlowError> {
     let settings = this.settings().clone();
+    if this.is_too_long(text) {
+        return Ok(gst::FlowSuccess::Ok);
+    }
     let state = this.state();
     let mut state = this
         .room
         .wait_while(state, |state| {
-            !state.flushing
-                && state.stream.refused.is_none()
-                && !state.stream.ended
-                && state.agenda.texts() >= TEXTS_AHEAD
+            accepts(state).is_ok() && state.agenda.from_upstream() >= settings.max_queued as usize
         })
         .unwrap_or_else(|e| e.into_inner());
     accepts(&state)?;
@@ -177,18 +205,22 @@ fn say(
         return Ok(gst::FlowSuccess::Ok);
     }
     let (synth_settings, _) = settings.to_synth();
-    let (id, _) = state
-        .agenda
-        .say(text.to_owned(), synth_settings, 0, Interrupt::None, cue);
+    let (id, _) = state.agenda.say(
+        text.to_owned(),
+        synth_settings,
+        0,
+        Interrupt::None,
+        Origin::Upstream(cue, source),
+    );
     drop(state);
-    this.wake.wake();
     this.report_queued(id, text);
+    this.wake.wake();
     Ok(gst::FlowSuccess::Ok)
 }
 
 /// What upstream gets to know where no text is taken any more.
 fn accepts(state: &State) -> Result<(), gst::FlowError> {
-    if state.flushing {
+    if state.flushing || state.stopped || state.input.closed {
         return Err(gst::FlowError::Flushing);
     }
     match state.stream.refused {
@@ -230,7 +262,7 @@ fn event(this: &CosyVoice3Src, pad: &gst::Pad, event: gst::Event) -> bool {
         EventView::Eos(_) => {
             let rest = this.state().input.text.finish();
             for sentence in rest {
-                if say(this, &sentence, None).is_err() {
+                if say(this, &sentence, None, None).is_err() {
                     break;
                 }
             }

@@ -78,9 +78,13 @@ fn latency(this: &CosyVoice3Src) -> Option<(bool, gst::ClockTime, Option<gst::Cl
 }
 
 fn position(this: &CosyVoice3Src, format: gst::Format) -> Option<gst::GenericFormattedValue> {
-    let samples = this.state().stream.position;
+    let state = this.state();
+    let samples = state.stream.position;
     match format {
-        gst::Format::Time => Some(time_of(samples).into()),
+        gst::Format::Time => {
+            let segment = &state.stream.segment;
+            Some(segment.to_stream_time(time_of(samples))?.into())
+        }
         gst::Format::Default => Some(gst::format::Default::from_u64(samples).into()),
         gst::Format::Bytes => Some(gst::format::Bytes::from_u64(samples * 4).into()),
         _ => None,
@@ -90,12 +94,12 @@ fn position(this: &CosyVoice3Src, format: gst::Format) -> Option<gst::GenericFor
 /// Events from downstream.
 pub(super) fn event(this: &CosyVoice3Src, pad: &gst::Pad, event: gst::Event) -> bool {
     use gst::EventView;
+    // Read before the match: a flushing seek comes back as a flush before it returns, and must not meet the lock.
+    let has_input = this.state().has_input;
     match event.view() {
-        EventView::Seek(_) => this.state().has_input && sink::forward_upstream(this, event),
-        EventView::Qos(_)
-        | EventView::Navigation(_)
-        | EventView::Latency(_)
-        | EventView::Reconfigure(_) => true,
+        EventView::Seek(_) => has_input && sink::forward_upstream(this, event),
+        EventView::Latency(_) => !has_input || sink::forward_upstream(this, event),
+        EventView::Qos(_) | EventView::Navigation(_) | EventView::Reconfigure(_) => true,
         _ => gst::Pad::event_default(pad, Some(&*this.obj()), event),
     }
 }
@@ -160,7 +164,10 @@ impl CosyVoice3Src {
             state.stream = state.stream.renewed(is_live);
         }
         let forwarded = pad.push_event(event);
-        if let Err(error) = stream::start_task(self, pad) {
+        // Below PAUSED there is no task; one that is being stopped sees that by itself.
+        if pad.is_active()
+            && let Err(error) = stream::start_task(self, pad)
+        {
             gst::warning!(CAT, imp = self, "{error}");
         }
         forwarded

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use gst::{glib, prelude::*, subclass::prelude::*};
 
 use super::{
-    agenda::{Announcement, Cue, Item},
+    agenda::{Cue, Item, Origin},
     bus,
     imp::{CosyVoice3Src, State},
     logging::CAT,
@@ -15,6 +15,7 @@ use super::{
 use crate::{
     constants::SAMPLE_RATE,
     synth::{Event, Speech, Synthesizer},
+    text::Language,
 };
 
 /// Utterances that may fail in a row before the element gives up.
@@ -54,15 +55,25 @@ pub(super) struct Stream {
     told_late: bool,
     /// Group id that upstream's stream-start had.
     pub group: Option<gst::GroupId>,
+    /// After a flush: it does not end before something new was to be said.
+    pub awaits_text: bool,
+    /// The segment that was pushed.
+    pub segment: gst::FormattedSegment<gst::ClockTime>,
+    /// The language that downstream was told.
+    language: Option<Language>,
 }
 
 /// A buffer without stamps.
 struct Piece {
     buffer: gst::Buffer,
     samples: u64,
+    /// When the text begins, with its first piece.
     cue: Option<Cue>,
     /// Whether an utterance begins with it.
     first: bool,
+    /// The sample at which it is cut, if its slot has an end that counts.
+    until: Option<u64>,
+    language: Option<Language>,
 }
 
 /// What the task does next.
@@ -102,7 +113,7 @@ pub(super) fn activate(
     if active {
         start_task(this, pad)?;
     } else {
-        this.state().flushing = true;
+        this.state().stopped = true;
         this.wake.wake();
         pad.stop_task()?;
     }
@@ -174,7 +185,7 @@ fn next(this: &CosyVoice3Src, synth: &Synthesizer, settings: &Settings) -> Actio
     let now = this.running_time();
     let mut state = this.state();
     let state = &mut *state;
-    if state.flushing {
+    if state.flushing || state.stopped {
         return Action::Stop;
     }
     let live = state.stream.live;
@@ -182,6 +193,10 @@ fn next(this: &CosyVoice3Src, synth: &Synthesizer, settings: &Settings) -> Actio
     let still = live && !state.playing;
     if live && !still {
         place(&mut state.stream, now.map(sample_at), settings.idle);
+    }
+    if live && state.stream.eos_asked.is_some() {
+        // Elsewhere what is made is given at once; here it would take as long as it lasts.
+        state.stream.cut();
     }
     if still && !state.stream.pieces.is_empty() {
         return Action::Wait;
@@ -214,7 +229,7 @@ fn next(this: &CosyVoice3Src, synth: &Synthesizer, settings: &Settings) -> Actio
         }
         Some(_) if still => {}
         Some(_) => return Action::Item(state.agenda.pop().expect("just seen")),
-        None if !live && !state.has_input && state.stream.ready => {
+        None if !live && !state.has_input && state.stream.ready && !state.stream.awaits_text => {
             state.stream.ended = true;
             return Action::End;
         }
@@ -275,13 +290,15 @@ fn idle(this: &CosyVoice3Src, stream: &Stream, idle: IdleSetting, until: u64) ->
 
 /// Stream-start, caps and segment, once per stream.
 fn begin(this: &CosyVoice3Src, pad: &gst::Pad) {
-    let group = {
+    let (group, segment) = {
         let mut state = this.state();
         if std::mem::replace(&mut state.stream.begun, true) {
             return;
         }
+        let segment = state.input.segment_of_speech();
         state.stream.discont = true;
-        state.stream.group
+        state.stream.segment = segment.clone();
+        (state.stream.group, segment)
     };
     if pad.sticky_event::<gst::event::StreamStart>(0).is_none() {
         let stream_id = pad.create_stream_id(&*this.obj(), None::<&str>);
@@ -292,7 +309,6 @@ fn begin(this: &CosyVoice3Src, pad: &gst::Pad) {
         );
         pad.push_event(gst::event::Caps::new(&pad.pad_template_caps()));
     }
-    let segment = gst::FormattedSegment::<gst::ClockTime>::new();
     pad.push_event(gst::event::Segment::new(&segment));
 }
 
@@ -378,13 +394,21 @@ fn take_speech(this: &CosyVoice3Src, speech: Speech, settings: &Settings) {
     };
     announcement.told.add(&speech.stats);
     report::log(this, &speech);
-    let samples = clip(announcement, speech.samples.len() as u64, settings.overflow);
+    let samples = speech.samples.len() as u64;
     if samples == 0 {
         return;
     }
-    announcement.told.made += samples;
+    let until = match settings.overflow {
+        OverflowSetting::Clip => announcement.cue().and_then(|cue| cue.end()).map(sample_at),
+        OverflowSetting::Shift => None,
+    };
+    // For those who mux subtitles that became a sound track; a text of an application needs no label.
+    let language = match announcement.origin {
+        Origin::Upstream(..) => Language::detect(&speech.text),
+        Origin::Application => None,
+    };
     // Only the first utterance of a text has its time; the others follow it.
-    let cue = announcement.cue.filter(|_| !announcement.started);
+    let cue = announcement.cue().filter(|_| !announcement.started);
     let id = announcement.id;
     let first = !std::mem::replace(&mut announcement.started, true);
     if announcement.last_sentence
@@ -410,11 +434,16 @@ fn take_speech(this: &CosyVoice3Src, speech: Speech, settings: &Settings) {
                 .expect("a part of the buffer")
         };
         report::mark(buffer.make_mut(), id);
+        if first && from == 0 {
+            report::copy_metas(buffer.make_mut(), &announcement.origin);
+        }
         state.stream.pieces.push_back(Piece {
             buffer,
             samples: count,
             cue: cue.filter(|_| from == 0),
             first: from == 0,
+            until,
+            language,
         });
         from += count;
     }
@@ -426,7 +455,7 @@ fn take_speech(this: &CosyVoice3Src, speech: Speech, settings: &Settings) {
 fn push_piece(this: &CosyVoice3Src, pad: &gst::Pad, piece: Piece, settings: &Settings) -> bool {
     let now = this.running_time();
     let slack = this.slack(settings);
-    let (hole, late, started) = {
+    let (hole, late, started, language) = {
         let mut state = this.state();
         let State {
             stream,
@@ -461,7 +490,10 @@ fn push_piece(this: &CosyVoice3Src, pad: &gst::Pad, piece: Piece, settings: &Set
             }
             _ => false,
         };
-        ((before, at), late, started)
+        let language = piece
+            .language
+            .filter(|language| stream.language.replace(*language) != Some(*language));
+        ((before, at), late, started, language)
     };
     if hole.1 > hole.0 && !this.state().stream.live && piece.cue.is_some() {
         push_gap(pad, hole.0, hole.1);
@@ -476,10 +508,27 @@ fn push_piece(this: &CosyVoice3Src, pad: &gst::Pad, piece: Piece, settings: &Set
             ),
         ));
     }
+    if let Some(language) = language {
+        let mut tags = gst::TagList::new();
+        tags.make_mut()
+            .add::<gst::tags::LanguageCode>(&language.tag(), gst::TagMergeMode::Replace);
+        pad.push_event(gst::event::Tag::new(tags));
+    }
     if started {
         report::started(this);
     }
-    push_samples(this, pad, piece.buffer, piece.samples, false)
+    match piece.until.map(|until| until.saturating_sub(hole.1)) {
+        Some(0) => true,
+        Some(samples) if samples < piece.samples => {
+            let bytes = ..samples as usize * 4;
+            let part = piece
+                .buffer
+                .copy_region(gst::BufferCopyFlags::all(), bytes)
+                .expect("a part of the buffer");
+            push_samples(this, pad, part, samples, false)
+        }
+        _ => push_samples(this, pad, piece.buffer, piece.samples, false),
+    }
 }
 
 fn push_silence(this: &CosyVoice3Src, pad: &gst::Pad, buffer: gst::Buffer) -> bool {
@@ -618,6 +667,8 @@ impl Stream {
         Self {
             ready: self.ready,
             group: self.group,
+            language: self.language,
+            awaits_text: true,
             ..Self::new(live)
         }
     }
@@ -625,17 +676,6 @@ impl Stream {
     /// Throws away what was made but not pushed.
     pub fn cut(&mut self) {
         self.pieces.clear();
-    }
-}
-
-/// Applies `overflow=clip`: cuts what goes beyond the slot of its cue.
-fn clip(announcement: &Announcement, samples: u64, overflow: OverflowSetting) -> u64 {
-    let slot = announcement.cue.and_then(|cue| cue.duration);
-    match (overflow, slot) {
-        (OverflowSetting::Clip, Some(slot)) => sample_at(slot)
-            .saturating_sub(announcement.told.made)
-            .min(samples),
-        _ => samples,
     }
 }
 

@@ -280,9 +280,10 @@ pub(super) fn panicked(what: &str, panic: &(dyn std::any::Any + Send)) -> Error 
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message");
-    Error::failed(format!(
-        "{what} panicked ({message}): this is a bug, please report it"
-    ))
+    Error::new(
+        ErrorKind::Panicked,
+        format!("{what} panicked ({message}): this is a bug, please report it"),
+    )
 }
 
 fn run_lm(line: &Line, engine: &dyn Engine, ready: Instant) {
@@ -397,9 +398,11 @@ fn cut_short(job: &Job, stop: StopReason) -> Option<Error> {
         StopReason::Loop => "was cut because it only repeated itself",
         StopReason::ContextFull => "was cut because the language model's context is full",
     };
+    // What is said is nobody's business above the debug log.
+    tracing::debug!("{:?} {why}", job.text);
     Some(Error::failed(format!(
-        "the speech of {:?} {why}: another seed or a shorter sentence may help",
-        job.text
+        "the speech of {} characters {why}: another seed or a shorter sentence may help",
+        job.text.chars().count()
     )))
 }
 
