@@ -2,19 +2,15 @@
 #![cfg(feature = "element")]
 #![allow(missing_docs)]
 
-#[path = "support/launch.rs"]
-mod launch;
 #[path = "support/mel_to_audio.rs"]
 mod mel_to_audio;
+#[path = "support/model_dir.rs"]
+mod model_dir;
 #[path = "support/playing.rs"]
 mod playing;
 mod support;
 
-use std::{
-    fs,
-    os::unix::fs::symlink,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use gstcosyvoice3::{
     cancel::Cancel,
@@ -24,66 +20,11 @@ use gstcosyvoice3::{
     },
     voice::{self, Voice},
 };
+use model_dir::ModelDir;
 use playing::{Player, Trouble};
 use support::tiny;
 
-/// A model directory like the tiny one; files that are written to it replace the originals.
-struct ModelDir(tempfile::TempDir);
-
 impl ModelDir {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let manifest = Manifest::read(&tiny()).unwrap();
-        for file in manifest.component_files() {
-            symlink(tiny().join(file), dir.path().join(file)).unwrap();
-        }
-        fs::copy(tiny().join(MANIFEST), dir.path().join(MANIFEST)).unwrap();
-        fs::create_dir(dir.path().join(voice::VOICES)).unwrap();
-        // Written anew, so that it has all that this version writes.
-        let golden = Voice::load(&voice::path(&tiny(), "golden")).unwrap();
-        golden.save(&voice::path(dir.path(), "golden")).unwrap();
-        Self(dir)
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.path().join(name)
-    }
-
-    fn read(&self, name: &str) -> Vec<u8> {
-        fs::read(self.file(name)).unwrap()
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) {
-        self.remove(name);
-        fs::write(self.file(name), bytes).unwrap();
-    }
-
-    fn remove(&self, name: &str) {
-        fs::remove_file(self.file(name)).unwrap();
-    }
-
-    fn edit_manifest(&self, edit: impl FnOnce(&mut Manifest)) {
-        let mut manifest = Manifest::read(self.path()).unwrap();
-        edit(&mut manifest);
-        self.write(MANIFEST, manifest.to_toml().as_bytes());
-    }
-
-    /// Makes the manifest vouch for `name` as it is now.
-    fn vouch_for(&self, name: &str) {
-        let path = self.file(name);
-        let entry = FileEntry {
-            size: fs::metadata(&path).unwrap().len(),
-            sha256: sha256(&path, &Cancel::new(), &mut |_| {}).unwrap(),
-        };
-        self.edit_manifest(|manifest| {
-            manifest.files.insert(name.into(), entry);
-        });
-    }
-
     /// The one error of a pipeline that speaks with this model.
     #[track_caller]
     fn error(&self, case: &str, settings: &[(&str, &str)]) -> Trouble {
@@ -329,23 +270,4 @@ fn a_voice_too_short_for_windows_is_named_with_the_plan_that_takes_it() {
     let error = model.error("short", &[("flow-plan", "windows")]);
     assert_names("short", &error, "golden");
     assert_names("short", &error, "flow-plan=whole");
-}
-
-#[test]
-fn a_model_path_that_leads_nowhere_is_named_with_what_makes_a_model() {
-    let dir = Path::new("/nonexistent/model");
-    let error = one_error("nowhere", dir, &[]);
-    assert_names("nowhere", &error, "/nonexistent/model");
-    assert_names("nowhere", &error, "cosyvoice3-convert");
-}
-
-#[test]
-fn gst_launch_fails_and_names_the_missing_onnx_runtime() {
-    let model = format!("model-path={}", tiny().display());
-    let pipeline = ["cosyvoice3src", &model, "text=Да.", "!", "fakesink"];
-    let nowhere = Path::new("/nonexistent/libonnxruntime.so");
-    let (output, words) = launch::gst_launch(&pipeline, &[("ORT_DYLIB_PATH", nowhere)]);
-    assert!(!output.status.success(), "{words}");
-    assert_eq!(words.matches("ERROR: from element").count(), 1, "{words}");
-    assert!(words.contains("/nonexistent/libonnxruntime.so"), "{words}");
 }

@@ -8,12 +8,13 @@ mod c_caller;
 mod launch;
 #[path = "support/playing.rs"]
 mod playing;
+#[path = "support/process.rs"]
+mod process;
 mod support;
+#[path = "support/wav.rs"]
+mod wav;
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
 use gst::{glib, prelude::*};
 use gstcosyvoice3::{
@@ -21,8 +22,10 @@ use gstcosyvoice3::{
     synth::{Event, Options, Request, Settings, Speech, Synthesizer},
 };
 use launch::gst_launch;
-use playing::{Played, Player, Watchdog};
+use playing::{Played, Player};
+use process::resident;
 use support::tiny;
+use wav::wav;
 
 fn say(text: &str, settings: &[(&str, &str)]) -> Played {
     Player::new(&tiny(), Some(text), settings).play().in_peace()
@@ -121,76 +124,11 @@ fn the_element_says_what_the_engine_says_and_forty_milliseconds_a_token() {
     }
 }
 
-/// Format tag, channels, rate and data of a WAV file. Of an empty stream wavenc writes a header of unknown length.
-fn wav(path: &Path) -> (u16, u16, u32, Vec<u8>) {
-    let bytes = std::fs::read(path).expect("a file was written");
-    assert_eq!((&bytes[..4], &bytes[8..12]), (&b"RIFF"[..], &b"WAVE"[..]));
-    let u16_at = |at: usize| u16::from_le_bytes(bytes[at..at + 2].try_into().unwrap());
-    let u32_at = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
-    let (mut at, mut format) = (12, (0, 0, 0));
-    loop {
-        let (id, length) = (&bytes[at..at + 4], u32_at(at + 4) as usize);
-        let body = at + 8;
-        match id {
-            b"fmt " => format = (u16_at(body), u16_at(body + 2), u32_at(body + 4)),
-            b"data" => {
-                let data = bytes[body..].to_vec();
-                assert!(
-                    data.is_empty() || data.len() == length,
-                    "length of the data"
-                );
-                return (format.0, format.1, format.2, data);
-            }
-            _ => {}
-        }
-        at = body + length + length % 2;
-    }
-}
-
-fn say_to_wav(text: &str, path: &Path) -> Played {
-    let sink = format!("wavenc ! filesink location={}", path.display());
-    Player::with_sink(&tiny(), Some(text), &[], &sink)
-        .play()
-        .in_peace()
-}
-
-#[test]
-fn a_wav_file_holds_every_sample_as_a_float() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("said.wav");
-    let played = say_to_wav("Да.", &path);
-    let (format, channels, rate, data) = wav(&path);
-    assert_eq!((format, channels, rate), (3, 1, SAMPLE_RATE));
-    let bytes: Vec<u8> = played
-        .samples()
-        .iter()
-        .flat_map(|sample| sample.to_le_bytes())
-        .collect();
-    assert!(!data.is_empty() && data == bytes);
-    assert_eq!(data.len() % (4 * SAMPLES_PER_TOKEN), 0);
-}
-
 #[test]
 fn the_same_seed_gives_the_same_bytes_and_another_one_others() {
     let first = say("Да.", &[("seed", "7")]).samples();
     assert!(say("Да.", &[("seed", "7")]).samples() == first);
     assert!(say("Да.", &[("seed", "8")]).samples() != first);
-}
-
-#[test]
-fn a_second_start_says_the_same_from_zero_again() {
-    let player = Player::new(&tiny(), Some("Да."), &[]);
-    let mut runs = [gst::State::Ready, gst::State::Null]
-        .into_iter()
-        .map(|state| {
-            player.start().unwrap();
-            player.wait();
-            player.stop(state).in_peace()
-        });
-    let (first, second) = (runs.next().unwrap(), runs.next().unwrap());
-    assert!(first.samples() == second.samples());
-    assert_eq!(second.buffers[0].pts(), Some(gst::ClockTime::ZERO));
-    assert_eq!(types(&first.events), types(&second.events));
 }
 
 #[test]
@@ -359,44 +297,14 @@ fn glib_refuses_numbers_out_of_range_and_the_element_still_speaks() {
 }
 
 #[test]
-fn an_empty_or_blank_text_is_an_empty_stream() {
-    let dir = tempfile::tempdir().unwrap();
-    for text in ["", "  \n\t\u{a0} "] {
-        let path = dir.path().join("empty.wav");
-        assert!(say_to_wav(text, &path).buffers.is_empty());
-        let (format, channels, rate, data) = wav(&path);
-        assert_eq!((format, channels, rate), (3, 1, SAMPLE_RATE), "{text:?}");
-        assert!(data.is_empty());
-    }
-}
-
-/// Plays `text` to the end: nothing is heard, and one warning says so.
-fn assert_nothing_to_say(text: Option<&str>) {
-    let played = Player::new(&tiny(), text, &[]).play();
+fn a_text_of_punctuation_is_a_warning_and_the_end() {
+    let played = Player::new(&tiny(), Some("?!… — ."), &[]).play();
     assert!(played.errors.is_empty(), "{:?}", played.errors);
     assert!(played.eos && played.buffers.is_empty());
     let [warning] = &played.warnings[..] else {
-        panic!("{text:?}: {:?}", played.warnings);
+        panic!("{:?}", played.warnings);
     };
     assert!(warning.text().contains("nothing to say"), "{warning:?}");
-}
-
-#[test]
-fn no_text_at_all_is_a_warning_and_the_end() {
-    assert_nothing_to_say(None);
-}
-
-#[test]
-fn a_text_of_punctuation_is_a_warning_and_the_end() {
-    assert_nothing_to_say(Some("?!… — ."));
-}
-
-/// Memory of this process, in bytes.
-fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-    let kilobytes = line.and_then(|line| line.split_whitespace().nth(1));
-    kilobytes.unwrap().parse::<u64>().unwrap() * 1024
 }
 
 #[test]
@@ -409,19 +317,6 @@ fn a_hundred_thousand_characters_are_spoken_from_the_start_and_can_be_stopped() 
     assert!(played.errors.is_empty(), "{:?}", played.errors);
     assert!(!played.eos && !played.buffers.is_empty());
     assert!(resident().saturating_sub(before) < 1 << 30);
-}
-
-#[test]
-fn bytes_that_are_not_utf_8_are_replaced_with_one_warning() {
-    let player = Player::new(&tiny(), None, &[]);
-    let text = c_caller::string(c"\xd0\x94\xd0\xb0\xff.");
-    c_caller::set_property(&player.element, "text", &text);
-    assert_eq!(player.element.property::<String>("text"), "Да\u{fffd}.");
-    let played = player.play();
-    assert!(played.errors.is_empty(), "{:?}", played.errors);
-    assert!(played.eos && !played.buffers.is_empty());
-    assert_eq!(played.warnings.len(), 1, "{:?}", played.warnings);
-    assert!(played.warnings[0].text().contains("not UTF-8"));
 }
 
 #[test]
@@ -480,63 +375,6 @@ fn an_eos_event_ends_the_stream_in_the_middle_of_a_text() {
     let last = played.events.last().expect("events");
     assert_eq!(last.type_(), gst::EventType::Eos);
     assert_eq!(last.seqnum(), seqnum);
-}
-
-#[test]
-fn a_stream_of_speech_cannot_be_seeked_and_knows_its_length_at_the_end() {
-    let player = Player::new(&tiny(), Some("Да."), &[]);
-    let pad = player.pad();
-    player.on_first_buffer({
-        let pad = pad.clone();
-        move |_| {
-            let mut duration = gst::query::Duration::new(gst::Format::Time);
-            assert!(!pad.query(&mut duration), "it is not known yet");
-        }
-    });
-    player.start().unwrap();
-    player.wait();
-    let seeked = player
-        .element
-        .seek_simple(gst::SeekFlags::FLUSH, gst::ClockTime::ZERO);
-    assert!(seeked.is_err());
-    let mut seeking = gst::query::Seeking::new(gst::Format::Time);
-    assert!(pad.query(&mut seeking) && !seeking.result().0);
-    let mut latency = gst::query::Latency::new();
-    assert!(pad.query(&mut latency));
-    assert_eq!(latency.result(), (false, gst::ClockTime::ZERO, None));
-    let position = pad.query_position::<gst::ClockTime>();
-    let duration = pad.query_duration::<gst::ClockTime>();
-    let in_samples = pad.query_duration::<gst::format::Default>();
-    let played = player.stop(gst::State::Null).in_peace();
-    let samples = played.samples().len() as u64;
-    assert_eq!(position, Some(time_of(samples)));
-    assert_eq!(duration, Some(time_of(samples)));
-    assert_eq!(in_samples, Some(gst::format::Default::from_u64(samples)));
-}
-
-#[test]
-fn it_stops_at_any_moment_without_a_word() {
-    // A thread count of its own keeps the models of the other tests out: every start loads.
-    let settings = [("threads", "1")];
-    let whole = Player::new(&tiny(), Some("Да. Нет."), &settings);
-    let started = Instant::now();
-    whole.play().in_peace();
-    let time = started.elapsed();
-    let cycles = if support::long() { 200 } else { 20 };
-    let _watchdog = Watchdog::new(
-        "starting and stopping",
-        (time + Duration::from_secs(3)) * cycles,
-    );
-    let player = Player::new(&tiny(), Some("Да. Нет."), &settings);
-    for cycle in 0..cycles {
-        player.start().unwrap();
-        let moment = time * cycle / cycles;
-        player.listen_for(gst::ClockTime::from_nseconds(moment.as_nanos() as u64));
-        let played = player.stop(gst::State::Null);
-        assert!(played.errors.is_empty(), "{:?}", played.errors);
-        assert!(played.warnings.is_empty(), "{:?}", played.warnings);
-    }
-    player.play().in_peace();
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::{
 use gst::{glib, prelude::*};
 
 /// Longest wait for anything that must happen.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// GStreamer with the element registered from this program.
 pub fn init() {
@@ -106,6 +106,7 @@ pub struct Player {
     bus: gst::Bus,
     heard: Arc<Mutex<Played>>,
     hook: Arc<Mutex<Option<Hook>>>,
+    probe: Option<gst::PadProbeId>,
 }
 
 impl Player {
@@ -134,6 +135,10 @@ impl Player {
         if let Ok(backend) = std::env::var("COSYVOICE3_TEST_FLOW_BACKEND") {
             element.set_property_from_str("flow-backend", &backend);
         }
+        // On a machine that has other work too, threads that wait for each other take ages.
+        if let Ok(threads) = std::env::var("COSYVOICE3_TEST_THREADS") {
+            element.set_property_from_str("threads", &threads);
+        }
         for (name, value) in settings {
             element.set_property_from_str(name, value);
         }
@@ -144,18 +149,26 @@ impl Player {
         pipeline.add(&element).expect("an element of its own");
         pipeline.add(&sink).expect("a bin of its own");
         element.link(&sink).expect("the caps fit");
-        let player = Self {
+        let mut player = Self {
             bus: pipeline.bus().expect("a pipeline has a bus"),
             pipeline,
             element,
             heard: Arc::default(),
             hook: Arc::default(),
+            probe: None,
         };
-        player.listen();
+        player.probe = player.listen();
         player
     }
 
-    fn listen(&self) {
+    /// Keeps nothing of what is heard from now on.
+    pub fn forget_buffers(&mut self) {
+        if let Some(probe) = self.probe.take() {
+            self.pad().remove_probe(probe);
+        }
+    }
+
+    fn listen(&self) -> Option<gst::PadProbeId> {
         let (heard, hook) = (self.heard.clone(), self.hook.clone());
         let element = self.element.downgrade();
         let mask = gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM;
@@ -174,7 +187,7 @@ impl Player {
                 _ => {}
             }
             gst::PadProbeReturn::Ok
-        });
+        })
     }
 
     /// What ran the flow model of the last text.
@@ -274,5 +287,7 @@ impl Player {
 impl Drop for Player {
     fn drop(&mut self) {
         let _ = self.pipeline.set_state(gst::State::Null);
+        // Messages that nobody took hold on to the pipeline that holds the bus.
+        self.bus.set_flushing(true);
     }
 }

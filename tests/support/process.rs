@@ -1,0 +1,20 @@
+//! What this process uses.
+#![allow(dead_code, missing_docs)]
+
+use std::fs;
+
+/// Memory in bytes.
+pub fn resident() -> u64 {
+    number("VmRSS:") * 1024
+}
+
+pub fn threads() -> u64 {
+    number("Threads:")
+}
+
+fn number(field: &str) -> u64 {
+    let status = fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    number.expect(field).parse().expect("a number")
+}
