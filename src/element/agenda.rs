@@ -134,7 +134,7 @@ impl Agenda {
     }
 
     /// Texts from upstream that have not ended.
-    pub fn from_upstream(&self) -> usize {
+    pub fn upstream_texts(&self) -> usize {
         let from_upstream = |a: &&Announcement| matches!(a.origin, Origin::Upstream(..));
         self.says().filter(from_upstream).count()
     }

@@ -233,7 +233,7 @@ impl CosyVoice3Src {
             );
             return 0;
         }
-        let waiting = state.agenda.texts() - state.agenda.from_upstream();
+        let waiting = state.agenda.texts() - state.agenda.upstream_texts();
         if waiting >= settings.max_queued as usize {
             drop(state);
             self.post_warning(&Error::new(

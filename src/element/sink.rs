@@ -192,7 +192,7 @@ fn say(
     let mut state = this
         .room
         .wait_while(state, |state| {
-            accepts(state).is_ok() && state.agenda.from_upstream() >= settings.max_queued as usize
+            accepts(state).is_ok() && state.agenda.upstream_texts() >= settings.max_queued as usize
         })
         .unwrap_or_else(|e| e.into_inner());
     accepts(&state)?;

@@ -177,12 +177,20 @@ fn messages(bus: &gst::Bus, name: &str) -> Vec<gst::Structure> {
         .collect()
 }
 
+/// Fails with the words of an error message.
+#[track_caller]
+fn assert_no_error(message: &gst::Message) {
+    if let gst::MessageView::Error(error) = message.view() {
+        panic!("{}", error.error());
+    }
+}
+
 /// Waits for the element message `cosyvoice3/utterance-NAME`.
 fn told(bus: &gst::Bus, name: &str) -> gst::Structure {
     loop {
         let wanted = [gst::MessageType::Element, gst::MessageType::Error];
         let message = bus.timed_pop_filtered(patience(), &wanted).expect(name);
-        assert_ne!(message.type_(), gst::MessageType::Error, "{message:?}");
+        assert_no_error(&message);
         let structure = message.structure().unwrap();
         if structure.name().strip_prefix("cosyvoice3/utterance-") == Some(name) {
             return structure.to_owned();

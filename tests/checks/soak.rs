@@ -197,7 +197,7 @@ fn cancel(on: &On) {
         // Exactly one end, whatever came first.
         let end = loop {
             let message = bus.timed_pop(patience()).expect("an end");
-            assert_ne!(message.type_(), gst::MessageType::Error, "{message:?}");
+            crate::assert_no_error(&message);
             let Some(structure) = message.structure() else {
                 continue;
             };

@@ -44,6 +44,8 @@ struct Door {
     waiting: usize,
 }
 
+type Listener = Box<dyn FnMut(&str, usize) + Send>;
+
 #[derive(Default)]
 struct State {
     load: Door,
@@ -55,7 +57,7 @@ struct State {
     /// Text and voice of each request that was taken up.
     requests: Vec<(String, Option<String>)>,
     /// Told of the speech that leaves.
-    told: Option<Box<dyn FnMut(&str, usize) + Send>>,
+    told: Option<Listener>,
 }
 
 impl State {
