@@ -7,6 +7,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// Name of the directory of libraries that only the plugin uses.
+const PRIVATE: &str = "cosyvoice3";
+
 /// The file that holds this code, links resolved: the plugin, or the program it is linked into.
 pub(crate) fn plugin_file() -> Option<PathBuf> {
     let mut info = MaybeUninit::<libc::Dl_info>::zeroed();
@@ -19,10 +22,24 @@ pub(crate) fn plugin_file() -> Option<PathBuf> {
         return None;
     }
     // SAFETY: dladdr points dli_fname at a NUL-terminated name that lives as long as the loaded object.
-    let file = unsafe { CStr::from_ptr(info.dli_fname) };
-    Path::new(OsStr::from_bytes(file.to_bytes()))
-        .canonicalize()
-        .ok()
+    let file = unsafe { CStr::from_ptr(info.dli_fname) }.to_bytes();
+    if !file.contains(&b'/') {
+        // A program tells the name that it was called by, and the shell found it in PATH.
+        return std::env::current_exe().ok()?.canonicalize().ok();
+    }
+    Path::new(OsStr::from_bytes(file)).canonicalize().ok()
+}
+
+/// Where libraries of the plugin's own lie: in `cosyvoice3/` beside its file, or beside the directory of its file.
+///
+/// Packages use the second place, since GStreamer takes every library below its plugin directories for a plugin.
+pub(crate) fn private_directories() -> Vec<PathBuf> {
+    plugin_file().map_or_else(Vec::new, |file| directories_of(&file))
+}
+
+fn directories_of(file: &Path) -> Vec<PathBuf> {
+    let above = file.ancestors().skip(1).take(2);
+    above.map(|directory| directory.join(PRIVATE)).collect()
 }
 
 #[cfg(test)]
@@ -33,5 +50,16 @@ mod tests {
     fn a_test_is_its_own_file() {
         let program = std::env::current_exe().unwrap().canonicalize().unwrap();
         assert_eq!(plugin_file(), Some(program));
+    }
+
+    #[test]
+    fn private_libraries_lie_beside_the_plugin_or_beside_gstreamers_directory() {
+        assert_eq!(
+            directories_of(Path::new("/usr/lib/gstreamer-1.0/libgstcosyvoice3.so")),
+            [
+                Path::new("/usr/lib/gstreamer-1.0/cosyvoice3"),
+                Path::new("/usr/lib/cosyvoice3")
+            ]
+        );
     }
 }

@@ -9,12 +9,10 @@ use std::{
 
 use ort::{LoadDynamicError, environment::EnvironmentBuilder};
 
-use crate::{Error, ErrorKind, Result, plugin_file::plugin_file};
+use crate::{Error, ErrorKind, Result, plugin_file::private_directories};
 
 /// Environment variable that names the library; nothing else is tried where it is set.
 const VARIABLE: &str = "ORT_DYLIB_PATH";
-/// Directory beside the plugin that may hold the library.
-const BESIDE: &str = "cosyvoice3";
 /// Names that distributions and the official archives install; the last is Debian's, which has no plain one.
 const SYSTEM: [&str; 3] = [
     "libonnxruntime.so",
@@ -24,25 +22,24 @@ const SYSTEM: [&str; 3] = [
 
 /// Loads the first usable library.
 pub(super) fn load() -> Result<(EnvironmentBuilder, PathBuf)> {
-    let beside = plugin_file().and_then(|file| Some(file.parent()?.join(BESIDE)));
+    let private = private_directories();
     let named = std::env::var_os(VARIABLE).filter(|path| !path.is_empty());
     let mut tried = Vec::new();
-    for candidate in candidates(named.clone(), beside.as_deref()) {
+    for candidate in candidates(named.clone(), &private) {
         match ort::init_from(&candidate) {
             Ok(builder) => return Ok((builder, candidate)),
             Err(e) => tried.push(reason(&candidate, &e)),
         }
     }
-    Err(missing(named.is_some(), beside.as_deref(), &tried))
+    Err(missing(named.is_some(), &private, &tried))
 }
 
-fn candidates(named: Option<OsString>, beside: Option<&Path>) -> Vec<PathBuf> {
+fn candidates(named: Option<OsString>, private: &[PathBuf]) -> Vec<PathBuf> {
     if let Some(path) = named {
         return vec![path.into()];
     }
-    let mut candidates = beside.map(libraries_in).unwrap_or_default();
-    candidates.extend(SYSTEM.map(PathBuf::from));
-    candidates
+    let private = private.iter().flat_map(|directory| libraries_in(directory));
+    private.chain(SYSTEM.map(PathBuf::from)).collect()
 }
 
 /// Every `libonnxruntime.so*` of `directory`, as wheels and archives name it by its full version.
@@ -76,13 +73,17 @@ fn reason(candidate: &Path, error: &LoadDynamicError) -> String {
     }
 }
 
-fn missing(named: bool, beside: Option<&Path>, tried: &[String]) -> Error {
+fn missing(named: bool, private: &[PathBuf], tried: &[String]) -> Error {
     let places = if named {
         format!("{VARIABLE} names {}", tried.join("; "))
     } else {
-        let beside = beside.map_or_else(|| BESIDE.into(), |path| path.display().to_string());
+        let private: Vec<_> = private
+            .iter()
+            .map(|directory| format!("{}/libonnxruntime.so*", directory.display()))
+            .collect();
         format!(
-            "{VARIABLE} is not set; searched {beside}/libonnxruntime.so* and the system: {}",
+            "{VARIABLE} is not set; searched {} and the system: {}",
+            private.join(", "),
             tried.join("; ")
         )
     };
@@ -102,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_library_named_by_the_user_is_the_only_one_tried() {
-        let candidates = candidates(Some("/opt/ort/libonnxruntime.so".into()), None);
+        let candidates = candidates(Some("/opt/ort/libonnxruntime.so".into()), &[]);
         assert_eq!(candidates, [PathBuf::from("/opt/ort/libonnxruntime.so")]);
     }
 
@@ -112,7 +113,7 @@ mod tests {
         let ours = directory.path().join("libonnxruntime.so.1.32.0");
         std::fs::write(&ours, "").unwrap();
         std::fs::write(directory.path().join("README"), "").unwrap();
-        let candidates = candidates(None, Some(directory.path()));
+        let candidates = candidates(None, &[directory.path().into()]);
         assert_eq!(candidates[0], ours);
         assert_eq!(candidates[1], PathBuf::from("libonnxruntime.so"));
     }
