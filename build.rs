@@ -1,6 +1,6 @@
-//! Version metadata for `gst-inspect-1.0`.
+//! Version metadata for `gst-inspect-1.0`; where llama.cpp's libraries are, if they are libraries of their own.
 
-use std::path::Path;
+use std::{env, path::Path};
 
 fn main() {
     gst_plugin_version_helper::info();
@@ -10,5 +10,9 @@ fn main() {
     let log = ".git/logs/HEAD"; // grows with every commit
     if Path::new(log).exists() {
         println!("cargo:rerun-if-changed={log}");
+    }
+    if env::var_os("CARGO_FEATURE_DYNAMIC_BACKENDS").is_some() {
+        // The private directories of src/plugin_file.rs.
+        println!("cargo:rustc-link-arg=-Wl,-rpath,$ORIGIN/cosyvoice3:$ORIGIN/../cosyvoice3");
     }
 }

@@ -149,7 +149,7 @@ fn machine() {
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     println!("{}, {cores} cores", field("model name"));
-    let info = lm::system_info();
+    let info = lm::system_info().unwrap();
     println!("{}", info.trim());
     for (flag, feature) in [("avx512f", "AVX512"), ("avx512_vnni", "AVX512_VNNI")] {
         if field("flags").split(' ').any(|f| f == flag) {

@@ -198,7 +198,7 @@ fn report(what: &str, positions: usize, times: impl Iterator<Item = Duration> + 
 
 fn main() {
     let args = args();
-    println!("{}", lm::system_info());
+    println!("{}", lm::system_info().unwrap());
     let lm = Manifest::read(&args.dir).unwrap().lm;
     println!(
         "{}: {}, {} threads, {} busy, KV {}, flash attention {}",

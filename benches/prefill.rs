@@ -106,7 +106,7 @@ fn ratio(what: &str, cold: &[f64], hit: &[f64]) {
 
 fn main() {
     let args = args();
-    println!("{}", lm::system_info());
+    println!("{}", lm::system_info().unwrap());
     let lm = Manifest::read(&args.dir).unwrap().lm;
     let model = Arc::new(LmModel::load(&args.dir, &lm, &mut |_| true).unwrap());
     let dir = tempfile::tempdir().unwrap();

@@ -692,17 +692,31 @@ fn geometry_that_contradicts_the_manifest_is_named() {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[test]
-fn llama_cpp_uses_what_the_machine_has() {
-    let info = lm::system_info();
-    println!("{info}");
-    for (present, name) in [
+fn cpu_features() -> Vec<(bool, &'static str)> {
+    vec![
         (is_x86_feature_detected!("avx2"), "AVX2 = 1"),
         (is_x86_feature_detected!("fma"), "FMA = 1"),
         (is_x86_feature_detected!("avx512f"), "AVX512 = 1"),
         (is_x86_feature_detected!("avx512vnni"), "AVX512_VNNI = 1"),
         (is_x86_feature_detected!("avx512bf16"), "AVX512_BF16 = 1"),
-    ] {
+    ]
+}
+
+#[cfg(target_arch = "aarch64")]
+fn cpu_features() -> Vec<(bool, &'static str)> {
+    use std::arch::is_aarch64_feature_detected;
+    vec![
+        (is_aarch64_feature_detected!("dotprod"), "DOTPROD = 1"),
+        (is_aarch64_feature_detected!("fp16"), "FP16_VA = 1"),
+        (is_aarch64_feature_detected!("i8mm"), "MATMUL_INT8 = 1"),
+    ]
+}
+
+#[test]
+fn llama_cpp_uses_what_the_machine_has() {
+    let info = lm::system_info().unwrap();
+    println!("{info}");
+    for (present, name) in cpu_features() {
         assert!(
             !present || info.contains(name),
             "{name} is missing in: {info}"

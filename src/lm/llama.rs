@@ -11,12 +11,13 @@ use std::{
     path::Path,
     ptr::NonNull,
     sync::{
-        Arc, Once,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
 };
 
 use llama_cpp_sys_2 as sys;
+use once_cell::sync::OnceCell;
 
 use crate::{Error, ErrorKind, Result, cancel::Cancel};
 
@@ -29,8 +30,12 @@ const MAX_CPUS: usize = 512;
 const PHYSICAL_BATCH: u32 = 512;
 
 /// llama.cpp's own line about the CPU features it was built with and found.
-pub(super) fn system_info() -> String {
-    init();
+pub(super) fn system_info() -> Result<String> {
+    start()?;
+    Ok(cpu_features())
+}
+
+fn cpu_features() -> String {
     // SAFETY: the function returns a pointer to a static, NUL-terminated string.
     let info = unsafe { CStr::from_ptr(sys::llama_print_system_info()) };
     info.to_string_lossy().trim().to_owned()
@@ -44,16 +49,53 @@ pub(super) fn version() -> String {
     format!("{} {}", llama.to_string_lossy(), ggml.to_string_lossy())
 }
 
-/// Starts the back end once per process and sends its log to `tracing`.
-fn init() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // SAFETY: `log` is a valid callback for the life of the process and uses no user data.
-        unsafe {
-            sys::llama_log_set(Some(log), std::ptr::null_mut());
-            sys::llama_backend_init();
+/// Starts llama.cpp once per process and sends its log to `tracing`.
+pub(super) fn start() -> Result<()> {
+    static STARTED: OnceCell<()> = OnceCell::new();
+    STARTED
+        .get_or_try_init(|| {
+            // SAFETY: `log` is a valid callback for the life of the process and uses no user data.
+            unsafe { sys::llama_log_set(Some(log), std::ptr::null_mut()) };
+            // First: without a back end, llama.cpp would look for one in the current directory.
+            #[cfg(feature = "dynamic-backends")]
+            load_cpu_variant(&crate::plugin_file::private_directories())?;
+            // SAFETY: plain initialisation, once.
+            unsafe { sys::llama_backend_init() };
+            tracing::debug!(target: "llama", "{}", cpu_features());
+            Ok(())
+        })
+        .copied()
+}
+
+/// Loads the one of ggml's CPU variants in `directories` that makes the most of this CPU.
+#[cfg(feature = "dynamic-backends")]
+fn load_cpu_variant(directories: &[std::path::PathBuf]) -> Result<()> {
+    for directory in directories {
+        let Ok(path) = CString::new(directory.as_os_str().as_encoded_bytes()) else {
+            continue;
+        };
+        // SAFETY: the path is a C string that outlives the call; ggml's registries are static.
+        let loaded = unsafe {
+            sys::ggml_backend_load_all_from_path(path.as_ptr());
+            !sys::ggml_backend_dev_by_type(sys::GGML_BACKEND_DEVICE_TYPE_CPU).is_null()
+        };
+        if loaded {
+            tracing::debug!(directory = %directory.display(), "ggml's CPU variant loaded");
+            return Ok(());
         }
-    });
+    }
+    let searched: Vec<_> = directories
+        .iter()
+        .map(|directory| format!("{}/libggml-cpu-*.so", directory.display()))
+        .collect();
+    Err(Error::new(
+        ErrorKind::Library,
+        format!(
+            "no variant of ggml's CPU back end that runs on this CPU: searched {}. Install the package again, or build \
+             the plugin on this machine",
+            searched.join(", ")
+        ),
+    ))
 }
 
 thread_local! {
@@ -130,7 +172,7 @@ impl Model {
     ///
     /// The caller has checked the file: llama.cpp aborts the process over some malformed ones.
     pub fn load(path: &Path, report: &mut dyn FnMut(f32) -> bool) -> Result<Self> {
-        init();
+        start()?;
         let c_path = CString::new(path.as_os_str().as_encoded_bytes())
             .map_err(|_| Error::new(ErrorKind::NotFound, "a path cannot hold a NUL byte"))?;
         let mut progress = Progress {

@@ -20,8 +20,22 @@ pub use prefix::Prefix;
 pub use prefix_cache::{Hit, PrefixCache, PrefixCaching};
 pub use session::{Decoding, Generated, LmOptions, LmSession, Prefill, StopReason};
 
-/// llama.cpp's line about the CPU features it was built with and found on this machine.
-pub fn system_info() -> String {
+use crate::Result;
+
+/// Starts llama.cpp, once per process. Only who calls llama.cpp without the types of this module needs to.
+///
+/// # Errors
+/// [`ErrorKind::Library`](crate::ErrorKind::Library) if the CPU variants of ggml are libraries of their own (feature
+/// `dynamic-backends`), and none is found that runs on this CPU. A later call searches again.
+pub fn start_llama() -> Result<()> {
+    llama::start()
+}
+
+/// llama.cpp's line about the CPU features that it uses on this machine.
+///
+/// # Errors
+/// As [`start_llama`].
+pub fn system_info() -> Result<String> {
     llama::system_info()
 }
 

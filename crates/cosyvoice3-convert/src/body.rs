@@ -115,15 +115,16 @@ impl Body {
     pub fn with_speech(&self, name: &str) -> Result<Gguf> {
         let width = self.width()?;
         let (embedding, head) = table_types(self.quantization, width);
-        let table = |name: &str, kind| -> Tensor {
-            Tensor {
+        let table = |name: &str, kind| -> Result<Tensor> {
+            let row = quantize_rows(&vec![0.0; width], width, kind)?;
+            Ok(Tensor {
                 name: name.into(),
                 shape: vec![SPEECH_VOCAB as usize, width],
                 kind,
-                size: SPEECH_VOCAB as usize * quantize_rows(&vec![0.0; width], width, kind).len(),
-            }
+                size: SPEECH_VOCAB as usize * row.len(),
+            })
         };
-        let mut tensors = vec![table(EMBEDDING, embedding)];
+        let mut tensors = vec![table(EMBEDDING, embedding)?];
         for tensor in self.tensors() {
             let lengths = tensor.shape.iter().rev();
             tensors.push(Tensor {
@@ -133,7 +134,7 @@ impl Body {
                 size: self.data(&tensor.name)?.len(),
             });
         }
-        tensors.push(table(HEAD, head));
+        tensors.push(table(HEAD, head)?);
         Ok(Gguf {
             metadata: self.metadata(name)?,
             tensors,
@@ -154,7 +155,7 @@ impl Body {
             name => return Ok(out.write_all(self.data(name)?)?),
         };
         let [_, width] = table.shape();
-        Ok(out.write_all(&quantize_rows(&table.values()?, width, tensor.kind))?)
+        Ok(out.write_all(&quantize_rows(&table.values()?, width, tensor.kind)?)?)
     }
 
     /// The tensors that stay.

@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
+use gstcosyvoice3::lm::start_llama;
 use llama_cpp_sys_2 as sys;
 
 /// Bytes of weights that the quantiser may hold at once.
@@ -61,12 +62,10 @@ pub fn quantize(input: &Path, output: &Path, quantization: Quantization) -> Resu
     let names = [input, output].map(|path| CString::new(path.as_os_str().as_bytes()));
     let [input_name, output_name] = names;
     let (input_name, output_name) = (input_name?, output_name?);
+    start_llama()?;
     keep_errors();
-    // SAFETY: both functions take no pointers.
-    let mut params = unsafe {
-        sys::llama_backend_init();
-        sys::llama_model_quantize_default_params()
-    };
+    // SAFETY: plain data.
+    let mut params = unsafe { sys::llama_model_quantize_default_params() };
     params.ftype = quantization.file_type();
     params.max_buf_size = BUFFER;
     // SAFETY: the names are C strings that outlive the call; the parameters hold no pointers but null ones.
@@ -82,17 +81,15 @@ pub fn quantize(input: &Path, output: &Path, quantization: Quantization) -> Resu
 }
 
 /// Rounds `values`, rows of `width`, to the type that GGUF files number `kind`, as [`quantize`] does.
-pub fn quantize_rows(values: &[f32], width: usize, kind: u32) -> Vec<u8> {
+pub fn quantize_rows(values: &[f32], width: usize, kind: u32) -> Result<Vec<u8>> {
     assert!(
         width > 0 && values.len().is_multiple_of(width),
         "whole rows"
     );
     let rows = values.len() / width;
-    // SAFETY: the functions take no pointers. The first one prepares the tables of half-precision arithmetic.
-    let row_size = unsafe {
-        sys::llama_backend_init();
-        sys::ggml_row_size(kind, width as i64)
-    };
+    start_llama()?; // prepares the tables of half-precision arithmetic
+    // SAFETY: the function takes no pointers.
+    let row_size = unsafe { sys::ggml_row_size(kind, width as i64) };
     let mut bytes = vec![0; rows * row_size];
     // SAFETY: the source holds `rows` rows of `width` floats, the target room for as many rows of the type; types that
     // need an importance matrix are none of ours.
@@ -108,7 +105,7 @@ pub fn quantize_rows(values: &[f32], width: usize, kind: u32) -> Vec<u8> {
         )
     };
     assert_eq!(written, bytes.len(), "ggml's own size of a row");
-    bytes
+    Ok(bytes)
 }
 
 static LAST_ERROR: Mutex<String> = Mutex::new(String::new());

@@ -199,6 +199,6 @@ fn program() -> Option<String> {
         file.len(),
         file.mtime(),
         file.mtime_nsec(),
-        llama::system_info(),
+        llama::system_info().ok()?,
     ))
 }
