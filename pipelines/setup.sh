@@ -1,7 +1,8 @@
 # Sourced by say.sh, env.sh and tests/run.sh: sets up what is missing, says what it does, asks nothing.
 #
 #   set_up_packages PACKAGE...   Debian packages
-#   set_up_onnxruntime           deps/onnxruntime/libonnxruntime.so, from its pinned wheel
+#   set_up_onnxruntime [MACHINE DIR]
+#                                deps/onnxruntime/libonnxruntime.so, from its pinned wheel; for another machine in DIR
 #   set_up_plugin                the plugin and its tools, built; target/gstreamer-1.0 to load it from
 #   set_up_announcer             the RTSP server cosyvoice3-announcer, with its packages
 #   set_up_tiny_model            models/tiny, converted from the fixture checkpoint
@@ -11,6 +12,7 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 target=${CARGO_TARGET_DIR:-$root/target}
+tools=$target/release
 onnxruntime_version=1.32.0
 
 build_packages=(
@@ -54,14 +56,14 @@ set_up_packages() {
 }
 
 set_up_onnxruntime() {
-    local dir=$root/deps/onnxruntime python=/usr/bin/python3 work platform
+    local machine=${1:-$(uname -m)} dir=${2:-$root/deps/onnxruntime} python=/usr/bin/python3 work platform
     [ -e "$dir/$onnxruntime_version" ] && return 0
-    case $(uname -m) in
+    case $machine in
         x86_64) platform=manylinux_2_28_x86_64 ;;
         aarch64) platform=manylinux_2_28_aarch64 ;;
-        *) fail "no ONNX Runtime wheel for $(uname -m): install libonnxruntime 1.20 or later and set ORT_DYLIB_PATH" ;;
+        *) fail "no ONNX Runtime wheel for $machine: install libonnxruntime 1.20 or later and set ORT_DYLIB_PATH" ;;
     esac
-    note "fetching ONNX Runtime $onnxruntime_version"
+    note "fetching ONNX Runtime $onnxruntime_version for $machine"
     "$python" -m pip --version >/dev/null 2>&1 || python=python3
     work=$(mktemp -d)
     # The wheel is for CPython 3.11; only the library inside is used, so the local Python does not matter.
@@ -114,14 +116,14 @@ set_up_announcer() {
 }
 
 convert() {
-    ORT_DYLIB_PATH=${ORT_DYLIB_PATH:-$root/deps/onnxruntime/libonnxruntime.so} "$target/release/cosyvoice3-convert" "$@"
+    ORT_DYLIB_PATH=${ORT_DYLIB_PATH:-$root/deps/onnxruntime/libonnxruntime.so} "$tools/cosyvoice3-convert" "$@"
 }
 
 # tiny_model NAME [OPTION...]: models/NAME from the fixture checkpoint, made again when the converter is newer.
 tiny_model() {
     local dir=$root/models/$1
     shift
-    [ "$dir/cosyvoice3.toml" -nt "$target/release/cosyvoice3-convert" ] && return 0
+    [ "$dir/cosyvoice3.toml" -nt "$tools/cosyvoice3-convert" ] && return 0
     note "converting the tiny checkpoint to ${dir#"$root"/}"
     convert checkpoint "$root/tests/fixtures/tiny" "$dir" --force \
         --notice "random weights: this voice is noise" "$@" >&2
@@ -131,7 +133,7 @@ tiny_model() {
 # tiny_npu_model: models/tiny-npu, the same with estimators for the stand-in for an NPU.
 tiny_npu_model() {
     local dir=$root/models/tiny-npu work file
-    [ "$dir/cosyvoice3.toml" -nt "$target/release/cosyvoice3-convert" ] && return 0
+    [ "$dir/cosyvoice3.toml" -nt "$tools/cosyvoice3-convert" ] && return 0
     work=$(mktemp -d)
     tiny_model tiny-npu --npu-onnx "$work"
     for file in "$work"/*.onnx; do mv "$file" "${file%.onnx}.axmodel"; done
