@@ -147,11 +147,11 @@ def write_shard(folder: Path, number: int, items: list):
     return frame
 
 
-def run(language: str, hours: float, f0_shards: int):
+def run(language: str, hours: float, first: int, f0_shards: int):
     engine = English() if language == "en" else Russian()
     entries = corpus.load(language)
     done = 0.0
-    for number in range(len(entries) // SHARD):
+    for number in range(first, len(entries) // SHARD):
         speaker = SPEAKERS[language][number % 2]
         folder = workdir.path("speech", speaker, "x").parent
         if (folder / f"{number:04d}.json").exists():
@@ -172,8 +172,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("language", choices=["en", "ru"])
     parser.add_argument("--hours", type=float, default=20)
+    parser.add_argument("--first", type=int, default=0, help="shard to begin with: text no earlier training has read")
     parser.add_argument("--f0-shards", type=int, default=24, help="Russian shards that get F0 (the vocoder's share)")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     random.seed(0)
-    run(arguments.language, arguments.hours, arguments.f0_shards)
+    run(arguments.language, arguments.hours, arguments.first, arguments.f0_shards)

@@ -17,7 +17,9 @@ UNFINISHED = 75             # exit status of a training that was stopped before 
 def arguments(description: str, steps: int, lr: float) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--steps", type=int, default=steps, help="total steps of the plan (the last 20 %% cool down)")
+    parser.add_argument("--steps", type=int, default=steps, help="total steps of the plan")
+    parser.add_argument("--finish", type=float, default=1e9, help="end the plan this many minutes from now")
+    parser.add_argument("--cool", type=float, default=0.2, help="share of the plan in which the rate falls to nothing")
     parser.add_argument("--lr", type=float, default=lr)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=1e9, help="stop (with a checkpoint) after this long")
@@ -36,7 +38,8 @@ class Trainer:
         matrices = [p for p in model.parameters() if p.ndim > 1]
         vectors = [p for p in model.parameters() if p.ndim <= 1]
         self.optimizer = torch.optim.AdamW([{"params": matrices, "weight_decay": weight_decay},
-                                            {"params": vectors, "weight_decay": 0}], lr=args.lr, betas=betas)
+                                            {"params": vectors, "weight_decay": 0}], lr=args.lr, betas=betas,
+                                           fused=True)
         self.average = {k: v.detach().clone() for k, v in model.state_dict().items()}
         self.steps, self.seconds, self.history = 0, 0.0, []
         self.file = workdir.path("checkpoints", f"{name}.pt")
@@ -59,9 +62,10 @@ class Trainer:
         signal.signal(signal.SIGTERM, self.stop)
 
     def load_start(self):
-        """Begins with the weights in start/, if there are any of this network."""
-        file = workdir.HERE / "start" / f"{self.name}.npz"
-        if not file.exists():
+        """Begins with the weights in start/, here or in the work directory, if there are any of this network."""
+        files = [folder / "start" / f"{self.name}.npz" for folder in (workdir.root(), workdir.HERE)]
+        file = next((f for f in files if f.exists()), None)
+        if file is None:
             return
         stored = np.load(file)
         weights = {k: torch.from_numpy(stored[k]) for k in stored.files if k != "steps"}
@@ -72,23 +76,27 @@ class Trainer:
         self.model.load_state_dict({k: v.to(own[k].dtype) for k, v in weights.items()})
         self.average = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.steps = int(stored["steps"])
-        print(f"{self.name}: beginning with the weights of step {self.steps} in start/", flush=True)
+        print(f"{self.name}: beginning with the weights of step {self.steps} in {file}", flush=True)
 
     def stop(self, *_):
         self.stopping = True
 
     def running(self) -> bool:
-        finished = self.steps >= self.args.steps
+        finished = self.left() <= 0
         if finished or self.stopping or time.time() - self.began > self.args.minutes * 60:
             self.save()
             if not finished:
                 raise SystemExit(UNFINISHED)
         return not finished
 
+    def left(self) -> float:
+        """Share of the plan that is still to come, by steps or by time, whatever ends first."""
+        minutes = (time.time() - self.began) / 60
+        return min(1 - self.steps / self.args.steps, 1 - minutes / self.args.finish)
+
     def rate(self) -> float:
         warm = min(1, (self.steps - self.first + 1) / self.warm_up)
-        cool = min(1, (self.args.steps - self.steps) / (0.2 * self.args.steps))
-        return self.args.lr * warm * max(cool, 0.02)
+        return self.args.lr * warm * max(min(1, self.left() / self.args.cool), 0.02)
 
     def autocast(self):
         return torch.autocast(self.args.device, dtype=torch.bfloat16)
@@ -106,11 +114,9 @@ class Trainer:
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
         with torch.no_grad():
-            for k, v in self.model.state_dict().items():
-                if v.is_floating_point():
-                    self.average[k].lerp_(v, 1 - decay)
-                else:
-                    self.average[k].copy_(v)
+            state = self.model.state_dict()
+            floats = [k for k, v in state.items() if v.is_floating_point()]
+            torch._foreach_lerp_([self.average[k] for k in floats], [state[k] for k in floats], 1 - decay)
         for k, v in {"loss": loss, **numbers}.items():
             self.sums[k] = self.sums.get(k, 0.0) + float(v.detach() if torch.is_tensor(v) else v)
         self.count += 1
