@@ -20,7 +20,7 @@ import workdir
 from flow import Flow
 from hift import UPSAMPLING, HiFT
 from qwen2 import SpeechLM
-from train_lm import geometry
+from train_lm import TEMPERATURE, geometry
 
 STEPS = {"lm": 9000, "flow": 4000, "vocoder": 4098, "f0": 3000}     # behind the networks of models/demo
 GGUF_NAMES = {"attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj",
@@ -53,7 +53,7 @@ def language_model(folder: Path) -> SpeechLM:
             case ["output_norm", _]:
                 state["llm.model.model.norm.weight"].copy_(values)
             case ["output", _]:
-                state["llm_decoder.weight"].copy_(values)
+                state["llm_decoder.weight"].copy_(values * TEMPERATURE)
     tables = load_file(folder / "lm_embeddings.safetensors")
     for key, table in (("llm.model.model.embed_tokens", "text_embedding"), ("speech_embedding", "speech_embedding")):
         state[f"{key}.weight"].copy_(torch.from_numpy(tables[table].astype(np.float32)))

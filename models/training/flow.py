@@ -90,8 +90,8 @@ class Attention(nn.Module):
             return y.unflatten(-1, (self.heads, 64)).transpose(1, 2)
         q, k, v = split(self.to_q(x), True), split(self.to_k(x), True), split(self.to_v(x), False)
         # written out: on a CPU this trains faster than the fused attention
-        weights = ((q @ k.transpose(2, 3)).float() / 8).masked_fill(~mask, -torch.inf).softmax(-1)
-        return self.to_out[0]((weights.to(v.dtype) @ v).transpose(1, 2).flatten(2))
+        weights = (q / 8 @ k.transpose(2, 3) + mask.to(q.dtype)).softmax(-1, dtype=v.dtype)
+        return self.to_out[0]((weights @ v).transpose(1, 2).flatten(2))
 
 
 def rotated(x, rotary):
@@ -161,6 +161,7 @@ class DiT(nn.Module):
             mask = mask & (place < lengths[:, None])[:, None, None]
         angles = place[:, None] * self.rotary_embed.inv_freq
         rotary = angles.cos(), angles.sin()
+        mask = torch.zeros(mask.shape, device=x.device).masked_fill(~mask, -torch.inf)
         for block in self.transformer_blocks:
             h = block(h, time, rotary, mask)
         scale, shift = self.norm_out(time)

@@ -32,7 +32,7 @@ class SelfAttention(nn.Module):
         self.v_proj = nn.Linear(dim, kv_heads * head_dim)
         self.o_proj = nn.Linear(heads * head_dim, dim, bias=False)
 
-    def forward(self, x, rotary, cache=None, watch=None):
+    def forward(self, x, rotary, cache=None, watch=None, hidden=None):
         q = self.q_proj(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
         k = self.k_proj(x).unflatten(-1, (self.kv_heads, -1)).transpose(1, 2)
         v = self.v_proj(x).unflatten(-1, (self.kv_heads, -1)).transpose(1, 2)
@@ -41,16 +41,21 @@ class SelfAttention(nn.Module):
             if cache:
                 k, v = torch.cat([cache[0], k], 2), torch.cat([cache[1], v], 2)
             cache[:] = [k, v]
-        group = self.heads // self.kv_heads
-        k, v = k.repeat_interleave(group, 1), v.repeat_interleave(group, 1)
-        # written out: on a CPU this trains faster than the fused attention, and guidance needs the weights
-        scores = (q @ k.transpose(2, 3)).float() / self.head_dim ** 0.5
-        if q.shape[2] == k.shape[2]:                    # the whole sequence, not one position after a cache
-            scores = scores.masked_fill(torch.ones_like(scores[0, 0], dtype=torch.bool).triu(1), -torch.inf)
-        weights = scores.softmax(-1)
+        # written out: on a CPU this trains faster than the fused attention, and guidance needs the weights. Heads that
+        # share keys are rows of one matrix
+        rows, (batch, past) = q.shape[2], (k.shape[0], k.shape[2])
+        q = (q / self.head_dim ** 0.5).reshape(batch * self.kv_heads, -1, self.head_dim)
+        k, v = k.flatten(0, 1), v.flatten(0, 1)
+        scores = (q @ k.transpose(1, 2)).view(batch, self.heads, rows, past)
+        if rows == past:                                # the whole sequence, not one position after a cache
+            scores = scores + torch.full((rows, past), -torch.inf, dtype=scores.dtype, device=scores.device).triu(1)
+        if hidden is not None:
+            scores = scores.masked_fill(hidden[:, None, None], torch.finfo(scores.dtype).min)
+        weights = scores.softmax(-1, dtype=v.dtype)
         if watch is not None:
-            watch.append(weights[:, :2])
-        return self.o_proj((weights.to(v.dtype) @ v).transpose(1, 2).flatten(2))
+            watch.append(weights[:, :2].float())
+        heads = (weights.view(batch * self.kv_heads, -1, past) @ v).view(batch, self.heads, rows, self.head_dim)
+        return self.o_proj(heads.transpose(1, 2).flatten(2))
 
 
 def rotated(x, rotary):
@@ -141,8 +146,11 @@ class SpeechLM(nn.Module):
         special = self.speech_embedding(special)
         return torch.cat([special[:, :1], self.text.embed_tokens(text), special[:, 1:], self.embed_speech(speech)], 1)
 
-    def body(self, x, cache=None, watch=None):
-        """Embeddings [B, T, hidden] -> hidden states after the final norm. `watch` maps a layer to a list."""
+    def body(self, x, cache=None, watch=None, hidden=None):
+        """Embeddings [B, T, hidden] -> hidden states after the final norm.
+
+        `watch` maps a layer to a list, `hidden` [B, positions] names those that nobody may look at.
+        """
         past = 0 if not cache or not cache[0] else cache[0][0].shape[2]
         place = torch.arange(past, past + x.shape[1], device=x.device)
         frequencies = THETA ** (-torch.arange(0, self.head_dim, 2, device=x.device) / self.head_dim)
@@ -150,7 +158,7 @@ class SpeechLM(nn.Module):
         rotary = angles.cos(), angles.sin()
         for i, layer in enumerate(self.text.layers):
             x = layer(x, rotary, cache=None if cache is None else cache[i],
-                      watch=(watch or {}).get(i), dropout=self.dropout)
+                      watch=(watch or {}).get(i), hidden=hidden, dropout=self.dropout)
         return self.text.norm(x)
 
     @torch.no_grad()

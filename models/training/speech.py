@@ -81,8 +81,11 @@ def load(languages=("en", "ru"), needs: str | None = None) -> tuple[list[Utteran
     return training, validation
 
 
-def batches(utterances: list, frames: int, rng: random.Random, length=lambda u: u.frames):
-    """Endless batches of similar lengths, at most `frames` padded frames each; balanced over speakers."""
+def batches(utterances: list, frames: int, rng: random.Random, length=lambda u: u.frames, prepare=lambda u: u):
+    """Endless batches of similar lengths, at most `frames` padded frames each; balanced over speakers.
+
+    `prepare` makes of an utterance what the batch holds and `length` measures.
+    """
     by_speaker = {}
     for u in utterances:
         by_speaker.setdefault(u.speaker, []).append(u)
@@ -95,7 +98,7 @@ def batches(utterances: list, frames: int, rng: random.Random, length=lambda u: 
             pool += (items * 2)[:min(most, 2 * len(items))]
         rng.shuffle(pool)
         for i in range(0, len(pool), 2000):
-            ordered = sorted(pool[i:i + 2000], key=length)
+            ordered = sorted((prepare(u) for u in pool[i:i + 2000]), key=length)
             groups, group = [], []
             for u in ordered:
                 if group and length(u) * (len(group) + 1) > frames:
