@@ -1,0 +1,66 @@
+"""What is measured of speech beside the teacher's: distances between renderings, and who speaks."""
+import librosa
+import numpy as np
+import torch
+from scipy.fft import dct
+
+import features
+
+SAME_LENGTH = 0.10                              # candidates this near in length are rivals
+CEPSTRA = slice(1, 14)
+
+
+def cepstra(audio: np.ndarray) -> np.ndarray:
+    """Mel cepstra 1 to 13, their mean removed: what is said, without who says it."""
+    logmel = features.mel(torch.from_numpy(audio)).numpy()
+    loud = logmel.mean(1) > logmel.mean(1).max() - 7
+    first, last = np.flatnonzero(loud)[[0, -1]]
+    c = dct(np.maximum(logmel[first:last + 1], -8), norm="ortho", axis=1)[:, CEPSTRA]
+    return c - c.mean(0)
+
+
+def distortion(a: np.ndarray, b: np.ndarray) -> float:
+    """Mel-cepstral distortion in dB after time alignment."""
+    cost = np.linalg.norm(a[:, None] - b[None], axis=2)
+    _, path = librosa.sequence.dtw(C=cost)
+    # ortho DCT of 80 log-magnitude bands: sqrt(2 / 80) brings it to the usual scale
+    return float(cost[path[:, 0], path[:, 1]].mean() * 10 / np.log(10) * np.sqrt(2) * np.sqrt(2 / features.MEL_BINS))
+
+
+def retrieval(ours: list, theirs: list, count: int) -> tuple[int, int]:
+    """How many of the first `count` utterances are nearest to their own teacher rendering, and the fewest rivals."""
+    right, fewest = 0, 10 ** 6
+    for i in range(count):
+        near = [j for j in range(len(theirs)) if abs(len(theirs[j]) / len(theirs[i]) - 1) <= SAME_LENGTH]
+        others = sorted(set(range(len(theirs))) - set(near), key=lambda j: abs(len(theirs[j]) - len(theirs[i])))
+        candidates = near + others[:max(0, 20 - len(near))]
+        fewest = min(fewest, len(near) - 1)
+        right += min(candidates, key=lambda j: distortion(ours[i], theirs[j])) == i
+    return right, fewest
+
+
+def minimal_pairs(ours: list, theirs: list, first: int) -> tuple[int, int]:
+    """Pairs whose two sentences, taken together, are nearer to their own renderings than to each other's."""
+    right = 0
+    indices = range(first, len(ours), 2)
+    for a in indices:
+        b = a + 1
+        own = distortion(ours[a], theirs[a]) + distortion(ours[b], theirs[b])
+        crossed = distortion(ours[a], theirs[b]) + distortion(ours[b], theirs[a])
+        right += own < crossed
+    return right, len(indices)
+
+
+def timbre(audio: np.ndarray) -> np.ndarray:
+    """Who speaks: the mean spectrum of the loud frames, and pitch."""
+    logmel = features.mel(torch.from_numpy(audio)).numpy()
+    loud = logmel[logmel.mean(1) > np.quantile(logmel.mean(1), 0.3)]
+    pitch = features.f0(audio)
+    pitch = np.median(pitch[pitch > 0]) if (pitch > 0).sum() > 3 else 100.0
+    spectrum = loud.mean(0)
+    return np.append(spectrum - spectrum.mean(), 8 * np.log(pitch))
+
+
+def largest_jump(audio: np.ndarray) -> float:
+    """The largest step from a sample to the next, of the peak."""
+    return float(np.abs(np.diff(audio)).max() / max(np.abs(audio).max(), 1e-6))
