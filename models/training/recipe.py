@@ -23,12 +23,13 @@ JOBS = {
     "tokenizer": (("corpus",), "text_tokenizer.py"),
     "speech_ru": (("corpus",), "teachers.py ru --hours {hours_of_speech}"),
     "speech_en": (("corpus",), "teachers.py en --hours {hours_of_speech}"),
+    "begin": (("tokenizer",), "begin_with.py ../demo"),
     "tokens": (("speech_en", "speech_ru"), "tokens.py train --device {device}"),
-    "f0": (("speech_en", "speech_ru"), "train_vocoder.py f0 --device {device}"),
+    "f0": (("speech_en", "speech_ru", "begin"), "train_vocoder.py f0 --device {device}"),
     "encode": (("tokens",), "tokens.py encode"),
-    "lm": (("encode", "tokenizer"), "train_lm.py train --device {device}"),
-    "flow": (("encode",), "train_flow.py train --device {device}"),
-    "vocoder": (("speech_en", "speech_ru"), "train_vocoder.py audio --device {device}"),
+    "lm": (("encode", "begin"), "train_lm.py train --device {device}"),
+    "flow": (("encode", "begin"), "train_flow.py train --device {device}"),
+    "vocoder": (("speech_en", "speech_ru", "begin"), "train_vocoder.py audio --device {device}"),
     "export": (("lm", "flow", "vocoder", "f0"), "export.py"),
 }
 
