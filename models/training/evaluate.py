@@ -114,7 +114,7 @@ def picture(file: Path, rows: list[tuple[str, np.ndarray, np.ndarray]]):
             axis.set_title(f"{who}: {title}"[:75], fontsize=7)
             axis.set_yticks([])
     figure.tight_layout()
-    figure.savefig(file, dpi=75)
+    figure.savefig(file, dpi=60)
 
 
 def table(report: dict):
@@ -147,17 +147,17 @@ def main():
     centroids = {v: np.mean([timbre(a) for a in teacher_speech(v)[short:listed]], axis=0) for v in ALL_SPEAKERS}
     report, pages = {}, []
     for voice in args.voices:
-        report[voice] = {}
-        if not args.no_teacher:
-            report[voice]["teacher"] = teacher_numbers(voice, recogniser, centroids)
+        numbers, spoken = model_numbers(plugin, voice, recogniser, centroids)
+        report[voice] = {"model": numbers}
+        print(f"{voice}: {json.dumps({k: v for k, v in numbers.items() if 'heard' not in k})}", flush=True)
         if args.resynthesis:
             again = resynthesis(voice, teacher_speech(voice))
             report[voice]["resynthesis"] = measure(voice, again, recogniser, centroids)
-        report[voice]["model"], spoken = model_numbers(plugin, voice, recogniser, centroids)
+        if not args.no_teacher:
+            report[voice]["teacher"] = teacher_numbers(voice, recogniser, centroids)
         pages += [(f"{voice}: {workdir.held_out(voice[:2])[i]}", spoken[i].audio, teacher_speech(voice)[i])
                   for i in (0, 20, 45)]
         (args.out / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1))
-        print(f"{voice}: {json.dumps({k: v for k, v in report[voice]['model'].items() if 'heard' not in k})}", flush=True)
     table(report)
     picture(args.out / "spectrograms.png", pages)
     first = [plugin.one(voice, text).work for voice, texts in FIVE_WORDS.items() for text in texts]
