@@ -67,7 +67,7 @@ set_up_arm64() {
 
 # unpack_arm64 DIR PACKAGE...: DIR holds the arm64 packages and what they need. Nothing is installed.
 unpack_arm64() {
-    local dir=$1 state=$1.apt deb options packages
+    local dir=$1 state=$1.apt deb link options packages
     shift
     packages="$*"
     [ "$(cat "$state/done" 2>/dev/null)" = "$packages" ] && return 0
@@ -86,6 +86,8 @@ unpack_arm64() {
     for deb in "$state"/archives/*.deb; do
         dpkg-deb --fsys-tarfile "$deb" | tar -x --keep-directory-symlink -C "$dir"
     done
+    # Absolute links lead out of the directory: the linker would take libm.a where libm.so leads nowhere.
+    find "$dir" -type l -lname '/*' | while read -r link; do ln -sfr "$dir$(readlink "$link")" "$link"; done
     rm -rf "$state/archives" "$state/lists"
     printf '%s' "$packages" >"$state/done"
 }
