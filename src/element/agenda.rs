@@ -67,8 +67,10 @@ pub(super) struct Announcement {
     request: Option<RequestId>,
     /// Something of it was pushed.
     pub started: bool,
-    /// It ends after the sentence that was pushed last.
-    pub last_sentence: bool,
+    /// A more important one wants its place: nothing more of it is taken from the engine.
+    pub interrupted: bool,
+    /// Speech of it was made and thrown away.
+    pub dropped: bool,
     /// What there is to tell of it.
     pub told: Told,
 }
@@ -96,13 +98,25 @@ pub(super) enum Item {
     End(Option<gst::Seqnum>),
 }
 
+/// How much of what is made, and not pushed yet, is thrown away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Cut {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Sentences of which nothing was pushed.
+    NextSentence,
+    /// All of it.
+    All,
+}
+
 /// What to do about announcements that lost their place.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Displaced {
     /// To be cancelled in the synthesizer. Those that had not started wait for another turn.
     pub requests: Vec<RequestId>,
-    /// What was being heard has to stop at once.
-    pub cut: bool,
+    /// What becomes of the speech of the one at the head.
+    pub cut: Cut,
 }
 
 /// The line of what is to be said.
@@ -168,16 +182,18 @@ impl Agenda {
             let Item::Say(other) = item else { continue };
             if !other.started && index >= place {
                 displaced.requests.extend(other.request.take());
-            } else if other.started && other.priority < priority {
-                match interrupt {
-                    Interrupt::None => {}
-                    Interrupt::Sentence => other.last_sentence = true,
-                    Interrupt::Now => {
-                        other.last_sentence = true;
-                        displaced.requests.extend(other.request);
-                        displaced.cut = true;
-                    }
+                other.told = Told::default();
+                if index == 0 {
+                    displaced.cut = Cut::All;
                 }
+            } else if other.started && other.priority < priority {
+                displaced.cut = match interrupt {
+                    Interrupt::None => continue,
+                    Interrupt::Sentence => Cut::NextSentence,
+                    Interrupt::Now => Cut::All,
+                };
+                other.interrupted = true;
+                displaced.requests.extend(other.request);
             }
         }
         let announcement = Announcement {
@@ -188,7 +204,8 @@ impl Agenda {
             origin,
             request: None,
             started: false,
-            last_sentence: false,
+            interrupted: false,
+            dropped: false,
             told: Told::default(),
         };
         self.line.insert(place, Item::Say(Box::new(announcement)));
@@ -221,6 +238,14 @@ impl Agenda {
         }
     }
 
+    /// The text at the head, if a more important one wants its place.
+    pub fn interrupted(&mut self) -> Option<&mut Announcement> {
+        match self.line.front_mut() {
+            Some(Item::Say(announcement)) if announcement.interrupted => Some(announcement),
+            _ => None,
+        }
+    }
+
     /// Takes the text at the head, if it is this request.
     pub fn finish(&mut self, request: RequestId) -> Option<Announcement> {
         self.current(request)?;
@@ -235,11 +260,13 @@ impl Agenda {
         let mut gone = Vec::new();
         let mut displaced = Displaced::default();
         let line = std::mem::take(&mut self.line);
-        for item in line {
+        for (index, item) in line.into_iter().enumerate() {
             match item {
                 Item::Say(announcement) if wanted(announcement.id) => {
                     displaced.requests.extend(announcement.request);
-                    displaced.cut |= announcement.started;
+                    if index == 0 {
+                        displaced.cut = Cut::All;
+                    }
                     gone.push(*announcement);
                 }
                 item => self.line.push_back(item),
@@ -312,7 +339,7 @@ mod tests {
             displaced,
             Displaced {
                 requests: vec![2],
-                cut: false
+                cut: Cut::Nothing
             }
         );
         feed(&mut agenda, &mut next);
@@ -331,16 +358,45 @@ mod tests {
         let (_, displaced) = say(&mut agenda, 5, Interrupt::Now);
         assert_eq!(displaced, Displaced::default());
         let (_, displaced) = say(&mut agenda, 6, Interrupt::Sentence);
-        assert!(agenda.current(1).unwrap().last_sentence);
-        assert!(!displaced.cut);
+        assert!(agenda.current(1).unwrap().interrupted);
+        assert_eq!(
+            displaced,
+            Displaced {
+                requests: vec![1],
+                cut: Cut::NextSentence
+            }
+        );
         let (_, displaced) = say(&mut agenda, 7, Interrupt::Now);
         assert_eq!(
             displaced,
             Displaced {
                 requests: vec![1],
-                cut: true
+                cut: Cut::All
             }
         );
+    }
+
+    #[test]
+    fn what_is_made_and_not_heard_waits_for_another_turn() {
+        let mut agenda = Agenda::default();
+        let mut next = 0;
+        say(&mut agenda, 0, Interrupt::None);
+        feed(&mut agenda, &mut next);
+        agenda.current(1).unwrap().told.made = 960;
+        let (id, displaced) = say(&mut agenda, 1, Interrupt::Now);
+        assert_eq!((id, order(&agenda)), (2, vec![2, 1]));
+        assert_eq!(
+            displaced,
+            Displaced {
+                requests: vec![1],
+                cut: Cut::All
+            }
+        );
+        feed(&mut agenda, &mut next);
+        agenda.finish(2).unwrap();
+        let again = agenda.current(3).unwrap();
+        assert!(!again.interrupted);
+        assert_eq!(again.told.made, 0);
     }
 
     #[test]
@@ -369,7 +425,7 @@ mod tests {
             displaced,
             Displaced {
                 requests: vec![2],
-                cut: false
+                cut: Cut::Nothing
             }
         );
         assert_eq!(order(&agenda), [1, 3]);

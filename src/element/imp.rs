@@ -3,10 +3,10 @@ use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard};
 use gst::{glib, prelude::*, subclass::prelude::*};
 
 use super::{
-    agenda::{Agenda, Displaced, Interrupt, Origin},
+    agenda::{Agenda, Cut, Displaced, Interrupt, Origin},
     bus, gvalue,
     logging::{self, CAT},
-    report::{Outcome, Totals},
+    report::{Outbox, Outcome, Totals},
     settings::{PROPERTIES, Settings, non_empty},
     signals, sink, srcpad,
     stream::{self, Stream},
@@ -52,6 +52,8 @@ pub(super) struct State {
     pub agenda: Agenda,
     /// What became of texts so far.
     pub totals: Totals,
+    /// What is still to be told of them.
+    pub outbox: Outbox,
     /// The text from upstream.
     pub input: sink::Input,
     /// Whether there is a sink pad.
@@ -62,6 +64,33 @@ pub(super) struct State {
     pub stopped: bool,
     /// In PLAYING.
     pub playing: bool,
+}
+
+impl State {
+    /// Makes what lost its place stop.
+    pub fn displace(&mut self, displaced: &Displaced) {
+        let dropped = match displaced.cut {
+            Cut::Nothing => false,
+            Cut::NextSentence => self.stream.cut_what_has_not_begun(),
+            Cut::All => self.stream.cut(),
+        };
+        if dropped && let Some(announcement) = self.agenda.interrupted() {
+            announcement.dropped = true;
+        }
+        if let Some(synth) = &self.synth {
+            for request in &displaced.requests {
+                synth.cancel(*request);
+            }
+        }
+    }
+
+    /// Throws away everything that is to be said.
+    pub fn clear(&mut self, reason: &'static str) {
+        self.stream.cut();
+        for announcement in self.agenda.clear() {
+            self.note_ended(&announcement, &Outcome::Cancelled(reason));
+        }
+    }
 }
 
 impl CosyVoice3Src {
@@ -171,25 +200,19 @@ impl CosyVoice3Src {
 
     /// PAUSED→READY, before the pads are deactivated: ends every wait of the pad's task.
     fn stop(&self) {
-        let (synth, loading, gone) = {
+        let (synth, loading) = {
             let mut state = self.state();
             state.stopped = true;
             state.playing = false;
-            state.stream.cut();
-            (
-                state.synth.clone(),
-                std::mem::take(&mut state.loading),
-                state.agenda.clear(),
-            )
+            state.clear("stopped");
+            (state.synth.clone(), std::mem::take(&mut state.loading))
         };
         if let Some(synth) = synth {
             synth.close();
         }
         self.wake.wake();
         self.room.notify_all();
-        for announcement in &gone {
-            self.report(Some(announcement), Outcome::Cancelled("stopped"));
-        }
+        self.tell();
         if loading {
             self.post_progress(gst::ProgressType::Canceled, "loading cancelled");
         }
@@ -253,9 +276,10 @@ impl CosyVoice3Src {
             Origin::Application,
         );
         state.stream.awaits_text = false;
-        self.displace(&mut state, &displaced);
+        state.note_queued(id, &text);
+        state.displace(&displaced);
         drop(state);
-        self.report_queued(id, &text);
+        self.tell();
         self.wake.wake();
         id
     }
@@ -291,29 +315,19 @@ impl CosyVoice3Src {
 
     /// Cancels the texts that `wanted` names; how many there were.
     pub(super) fn cancel(&self, wanted: impl Fn(u64) -> bool) -> usize {
-        let gone = {
+        let count = {
             let mut state = self.state();
             let (gone, displaced) = state.agenda.cancel(wanted);
-            self.displace(&mut state, &displaced);
-            gone
+            state.displace(&displaced);
+            for announcement in &gone {
+                state.note_ended(announcement, &Outcome::Cancelled("cancelled"));
+            }
+            gone.len()
         };
         self.wake.wake();
         self.room.notify_all();
-        for announcement in &gone {
-            self.report(Some(announcement), Outcome::Cancelled("cancelled"));
-        }
-        gone.len()
-    }
-
-    fn displace(&self, state: &mut State, displaced: &Displaced) {
-        if displaced.cut {
-            state.stream.cut();
-        }
-        if let Some(synth) = &state.synth {
-            for request in &displaced.requests {
-                synth.cancel(*request);
-            }
-        }
+        self.tell();
+        count
     }
 }
 

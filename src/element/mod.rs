@@ -63,7 +63,7 @@
 //!
 //! * `say(text) -> id`, `say-full(structure) -> id`: queues a text; 0 if it was refused. `say-full` takes the fields
 //!   `text`, `voice`, `instruct`, `priority` (int, 0) and `interrupt` (`none`, `sentence`, `now`: what becomes of a text
-//!   of lower priority that is being heard).
+//!   of lower priority that is being heard; one of which nothing was heard yet is said later).
 //! * `cancel(id) -> bool`, `cancel-all() -> count`: what was pushed is heard all the same; a small `buffer-duration`
 //!   keeps that short.
 //! * `end-of-stream()`: EOS once everything queued is said. An EOS event sent to the element ends it at once instead.

@@ -1,12 +1,12 @@
 //! What applications are told of each text: element messages on the bus, and the mark on its buffers.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use gst::subclass::prelude::*;
 
 use super::{
     agenda::{Announcement, Item, Origin},
-    imp::CosyVoice3Src,
+    imp::{CosyVoice3Src, State},
     logging::CAT,
     stream::time_of,
 };
@@ -24,12 +24,12 @@ pub(super) const META: &str = "GstCosyVoice3UtteranceMeta";
 /// What is known of one text so far.
 #[derive(Debug, Default)]
 pub(super) struct Told {
+    /// Samples that came from the engine.
+    pub made: u64,
     /// Samples that were pushed.
     pub samples: u64,
     /// What it cost, utterance by utterance.
     cost: Cost,
-    /// Its first buffer is not pushed yet.
-    pub pending_start: bool,
     /// Running time of its first sample.
     pub start: Option<gst::ClockTime>,
     /// Why an utterance of it was left out.
@@ -198,7 +198,9 @@ pub(super) enum Outcome<'a> {
 /// How a text ended of which the synthesizer has nothing more to say.
 pub(super) fn outcome(announcement: &Announcement, cancelled: bool) -> Outcome<'_> {
     match &announcement.told.failure {
-        _ if announcement.last_sentence => Outcome::Cancelled("interrupted"),
+        _ if announcement.interrupted && (cancelled || announcement.dropped) => {
+            Outcome::Cancelled("interrupted")
+        }
         _ if cancelled => Outcome::Cancelled("cancelled"),
         Some(error) if announcement.told.samples == 0 => Outcome::Failed(error),
         _ => Outcome::Finished,
@@ -219,23 +221,36 @@ fn timed(builder: gst::structure::Builder, told: &Told) -> gst::structure::Build
         .field("running-time", told.start)
 }
 
-impl CosyVoice3Src {
-    /// Tells that a text was accepted.
-    pub(super) fn report_queued(&self, id: u64, text: &str) {
+/// Messages in the order of what they tell.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    waiting: VecDeque<gst::Structure>,
+    /// Some thread is posting them.
+    posting: bool,
+}
+
+impl State {
+    /// Notes that a text was accepted.
+    pub fn note_queued(&mut self, id: u64, text: &str) {
         let structure = gst::Structure::builder("cosyvoice3/utterance-queued")
             .field("id", id)
             .field("text", text)
             .build();
-        self.post_structure(structure);
+        self.outbox.waiting.push_back(structure);
     }
 
-    /// Tells how a text ended.
-    pub(super) fn report(&self, announcement: Option<&Announcement>, outcome: Outcome<'_>) {
-        let Some(announcement) = announcement else {
-            return;
-        };
+    /// Notes that the text at the head is about to be heard.
+    pub fn note_started(&mut self) {
+        if let Some(Item::Say(announcement)) = self.agenda.head() {
+            let structure = timed(message("started", announcement), &announcement.told).build();
+            self.outbox.waiting.push_back(structure);
+        }
+    }
+
+    /// Notes how a text ended.
+    pub fn note_ended(&mut self, announcement: &Announcement, outcome: &Outcome<'_>) {
         let told = &announcement.told;
-        self.state().totals.add(told, &outcome);
+        self.totals.add(told, outcome);
         let duration = time_of(told.samples);
         let synthesis = gst::ClockTime::try_from(told.cost.work()).ok();
         let first_audio = told.cost.first_audio.unwrap_or_default().as_secs_f64();
@@ -248,30 +263,32 @@ impl CosyVoice3Src {
         };
         let structure = match outcome {
             Outcome::Finished => ended("finished").build(),
-            Outcome::Cancelled(reason) => ended("cancelled").field("reason", reason).build(),
+            Outcome::Cancelled(reason) => ended("cancelled").field("reason", *reason).build(),
             Outcome::Failed(error) => ended("failed").field("reason", error.to_string()).build(),
         };
-        gst::debug!(CAT, imp = self, "{structure:?}");
-        self.post_structure(structure);
-    }
-
-    fn post_structure(&self, structure: gst::Structure) {
-        let message = gst::message::Element::builder(structure)
-            .src(&*self.obj())
-            .build();
-        self.post(message);
+        self.outbox.waiting.push_back(structure);
     }
 }
 
-/// Tells that the text at the head is about to be heard.
-pub(super) fn started(this: &CosyVoice3Src) {
-    let structure = match this.state().agenda.head() {
-        Some(Item::Say(announcement)) => {
-            timed(message("started", announcement), &announcement.told).build()
+impl CosyVoice3Src {
+    /// Posts what was noted, without the lock. A thread that is posting already goes on with it, so that messages keep
+    /// their order and who is told may ask for more.
+    pub(super) fn tell(&self) {
+        let mut state = self.state();
+        if std::mem::replace(&mut state.outbox.posting, true) {
+            return;
         }
-        _ => return,
-    };
-    this.post_structure(structure);
+        while let Some(structure) = state.outbox.waiting.pop_front() {
+            drop(state);
+            gst::debug!(CAT, imp = self, "{structure:?}");
+            let message = gst::message::Element::builder(structure)
+                .src(&*self.obj())
+                .build();
+            self.post(message);
+            state = self.state();
+        }
+        state.outbox.posting = false;
+    }
 }
 
 /// Marks a buffer as part of the text `id`.

@@ -205,16 +205,18 @@ fn say(
         return Ok(gst::FlowSuccess::Ok);
     }
     let (synth_settings, _) = settings.to_synth();
-    let (id, _) = state.agenda.say(
+    let (id, displaced) = state.agenda.say(
         text.to_owned(),
         synth_settings,
         0,
         Interrupt::None,
         Origin::Upstream(cue, source),
     );
+    state.note_queued(id, text);
+    state.displace(&displaced);
     drop(state);
-    this.report_queued(id, text);
     this.wake.wake();
+    this.tell();
     Ok(gst::FlowSuccess::Ok)
 }
 
@@ -225,7 +227,9 @@ fn accepts(state: &State) -> Result<(), gst::FlowError> {
     }
     match state.stream.refused {
         Some(flow) => Err(flow),
-        None if state.stream.ended || state.input.eos => Err(gst::FlowError::Eos),
+        None if state.stream.ended || state.input.eos || state.agenda.ends() => {
+            Err(gst::FlowError::Eos)
+        }
         None => Ok(()),
     }
 }
@@ -260,7 +264,12 @@ fn event(this: &CosyVoice3Src, pad: &gst::Pad, event: gst::Event) -> bool {
             true
         }
         EventView::Eos(_) => {
-            let rest = this.state().input.text.finish();
+            let (rest, invalid) = {
+                let mut state = this.state();
+                let rest = state.input.text.finish();
+                (rest, state.input.text.invalid() > 0)
+            };
+            warn_invalid(this, invalid);
             for sentence in rest {
                 if say(this, &sentence, None, None).is_err() {
                     break;
@@ -323,6 +332,18 @@ pub(super) fn latency(
 }
 
 impl CosyVoice3Src {
+    /// What is known of the text after a flush. One that did not come from upstream leaves upstream's segment as it is.
+    pub(super) fn input_after_flush(&self) -> Input {
+        let event = self
+            .obj()
+            .static_pad("sink")
+            .and_then(|pad| pad.sticky_event::<gst::event::Segment>(0));
+        Input {
+            segment: event.and_then(|event| event.segment().downcast_ref().cloned()),
+            ..Input::default()
+        }
+    }
+
     /// Whether texts come with times, and how late they may be heard.
     pub(super) fn slack(&self, settings: &super::settings::Settings) -> Option<gst::ClockTime> {
         let timed = {

@@ -5,7 +5,6 @@ use gst::{prelude::*, subclass::prelude::*};
 use super::{
     imp::CosyVoice3Src,
     logging::CAT,
-    report::Outcome,
     settings::IdleSetting,
     sink,
     stream::{self, time_of},
@@ -135,32 +134,39 @@ pub(super) fn element_event(this: &CosyVoice3Src, event: gst::Event) -> bool {
 impl CosyVoice3Src {
     /// Throws away everything that is to be said, and ends every wait. Returns at once.
     pub(super) fn flush_start(&self) {
-        let (synth, gone) = {
+        let synth = {
             let mut state = self.state();
             state.flushing = true;
-            state.stream.cut();
-            (state.synth.clone(), state.agenda.clear())
+            state.clear("flushed");
+            state.synth.clone()
         };
         if let Some(synth) = synth {
             synth.cancel_all();
         }
         self.wake.wake();
         self.room.notify_all();
-        for announcement in &gone {
-            self.report(Some(announcement), Outcome::Cancelled("flushed"));
-        }
+        self.tell();
     }
 
     /// Begins a new stream.
     pub(super) fn flush_stop(&self, event: gst::Event) -> bool {
         let pad = &self.srcpad;
+        if !self.state().flushing {
+            gst::debug!(CAT, imp = self, "the end of a flush that did not begin");
+            return false;
+        }
         // The task's own lock: it is not in the middle of a push while the stream is reset.
         let _stream_lock = pad.stream_lock();
         let is_live = self.settings().is_live;
+        let input = self.input_after_flush();
         {
             let mut state = self.state();
+            if state.stopped || state.synth.is_none() {
+                drop(state);
+                return pad.push_event(event);
+            }
             state.flushing = false;
-            state.input = sink::Input::default();
+            state.input = input;
             state.stream = state.stream.renewed(is_live);
         }
         let forwarded = pad.push_event(event);

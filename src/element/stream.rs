@@ -22,6 +22,8 @@ use crate::{
 const FAILURES_IN_A_ROW: u32 = 3;
 /// Samples of one buffer of silence: 20 ms, as much as the usual RTP packet holds.
 const TICK: u64 = 480;
+/// Why texts are given up that stand behind the end.
+const STREAM_ENDED: &str = "the stream has ended";
 /// A live stream that is so far behind the clock does not catch up, but goes on at the clock's time.
 const FAR_BEHIND: u64 = SAMPLE_RATE as u64;
 
@@ -48,6 +50,8 @@ pub(super) struct Stream {
     pub refused: Option<gst::FlowError>,
     /// Whether models are loaded.
     pub ready: bool,
+    /// Models cannot be loaded, which no flush changes.
+    broken: bool,
     failures: u32,
     /// The last progress that was posted: component and tenths.
     progress: Option<(&'static str, u32)>,
@@ -78,7 +82,7 @@ struct Piece {
 
 /// What the task does next.
 enum Action {
-    Piece(Piece),
+    Piece,
     Item(Item),
     Silence,
     Gap,
@@ -149,10 +153,10 @@ fn step(this: &CosyVoice3Src, pad: &gst::Pad) -> bool {
             this.wake.wait_until(&clock, time);
             true
         }
-        Action::Synth(event) => handle(this, pad, &synth, event, &settings),
-        Action::Piece(piece) => {
+        Action::Synth(event) => handle(this, pad, event, &settings),
+        Action::Piece => {
             begin(this, pad);
-            push_piece(this, pad, piece, &settings)
+            push_piece(this, pad, &settings)
         }
         Action::Item(item) => {
             begin(this, pad);
@@ -160,8 +164,7 @@ fn step(this: &CosyVoice3Src, pad: &gst::Pad) -> bool {
         }
         Action::Silence => {
             begin(this, pad);
-            let bytes = gst::Buffer::from_slice([0u8; TICK as usize * 4]);
-            push_silence(this, pad, bytes)
+            push_silence(this, pad)
         }
         Action::Gap => {
             begin(this, pad);
@@ -182,21 +185,30 @@ fn step(this: &CosyVoice3Src, pad: &gst::Pad) -> bool {
 
 /// Decides what comes next; takes it out of the state.
 fn next(this: &CosyVoice3Src, synth: &Synthesizer, settings: &Settings) -> Action {
-    let now = this.running_time();
     let mut state = this.state();
     let state = &mut *state;
     if state.flushing || state.stopped {
         return Action::Stop;
     }
+    if state.stream.broken {
+        state.stream.ended = true;
+        return Action::End;
+    }
+    // Asked for with the lock: it jumps on the way from PAUSED to PLAYING.
+    let now = this.running_time();
     let live = state.stream.live;
     // In PAUSED a live stream stands still, but what the engine tells is passed on.
-    let still = live && !state.playing;
+    let still = state.is_still();
     if live && !still {
         place(&mut state.stream, now.map(sample_at), settings.idle);
     }
     if live && state.stream.eos_asked.is_some() {
         // Elsewhere what is made is given at once; here it would take as long as it lasts.
-        state.stream.cut();
+        if state.stream.cut()
+            && let Some(Item::Say(announcement)) = state.agenda.head()
+        {
+            announcement.dropped = true;
+        }
     }
     if still && !state.stream.pieces.is_empty() {
         return Action::Wait;
@@ -208,10 +220,17 @@ fn next(this: &CosyVoice3Src, synth: &Synthesizer, settings: &Settings) -> Actio
             Some(now) if live && sample_at(now) < due => {
                 idle(this, &state.stream, settings.idle, due)
             }
-            _ => Action::Piece(state.stream.pieces.pop_front().expect("just seen")),
+            _ => Action::Piece,
         };
     }
-    if let Some(event) = synth.try_next_event() {
+    // What stands in front of a text goes before its speech, which may be there already.
+    let between = matches!(state.agenda.head(), Some(Item::Event(_) | Item::Gap(_)));
+    let event = match between {
+        true if !still => return Action::Item(state.agenda.pop().expect("just seen")),
+        true => synth.try_next_event_if(Event::is_of_the_engine),
+        false => synth.try_next_event(),
+    };
+    if let Some(event) = event {
         return Action::Synth(event);
     }
     if state.stream.eos_asked.is_some() {
@@ -227,8 +246,7 @@ fn next(this: &CosyVoice3Src, synth: &Synthesizer, settings: &Settings) -> Actio
             state.stream.ended = true;
             return Action::End;
         }
-        Some(_) if still => {}
-        Some(_) => return Action::Item(state.agenda.pop().expect("just seen")),
+        Some(Item::Event(_) | Item::Gap(_)) => {}
         None if !live && !state.has_input && state.stream.ready && !state.stream.awaits_text => {
             state.stream.ended = true;
             return Action::End;
@@ -307,47 +325,55 @@ fn begin(this: &CosyVoice3Src, pad: &gst::Pad) {
                 .group_id(group.unwrap_or_else(gst::GroupId::next))
                 .build(),
         );
+    }
+    // Asked apart: a flush may have come between the two.
+    if pad.sticky_event::<gst::event::Caps>(0).is_none() {
         pad.push_event(gst::event::Caps::new(&pad.pad_template_caps()));
     }
     pad.push_event(gst::event::Segment::new(&segment));
 }
 
-fn handle(
-    this: &CosyVoice3Src,
-    pad: &gst::Pad,
-    synth: &Synthesizer,
-    event: Event,
-    settings: &Settings,
-) -> bool {
+fn handle(this: &CosyVoice3Src, pad: &gst::Pad, event: Event, settings: &Settings) -> bool {
     match event {
         Event::Loading {
             component,
             fraction,
         } => {
             let now = (component, (fraction * 10.0) as u32);
-            let changed = this.state().stream.progress.replace(now) != Some(now);
+            let changed = {
+                let mut state = this.state();
+                state.loading && state.stream.progress.replace(now) != Some(now)
+            };
             if changed {
                 let text = format!("loading {component}: {} %", now.1 * 10);
                 this.post_progress(gst::ProgressType::Continue, &text);
             }
         }
         Event::Ready { after, notice } => {
-            {
+            let loading = {
                 let mut state = this.state();
                 state.stream.ready = true;
-                state.loading = false;
-            }
+                std::mem::take(&mut state.loading)
+            };
             gst::info!(CAT, imp = this, "models loaded in {after:?}");
             if !notice.is_empty() {
                 gst::warning!(CAT, imp = this, "{notice}");
             }
-            this.post_progress(gst::ProgressType::Complete, "models loaded");
+            if loading {
+                this.post_progress(gst::ProgressType::Complete, "models loaded");
+            }
         }
         Event::LoadFailed(error) if error.is_cancelled() => return false,
         Event::LoadFailed(error) => {
-            this.state().loading = false;
+            let loading = {
+                let mut state = this.state();
+                state.stream.broken = true;
+                std::mem::take(&mut state.loading)
+            };
             this.post_error(&error);
-            this.post_progress(gst::ProgressType::Error, "models not loaded");
+            if loading {
+                this.post_progress(gst::ProgressType::Error, "models not loaded");
+            }
             return give_up(this, pad);
         }
         Event::Warning { error, .. } => this.post_warning(&error),
@@ -355,28 +381,39 @@ fn handle(
         Event::UtteranceFailed { request, error, .. } => {
             let failures = {
                 let mut state = this.state();
+                let Some(announcement) = state.agenda.current(request) else {
+                    gst::debug!(CAT, imp = this, "a cancelled text failed: {error}");
+                    return true;
+                };
+                announcement.told.failure = Some(error.clone());
                 state.stream.failures += 1;
                 state.stream.failures
             };
             if bus::is_lasting(error.kind()) || failures >= FAILURES_IN_A_ROW {
                 this.post_error(&error);
-                synth.cancel_all();
-                let gone = this.state().agenda.finish(request);
-                this.report(gone.as_ref(), Outcome::Failed(&error));
+                let mut state = this.state();
+                if let Some(gone) = state.agenda.finish(request) {
+                    state.note_ended(&gone, &Outcome::Failed(&error));
+                }
+                drop(state);
                 return give_up(this, pad);
-            }
-            if let Some(announcement) = this.state().agenda.current(request) {
-                announcement.told.failure = Some(error.clone());
             }
             this.post_warning(&error.context("an utterance was left out"));
         }
         Event::Finished {
             request, cancelled, ..
         } => {
-            let done = this.state().agenda.finish(request);
-            if let Some(announcement) = &done {
-                this.report(done.as_ref(), report::outcome(announcement, cancelled));
+            let mut state = this.state();
+            if let Some(done) = state.agenda.finish(request) {
+                let cut = cancelled || done.dropped;
+                let outcome = match cut && state.stream.eos_asked.is_some() {
+                    true => Outcome::Cancelled(STREAM_ENDED),
+                    false => report::outcome(&done, cancelled),
+                };
+                state.note_ended(&done, &outcome);
             }
+            drop(state);
+            this.tell();
             this.room.notify_all();
         }
         Event::Woken => {}
@@ -392,6 +429,10 @@ fn take_speech(this: &CosyVoice3Src, speech: Speech, settings: &Settings) {
         gst::debug!(CAT, imp = this, "speech of a cancelled text");
         return;
     };
+    if announcement.interrupted {
+        announcement.dropped = true;
+        return;
+    }
     announcement.told.add(&speech.stats);
     report::log(this, &speech);
     let samples = speech.samples.len() as u64;
@@ -408,14 +449,10 @@ fn take_speech(this: &CosyVoice3Src, speech: Speech, settings: &Settings) {
         Origin::Application => None,
     };
     // Only the first utterance of a text has its time; the others follow it.
-    let cue = announcement.cue().filter(|_| !announcement.started);
+    let first = announcement.told.made == 0;
+    let cue = announcement.cue().filter(|_| first);
+    announcement.told.made += samples;
     let id = announcement.id;
-    let first = !std::mem::replace(&mut announcement.started, true);
-    if announcement.last_sentence
-        && let Some(synth) = &state.synth
-    {
-        synth.cancel(speech.request);
-    }
     state.stream.failures = 0;
     let whole = gst::Buffer::from_mut_slice(Samples(speech.samples));
     let piece = match settings.buffer_duration {
@@ -447,16 +484,20 @@ fn take_speech(this: &CosyVoice3Src, speech: Speech, settings: &Settings) {
         });
         from += count;
     }
-    if first {
-        announcement.told.pending_start = true;
-    }
 }
 
-fn push_piece(this: &CosyVoice3Src, pad: &gst::Pad, piece: Piece, settings: &Settings) -> bool {
-    let now = this.running_time();
+fn push_piece(this: &CosyVoice3Src, pad: &gst::Pad, settings: &Settings) -> bool {
     let slack = this.slack(settings);
-    let (hole, late, started, language) = {
+    let (buffer, hole, late, language) = {
         let mut state = this.state();
+        if state.flushing || state.is_still() {
+            return true;
+        }
+        // What is taken here counts as heard; until here it may be cut.
+        let Some(mut piece) = state.stream.pieces.pop_front() else {
+            return true;
+        };
+        let now = this.running_time();
         let State {
             stream,
             agenda,
@@ -480,23 +521,35 @@ fn push_piece(this: &CosyVoice3Src, pad: &gst::Pad, piece: Piece, settings: &Set
             stream.discont = true;
         }
         stream.position = at;
-        let started = match agenda.head() {
-            Some(Item::Say(announcement)) => {
-                let first = std::mem::take(&mut announcement.told.pending_start);
-                if first {
-                    announcement.told.start = Some(time_of(at));
-                }
-                first
-            }
-            _ => false,
+        let samples = match piece.until {
+            Some(until) => until.saturating_sub(at).min(piece.samples),
+            None => piece.samples,
         };
+        if samples == 0 {
+            return true;
+        }
+        if samples < piece.samples {
+            piece.buffer = piece
+                .buffer
+                .copy_region(gst::BufferCopyFlags::all(), ..samples as usize * 4)
+                .expect("a part of the buffer");
+        }
+        stamp(stream, piece.buffer.make_mut(), samples);
+        let hole = (at > before && !stream.live && piece.cue.is_some()).then_some((before, at));
         let language = piece
             .language
             .filter(|language| stream.language.replace(*language) != Some(*language));
-        ((before, at), late, started, language)
+        if let Some(Item::Say(announcement)) = agenda.head() {
+            announcement.told.samples += samples;
+            if !std::mem::replace(&mut announcement.started, true) {
+                announcement.told.start = Some(time_of(at));
+                state.note_started();
+            }
+        }
+        (piece.buffer, hole, late, language)
     };
-    if hole.1 > hole.0 && !this.state().stream.live && piece.cue.is_some() {
-        push_gap(pad, hole.0, hole.1);
+    if let Some((from, to)) = hole {
+        push_gap(pad, from, to);
     }
     if let Some(late) = late {
         this.post_warning(&crate::Error::new(
@@ -514,55 +567,32 @@ fn push_piece(this: &CosyVoice3Src, pad: &gst::Pad, piece: Piece, settings: &Set
             .add::<gst::tags::LanguageCode>(&language.tag(), gst::TagMergeMode::Replace);
         pad.push_event(gst::event::Tag::new(tags));
     }
-    if started {
-        report::started(this);
-    }
-    match piece.until.map(|until| until.saturating_sub(hole.1)) {
-        Some(0) => true,
-        Some(samples) if samples < piece.samples => {
-            let bytes = ..samples as usize * 4;
-            let part = piece
-                .buffer
-                .copy_region(gst::BufferCopyFlags::all(), bytes)
-                .expect("a part of the buffer");
-            push_samples(this, pad, part, samples, false)
-        }
-        _ => push_samples(this, pad, piece.buffer, piece.samples, false),
-    }
+    this.tell();
+    push(this, pad, buffer)
 }
 
-fn push_silence(this: &CosyVoice3Src, pad: &gst::Pad, buffer: gst::Buffer) -> bool {
-    push_samples(this, pad, buffer, TICK, true)
+fn push_silence(this: &CosyVoice3Src, pad: &gst::Pad) -> bool {
+    let mut buffer = gst::Buffer::from_slice([0u8; TICK as usize * 4]);
+    let silence = buffer.make_mut();
+    silence.set_flags(gst::BufferFlags::GAP);
+    stamp(&mut this.state().stream, silence, TICK);
+    push(this, pad, buffer)
 }
 
-/// Stamps a buffer with the position, advances it and pushes.
-fn push_samples(
-    this: &CosyVoice3Src,
-    pad: &gst::Pad,
-    mut buffer: gst::Buffer,
-    samples: u64,
-    silence: bool,
-) -> bool {
-    {
-        let mut state = this.state();
-        let State { stream, agenda, .. } = &mut *state;
-        let (from, to) = (stream.position, stream.position + samples);
-        let buffer = buffer.make_mut();
-        buffer.set_pts(time_of(from));
-        buffer.set_duration(time_of(to) - time_of(from));
-        buffer.set_offset(from);
-        buffer.set_offset_end(to);
-        if silence {
-            buffer.set_flags(gst::BufferFlags::GAP);
-        }
-        if std::mem::take(&mut stream.discont) {
-            buffer.set_flags(gst::BufferFlags::DISCONT);
-        }
-        stream.position = to;
-        if let (false, Some(Item::Say(announcement))) = (silence, agenda.head()) {
-            announcement.told.samples += samples;
-        }
+/// Stamps a buffer with the position, and advances it.
+fn stamp(stream: &mut Stream, buffer: &mut gst::BufferRef, samples: u64) {
+    let (from, to) = (stream.position, stream.position + samples);
+    buffer.set_pts(time_of(from));
+    buffer.set_duration(time_of(to) - time_of(from));
+    buffer.set_offset(from);
+    buffer.set_offset_end(to);
+    if std::mem::take(&mut stream.discont) {
+        buffer.set_flags(gst::BufferFlags::DISCONT);
     }
+    stream.position = to;
+}
+
+fn push(this: &CosyVoice3Src, pad: &gst::Pad, buffer: gst::Buffer) -> bool {
     match pad.push(buffer) {
         Ok(_) => true,
         Err(gst::FlowError::Flushing) => false,
@@ -616,20 +646,19 @@ fn push_gap(pad: &gst::Pad, from: u64, to: u64) {
 
 /// Pushes EOS; the task is done.
 fn end(this: &CosyVoice3Src, pad: &gst::Pad) -> bool {
-    let (seqnum, loading, gone) = {
+    let (synth, seqnum, loading) = {
         let mut state = this.state();
+        state.clear(STREAM_ENDED);
         (
+            state.synth.clone(),
             state.stream.eos_asked.take(),
             std::mem::take(&mut state.loading),
-            state.agenda.clear(),
         )
     };
-    for announcement in &gone {
-        this.report(
-            Some(announcement),
-            Outcome::Cancelled("the stream has ended"),
-        );
+    if let Some(synth) = synth {
+        synth.cancel_all();
     }
+    this.tell();
     this.room.notify_all();
     if loading {
         this.post_progress(gst::ProgressType::Canceled, "loading cancelled");
@@ -666,6 +695,7 @@ impl Stream {
     pub fn renewed(&self, live: bool) -> Self {
         Self {
             ready: self.ready,
+            broken: self.broken,
             group: self.group,
             language: self.language,
             awaits_text: true,
@@ -673,9 +703,25 @@ impl Stream {
         }
     }
 
-    /// Throws away what was made but not pushed.
-    pub fn cut(&mut self) {
+    /// Throws away what was made but not pushed; whether there was any.
+    pub fn cut(&mut self) -> bool {
+        let any = !self.pieces.is_empty();
         self.pieces.clear();
+        any
+    }
+
+    /// The same, but what is left of a sentence that was begun stays.
+    pub fn cut_what_has_not_begun(&mut self) -> bool {
+        // There are pieces of one sentence only.
+        let begins = self.pieces.front().is_some_and(|piece| piece.first);
+        begins && self.cut()
+    }
+}
+
+impl State {
+    /// Whether this is a live stream in PAUSED.
+    pub fn is_still(&self) -> bool {
+        self.stream.live && !self.playing
     }
 }
 

@@ -145,6 +145,11 @@ impl Synthesizer {
         self.line.events.try_pop()
     }
 
+    /// The next event if there is one and it is `wanted`; else it stays.
+    pub fn try_next_event_if(&self, wanted: impl FnOnce(&Event) -> bool) -> Option<Event> {
+        self.line.events.try_pop_if(wanted)
+    }
+
     /// Stops everything and ends every wait, for good. Returns at once.
     pub fn close(&self) {
         self.line.close();

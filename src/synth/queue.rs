@@ -101,6 +101,17 @@ impl<T: Send + 'static> Queue<T> {
         item
     }
 
+    /// Takes the oldest item if there is one and it is `wanted`.
+    pub fn try_pop_if(&self, wanted: impl FnOnce(&T) -> bool) -> Option<T> {
+        let mut state = lock(&self.state);
+        let item = match state.items.front().is_some_and(wanted) {
+            true => state.items.pop_front(),
+            false => None,
+        };
+        self.changed.notify_all();
+        item
+    }
+
     /// Drops the items that `keep` refuses.
     pub fn retain(&self, keep: impl FnMut(&T) -> bool) {
         lock(&self.state).items.retain(keep);

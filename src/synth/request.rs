@@ -120,6 +120,17 @@ pub enum Event {
     Woken,
 }
 
+impl Event {
+    /// Whether it is about the engine and not about a request.
+    pub fn is_of_the_engine(&self) -> bool {
+        match self {
+            Self::Loading { .. } | Self::Ready { .. } | Self::LoadFailed(_) | Self::Woken => true,
+            Self::Warning { request, .. } => request.is_none(),
+            Self::Speech(_) | Self::UtteranceFailed { .. } | Self::Finished { .. } => false,
+        }
+    }
+}
+
 /// The speech of one utterance.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Speech {
