@@ -1,0 +1,828 @@
+//! What applications and text sources rely on, over scripted stages and a clock that the test turns: announcements and
+//! their messages, text in every form that sources give it.
+#![allow(missing_docs)]
+
+#[path = "support/playing.rs"]
+mod playing;
+#[path = "support/script.rs"]
+mod script;
+
+use std::{
+    sync::{Arc, Condvar, Mutex},
+    time::Duration,
+};
+
+use gst::prelude::*;
+use gst_check::{Harness, TestClock};
+use playing::Watchdog;
+use script::{Gate, Script, speech_of};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const QUEUED: &str = "cosyvoice3/utterance-queued";
+const STARTED: &str = "cosyvoice3/utterance-started";
+const FINISHED: &str = "cosyvoice3/utterance-finished";
+const CANCELLED: &str = "cosyvoice3/utterance-cancelled";
+const FAILED: &str = "cosyvoice3/utterance-failed";
+
+type Messages = Arc<(Mutex<Vec<gst::Message>>, Condvar)>;
+
+/// The element over a script, and a listener that takes everything at once.
+struct Rig {
+    script: Script,
+    element: gst::Element,
+    harness: Harness,
+    messages: Messages,
+    _watchdog: Watchdog,
+}
+
+impl Rig {
+    fn new(settings: &[(&str, &str)], upstream: bool, prepare: impl FnOnce(&Script)) -> Self {
+        playing::init();
+        let element = gst::ElementFactory::make("cosyvoice3src").build().unwrap();
+        let script = Script::default();
+        script.give_to(&element);
+        prepare(&script);
+        for (name, value) in settings {
+            element.set_property_from_str(name, value);
+        }
+        let messages = Messages::default();
+        let bus = gst::Bus::new();
+        let told = messages.clone();
+        bus.set_sync_handler(move |_, message| {
+            told.0.lock().unwrap().push(message.clone());
+            told.1.notify_all();
+            gst::BusSyncReply::Drop
+        });
+        element.set_bus(Some(&bus));
+        let mut harness = Harness::with_element(&element, upstream.then_some("sink"), Some("src"));
+        harness.use_testclock();
+        harness.set_live(false);
+        harness.play();
+        Self {
+            script,
+            element,
+            harness,
+            messages,
+            _watchdog: Watchdog::new("an announcement", PATIENCE * 2),
+        }
+    }
+
+    /// A live element without an upstream.
+    fn live(settings: &[(&str, &str)]) -> Self {
+        Self::new(&[&[("is-live", "true")], settings].concat(), false, |_| {})
+    }
+
+    fn clock(&self) -> TestClock {
+        self.harness.testclock().unwrap()
+    }
+
+    /// Turns the clock on by so many milliseconds, in steps that the stream can follow.
+    fn turn(&self, milliseconds: u64) {
+        let clock = self.clock();
+        for _ in 0..milliseconds.div_ceil(10) {
+            clock.advance_time(10_000_000);
+            self.pump();
+        }
+    }
+
+    /// Lets waits end whose time has come, until the stream waits for a time to come.
+    fn pump(&self) {
+        let clock = self.clock();
+        clock.wait_for_pending_id_count(1);
+        while clock
+            .next_entry_time()
+            .is_some_and(|time| time <= clock.time())
+        {
+            clock.process_next_clock_id();
+            clock.wait_for_pending_id_count(1);
+        }
+    }
+
+    /// Waits for `count` element messages `name` in all while time goes by; the last.
+    fn await_message(&self, name: &str, count: usize) -> gst::Structure {
+        loop {
+            if let Some(found) = self.told(name).get(count - 1) {
+                return found.clone();
+            }
+            self.clock().advance_time(5_000_000);
+            self.clock().process_next_clock_id();
+            let messages = self.messages.0.lock().unwrap();
+            let wait = Duration::from_millis(1);
+            let _ = self.messages.1.wait_timeout(messages, wait).unwrap();
+        }
+    }
+
+    /// Waits for `count` element messages `name` in all while no time goes by.
+    fn await_at_once(&self, name: &str, count: usize) -> gst::Structure {
+        let messages = self.messages.0.lock().unwrap();
+        let (messages, timeout) = self
+            .messages
+            .1
+            .wait_timeout_while(messages, PATIENCE, |all| named(all, name).len() < count)
+            .unwrap();
+        assert!(!timeout.timed_out(), "no {name}");
+        named(&messages, name)[count - 1].clone()
+    }
+
+    fn told(&self, name: &str) -> Vec<gst::Structure> {
+        named(&self.messages.0.lock().unwrap(), name)
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let messages = self.messages.0.lock().unwrap();
+        messages
+            .iter()
+            .filter_map(|message| match message.view() {
+                gst::MessageView::Warning(warning) => Some(warning.error().message().into()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn say(&self, text: &str) -> u64 {
+        self.element.emit_by_name("say", &[&text])
+    }
+
+    fn say_full(&self, text: &str, priority: i32, interrupt: &str) -> u64 {
+        let structure = gst::Structure::builder("say")
+            .field("text", text)
+            .field("priority", priority)
+            .field("interrupt", interrupt)
+            .build();
+        self.element.emit_by_name("say-full", &[&structure])
+    }
+
+    /// All buffers so far.
+    fn heard(&mut self) -> Vec<gst::Buffer> {
+        std::iter::from_fn(|| self.harness.try_pull()).collect()
+    }
+
+    /// Speech so far, without the silence.
+    fn spoken(&mut self) -> Vec<f32> {
+        let heard = self.heard();
+        let speech = heard.iter().filter(|buffer| !is_silence(buffer));
+        speech.flat_map(playing::samples).collect()
+    }
+
+    /// Ends the stream and waits for it; all events.
+    fn drain(&mut self) -> Vec<gst::Event> {
+        let mut events = Vec::new();
+        loop {
+            let event = self.harness.pull_event().expect("the stream ends");
+            let kind = event.type_();
+            events.push(event);
+            if kind == gst::EventType::Eos {
+                return events;
+            }
+        }
+    }
+
+    fn push(&mut self, text: &[u8]) {
+        self.harness
+            .push(gst::Buffer::from_slice(text.to_vec()))
+            .unwrap();
+    }
+
+    fn texts(&self) -> Vec<String> {
+        let queued = self.told(QUEUED);
+        queued.iter().map(|m| m.get("text").unwrap()).collect()
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        for gate in [Gate::Load, Gate::Lm, Gate::Vocoder] {
+            self.script.open(gate);
+        }
+        let _ = self.element.set_state(gst::State::Null);
+    }
+}
+
+fn named(messages: &[gst::Message], name: &str) -> Vec<gst::Structure> {
+    let structures = messages.iter().filter_map(|message| message.structure());
+    structures
+        .filter(|structure| structure.name() == name)
+        .map(ToOwned::to_owned)
+        .collect()
+}
+
+fn id(message: &gst::StructureRef) -> u64 {
+    message.get("id").unwrap()
+}
+
+fn time(message: &gst::StructureRef, field: &str) -> gst::ClockTime {
+    message.get(field).unwrap()
+}
+
+fn is_silence(buffer: &gst::Buffer) -> bool {
+    buffer.flags().contains(gst::BufferFlags::GAP)
+}
+
+fn milliseconds(count: u64) -> gst::ClockTime {
+    gst::ClockTime::from_mseconds(count)
+}
+
+/// Time of so many samples.
+fn time_of(samples: usize) -> gst::ClockTime {
+    gst::ClockTime::from_nseconds((samples as u128 * 1_000_000_000 / 24_000) as u64)
+}
+
+// Announcements.
+
+#[test]
+fn each_announcement_tells_when_it_is_queued_started_and_finished() {
+    let mut rig = Rig::live(&[]);
+    rig.turn(100);
+    let first = rig.say("1 aaa bb");
+    let second = rig.say("2 c");
+    assert_eq!((first, second), (1, 2));
+    let finished = rig.await_message(FINISHED, 2);
+    assert_eq!(id(&finished), second);
+    for (number, text) in [(0, "1 aaa bb"), (1, "2 c")] {
+        let queued = &rig.told(QUEUED)[number];
+        let started = &rig.told(STARTED)[number];
+        let finished = &rig.told(FINISHED)[number];
+        let length = speech_of(text).len();
+        for message in [queued, started, finished] {
+            assert_eq!(id(message), number as u64 + 1);
+            assert_eq!(message.get::<String>("text").unwrap(), text);
+        }
+        let at = time(started, "running-time");
+        assert!(at >= milliseconds(80), "{at}");
+        assert_eq!(time(finished, "running-time"), at);
+        assert_eq!(time(finished, "pts"), at);
+        assert_eq!(time(finished, "duration"), time_of(length));
+        assert_eq!(
+            finished.get::<u64>("tokens").unwrap(),
+            (length / 960) as u64
+        );
+        assert!(finished.has_field("synthesis-duration"));
+        assert!(finished.get::<f64>("rtf").is_ok());
+    }
+    // Running time and speech are one: the first sample is stamped with what was told.
+    let heard = rig.heard();
+    let speech: Vec<_> = heard.iter().filter(|buffer| !is_silence(buffer)).collect();
+    assert_eq!(
+        speech[0].pts(),
+        Some(time(&rig.told(STARTED)[0], "running-time"))
+    );
+    assert_eq!(
+        speech[2].pts(),
+        Some(time(&rig.told(STARTED)[1], "running-time"))
+    );
+}
+
+#[test]
+fn an_announcement_starts_within_one_buffer_of_being_ready() {
+    for idle in ["silence", "gap", "none"] {
+        let mut rig = Rig::live(&[("idle", idle)]);
+        rig.script.shut(Gate::Vocoder);
+        rig.say("1 aa");
+        rig.script.await_visitor(Gate::Vocoder);
+        if idle == "none" {
+            rig.clock().advance_time(777_000_000);
+        } else {
+            rig.turn(777);
+        }
+        let ready = rig.element.current_running_time().unwrap();
+        rig.script.open(Gate::Vocoder);
+        let started = time(&rig.await_at_once(STARTED, 1), "running-time");
+        rig.await_at_once(FINISHED, 1);
+        let wait = started.saturating_sub(ready);
+        println!("idle={idle}: ready at {ready}, heard at {started}");
+        assert!(wait <= milliseconds(20), "{idle}: {wait}");
+        assert!(ready.saturating_sub(started) <= milliseconds(20), "{idle}");
+        assert_eq!(rig.spoken(), speech_of("1 aa"));
+    }
+}
+
+#[test]
+fn silence_flows_while_models_load() {
+    let mut rig = Rig::new(&[("is-live", "true")], false, |script| {
+        script.shut(Gate::Load);
+    });
+    rig.say("1 a");
+    rig.turn(1000);
+    let heard = rig.heard();
+    assert!(heard.len() >= 48, "{} buffers in a second", heard.len());
+    assert!(heard.iter().all(is_silence));
+    rig.script.open(Gate::Load);
+    rig.await_message(FINISHED, 1);
+    assert_eq!(rig.spoken(), speech_of("1 a"));
+}
+
+#[test]
+fn an_interruption_at_once_leaves_no_more_than_the_buffer_on_its_way() {
+    let mut rig = Rig::live(&[("buffer-duration", "40000000")]);
+    rig.say("1 aaaaaaaaaa bbbbbbbbbb");
+    rig.await_message(STARTED, 1);
+    rig.turn(120);
+    let before = rig.spoken().len();
+    let urgent = rig.say_full("2 c", 1, "now");
+    let finished = rig.await_message(FINISHED, 1);
+    assert_eq!(id(&finished), urgent);
+    let cancelled = rig.await_message(CANCELLED, 1);
+    assert_eq!(id(&cancelled), 1);
+    assert_eq!(cancelled.get::<String>("reason").unwrap(), "interrupted");
+    let rest = rig.spoken();
+    let more = rest.len() - speech_of("2 c").len();
+    assert!(more <= 960, "{more} samples more");
+    assert_eq!(rest[more..], speech_of("2 c"));
+    assert_eq!(time(&cancelled, "duration"), time_of(before + more));
+}
+
+#[test]
+fn an_interruption_at_the_sentence_lets_it_end_and_no_other_begin() {
+    let mut rig = Rig::live(&[("buffer-duration", "40000000")]);
+    rig.say("1 aaaaaaaaaa bbbbbbbbbb cccc");
+    rig.await_message(STARTED, 1);
+    rig.turn(120);
+    let urgent = rig.say_full("2 d", 1, "sentence");
+    let finished = rig.await_message(FINISHED, 1);
+    assert_eq!(id(&finished), urgent);
+    let cancelled = rig.await_message(CANCELLED, 1);
+    assert_eq!(cancelled.get::<String>("reason").unwrap(), "interrupted");
+    let whole = [speech_of("1 aaaaaaaaaa"), speech_of("2 d")].concat();
+    assert_eq!(rig.spoken(), whole);
+}
+
+#[test]
+fn an_interruption_takes_nothing_from_what_is_as_important() {
+    let mut rig = Rig::live(&[("buffer-duration", "40000000")]);
+    let first = rig.say_full("1 aaaa bb", 1, "none");
+    rig.await_message(STARTED, 1);
+    let second = rig.say_full("2 c", 1, "now");
+    rig.await_message(FINISHED, 2);
+    assert_eq!(
+        rig.told(FINISHED).iter().map(|m| id(m)).collect::<Vec<_>>(),
+        [first, second]
+    );
+    assert_eq!(
+        rig.spoken(),
+        [speech_of("1 aaaa bb"), speech_of("2 c")].concat()
+    );
+}
+
+#[test]
+fn what_is_ready_and_not_yet_heard_lets_the_more_important_go_first() {
+    let mut rig = Rig::live(&[]);
+    let first = rig.say("1 aaaaaaaaaa");
+    let second = rig.say("2 b");
+    // The second is made and waits for the first to be heard.
+    rig.await_message(FINISHED, 1);
+    rig.turn(50);
+    let urgent = rig.say_full("3 c", 1, "now");
+    rig.await_message(FINISHED, 3);
+    let order: Vec<_> = rig.told(FINISHED).iter().map(|m| id(m)).collect();
+    assert_eq!(order, [first, urgent, second]);
+    let all = [
+        speech_of("1 aaaaaaaaaa"),
+        speech_of("3 c"),
+        speech_of("2 b"),
+    ];
+    assert_eq!(rig.spoken(), all.concat());
+}
+
+#[test]
+fn an_interruption_in_the_last_sentence_takes_nothing_away() {
+    let mut rig = Rig::live(&[("buffer-duration", "40000000")]);
+    rig.say("1 aaaaaaaaaa");
+    rig.await_message(STARTED, 1);
+    rig.turn(20);
+    let second = rig.say_full("2 c", 1, "sentence");
+    // Whether the engine knew by then that the first was at its end decides what it is told to be.
+    rig.await_message(STARTED, 2);
+    while !rig.told(FINISHED).iter().any(|m| id(m) == second) {
+        std::thread::yield_now();
+    }
+    assert_eq!(rig.told(FINISHED).len() + rig.told(CANCELLED).len(), 2);
+    assert_eq!(
+        rig.spoken(),
+        [speech_of("1 aaaaaaaaaa"), speech_of("2 c")].concat()
+    );
+}
+
+#[test]
+fn cancelling_all_empties_the_line_and_the_stream_goes_on() {
+    let mut rig = Rig::live(&[]);
+    rig.script.shut(Gate::Lm);
+    for number in 1..=3 {
+        rig.say(&format!("{number} a"));
+    }
+    assert_eq!(rig.element.emit_by_name::<u32>("cancel-all", &[]), 3);
+    for (number, cancelled) in rig.told(CANCELLED).iter().enumerate() {
+        assert_eq!(id(cancelled), number as u64 + 1);
+        assert_eq!(cancelled.get::<String>("reason").unwrap(), "cancelled");
+        assert_eq!(time(cancelled, "duration"), gst::ClockTime::ZERO);
+    }
+    assert_eq!(rig.told(CANCELLED).len(), 3);
+    assert_eq!(rig.element.emit_by_name::<u32>("cancel-all", &[]), 0);
+    rig.script.open(Gate::Lm);
+    rig.say("4 b");
+    rig.await_message(FINISHED, 1);
+    assert_eq!(rig.spoken(), speech_of("4 b"));
+}
+
+#[test]
+fn a_text_of_which_nothing_can_be_spoken_is_told_to_have_failed_and_the_next_is_heard() {
+    let mut rig = Rig::live(&[]);
+    rig.say("1 vocoder-fails");
+    rig.say("2 a lm-fails b");
+    let finished = rig.await_message(FINISHED, 1);
+    let failed = rig.await_message(FAILED, 1);
+    assert_eq!((id(&failed), id(&finished)), (1, 2));
+    assert!(failed.get::<String>("reason").unwrap().contains("scripted"));
+    assert_eq!(rig.spoken(), speech_of("2 a lm-fails b"));
+    let warnings = rig.warnings();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings.iter().all(|text| text.contains("left out")));
+}
+
+#[test]
+fn voice_and_text_change_while_playing() {
+    let mut rig = Rig::live(&[]);
+    rig.element.set_property("text", "1 a");
+    rig.element.set_property("voice", "anna");
+    rig.element.set_property("text", "2 b");
+    let full = gst::Structure::builder("say")
+        .field("text", "3 c")
+        .field("voice", "boris")
+        .build();
+    assert_eq!(rig.element.emit_by_name::<u64>("say-full", &[&full]), 3);
+    rig.say("4 d");
+    rig.await_message(FINISHED, 4);
+    let voices = rig.script.requests();
+    let expected = [
+        ("1 a", None),
+        ("2 b", Some("anna")),
+        ("3 c", Some("boris")),
+        ("4 d", Some("anna")),
+    ];
+    let expected = expected.map(|(text, voice)| (text.to_owned(), voice.map(str::to_owned)));
+    assert_eq!(voices, expected);
+    let all = ["1 a", "2 b", "3 c", "4 d"].map(speech_of);
+    assert_eq!(rig.spoken(), all.concat());
+}
+
+#[test]
+fn a_text_set_before_the_start_is_said_once_and_only_the_last_one() {
+    let mut rig = Rig::new(&[("text", "1 a")], false, |script| script.shut(Gate::Load));
+    assert_eq!(rig.texts(), ["1 a"]);
+    rig.element.set_state(gst::State::Ready).unwrap();
+    rig.element.set_property("text", "2 b");
+    rig.element.set_property("text", "3 c");
+    rig.heard();
+    rig.script.open(Gate::Load);
+    rig.element.set_state(gst::State::Playing).unwrap();
+    rig.await_at_once(FINISHED, 1);
+    assert_eq!(rig.texts(), ["1 a", "3 c"]);
+    assert_eq!(rig.spoken(), speech_of("3 c"));
+}
+
+#[test]
+fn the_end_of_the_stream_waits_for_what_is_queued_and_takes_nothing_more() {
+    let mut rig = Rig::live(&[]);
+    rig.script.shut(Gate::Lm);
+    rig.say("1 a");
+    rig.say("2 b");
+    rig.element.emit_by_name::<()>("end-of-stream", &[]);
+    assert_eq!(rig.say("3 c"), 0);
+    rig.script.open(Gate::Lm);
+    rig.await_message(FINISHED, 2);
+    rig.drain();
+    assert_eq!(rig.spoken(), [speech_of("1 a"), speech_of("2 b")].concat());
+    assert_eq!(rig.say("4 d"), 0);
+}
+
+#[test]
+fn an_eos_event_ends_the_stream_at_once_and_tells_what_was_given_up() {
+    let mut rig = Rig::live(&[]);
+    rig.script.shut(Gate::Lm);
+    rig.say("1 a");
+    let eos = gst::event::Eos::new();
+    let seqnum = eos.seqnum();
+    rig.element.send_event(eos);
+    let events = rig.drain();
+    assert_eq!(events.last().unwrap().seqnum(), seqnum);
+    let cancelled = rig.await_at_once(CANCELLED, 1);
+    assert_eq!(
+        cancelled.get::<String>("reason").unwrap(),
+        "the stream has ended"
+    );
+}
+
+#[test]
+fn a_pause_keeps_what_was_queued_and_stamps_go_on_with_the_clock() {
+    let mut rig = Rig::live(&[("buffer-duration", "40000000")]);
+    rig.say("1 aaaaaaaaaa");
+    rig.await_message(STARTED, 1);
+    rig.turn(100);
+    rig.element.set_state(gst::State::Paused).unwrap();
+    let before = rig.heard();
+    rig.clock().advance_time(3_000_000_000);
+    assert!(rig.heard().is_empty());
+    // What a pipeline does with the base time.
+    let base = rig.element.base_time().unwrap() + gst::ClockTime::from_seconds(3);
+    rig.element.set_base_time(base);
+    rig.element.set_state(gst::State::Playing).unwrap();
+    rig.await_message(FINISHED, 1);
+    let after = rig.heard();
+    let all = [before, after].concat();
+    for pair in all.windows(2) {
+        assert!(pair[1].offset() >= pair[0].offset_end(), "{pair:?}");
+    }
+    let speech = all.iter().filter(|buffer| !is_silence(buffer));
+    let samples: Vec<f32> = speech.flat_map(playing::samples).collect();
+    assert_eq!(samples, speech_of("1 aaaaaaaaaa"));
+}
+
+#[test]
+fn speech_in_small_buffers_has_no_seam_though_the_clock_wakes_late() {
+    let mut rig = Rig::live(&[("buffer-duration", "20000000"), ("idle", "none")]);
+    rig.say("1 aaaa");
+    rig.await_at_once(STARTED, 1);
+    // Each wait ends a little late, as on every real clock.
+    while rig.told(FINISHED).is_empty() {
+        let clock = rig.clock();
+        if let Some(time) = clock.next_entry_time() {
+            clock.set_time(time.max(clock.time()) + gst::ClockTime::from_useconds(130));
+            clock.process_next_clock_id();
+        }
+        std::thread::yield_now();
+    }
+    let heard = rig.heard();
+    assert_eq!(heard.len(), 8);
+    for pair in heard.windows(2) {
+        assert_eq!(pair[1].offset(), pair[0].offset_end());
+        assert!(!pair[1].flags().contains(gst::BufferFlags::DISCONT));
+    }
+}
+
+// Text from upstream.
+
+#[test]
+fn plain_bytes_without_caps_are_text() {
+    let mut rig = Rig::new(&[], true, |_| {});
+    rig.harness
+        .push_event(gst::event::StreamStart::new("bytes"));
+    let bytes = gst::FormattedSegment::<gst::format::Bytes>::new();
+    rig.harness.push_event(gst::event::Segment::new(&bytes));
+    rig.push("\u{feff}1 aa.\r\n2 ".as_bytes());
+    rig.push("b\r\n\r\n3 д".as_bytes());
+    rig.harness.push_event(gst::event::Eos::new());
+    let events = rig.drain();
+    assert_eq!(rig.texts(), ["1 aa.", "2 b", "3 д"]);
+    assert_eq!(rig.spoken(), ["1 aa", "2 b", "3 д"].map(speech_of).concat());
+    let segments = events.iter().filter_map(|event| match event.view() {
+        gst::EventView::Segment(segment) => Some(segment.segment().format()),
+        _ => None,
+    });
+    assert_eq!(segments.collect::<Vec<_>>(), [gst::Format::Time]);
+    assert!(rig.warnings().is_empty());
+}
+
+#[test]
+fn upstream_waits_when_enough_is_queued_and_a_flush_ends_its_wait() {
+    let settings = [("max-queued", "4")];
+    let mut rig = Rig::new(&settings, true, |script| script.shut(Gate::Lm));
+    rig.harness.push_event(gst::event::StreamStart::new("text"));
+    let time = gst::FormattedSegment::<gst::ClockTime>::new();
+    rig.harness.push_event(gst::event::Segment::new(&time));
+    for number in 1..=4 {
+        rig.push(format!("{number} a\n").as_bytes());
+    }
+    let pad = rig.harness.srcpad().unwrap();
+    let upstream = std::thread::spawn(move || pad.push(gst::Buffer::from_slice(*b"5 a\n6 a\n")));
+    // One text more is taken up, and then the next waits again.
+    rig.script.let_one_pass(Gate::Lm);
+    rig.await_at_once(QUEUED, 5);
+    assert!(!upstream.is_finished());
+    let pad = rig.harness.srcpad().unwrap();
+    pad.push_event(gst::event::FlushStart::new());
+    assert_eq!(upstream.join().unwrap(), Err(gst::FlowError::Flushing));
+    assert_eq!(rig.texts().len(), 5);
+    rig.await_at_once(CANCELLED, 4);
+    rig.script.open(Gate::Lm);
+    pad.push_event(gst::event::FlushStop::new(true));
+    rig.heard();
+    rig.harness.push_event(gst::event::Segment::new(&time));
+    rig.push(b"7 b\n");
+    rig.await_at_once(FINISHED, 2);
+    assert_eq!(rig.spoken(), speech_of("7 b"));
+}
+
+fn cue(text: &str, start: u64, duration: u64) -> gst::Buffer {
+    let mut buffer = gst::Buffer::from_slice(text.as_bytes().to_vec());
+    let writable = buffer.get_mut().unwrap();
+    writable.set_pts(milliseconds(start));
+    writable.set_duration(milliseconds(duration));
+    buffer
+}
+
+#[test]
+fn timed_text_is_spoken_at_its_running_time_whatever_its_segment() {
+    let mut rig = Rig::new(&[], true, |_| {});
+    rig.harness.push_event(gst::event::StreamStart::new("text"));
+    let mut segment = gst::FormattedSegment::<gst::ClockTime>::new();
+    segment.set_start(milliseconds(10_000));
+    segment.set_base(milliseconds(500));
+    rig.harness.push_event(gst::event::Segment::new(&segment));
+    rig.harness.push(cue("1 a", 11_000, 500)).unwrap();
+    rig.harness.push_event(gst::event::Gap::new(
+        milliseconds(11_500),
+        milliseconds(1000),
+    ));
+    rig.harness.push(cue("2 b", 13_000, 500)).unwrap();
+    rig.harness.push_event(gst::event::Eos::new());
+    let events = rig.drain();
+    let heard = rig.heard();
+    let times: Vec<_> = heard.iter().map(|b| b.pts().unwrap().mseconds()).collect();
+    assert_eq!(times, [1500, 3500]);
+    // Gap events fill what is between, without overlap.
+    let mut covered = heard
+        .iter()
+        .map(|b| (b.pts().unwrap(), b.duration().unwrap()))
+        .collect::<Vec<_>>();
+    covered.extend(events.iter().filter_map(|event| match event.view() {
+        gst::EventView::Gap(gap) => {
+            let (start, duration) = gap.get();
+            Some((start, duration.unwrap()))
+        }
+        _ => None,
+    }));
+    covered.sort();
+    let mut end = gst::ClockTime::ZERO;
+    for (start, duration) in covered {
+        assert!(
+            start.absdiff(end) <= gst::ClockTime::from_nseconds(1),
+            "{start} after {end}"
+        );
+        end = start + duration;
+    }
+    assert_eq!(end, milliseconds(3540));
+}
+
+#[test]
+fn invalid_bytes_of_timed_texts_are_one_warning_and_the_rest_is_spoken() {
+    let mut rig = Rig::new(&[], true, |_| {});
+    rig.harness.push_event(gst::event::StreamStart::new("text"));
+    let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+    rig.harness.push_event(gst::event::Segment::new(&segment));
+    for number in [1_u8, 2] {
+        let mut buffer = gst::Buffer::from_slice([b'0' + number, b' ', b'a', 0xff]);
+        let writable = buffer.get_mut().unwrap();
+        writable.set_pts(milliseconds(u64::from(number) * 1000));
+        rig.harness.push(buffer).unwrap();
+    }
+    rig.harness.push_event(gst::event::Eos::new());
+    rig.drain();
+    assert_eq!(rig.texts(), ["1 a\u{fffd}", "2 a\u{fffd}"]);
+    assert_eq!(rig.heard().len(), 2);
+    assert_eq!(rig.warnings().len(), 1);
+}
+
+#[test]
+fn a_character_that_the_end_cuts_off_is_one_warning_too() {
+    let mut rig = Rig::new(&[], true, |_| {});
+    rig.harness
+        .push_event(gst::event::StreamStart::new("bytes"));
+    let bytes = gst::FormattedSegment::<gst::format::Bytes>::new();
+    rig.harness.push_event(gst::event::Segment::new(&bytes));
+    rig.push(b"1 a\n\xd0");
+    rig.harness.push_event(gst::event::Eos::new());
+    rig.drain();
+    assert_eq!(rig.texts(), ["1 a"]);
+    assert_eq!(rig.warnings().len(), 1);
+}
+
+#[test]
+fn speech_longer_than_its_slot_moves_the_next_or_is_cut() {
+    for (overflow, second, first) in [("shift", 1200, 1200), ("clip", 1100, 100)] {
+        let mut rig = Rig::new(&[("overflow", overflow)], true, |_| {});
+        rig.harness.push_event(gst::event::StreamStart::new("text"));
+        let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+        rig.harness.push_event(gst::event::Segment::new(&segment));
+        // 5 tokens are 200 ms.
+        rig.harness.push(cue("1 aaaaa", 1000, 100)).unwrap();
+        rig.harness.push(cue("2 b", 1100, 500)).unwrap();
+        rig.harness.push_event(gst::event::Eos::new());
+        rig.drain();
+        let heard = rig.heard();
+        let end = heard[0].pts().unwrap() + heard[0].duration().unwrap();
+        assert_eq!(heard[1].pts().unwrap().mseconds(), second, "{overflow}");
+        let expected = if overflow == "shift" {
+            first
+        } else {
+            1000 + first
+        };
+        assert_eq!(end.mseconds(), expected, "{overflow}");
+    }
+}
+
+#[test]
+fn a_text_pad_that_comes_while_playing_is_heard_and_its_end_is_not_the_elements() {
+    let rig = Rig::live(&[]);
+    for number in 1..=2 {
+        let sink = rig.element.request_pad_simple("sink").unwrap();
+        let source = gst::Pad::builder(gst::PadDirection::Src)
+            .name("author")
+            .build();
+        source.link(&sink).unwrap();
+        source.set_active(true).unwrap();
+        source.push_event(gst::event::StreamStart::new("text"));
+        let segment = gst::FormattedSegment::<gst::format::Bytes>::new();
+        source.push_event(gst::event::Segment::new(&segment));
+        let text = format!("{number} a\n");
+        source
+            .push(gst::Buffer::from_slice(text.into_bytes()))
+            .unwrap();
+        rig.await_message(FINISHED, 2 * number - 1);
+        source.unlink(&sink).unwrap();
+        rig.element.release_request_pad(&sink);
+        source.set_active(false).unwrap();
+        assert!(rig.say("9 b") > 0, "the element goes on without the pad");
+        rig.await_message(FINISHED, 2 * number);
+    }
+}
+
+#[test]
+fn a_gap_between_two_texts_takes_neither_away() {
+    for live in ["false", "true"] {
+        let mut rig = Rig::new(&[("is-live", live)], true, |_| {});
+        let (tell, told) = std::sync::mpsc::channel();
+        rig.script.on_speech(move |text, _| {
+            let _ = tell.send(text.to_owned());
+        });
+        // The first is pushed when the second is made.
+        let told = Mutex::new(Some(told));
+        let pad = rig.element.static_pad("src").unwrap();
+        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+            if !info.buffer().is_some_and(is_silence)
+                && let Some(told) = told.lock().unwrap().take()
+            {
+                while told.recv_timeout(PATIENCE).expect("the second is made") != "2 b" {}
+            }
+            gst::PadProbeReturn::Ok
+        });
+        rig.harness.push_event(gst::event::StreamStart::new("text"));
+        let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+        rig.harness.push_event(gst::event::Segment::new(&segment));
+        rig.script.shut(Gate::Load);
+        rig.harness.push(cue("1 a", 0, 100)).unwrap();
+        rig.harness
+            .push_event(gst::event::Gap::new(milliseconds(100), milliseconds(50)));
+        rig.harness.push(cue("2 b", 200, 100)).unwrap();
+        rig.script.open(Gate::Load);
+        rig.await_message(FINISHED, 2);
+        assert_eq!(rig.spoken(), [speech_of("1 a"), speech_of("2 b")].concat());
+    }
+}
+
+// Flushes.
+
+#[test]
+fn a_flush_does_not_revive_an_element_whose_models_did_not_load() {
+    let mut rig = Rig::new(&[("is-live", "true")], false, |script| {
+        script.fail_to_load(true);
+    });
+    rig.drain();
+    for _ in 0..2 {
+        rig.element.send_event(gst::event::FlushStart::new());
+        rig.element.send_event(gst::event::FlushStop::new(true));
+        // A text that is quicker than the end is told to have ended.
+        let id = rig.say("1 a");
+        rig.drain();
+        assert_eq!(
+            rig.told(CANCELLED).iter().any(|m| self::id(m) == id),
+            id > 0
+        );
+    }
+}
+
+#[test]
+fn the_end_of_a_flush_that_did_not_begin_changes_nothing() {
+    let mut rig = Rig::live(&[]);
+    rig.script.shut(Gate::Vocoder);
+    rig.say("1 aa");
+    rig.script.await_visitor(Gate::Vocoder);
+    assert!(!rig.element.send_event(gst::event::FlushStop::new(true)));
+    rig.script.open(Gate::Vocoder);
+    rig.await_message(FINISHED, 1);
+    assert_eq!(rig.spoken(), speech_of("1 aa"));
+}
+
+#[test]
+fn a_flush_by_the_application_leaves_the_times_of_text_from_upstream() {
+    let mut rig = Rig::new(&[], true, |_| {});
+    rig.harness.push_event(gst::event::StreamStart::new("text"));
+    let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+    rig.harness.push_event(gst::event::Segment::new(&segment));
+    rig.harness.push(cue("1 a", 1000, 100)).unwrap();
+    rig.await_at_once(FINISHED, 1);
+    rig.element.send_event(gst::event::FlushStart::new());
+    rig.element.send_event(gst::event::FlushStop::new(true));
+    rig.heard();
+    rig.harness.push(cue("2 b", 2000, 100)).unwrap();
+    rig.await_at_once(FINISHED, 2);
+    assert_eq!(rig.heard()[0].pts(), Some(milliseconds(2000)));
+}
