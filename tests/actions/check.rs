@@ -1,0 +1,505 @@
+//! What must hold of everything that happened in one sequence.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use gstcosyvoice3::text::{IncrementalText, is_speakable};
+
+use crate::{
+    script::{speech_of, utterances_of},
+    trace::{Entry, Heard, How, Interrupts},
+    world::Voice,
+};
+
+/// Warnings that sequences give reason for.
+const WARNINGS: [&str; 6] = [
+    "an utterance was left out",
+    "a text was refused because",
+    "nothing to say",
+    "not UTF-8",
+    "after its time",
+    // Random weights seldom end by themselves.
+    " was cut ",
+];
+
+/// One accepted text. Messages are posted by one thread at a time, so that they may come later than what they tell; their
+/// own order counts.
+#[derive(Default)]
+struct Text {
+    text: Option<String>,
+    /// When the action signal returned; those without one are never said to have waited.
+    said: Option<usize>,
+    priority: i32,
+    interrupts: Interrupts,
+    started: bool,
+    ended: Option<(How, String)>,
+    heard: Vec<f32>,
+    /// When it was heard first, and since when it was certain that it would be next.
+    first: Option<(usize, usize)>,
+    /// What may be heard at most, since it was interrupted.
+    most: Option<Most>,
+    /// Buffers that came after it was told to be cancelled.
+    late: usize,
+}
+
+impl Text {
+    /// Texts that no signal brought have priority 0, and so have those whose signal has not returned yet, as far as is
+    /// known.
+    fn is_priority_known(&self) -> bool {
+        self.said.is_some()
+    }
+}
+
+enum Most {
+    /// One buffer may have been on its way, and for a sentence its rest.
+    AfterNext(Interrupts),
+    Samples(usize),
+}
+
+#[derive(Default)]
+struct Epoch {
+    live: bool,
+    cues: bool,
+    caps: bool,
+    segment: bool,
+    eos: Option<gst::Seqnum>,
+    last: Option<Heard>,
+}
+
+pub struct Model<'a> {
+    pub voice: &'a Voice,
+    pub live: bool,
+    pub may_become_live: bool,
+    pub timed: bool,
+}
+
+impl Model<'_> {
+    fn speech(&self, text: &str) -> Result<Vec<f32>, String> {
+        match self.voice {
+            Voice::Script => Ok(speech_of(text)),
+            Voice::Model { texts, .. } => texts
+                .iter()
+                .find(|(known, _)| known == text)
+                .map(|(_, speech)| speech.clone())
+                .ok_or_else(|| format!("nobody knows the speech of {text:?}")),
+        }
+    }
+
+    /// The end of the utterance that the sample before `at` belongs to.
+    fn end_of_utterance(&self, text: &str, at: usize) -> usize {
+        if !matches!(self.voice, Voice::Script) {
+            return usize::MAX;
+        }
+        let mut end = 0;
+        for utterance in utterances_of(text) {
+            if end >= at {
+                break;
+            }
+            end += utterance.len();
+        }
+        end.max(at)
+    }
+
+    /// Fails with what does not hold.
+    pub fn check(&self, entries: &[Entry]) -> Result<(), String> {
+        let mut texts = BTreeMap::<u64, Text>::new();
+        let mut vocoded = HashMap::<&str, usize>::new();
+        let mut epoch = Epoch::default();
+        let mut mischief = false;
+        let mut flushed = false;
+        let mut silenced = HashSet::new();
+        let mut flush_victims = Vec::new();
+        let mut cancelled = HashSet::new();
+        let mut all_cancelled = false;
+        let (mut flushes, mut stops) = (0, 0);
+        let mut last_taken = 0;
+        let mut loading = false;
+        for (i, entry) in entries.iter().enumerate() {
+            match entry {
+                Entry::Runs => {
+                    epoch = self.epoch();
+                    flushed = false;
+                }
+                Entry::Stopped => stops += 1,
+                Entry::FlushBegins => {
+                    flushes += 1;
+                    flush_victims = texts.keys().copied().collect();
+                }
+                Entry::Flushed => {
+                    flushed = true;
+                    silenced.extend(flush_victims.drain(..));
+                }
+                Entry::FlushEnds => {
+                    let caps = epoch.caps;
+                    epoch = Epoch {
+                        caps,
+                        ..self.epoch()
+                    };
+                    flushed = false;
+                }
+                Entry::Cancels(Some(id)) => {
+                    cancelled.insert(*id);
+                }
+                Entry::Cancels(None) => all_cancelled = true,
+                Entry::Mischief => mischief = true,
+                Entry::Queued { id, text } => {
+                    let known = texts.entry(*id).or_default();
+                    if known.text.replace(text.clone()).is_some() {
+                        return Err(format!("text {id} is queued twice"));
+                    }
+                }
+                Entry::Said {
+                    id,
+                    priority,
+                    interrupts,
+                } => {
+                    let text = texts.entry(*id).or_default();
+                    (text.said, text.priority, text.interrupts) = (Some(i), *priority, *interrupts);
+                    if *interrupts != Interrupts::No {
+                        for other in texts.values_mut() {
+                            if other.first.is_some()
+                                && other.ended.is_none()
+                                && other.priority < *priority
+                                && other.is_priority_known()
+                            {
+                                other.most.get_or_insert(Most::AfterNext(*interrupts));
+                            }
+                        }
+                    }
+                }
+                Entry::Vocoded { text } => {
+                    vocoded.insert(text, i);
+                }
+                Entry::Started { id } => {
+                    let text = texts.entry(*id).or_default();
+                    if text.text.is_none() || text.ended.is_some() || text.started {
+                        return Err(format!("text {id} starts before it is queued, or again"));
+                    }
+                    text.started = true;
+                }
+                Entry::Ended {
+                    id,
+                    how,
+                    reason,
+                    duration,
+                } => {
+                    let text = texts.entry(*id).or_default();
+                    if text.text.is_none() {
+                        return Err(format!("text {id} ends before it is queued"));
+                    }
+                    if text.ended.replace((*how, reason.clone())).is_some() {
+                        return Err(format!("text {id} ends twice"));
+                    }
+                    if *how == How::Finished && *duration != time_of(text.heard.len()) {
+                        return Err(format!(
+                            "text {id} was heard for {} samples, its end tells {duration} ns",
+                            text.heard.len()
+                        ));
+                    }
+                    let why = match reason.as_str() {
+                        "cancelled" => all_cancelled || cancelled.contains(id),
+                        "flushed" => flushes > 0,
+                        "stopped" => stops > 0 || entries[i..].iter().any(is_stop),
+                        "the stream has ended" => mischief,
+                        "interrupted" => {
+                            let priority = text.priority;
+                            let mut others = texts.values();
+                            others.any(|other| {
+                                // The signal may not have returned yet.
+                                (other.interrupts != Interrupts::No && other.priority > priority)
+                                    || other.said.is_none()
+                            })
+                        }
+                        _ if *how == How::Failed => mischief,
+                        _ => *how == How::Finished,
+                    };
+                    if !why {
+                        return Err(format!("text {id} ended for no reason: {how:?}, {reason}"));
+                    }
+                }
+                Entry::Event { kind, seqnum } => match kind {
+                    gst::EventType::Caps => epoch.caps = true,
+                    gst::EventType::Segment => epoch.segment = true,
+                    gst::EventType::Eos if epoch.eos.replace(*seqnum).is_some() => {
+                        return Err("a second EOS".into());
+                    }
+                    _ => {}
+                },
+                Entry::Buffer(heard) => {
+                    if flushed {
+                        return Err(format!("{heard:?} is heard during a flush"));
+                    }
+                    self.check_stamps(&epoch, heard)?;
+                    if let Some(id) = heard.id {
+                        if silenced.contains(&id) {
+                            return Err(format!("text {id} is heard after a flush"));
+                        }
+                        let text = texts.entry(id).or_default();
+                        let made = text.text.as_deref().and_then(|text| vocoded.get(text));
+                        let since = last_taken.max(made.copied().unwrap_or(0));
+                        self.hear(text, id, heard, (i, since))?;
+                    }
+                    epoch.last = Some(heard.clone());
+                }
+                Entry::Taken => last_taken = i,
+                Entry::Error(message) if !mischief => return Err(format!("an error: {message}")),
+                Entry::Warning(message)
+                    if !WARNINGS.iter().any(|known| message.contains(known)) =>
+                {
+                    return Err(format!("a warning: {message}"));
+                }
+                Entry::Progress(kind) => match kind {
+                    gst::ProgressType::Start if std::mem::replace(&mut loading, true) => {
+                        return Err("loading is told to begin twice".into());
+                    }
+                    gst::ProgressType::Start | gst::ProgressType::Continue => {}
+                    _ if !std::mem::take(&mut loading) => {
+                        return Err(format!("loading ends again: {kind:?}"));
+                    }
+                    _ => {}
+                },
+                Entry::Does(_)
+                | Entry::Error(_)
+                | Entry::Warning(_)
+                | Entry::Property { .. }
+                | Entry::UpstreamBegins { .. }
+                | Entry::Pushed { .. }
+                | Entry::UpstreamEnds => {}
+            }
+        }
+        if loading {
+            return Err("the end of loading is not told".into());
+        }
+        Self::check_order(&texts)?;
+        for (id, text) in &texts {
+            self.check_end(*id, text)?;
+        }
+        self.check_upstream(entries)
+    }
+
+    fn epoch(&self) -> Epoch {
+        Epoch {
+            live: self.live || self.may_become_live,
+            cues: self.timed,
+            ..Epoch::default()
+        }
+    }
+
+    fn check_stamps(&self, epoch: &Epoch, heard: &Heard) -> Result<(), String> {
+        let fail = |what: &str| Err(format!("{what}: {heard:?} after {:?}", epoch.last));
+        if !epoch.caps || !epoch.segment {
+            return fail("no caps or segment before a buffer");
+        }
+        if epoch.eos.is_some() {
+            return fail("a buffer after EOS");
+        }
+        if heard.offset_end - heard.offset != heard.samples.len() as u64 {
+            return fail("another count of samples");
+        }
+        let end = time_of(heard.offset_end as usize);
+        if heard.pts != time_of(heard.offset as usize) || heard.pts + heard.duration != end {
+            return fail("stamps that are not those of the samples");
+        }
+        let expected = epoch.last.as_ref().map(|last| last.offset_end);
+        if heard.offset < expected.unwrap_or(0) {
+            return fail("time jumps back");
+        }
+        if expected.is_none() != heard.discont && expected.is_none() {
+            return fail("a stream begins without DISCONT");
+        }
+        if expected.is_some_and(|expected| expected != heard.offset) && !heard.discont {
+            return fail("time jumps without DISCONT");
+        }
+        if !epoch.live && !epoch.cues {
+            if heard.offset != expected.unwrap_or(0) {
+                return fail("a hole in an offline stream");
+            }
+            if expected.is_some() && heard.discont {
+                return fail("DISCONT in an offline stream");
+            }
+        }
+        if heard.gap != heard.id.is_none() || (heard.gap && !epoch.live) {
+            return fail("neither speech nor the silence of a live stream");
+        }
+        if heard.gap && heard.samples.iter().any(|sample| *sample != 0.0) {
+            return fail("silence that is not silent");
+        }
+        Ok(())
+    }
+
+    /// `at`: when, and since when it was certain that this text would be next.
+    fn hear(
+        &self,
+        text: &mut Text,
+        id: u64,
+        heard: &Heard,
+        at: (usize, usize),
+    ) -> Result<(), String> {
+        text.first.get_or_insert(at);
+        text.heard.extend(&heard.samples);
+        if let Some((how, _)) = &text.ended {
+            text.late += 1;
+            if *how != How::Cancelled || text.late > 1 {
+                return Err(format!("text {id} is heard after its end"));
+            }
+        }
+        let most = match &text.most {
+            None => None,
+            Some(Most::Samples(most)) => Some(*most),
+            Some(Most::AfterNext(Interrupts::Sentence)) => {
+                let words = text.text.as_deref().unwrap_or_default();
+                Some(self.end_of_utterance(words, text.heard.len()))
+            }
+            Some(Most::AfterNext(_)) => Some(text.heard.len()),
+        };
+        if let Some(most) = most {
+            if text.heard.len() > most {
+                return Err(format!("text {id} goes on after it was interrupted"));
+            }
+            text.most = Some(Most::Samples(most));
+        }
+        Ok(())
+    }
+
+    /// The more important go first, and equals in their order.
+    fn check_order(texts: &BTreeMap<u64, Text>) -> Result<(), String> {
+        let heard = || {
+            let texts = texts.iter().filter(|(_, text)| text.said.is_some());
+            texts.filter_map(|(id, text)| Some((id, text, text.first?)))
+        };
+        for (id, text, (first, since)) in heard() {
+            for (other_id, other, (other_first, _)) in heard() {
+                let goes_first = other.priority > text.priority
+                    || (other.priority == text.priority && other_id < id);
+                if goes_first && other_first > first && other.said.is_some_and(|said| said < since)
+                {
+                    return Err(format!("text {id} is heard before {other_id}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_end(&self, id: u64, text: &Text) -> Result<(), String> {
+        let Some(words) = &text.text else {
+            return Err(format!("text {id} was never told to be queued"));
+        };
+        let Some((how, _)) = &text.ended else {
+            return Err(format!("text {id} ({words:?}) never ended"));
+        };
+        if text.heard.is_empty() && *how != How::Finished {
+            return Ok(());
+        }
+        if !text.started && !text.heard.is_empty() {
+            return Err(format!("text {id} was heard, and its start was not told"));
+        }
+        let whole = self.speech(words)?;
+        let holds = match how {
+            How::Finished => text.heard == whole,
+            // What fails for good fails in the middle.
+            How::Cancelled | How::Failed => whole.starts_with(&text.heard),
+        };
+        match holds {
+            true => Ok(()),
+            false => Err(format!(
+                "text {id} ({words:?}) is {how:?}, and {} of its {} samples were heard, or others",
+                text.heard.len(),
+                whole.len()
+            )),
+        }
+    }
+
+    /// Each text that upstream got rid of is accepted, once and in order.
+    fn check_upstream(&self, entries: &[Entry]) -> Result<(), String> {
+        let properties: HashSet<&String> = entries
+            .iter()
+            .filter_map(|entry| match entry {
+                Entry::Property { text } => Some(text),
+                _ => None,
+            })
+            .collect();
+        let said: HashSet<u64> = entries
+            .iter()
+            .filter_map(|entry| match entry {
+                Entry::Said { id, .. } => Some(*id),
+                _ => None,
+            })
+            .collect();
+        let mut queued = entries.iter().filter_map(|entry| match entry {
+            Entry::Queued { id, text } if !said.contains(id) && !properties.contains(text) => {
+                Some(text)
+            }
+            _ => None,
+        });
+        // Texts of a model are not unique: its properties would be taken for upstream's.
+        if !matches!(self.voice, Voice::Script) {
+            return Ok(());
+        }
+        let begins = |entry: &&Entry| matches!(entry, Entry::UpstreamBegins { .. });
+        for epoch in entries.split_inclusive(|entry| begins(&entry)).skip(1) {
+            if matches!(epoch.last(), Some(Entry::UpstreamBegins { sure: false })) {
+                return Ok(());
+            }
+            let (sure, all) = expected(epoch);
+            for (i, text) in all.iter().enumerate() {
+                let mut ahead = queued.clone();
+                if ahead.next() == Some(text) {
+                    queued = ahead;
+                } else if i < sure {
+                    return Err(format!("{text:?} from upstream is lost"));
+                } else {
+                    break;
+                }
+            }
+        }
+        match queued.next() {
+            Some(text) => Err(format!("{text:?} did not come from upstream so")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The texts of one stream from upstream: how many must have been accepted, and all that may.
+fn expected(entries: &[Entry]) -> (usize, Vec<String>) {
+    let mut text = IncrementalText::new();
+    let mut all = Vec::new();
+    let (mut sure, mut failed) = (0, false);
+    for entry in entries {
+        match entry {
+            Entry::Pushed {
+                bytes,
+                timed,
+                taken,
+            } => {
+                if *timed {
+                    let cue = String::from_utf8_lossy(bytes);
+                    all.push(
+                        cue.trim_matches(['\u{feff}', '\r', '\n', ' ', '\t', '\0'])
+                            .into(),
+                    );
+                } else {
+                    all.extend(text.push(bytes));
+                }
+                all.retain(|text: &String| is_speakable(text));
+                failed |= !taken;
+                if !failed {
+                    sure = all.len();
+                }
+            }
+            Entry::UpstreamEnds => {
+                all.extend(text.finish());
+                all.retain(|text| is_speakable(text));
+            }
+            _ => {}
+        }
+    }
+    (sure, all)
+}
+
+fn is_stop(entry: &Entry) -> bool {
+    matches!(entry, Entry::Stopped)
+}
+
+/// Nanoseconds of so many samples.
+fn time_of(samples: usize) -> u64 {
+    (samples as u128 * 1_000_000_000 / 24_000) as u64
+}
