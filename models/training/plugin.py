@@ -4,6 +4,7 @@ Needs the plugin on GST_PLUGIN_PATH and ONNX Runtime where the plugin finds it (
 """
 import os
 import re
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,10 +67,14 @@ class Plugin:
         streams = [(os.POSIX_SPAWN_DUP2, handle, 1), (os.POSIX_SPAWN_DUP2, handle, 2)]
         child = os.posix_spawnp(command[0], command, os.environ, file_actions=streams)
         os.close(handle)
-        _, status, used = os.wait4(child, 0)
-        if status:
+        # ru_maxrss would count what this process held when it spawned the other
+        while not (ended := os.waitpid(child, os.WNOHANG))[0]:
+            held = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{child}/status").read_text())
+            if held:
+                self.peak_memory = max(self.peak_memory, int(held[1]) / 1024)
+            time.sleep(0.02)
+        if ended[1]:
             raise SystemExit(f"gst-launch-1.0 failed, see {log}")
-        self.peak_memory = max(self.peak_memory, used.ru_maxrss / 1024)
 
     def sorted_out(self, texts: list[str], audio: np.ndarray, log: bytes) -> tuple[list[Spoken], int]:
         """Sentences of the log brought back to their texts."""
