@@ -26,7 +26,8 @@ impl IncrementalText {
     /// Takes the next block; the sentences that it completes.
     pub fn push(&mut self, block: &[u8]) -> Vec<String> {
         let mut sentences = Vec::new();
-        let text = self.decode(block);
+        // A zero would end the text in everything that is written in C.
+        let text = self.decode(block).replace('\0', " ");
         let mut lines = text.split('\n');
         self.line.push_str(lines.next().unwrap_or_default());
         for next in lines {
@@ -155,6 +156,11 @@ mod tests {
             whole(bytes),
             (vec!["Да\u{fffd}!".to_owned(), "\u{fffd}".to_owned()], 2)
         );
+    }
+
+    #[test]
+    fn zeros_are_blanks() {
+        assert_eq!(whole(b"One\0two.\0\n").0, ["One two."]);
     }
 
     #[test]
