@@ -23,7 +23,7 @@ use crate::{
     model::manifest,
 };
 use networks::Networks;
-use npu::{Npu, Patience};
+use npu::{Kept, Npu, Patience};
 
 /// A step takes some 0.1 s on the card; its driver gives up after 50 s by itself, a listener long before.
 const RUN: Patience = Patience {
@@ -58,9 +58,9 @@ pub fn signs_of_a_card(options: &AxclOptions) -> bool {
 
 /// Encoder and estimators, loaded.
 pub struct AxclFlow {
+    /// The [`Networks`] on the NPU thread. Goes before `npu`, which waits for the thread to end.
+    networks: Kept,
     npu: Arc<Npu>,
-    /// The number of the [`Networks`] on the NPU thread.
-    networks: u64,
     lengths: Vec<usize>,
     /// `None` where the encoders are on the NPU too.
     encoder: Option<CpuEncoder>,
@@ -93,14 +93,13 @@ impl AxclFlow {
         let (device, dir, estimators) = (options.device, dir.to_path_buf(), npu.estimators.clone());
         let lengths = estimators.iter().map(|model| model.frames).collect();
         let stop = cancel.clone();
-        let networks = thread.call("loading the models", LOAD, cancel, move |card| {
+        let networks = thread.keep("loading the models", LOAD, cancel, move |card| {
             let engine = card.engine(device)?;
-            let networks = Networks::load(&engine, &dir, &estimators, encoders.as_ref(), &stop)?;
-            Ok(card.keep(networks))
+            Networks::load(&engine, &dir, &estimators, encoders.as_ref(), &stop)
         })?;
         let flow = Self {
-            npu: thread,
             networks,
+            npu: thread,
             lengths,
             encoder,
             frames: 0,
@@ -116,25 +115,9 @@ impl AxclFlow {
         cancel: &Cancel,
         work: impl FnOnce(&mut Networks) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let number = self.networks;
+        let number = self.networks.number();
         self.npu
             .call(what, RUN, cancel, move |card| work(card.kept(number)?))
-    }
-}
-
-impl Drop for AxclFlow {
-    fn drop(&mut self) {
-        let number = self.networks;
-        let release = move |card: &mut npu::Card| {
-            card.release(number);
-            Ok(())
-        };
-        if let Err(error) = self
-            .npu
-            .call("unloading the models", RUN, &Cancel::new(), release)
-        {
-            tracing::warn!("{error}");
-        }
     }
 }
 

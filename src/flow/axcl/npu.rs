@@ -205,6 +205,46 @@ impl Npu {
             }
         }
     }
+
+    /// Makes something on the thread by `make`, as [`call`](Self::call) does, and keeps it there for the owner.
+    pub fn keep<T: Any>(
+        &self,
+        what: &str,
+        patience: Patience,
+        cancel: &Cancel,
+        make: impl FnOnce(&mut Card) -> Result<T> + Send + 'static,
+    ) -> Result<Kept> {
+        let jobs = self.jobs.clone().expect("there until dropped");
+        self.call(what, patience, cancel, move |card| {
+            let thing = make(card)?;
+            Ok(Kept {
+                number: card.keep(thing),
+                jobs,
+            })
+        })
+    }
+}
+
+/// The owner of something on the thread. Without its owner it goes as soon as the thread gets to it, also where whoever
+/// asked for it had stopped waiting.
+pub(super) struct Kept {
+    number: u64,
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Kept {
+    /// What [`Card::kept`] knows it by.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let number = self.number;
+        // A thread that has ended keeps nothing.
+        let _ = self.jobs.send(Box::new(move |card| card.release(number)));
+    }
 }
 
 impl Drop for Npu {
@@ -322,7 +362,7 @@ impl Card {
     }
 
     /// Keeps `thing` on this thread; the number to ask for it.
-    pub fn keep(&mut self, thing: impl Any) -> u64 {
+    fn keep(&mut self, thing: impl Any) -> u64 {
         self.next += 1;
         self.kept.insert(self.next, Box::new(thing));
         self.next
@@ -338,7 +378,7 @@ impl Card {
 
     /// Lets go of what was kept under `number`. The device goes with its last user, so that a lost card can be found
     /// anew.
-    pub fn release(&mut self, number: u64) {
+    fn release(&mut self, number: u64) {
         self.kept.remove(&number);
         if self.kept.is_empty() {
             self.engines.clear();
@@ -380,4 +420,52 @@ pub(super) fn failure(error: &axcl_rs::Error) -> Error {
         },
     };
     Error::new(kind, format!("NPU: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tells when it is dropped.
+    struct Thing(mpsc::Sender<()>);
+
+    impl Drop for Thing {
+        fn drop(&mut self) {
+            let _ = self.0.send(());
+        }
+    }
+
+    const PATIENCE: Patience = Patience {
+        limit: Duration::from_secs(60),
+        after_cancel: Duration::from_secs(60),
+    };
+
+    #[test]
+    fn what_was_made_for_somebody_who_cancelled_does_not_stay() {
+        let npu = Npu::start(None).unwrap();
+        let cancel = Cancel::new();
+        let (sender, dropped) = mpsc::channel();
+        let during = cancel.clone();
+        let kept = npu.keep("making", PATIENCE, &cancel, move |_| {
+            during.cancel();
+            Ok(Thing(sender))
+        });
+        assert!(kept.is_err_and(|error| error.is_cancelled()));
+        dropped.recv_timeout(PATIENCE.limit).unwrap();
+    }
+
+    #[test]
+    fn what_is_kept_goes_with_its_owner_and_the_thread_with_its_last_user() {
+        let npu = Npu::start(None).unwrap();
+        let (sender, dropped) = mpsc::channel();
+        let kept = npu
+            .keep("making", PATIENCE, &Cancel::new(), |_| Ok(Thing(sender)))
+            .unwrap();
+        assert!(dropped.try_recv().is_err());
+        drop(kept);
+        dropped.recv_timeout(PATIENCE.limit).unwrap();
+        let ended = npu.ended.clone();
+        drop(npu);
+        assert!(ended.wait(PATIENCE.limit, &Cancel::new()));
+    }
 }
