@@ -103,11 +103,11 @@ impl CosyVoice3Src {
     }
 
     pub(super) fn set_engine(&self, load: Arc<Load>) {
-        *self.load.lock().unwrap_or_else(|e| e.into_inner()) = Some(load);
+        *lock(&self.load) = Some(load);
     }
 
     fn load(&self) -> Option<Arc<Load>> {
-        self.load.lock().unwrap_or_else(|e| e.into_inner()).clone()
+        lock(&self.load).clone()
     }
 
     pub(super) fn post_error(&self, error: &Error) {

@@ -620,7 +620,7 @@ fn push_item(this: &CosyVoice3Src, pad: &gst::Pad, item: Item) -> bool {
             pad.push_event(event);
         }
         Item::Gap(cue) => {
-            let end = cue.start + cue.duration.unwrap_or_default();
+            let end = cue.end().unwrap_or(cue.start);
             let (from, to) = {
                 let mut state = this.state();
                 let from = state.stream.position;

@@ -52,7 +52,7 @@ fn run(options: &Options) -> Result<()> {
         let main_loop = main_loop.clone();
         glib_unix::unix_signal_add_once(signal, move || main_loop.quit());
     }
-    speech.start()?;
+    speech.start();
     main_loop.run();
     speech.stop();
     outcome.take()

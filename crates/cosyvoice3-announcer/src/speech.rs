@@ -37,13 +37,13 @@ impl Speech {
             Codec::L16 => 24000,
             Codec::Opus => 48000,
         };
+        let caps = format!("audio/x-raw,format=S16LE,layout=interleaved,rate={rate},channels=1");
         // Pieces of one packet each: a client that connects during an announcement hears the rest of it, and what is
         // cancelled ends at once.
         let description = format!(
             "cosyvoice3src name=speech is-live=true buffer-duration=20000000 {} \
              ! audioconvert dithering=none ! audioresample \
-             ! audio/x-raw,format=S16LE,layout=interleaved,rate={rate},channels=1 \
-             ! appsink name=listeners sync=false enable-last-sample=false",
+             ! {caps} ! appsink name=listeners sync=false enable-last-sample=false",
             options.speech
         );
         let pipeline = gst::parse::launch(&description)
@@ -57,8 +57,7 @@ impl Speech {
         let by_name = |name| pipeline.by_name(name).context("it is in the description");
         let speech = Self {
             element: by_name("speech")?,
-            caps: format!("audio/x-raw,format=S16LE,layout=interleaved,rate={rate},channels=1")
-                .parse()?,
+            caps: caps.parse()?,
             listeners: Arc::default(),
             pipeline: pipeline.clone(),
         };
@@ -78,10 +77,9 @@ impl Speech {
         Ok(speech)
     }
 
-    pub fn start(&self) -> Result<()> {
+    pub fn start(&self) {
         // What is wrong with the model directory is on the bus too, in more words.
         let _ = self.pipeline.set_state(gst::State::Playing);
-        Ok(())
     }
 
     pub fn stop(&self) {

@@ -21,6 +21,18 @@ use crate::{
     tiny,
 };
 
+/// Lets `server` serve what `factory` makes, on this machine only; its address.
+fn serve(server: &impl IsA<RTSPServer>, factory: impl IsA<RTSPMediaFactory>) -> String {
+    server.set_address("127.0.0.1");
+    server.set_service("0");
+    server
+        .mount_points()
+        .unwrap()
+        .add_factory("/camera", factory);
+    server.attach(None).unwrap();
+    format!("rtsp://127.0.0.1:{}/camera", server.bound_port())
+}
+
 /// A camera with a loudspeaker that writes down what it gets; its address.
 fn camera(heard: Arc<Mutex<Vec<Packet>>>) -> (RTSPOnvifServer, String) {
     init();
@@ -54,14 +66,7 @@ fn camera(heard: Arc<Mutex<Vec<Packet>>>) -> (RTSPOnvifServer, String) {
         );
     });
     let server = RTSPOnvifServer::new();
-    server.set_address("127.0.0.1");
-    server.set_service("0");
-    server
-        .mount_points()
-        .unwrap()
-        .add_factory("/camera", factory);
-    server.attach(None).unwrap();
-    let uri = format!("rtsp://127.0.0.1:{}/camera", server.bound_port());
+    let uri = serve(&server, factory);
     (server, uri)
 }
 
@@ -110,15 +115,8 @@ fn a_camera_without_a_loudspeaker_is_told() {
             true => RTSPOnvifMediaFactory::new().upcast(),
             false => RTSPMediaFactory::new(),
         };
-        server.set_address("127.0.0.1");
-        server.set_service("0");
         factory.set_launch("( audiotestsrc is-live=true ! mulawenc ! rtppcmupay name=pay0 )");
-        server
-            .mount_points()
-            .unwrap()
-            .add_factory("/camera", factory);
-        server.attach(None).unwrap();
-        let uri = format!("rtsp://127.0.0.1:{}/camera", server.bound_port());
+        let uri = serve(&server, factory);
         let output = onvif(&[&uri, "Да."]).output().unwrap();
         let words = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success());
