@@ -41,6 +41,10 @@ class SelfAttention(nn.Module):
             if cache:
                 k, v = torch.cat([cache[0], k], 2), torch.cat([cache[1], v], 2)
             cache[:] = [k, v]
+        if q.is_cuda and cache is None and watch is None and hidden is None:
+            k, v = (t.repeat_interleave(self.heads // self.kv_heads, 1) for t in (k, v))
+            mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+            return self.o_proj(mixed.transpose(1, 2).flatten(2))
         # written out: on a CPU this trains faster than the fused attention, and guidance needs the weights. Heads that
         # share keys are rows of one matrix
         rows, (batch, past) = q.shape[2], (k.shape[0], k.shape[2])
@@ -140,6 +144,11 @@ class SpeechLM(nn.Module):
             return rows
         made = self.digits_out(digit_features(torch.arange(TOKENS, device=rows.device)))
         return rows + F.pad(made.float(), (0, 0, 0, SPEECH_ROWS - TOKENS))
+
+    def embed(self, ids, is_text):
+        """[B, T] ids of either table -> [B, T, hidden]"""
+        text = self.text.embed_tokens(torch.where(is_text, ids, 0))
+        return torch.where(is_text[..., None], text, self.embed_speech(torch.where(is_text, SOS, ids)))
 
     def prefix(self, text, speech):
         special = torch.tensor([[SOS, TASK]], device=text.device).expand(len(text), 2)

@@ -11,6 +11,7 @@ import torch
 
 import speech
 import text_tokenizer
+import trainer
 import workdir
 from flow import schedule, solve
 from qwen2 import generate
@@ -35,7 +36,7 @@ def prompt_of(speaker: str) -> speech.Utterance:
 class Pipeline:
     def __init__(self, seed=0, streaming=True, steps=5, cosine=False):
         self.lm, self.flow = load_lm(), load_flow()
-        self.vocoder = load_vocoder() if workdir.path("checkpoints", "vocoder.pt").exists() else None
+        self.vocoder = load_vocoder() if trainer.has_weights("vocoder") else None
         self.noise, self.vectors = noise_table(), speaker_vectors()
         self.prompts = {}
         self.seed, self.streaming, self.times = seed, streaming, schedule(steps, cosine)

@@ -13,11 +13,11 @@ Speakers:
     ru_female  festvox-ru played 18 % faster: higher pitch, shorter vocal tract
 """
 import argparse
-import random
 import subprocess
 import tempfile
 import time
 from fractions import Fraction
+from multiprocessing import Process
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,7 @@ import corpus
 import features
 import workdir
 
-SHARD = 400                                     # utterances
+SHARD = 200                                     # utterances
 SPEAKERS = {"en": ["en_female", "en_male"], "ru": ["ru_male", "ru_female"]}
 ALL_SPEAKERS = SPEAKERS["en"] + SPEAKERS["ru"]
 MALE_SLOWING, MALE_PITCH = Fraction(11, 9), 0.9    # the second on top of the first
@@ -147,11 +147,12 @@ def write_shard(folder: Path, number: int, items: list):
     return frame
 
 
-def run(language: str, hours: float, first: int, f0_shards: int):
+def run(language: str, hours: float, first: int, f0_shards: int, every: int = 1):
+    torch.set_num_threads(1)
     engine = English() if language == "en" else Russian()
     entries = corpus.load(language)
     done = 0.0
-    for number in range(first, len(entries) // SHARD):
+    for number in range(first, len(entries) // SHARD, every):
         speaker = SPEAKERS[language][number % 2]
         folder = workdir.path("speech", speaker, "x").parent
         if (folder / f"{number:04d}.json").exists():
@@ -174,7 +175,12 @@ if __name__ == "__main__":
     parser.add_argument("--hours", type=float, default=20)
     parser.add_argument("--first", type=int, default=0, help="shard to begin with: text no earlier training has read")
     parser.add_argument("--f0-shards", type=int, default=24, help="Russian shards that get F0 (the vocoder's share)")
+    parser.add_argument("--jobs", type=int, default=1)
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    random.seed(0)
-    run(arguments.language, arguments.hours, arguments.first, arguments.f0_shards)
+    jobs = [Process(target=run, args=(arguments.language, arguments.hours / arguments.jobs, arguments.first + i,
+                                      arguments.f0_shards, arguments.jobs)) for i in range(arguments.jobs)]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join()
+    raise SystemExit(any(job.exitcode for job in jobs))

@@ -8,8 +8,12 @@ The encoder reads what speech_tokenizer_v3.onnx reads (128-bin whisper mel, 100 
 its place. The decoder exists for training only; it is told the speaker, so codes need not say who speaks. A
 CTC head must spell the text from the codes: that makes them phonetic, and aligns text with tokens.
 """
+import argparse
+import itertools
 import random
 import sys
+from multiprocessing import Pool
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -26,6 +30,8 @@ DIGITS = 8
 ALPHABET = " abcdefghijklmnopqrstuvwxyz'абвгдежзийклмнопрстуфхцчшщъыьэюяё"      # class 0 is the CTC blank
 CLASS = {c: i + 1 for i, c in enumerate(ALPHABET)}
 CTC_WEIGHT = 0.25
+FRAMES_A_STEP, LONGEST = 2600, 500
+LOAD_EVERY = 300                                # batches; new shards may have come
 
 
 class Residual(nn.Module):
@@ -98,29 +104,33 @@ def spelled(text: str) -> tuple[list[int], list[int]]:
     return classes, places
 
 
+def examples(frames_a_step, rng):
+    while True:
+        utterances = [u for u in speech.load()[0] if u.frames < LONGEST]
+        for batch in itertools.islice(speech.batches(utterances, frames_a_step, rng), LOAD_EVERY):
+            targets = [spelled(u.spoken)[0] for u in batch]
+            yield {"whisper": torch.from_numpy(speech.padded([u.whisper() for u in batch], -0.5)),
+                   "mel": torch.from_numpy(speech.padded([u.mel() for u in batch])),
+                   "frames": torch.tensor([u.frames for u in batch]),
+                   "speaker": torch.tensor([u.speaker_index for u in batch]),
+                   "letters": torch.tensor(sum(targets, [])), "lettered": torch.tensor([len(t) for t in targets])}
+
+
 def train(argv):
     args = trainer.arguments("speech tokens", steps=6000, lr=1.3e-3).parse_args(argv)
     codec = Codec()
     run = trainer.Trainer("tokens", codec, args)
-    source = None
+    source = run.batches(lambda rng: examples(FRAMES_A_STEP * args.scale, rng))
     while run.running():
-        if source is None or run.steps % 500 == 0:      # new shards may have come
-            training, _ = speech.load()
-            source = speech.batches([u for u in training if u.frames < 500], 2600, run.rng)
         batch = next(source)
-        whisper = torch.from_numpy(speech.padded([u.whisper() for u in batch], -0.5)).to(args.device)
-        mel = torch.from_numpy(speech.padded([u.mel() for u in batch])).to(args.device)
-        lengths = torch.tensor([u.frames for u in batch], device=args.device)
+        mel, lengths = batch["mel"], batch["frames"]
         mask = (torch.arange(mel.shape[1], device=args.device) < lengths[:, None]).float()
-        speaker = torch.tensor([u.speaker_index for u in batch], device=args.device)
-        targets = [spelled(u.spoken)[0] for u in batch]
         with run.autocast():
-            digits = codec.encoder(whisper)
-            heard = codec.decode(digits, speaker)
+            digits = codec.encoder(batch["whisper"])
+            heard = codec.decode(digits, batch["speaker"])
             letters = codec.spelling(digits)
         l1 = ((heard - mel).abs().mean(-1) * mask).sum() / mask.sum()
-        ctc = F.ctc_loss(letters.transpose(0, 1), torch.tensor(sum(targets, []), device=args.device), lengths,
-                         torch.tensor([len(t) for t in targets], device=args.device), zero_infinity=True)
+        ctc = F.ctc_loss(letters.transpose(0, 1), batch["letters"], lengths, batch["lettered"], zero_infinity=True)
         run.step(l1 + CTC_WEIGHT * ctc, l1=l1, ctc=ctc)
 
 
@@ -159,29 +169,36 @@ def align(log_probs: np.ndarray, classes: list[int]) -> np.ndarray:
 
 
 @torch.no_grad()
-def encode(argv):
+def encode_shard(index: Path):
     torch.set_num_threads(1)
-    codec = load_codec()
-    shards = [f for s in ALL_SPEAKERS for f in workdir.path("speech", s, "x").parent.glob("*.json")]
-    for index in sorted(shards, key=lambda f: f.name):  # all speakers advance together
-        target = index.with_suffix(".align.npy")
-        if target.exists():
-            continue
-        codes, alignments = [], []
-        for row in workdir.load_json(index):
-            u = speech.Utterance(index.parent.name, str(index.with_suffix("")), row["text"], row["spoken"],
-                                 row["frame"], row["frames"])
-            with torch.autocast("cpu", dtype=torch.bfloat16):
-                digits = codec.encoder(torch.from_numpy(u.whisper())[None])
-                letters = codec.spelling(digits)[0]
-            codes.append(ids(digits)[0].numpy().astype(np.int16))
-            classes, places = spelled(u.spoken)
-            path = align(letters.numpy(), classes)[::2] if u.text == u.spoken else np.full(u.frames // 2, -1)
-            alignments.append(np.where(path < 0, -1, np.array(places)[path]).astype(np.int16))
-        file = index.with_suffix(".tokens.npy")
-        workdir.write_atomically(file, lambda p: np.save(p.open("wb"), np.concatenate(codes)))
-        workdir.write_atomically(target, lambda p: np.save(p.open("wb"), np.concatenate(alignments)))
-        print(f"{index.parent.name} {index.stem}: {sum(map(len, codes))} tokens", flush=True)
+    codec, codes, alignments = load_codec(), [], []
+    for row in workdir.load_json(index):
+        u = speech.Utterance(index.parent.name, str(index.with_suffix("")), row["text"], row["spoken"],
+                             row["frame"], row["frames"])
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            digits = codec.encoder(torch.from_numpy(u.whisper())[None])
+            letters = codec.spelling(digits)[0]
+        codes.append(ids(digits)[0].numpy().astype(np.int16))
+        classes, places = spelled(u.spoken)
+        path = align(letters.numpy(), classes)[::2] if u.text == u.spoken else np.full(u.frames // 2, -1)
+        alignments.append(np.where(path < 0, -1, np.array(places)[path]).astype(np.int16))
+    file = index.with_suffix(".tokens.npy")
+    workdir.write_atomically(file, lambda p: np.save(p.open("wb"), np.concatenate(codes)))
+    file = index.with_suffix(".align.npy")
+    workdir.write_atomically(file, lambda p: np.save(p.open("wb"), np.concatenate(alignments)))
+    return f"{index.parent.name} {index.stem}: {sum(map(len, codes))} tokens"
+
+
+def encode(argv):
+    parser = argparse.ArgumentParser(description="speech tokens of every shard that has none")
+    parser.add_argument("--jobs", type=int, default=1)
+    jobs = parser.parse_args(argv).jobs
+    shards = [f for s in ALL_SPEAKERS for f in workdir.path("speech", s, "x").parent.glob("*.json")
+              if not f.with_suffix(".align.npy").exists()]
+    with Pool(jobs) as pool:
+        # all speakers advance together
+        for line in pool.imap_unordered(encode_shard, sorted(shards, key=lambda f: f.name)):
+            print(line, flush=True)
 
 
 def griffin_lim(mel: torch.Tensor, rounds: int = 32) -> np.ndarray:

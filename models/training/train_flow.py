@@ -3,6 +3,7 @@
     python train_flow.py train
     python train_flow.py judge          held-out sentences from their true tokens, through Griffin-Lim and the vocoder
 """
+import itertools
 import math
 import sys
 
@@ -11,12 +12,12 @@ import torch
 
 import speech
 import trainer
-import workdir
 from flow import MEL_DEVIATION, MEL_MEAN, SPEAKER, Flow, schedule, solve
 from teachers import ALL_SPEAKERS
 
 FRAMES_A_STEP = 2400
 LONGEST = 700
+LOAD_EVERY = 500                                # batches; new shards may have come
 DROP_CONDITION, SHARE_STREAMING, SHARE_OWN_PROMPT, SHARE_OTHER_PROMPT = 0.15, 0.5, 0.25, 0.5
 PRIOR_WEIGHT, PRIOR_UNTIL = 0.5, 4000           # steps in which mu itself is pulled towards the mel
 
@@ -42,37 +43,45 @@ def example(u, others, rng):
     return tokens, mel, given
 
 
+def examples(frames_a_step, rng):
+    """Batches without end, padded to whole tokens."""
+    while True:
+        utterances = [u for u in speech.load(needs="tokens")[0] if u.frames <= LONGEST - 50]
+        by_speaker = {s: [u for u in utterances if u.speaker == s and u.frames > 50] for s in ALL_SPEAKERS}
+        # prompts must fit beside the utterance, so room for one is counted in
+        source = speech.batches(utterances, frames_a_step, rng, length=lambda u: u.frames + 100)
+        for batch in itertools.islice(source, LOAD_EVERY):
+            tokens, mels, given = zip(*(example(u, by_speaker[u.speaker], rng) for u in batch))
+            yield {"tokens": torch.from_numpy(speech.padded(list(tokens))),
+                   "mel": torch.from_numpy(speech.padded(list(mels), MEL_MEAN)),
+                   "frames": torch.tensor([len(m) for m in mels]), "given": torch.tensor(given),
+                   "speaker": torch.tensor([u.speaker_index for u in batch]),
+                   "streaming": rng.random() < SHARE_STREAMING}
+
+
 def train(argv):
     args = trainer.arguments("flow", steps=10_000, lr=1e-3).parse_args(argv)
     model = Flow(training_form=True)
     run = trainer.Trainer("flow", model, args, betas=(0.9, 0.98))
     vectors = speaker_vectors().to(args.device)
-    source = None
+    source = run.batches(lambda rng: examples(FRAMES_A_STEP * args.scale, rng))
     while run.running():
-        if source is None or run.steps % 1000 == 0:
-            utterances = [u for u in speech.load(needs="tokens")[0] if u.frames <= LONGEST - 50]
-            # prompts must fit beside the utterance, so room for one is counted in
-            source = speech.batches(utterances, FRAMES_A_STEP, run.rng, length=lambda u: u.frames + 100)
-            by_speaker = {s: [u for u in utterances if u.speaker == s and u.frames > 50] for s in ALL_SPEAKERS}
         batch = next(source)
-        tokens, mels, given = zip(*(example(u, by_speaker[u.speaker], run.rng) for u in batch))
-        n = len(batch)
-        lengths = torch.tensor([len(m) for m in mels], device=args.device)
-        x1 = torch.from_numpy(speech.padded(list(mels), MEL_MEAN)).to(args.device)
-        ids = torch.from_numpy(speech.padded(list(tokens))).to(args.device)
+        x1, lengths = batch["mel"], batch["frames"]
+        n = len(x1)
         place = torch.arange(x1.shape[1], device=args.device)
         mask = place < lengths[:, None]
-        prompt = place < torch.tensor(given, device=args.device)[:, None]
+        prompt = place < batch["given"][:, None]
         keep = (torch.rand(n, device=args.device) >= DROP_CONDITION).float()
         t = 1 - torch.cos(torch.rand(n, device=args.device) * math.pi / 2)
         x0 = torch.randn_like(x1)
         xt = (1 - t[:, None, None]) * x0 + t[:, None, None] * x1
         cond = x1 * prompt[..., None]
         with run.autocast():
-            mu = model.encode(ids)
-            spks = model.speaker(vectors[[u.speaker_index for u in batch]])
+            mu = model.encode(batch["tokens"])
+            spks = model.speaker(vectors[batch["speaker"]])
             y = model.decoder.estimator(xt, mu * keep[:, None, None], cond * keep[:, None, None], spks * keep[:, None],
-                                        t, run.rng.random() < SHARE_STREAMING, lengths)
+                                        t, batch["streaming"], lengths)
         error = ((y - (x1 - x0)) / MEL_DEVIATION) ** 2
         loss = (error.mean(-1) * mask).sum() / mask.sum()
         prior = (((mu.float() - (x1 - MEL_MEAN) / MEL_DEVIATION) ** 2).mean(-1) * mask).sum() / mask.sum()
@@ -100,7 +109,7 @@ def judge_flow(argv):
     torch.set_num_threads(1)
     model, vectors, noise = load_flow(), speaker_vectors(), noise_table()
     training, validation = speech.load(needs="tokens")
-    vocoder = load_vocoder() if workdir.path("checkpoints", "vocoder.pt").exists() else None
+    vocoder = load_vocoder() if trainer.has_weights("vocoder") else None
     recogniser = judge.Recogniser()
     for speaker in ALL_SPEAKERS:
         chosen = [u for u in validation if u.speaker == speaker and len(u.text.split()) > 3][:12]
