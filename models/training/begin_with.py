@@ -22,7 +22,7 @@ from hift import UPSAMPLING, HiFT
 from qwen2 import SpeechLM
 from train_lm import TEMPERATURE, geometry
 
-STEPS = {"lm": 11602, "flow": 4000, "vocoder": 4098, "f0": 3000}     # behind the networks of models/demo
+STEPS = {"lm": 15484, "flow": 6909, "vocoder": 7040, "f0": 4481}     # behind the networks of models/demo
 GGUF_NAMES = {"attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj",
               "attn_output": "self_attn.o_proj", "attn_norm": "input_layernorm",
               "ffn_norm": "post_attention_layernorm", "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj",

@@ -22,7 +22,7 @@ import features
 import judge
 import workdir
 from ceilings import resynthesis, teacher_reading, teacher_speech, written
-from measures import cepstra, distortion, largest_jump, minimal_pairs, retrieval, timbre
+from measures import cepstra, click, distortion, largest_step, minimal_pairs, retrieval, timbre
 from plugin import RATE, Plugin, Spoken
 from teachers import ALL_SPEAKERS, SPEAKERS
 
@@ -32,7 +32,8 @@ FIVE_WORDS = {"en_female": ("Hello, this is a test.", "The train is leaving now.
 SHOWN = {"wer": "word error rate, %", "mcd": "mel-cepstral distortion, dB", "mcd_other_voice": "the other voice's, dB",
          "retrieved": "retrieved", "pairs_right": "minimal pairs right", "ovrl": "DNSMOS overall", "sig": "DNSMOS signal",
          "p808": "DNSMOS P.808", "cut": "did not stop by itself", "length_median": "length, of the teacher's",
-         "length_off": "length off by over 25 %", "clicks": "with a jump beyond the teacher's", "peak": "peak",
+         "length_off": "length off by over 25 %", "clicks": "with a click beyond the teacher's",
+         "steps": "with a step of samples beyond the teacher's", "peak": "peak",
          "not_numbers": "samples that are no numbers", "own_voice": "nearest to its own voice",
          "read_out": "numbers read out at length", "read_wer": "their word error rate, %", "rtf": "real-time factor"}
 
@@ -60,8 +61,9 @@ def measure(voice: str, audios: list[np.ndarray], recogniser, centroids: dict) -
     ratio = np.array([len(a) / len(b) for a, b in zip(audios, teacher)])
     result["length_median"] = float(np.median(ratio))
     result["length_off"] = f"{(np.abs(ratio - 1) > LENGTH_TOLERANCE).sum()}/{len(texts)}"
-    limit = max(largest_jump(a) for a in teacher)
-    result["clicks"] = f"{sum(largest_jump(a) > limit for a in audios)}/{len(texts)}"
+    for name, of in (("clicks", click), ("steps", largest_step)):
+        limit = max(of(a) for a in teacher)
+        result[name] = f"{sum(of(a) > limit for a in audios)}/{len(texts)}"
     result["peak"] = float(max(np.abs(a).max() for a in audios))
     result["not_numbers"] = int(sum(np.isnan(a).sum() for a in audios))
     nearest = [min(centroids, key=lambda v: np.linalg.norm(timbre(a) - centroids[v])) for a in audios[short:listed]]

@@ -19,6 +19,7 @@ import workdir
 from teachers import ALL_SPEAKERS
 
 TOKENS_MINUTES, F0_MINUTES = 1.5, 0.8
+MANY = 8                                        # shards of each speaker
 KEEP_MINUTES = 0.35                             # for writing the results
 NETWORKS = "tokens", "f0", "vocoder", "flow", "lm"
 
@@ -84,8 +85,10 @@ def train(clock: Clock, jobs: Jobs, device: str, scale: float, workers: int, voi
     jobs.until(lambda: jobs.ended("tokens"))
     jobs.start("encode", f"tokens.py encode --jobs {voices}", nice=5)
     jobs.until(lambda: shards(".align.npy") >= min(2, voices))
-    network("lm", "train_lm.py train", clock.left() - KEEP_MINUTES, "--cool 0.6 --dropout 0.05 --judge")
     network("flow", "train_flow.py train", clock.left() - KEEP_MINUTES, "--cool 0.5")
+    # a language model learns few hours by heart, then has to forget them
+    jobs.until(lambda: shards(".align.npy") >= min(MANY, voices))
+    network("lm", "train_lm.py train", clock.left() - KEEP_MINUTES, "--cool 0.6 --dropout 0.05 --judge")
     while not jobs.ended("lm", "flow", "vocoder"):
         jobs.until(lambda: jobs.ended("encode") or jobs.ended("lm", "flow", "vocoder"))
         if clock.left() > 1.5:

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from num2words import num2words
 from scipy.signal import resample_poly
-
-SMALL = "zero one two three four five six seven eight nine ten eleven twelve".split()
 
 
 def words(text: str) -> list[str]:
-    text = re.sub(r"\d+", lambda m: f" {SMALL[int(m[0])]} " if int(m[0]) <= 12 else m[0], text.lower())
-    return re.sub(r"[^a-z0-9' ]+", " ", text.replace("’", "'")).split()
+    """Lower-case words, numbers spelled: a recogniser writes some as digits."""
+    text = re.sub(r"(?<=\d),(?=\d{3})", "", text.lower().replace("’", "'"))
+    text = re.sub(r"\d+", lambda m: f" {num2words(int(m[0]))} ", text)
+    return [w for w in re.sub(r"[^a-z0-9' ]+", " ", text).split() if w != "and"]
 
 
 def edit_distance(a: list, b: list) -> int:

@@ -3,11 +3,13 @@ import librosa
 import numpy as np
 import torch
 from scipy.fft import dct
+from scipy.ndimage import uniform_filter1d
 
 import features
 
 SAME_LENGTH = 0.10                              # candidates this near in length are rivals
 CEPSTRA = slice(1, 14)
+AROUND = 241                                    # samples
 
 
 def cepstra(audio: np.ndarray) -> np.ndarray:
@@ -61,6 +63,14 @@ def timbre(audio: np.ndarray) -> np.ndarray:
     return np.append(spectrum - spectrum.mean(), 8 * np.log(pitch))
 
 
-def largest_jump(audio: np.ndarray) -> float:
-    """The largest step from a sample to the next, of the peak."""
+def largest_step(audio: np.ndarray) -> float:
+    """The largest step from a sample to the next, of the peak. Loud sibilants have great ones, too."""
     return float(np.abs(np.diff(audio)).max() / max(np.abs(audio).max(), 1e-6))
+
+
+def click(audio: np.ndarray) -> float:
+    """The step from a sample to the next that stands out most, of the other steps' RMS in the 10 ms around it."""
+    power = np.diff(audio.astype(np.float64)) ** 2
+    around = (uniform_filter1d(power, AROUND) * AROUND - power) / (AROUND - 1)
+    quiet = (2e-3 * np.abs(audio).max()) ** 2
+    return float(np.sqrt((power / np.maximum(around, max(quiet, 1e-12))).max()))

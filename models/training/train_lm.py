@@ -31,7 +31,7 @@ GUIDED_LAYERS = (1, 2)
 GUIDED_STEPS = 8000          # the weight of guidance falls to a tenth until then
 VALIDATE_EVERY = 400
 # The head is exported sharper by this: with the published sampling (top-p 0.8) a small model slurs
-TEMPERATURE = 0.5
+TEMPERATURE = 0.6
 
 
 def geometry() -> dict:

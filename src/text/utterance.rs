@@ -183,7 +183,7 @@ impl Utterances {
             vec![sentence.to_owned()]
         } else {
             let spoken = ended(normalize(sentence, self.language), self.language);
-            cut(&self.tokenizer, spoken)?
+            cut(&self.tokenizer, spoken, self.language)?
         };
         let before = self.pieces.len();
         for text in parts.into_iter().filter(|part| is_speakable(part)) {
@@ -224,24 +224,30 @@ fn ended(mut text: String, language: Language) -> String {
 }
 
 /// Cuts `text` into parts of at most [`LIMIT_TOKENS`] ids: at the last clause boundary that fits, else at the last
-/// blank, else between two characters.
-fn cut(tokenizer: &Tokenizer, mut text: String) -> Result<Vec<String>> {
+/// blank, else between two characters. Every part ends as a sentence does.
+fn cut(tokenizer: &Tokenizer, mut text: String, language: Language) -> Result<Vec<String>> {
     let mut parts = Vec::new();
     while let Some(mut room) = tokenizer.bytes_of(&text, LIMIT_TOKENS)? {
         // A cut inside a word can cost an id more than the uncut text had.
         let head = loop {
             let at = cut_before(&text, room);
-            if tokenizer.encode(text[..at].trim())?.len() <= LIMIT_TOKENS {
+            let part = closed(&text[..at], language);
+            if tokenizer.encode(&part)?.len() <= LIMIT_TOKENS {
+                parts.push(part);
                 break at;
             }
             room = at - 1;
         };
-        let tail = text[head..].trim_start().to_owned();
-        parts.push(text[..head].trim().to_owned());
-        text = tail;
+        text = text[head..].trim_start().to_owned();
     }
     parts.push(text.trim().to_owned());
     Ok(parts)
+}
+
+/// `part` of a sentence as one of its own. After a comma a model goes on, and with nothing left to say it repeats.
+fn closed(part: &str, language: Language) -> String {
+    let open = |c: char| c.is_whitespace() || ",;:—–，；：、".contains(c);
+    ended(part.trim().trim_end_matches(open).to_owned(), language)
 }
 
 /// Where to cut `text` at or before byte `room`; at least one character.
@@ -331,10 +337,10 @@ mod tests {
         );
         let parts = texts(&sentence);
         assert!(parts.len() > 1);
-        assert!(
-            parts.iter().all(|p| p.ends_with(',') || p.ends_with('.')),
-            "{parts:?}"
-        );
+        let clause = |part: &String| part.ends_with("гулять.") || part.ends_with("хорошая.");
+        let (last, cut) = parts.split_last().unwrap();
+        assert!(cut.iter().all(clause), "{parts:?}");
+        assert!(last.ends_with("конец."), "{parts:?}");
     }
 
     #[test]
