@@ -6,6 +6,8 @@
 mod c_caller;
 #[path = "support/launch.rs"]
 mod launch;
+#[path = "support/model_dir.rs"]
+mod model_dir;
 #[path = "support/playing.rs"]
 mod playing;
 #[path = "support/process.rs"]
@@ -22,6 +24,7 @@ use gstcosyvoice3::{
     synth::{Event, Options, Request, Settings, Speech, Synthesizer},
 };
 use launch::gst_launch;
+use model_dir::ModelDir;
 use playing::{Played, Player};
 use process::resident;
 use support::tiny;
@@ -132,6 +135,32 @@ fn the_same_seed_gives_the_same_bytes_and_another_one_others() {
 }
 
 #[test]
+fn top_k_and_top_p_are_the_manifests_unless_they_are_set() {
+    let says = |model: &ModelDir, settings: &[(&str, &str)]| {
+        let settings = [settings, &[("threads", "1")]].concat();
+        let player = Player::new(model.path(), Some("Да."), &settings);
+        player.play().in_peace().samples()
+    };
+    let published = [("top-k", "25"), ("top-p", "0.8")];
+    let usual = ModelDir::new();
+    let heard = says(&usual, &[]);
+
+    let few = ModelDir::new();
+    few.edit_manifest(|manifest| manifest.lm.sampling.top_k = 2);
+    let heard_of_few = says(&few, &[]);
+    assert!(heard_of_few != heard);
+    assert!(heard_of_few == says(&usual, &[("top-k", "2")]));
+    assert!(says(&few, &published) == heard);
+
+    let likely = ModelDir::new();
+    likely.edit_manifest(|manifest| manifest.lm.sampling.top_p = 0.01);
+    let heard_of_likely = says(&likely, &[]);
+    assert!(heard_of_likely != heard);
+    assert!(heard_of_likely == says(&usual, &[("top-p", "0.01")]));
+    assert!(says(&likely, &published) == heard);
+}
+
+#[test]
 fn speed_divides_the_mel_frames_and_rounds_down() {
     let frames = say("Да.", &[]).samples().len() / SAMPLES_PER_FRAME;
     for speed in [2.0, 1.3, 0.5] {
@@ -217,8 +246,8 @@ fn every_property_tells_its_name_purpose_range_and_default() {
         ("speed", "0.5..2 = 1, PLAYING"),
         ("seed", "-1..9223372036854775807 = 0, PLAYING"),
         ("temperature", "0..2 = 1, PLAYING"),
-        ("top-k", "1..6561 = 25, PLAYING"),
-        ("top-p", "0.01..1 = 0.8, PLAYING"),
+        ("top-k", "0..6561 = 0, PLAYING"),
+        ("top-p", "0..1 = 0, PLAYING"),
         ("flow-steps", "0..100 = 0, PLAYING"),
         (
             "flow-schedule",
@@ -282,8 +311,8 @@ fn glib_refuses_numbers_out_of_range_and_the_element_still_speaks() {
         ("speed", f64::INFINITY.to_value()),
         ("seed", (-2i64).to_value()),
         ("temperature", 2.1f64.to_value()),
-        ("top-k", 0u32.to_value()),
-        ("top-p", 0f64.to_value()),
+        ("top-k", 6562u32.to_value()),
+        ("top-p", 1.01f64.to_value()),
         ("flow-steps", 101u32.to_value()),
         ("threads", 257u32.to_value()),
     ];

@@ -229,8 +229,8 @@ impl Default for Settings {
             speed: 1.0,
             seed: 0,
             temperature: 1.0,
-            top_k: 25,
-            top_p: 0.8,
+            top_k: 0,
+            top_p: 0.0,
             flow_steps: 0,
             flow_schedule: FlowScheduleSetting::default(),
             flow_plan: FlowPlanSetting::default(),
@@ -378,16 +378,15 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .build(),
         glib::ParamSpecUInt::builder("top-k")
             .nick("Top k")
-            .blurb("Most candidates for a speech token")
-            .minimum(1)
+            .blurb("Most candidates for a speech token. 0: as the model's manifest says (25 as published)")
             .maximum(6561)
             .default_value(default.top_k)
             .mutable_playing()
             .build(),
         glib::ParamSpecDouble::builder("top-p")
             .nick("Top p")
-            .blurb("Probability mass of the candidates for a speech token")
-            .minimum(0.01)
+            .blurb("Probability mass of the candidates for a speech token. 0: as the model's manifest says (0.8 as published)")
+            .minimum(0.0)
             .maximum(1.0)
             .default_value(default.top_p)
             .mutable_playing()

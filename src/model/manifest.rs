@@ -95,7 +95,7 @@ pub struct Lm {
     pub min_token_text_ratio: f32,
     /// Longest speech, in tokens per text id.
     pub max_token_text_ratio: f32,
-    /// Sampling defaults.
+    /// How tokens are drawn, where nobody asks for anything else.
     pub sampling: Sampling,
 }
 
@@ -105,7 +105,7 @@ pub struct Lm {
 pub struct Sampling {
     /// Probability mass of the nucleus.
     pub top_p: f32,
-    /// Most candidates of the nucleus.
+    /// Most candidates of the nucleus; 0 is any number.
     pub top_k: usize,
     /// Tokens looked back at for repetitions.
     pub win_size: usize,
@@ -398,6 +398,12 @@ impl Manifest {
                 lm.speech_vocab
             ));
         }
+        if !(0.0..=1.0).contains(&lm.sampling.top_p) {
+            return wrong(format!(
+                "lm.sampling.top_p is {}, a probability is 0 to 1",
+                lm.sampling.top_p
+            ));
+        }
         if self.flow.steps == 0 || self.flow.window_steps == 0 {
             return wrong("flow.steps and flow.window_steps must be at least 1".into());
         }
@@ -571,10 +577,11 @@ pub(crate) mod tests {
 
     #[test]
     fn contradictions_are_named() {
-        let cases: [(Change, &str); 5] = [
+        let cases: [(Change, &str); 6] = [
             (|m| m.format = 7, "format 7"),
             (|m| m.lm.speech_vocab = 4096, "4096"),
             (|m| m.lm.sos = 3, "sos"),
+            (|m| m.lm.sampling.top_p = 1.5, "top_p is 1.5"),
             (|m| m.flow.steps = 0, "steps"),
             (|m| m.lm.gguf = "../lm.gguf".into(), "../lm.gguf"),
         ];

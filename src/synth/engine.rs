@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use super::{
     Loading, Recorder,
-    request::{Request, RequestId},
+    request::{Request, RequestId, Settings},
     speed,
     stage::{Decoded, Engine, FlowStage, Job, Jobs, LmStage, Tokens, VocoderStage},
 };
@@ -213,11 +213,7 @@ impl LmStage for Lm {
             None => self.model.lm().token_limits(job.text_ids.len()),
         };
         let decoding = Decoding {
-            sampling: Sampling {
-                top_k: settings.top_k,
-                top_p: settings.top_p,
-                ..self.model.manifest().lm.sampling
-            },
+            sampling: sampling(settings, self.model.manifest().lm.sampling),
             temperature: settings.temperature,
             seed: settings.seed,
             min_tokens,
@@ -248,6 +244,21 @@ impl LmStage for Lm {
 
     fn settle(&mut self) {
         self.session.save();
+    }
+}
+
+/// How tokens are drawn: as the manifest says, where the settings say nothing else.
+fn sampling(settings: &Settings, manifest: Sampling) -> Sampling {
+    Sampling {
+        top_k: match settings.top_k {
+            0 => manifest.top_k,
+            k => k,
+        },
+        top_p: match settings.top_p {
+            0.0 => manifest.top_p,
+            p => p,
+        },
+        ..manifest
     }
 }
 

@@ -35,9 +35,9 @@ pub struct Settings {
     pub seed: u64,
     /// Softmax temperature of the language model; 0 always takes the likeliest token.
     pub temperature: f32,
-    /// Most candidates of the nucleus.
+    /// Most candidates of the nucleus; 0 is the manifest's number.
     pub top_k: usize,
-    /// Probability mass of the nucleus.
+    /// Probability mass of the nucleus; 0 is the manifest's.
     pub top_p: f32,
     /// Euler steps of the flow; 0 is the manifest's number.
     pub flow_steps: usize,
@@ -59,8 +59,8 @@ impl Default for Settings {
             speed: 1.0,
             seed: 0,
             temperature: 1.0,
-            top_k: 25,
-            top_p: 0.8,
+            top_k: 0,
+            top_p: 0.0,
             flow_steps: 0,
             flow_schedule: None,
             flow_plan: FlowPlan::default(),
