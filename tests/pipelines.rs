@@ -120,26 +120,34 @@ fn temporary() -> (tempfile::TempDir, impl Fn(&str) -> PathBuf) {
 fn say_writes_files_of_every_kind_it_names() {
     let (_dir, file) = temporary();
     let wanted = speech("Да.");
-    // Codecs keep of this noise how loud it is, and little of its waves.
-    for (name, bound) in [("x.wav", 0.9999), ("x.opus", 0.3), ("x.mp3", 0.3)] {
+    // Codecs keep of this noise how loud it is, and less of its waves. MP3 begins late, by what LAME and its decoder need,
+    // and ends with a whole frame.
+    for (name, alike, alike_in_loudness, latest, longest) in [
+        ("x.wav", 0.9999, 0.9999, 0, 0),
+        ("x.opus", 0.45, 0.97, 0, RATE / 50),
+        ("x.mp3", 0.8, 0.99, 1105, 4 * 576),
+    ] {
         let mut say = script("say.sh");
         say.arg("Да.").arg(file(name));
         run(say, "");
         let heard = decoded(&file(name));
-        let (start, likeness) = find_loosely(&wanted, &heard);
+        let (start, likeness) = find_loosely(&wanted, &heard, latest);
         let length = wanted.len().min(heard.len() - start);
-        let alike_in_loudness = hearing::correlation(
+        let in_loudness = hearing::correlation(
             &loudness(&wanted[..length]),
             &loudness(&heard[start..][..length]),
         );
         println!(
-            "{name}: {likeness:.4}, in loudness {alike_in_loudness:.4}, from sample {start} of {}",
+            "{name}: {likeness:.4}, in loudness {in_loudness:.4}, from sample {start} of {}",
             heard.len()
         );
-        assert!(likeness > bound, "{name}: {likeness}");
-        assert!(alike_in_loudness > 0.95, "{name}: {alike_in_loudness}");
-        let longer = heard.len().abs_diff(wanted.len());
-        assert!(longer < RATE / 5, "{name}: {longer} samples");
+        assert!(likeness > alike, "{name}: {likeness}");
+        assert!(in_loudness > alike_in_loudness, "{name}: {in_loudness}");
+        let longer = heard.len().checked_sub(wanted.len());
+        assert!(
+            longer.is_some_and(|longer| longer <= longest),
+            "{name}: {longer:?}"
+        );
     }
     let mut say = script("say.sh");
     let refused = say.arg("Да.").arg(file("x.flac")).output().unwrap();
@@ -156,9 +164,9 @@ fn loudness(sound: &[f32]) -> Vec<f32> {
         .collect()
 }
 
-/// The best place within the first fifth of a second: codecs begin late.
-fn find_loosely(wanted: &[f32], heard: &[f32]) -> (usize, f64) {
-    (0..RATE / 5)
+/// The best place up to sample `latest`.
+fn find_loosely(wanted: &[f32], heard: &[f32], latest: usize) -> (usize, f64) {
+    (0..=latest)
         .map(|start| {
             let there = &heard[start.min(heard.len())..];
             let length = wanted.len().min(there.len());
@@ -200,7 +208,8 @@ fn subtitles_are_dubbed_each_at_its_time() {
     assert!(heard[..RATE].iter().all(|sample| *sample == 0.0));
     // The same in a format that cannot leave time out.
     let difference = decoded(&file("track.opus")).len().abs_diff(heard.len());
-    assert!(difference < RATE / 5, "{difference} samples");
+    println!("the Opus track is longer or shorter by {difference} samples");
+    assert!(difference <= RATE / 50, "{difference} samples");
 }
 
 /// What arrives at `socket` until the sender has ended.

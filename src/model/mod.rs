@@ -1,6 +1,7 @@
 //! Model directories: what they hold, whether it is whole, and the models loaded from them.
 
 pub mod cache;
+mod keeper;
 mod lease;
 pub mod locate;
 pub mod manifest;
@@ -12,6 +13,7 @@ use std::{
     sync::{Arc, LazyLock, Mutex, Weak},
 };
 
+pub use keeper::Keeper;
 pub use lease::{Lease, Leased};
 
 use crate::{
@@ -270,20 +272,4 @@ fn pick_voice(
         ErrorKind::NotFound,
         format!("no voice \"{name}\": {remedy}"),
     ))
-}
-
-/// Keeps a model loaded while nobody speaks; clones share one place.
-#[derive(Clone, Default)]
-pub struct Keeper(Arc<Mutex<Option<Arc<Model>>>>);
-
-impl Keeper {
-    /// Keeps `model`, and lets go of the one before.
-    pub fn keep(&self, model: Arc<Model>) {
-        *lock(&self.0) = Some(model);
-    }
-
-    /// Lets go.
-    pub fn release(&self) {
-        lock(&self.0).take();
-    }
 }

@@ -93,7 +93,7 @@ pub(super) fn load(options: &Options, mut loading: &Loading<'_>) -> Result<Arc<d
     };
     let model = Model::shared(&options.dir, &load_options, loading.cancel(), &mut loading)?;
     if let Some(keeper) = &options.keeper {
-        keeper.keep(model.clone());
+        keeper.keep(model.clone(), loading.cancel());
     }
     Ok(Arc::new(Models {
         model,
