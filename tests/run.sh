@@ -25,5 +25,7 @@ cargo clippy --release --quiet --workspace --all-targets -- -D warnings
 note "tests"
 cargo test --release --workspace --quiet
 note "the element's tests once more, with the flow model on the stand-in for an NPU"
-AXCL_RT_LIBRARY=$target/release/libaxcl_rt.so COSYVOICE3_TEST_FLOW_BACKEND=npu COSYVOICE3_TINY=$root/models/tiny-npu \
-    cargo test --release --quiet -p gst-plugin-cosyvoice3 --test element
+export AXCL_RT_LIBRARY=$target/release/libaxcl_rt.so COSYVOICE3_TEST_FLOW_BACKEND=npu COSYVOICE3_TINY=$root/models/tiny-npu
+cargo test --release --quiet -p gst-plugin-cosyvoice3 --test element
+# Of the checks those that speak: to files, through starts, stops and flushes, with text from upstream.
+cargo test --release --quiet -p gst-plugin-cosyvoice3 --test checks -- offline:: states:: upstream::

@@ -67,13 +67,7 @@ fn element(settings: &[(&str, &str)]) -> gst::Element {
         .property("flow-steps", 2u32)
         .build()
         .unwrap();
-    element.set_property_from_str("verify", "never");
-    if let Ok(threads) = std::env::var("COSYVOICE3_TEST_THREADS") {
-        element.set_property_from_str("threads", &threads);
-    }
-    for (name, value) in settings {
-        element.set_property_from_str(name, value);
-    }
+    playing::set(&element, settings);
     element
 }
 

@@ -89,6 +89,22 @@ impl Played {
     }
 }
 
+/// Gives `element` what this run of the tests is about, then `settings` as on a command line.
+pub fn set(element: &gst::Element, settings: &[(&str, &str)]) {
+    element.set_property_from_str("verify", "never");
+    // tests/run.sh runs the element's tests a second time, on the stand-in NPU.
+    if let Ok(backend) = std::env::var("COSYVOICE3_TEST_FLOW_BACKEND") {
+        element.set_property_from_str("flow-backend", &backend);
+    }
+    // On a machine that has other work too, threads that wait for each other take ages.
+    if let Ok(threads) = std::env::var("COSYVOICE3_TEST_THREADS") {
+        element.set_property_from_str("threads", &threads);
+    }
+    for (name, value) in settings {
+        element.set_property_from_str(name, value);
+    }
+}
+
 /// The samples of one buffer.
 pub fn samples(buffer: &gst::Buffer) -> Vec<f32> {
     let map = buffer.map_readable().expect("a readable buffer");
@@ -130,18 +146,7 @@ impl Player {
             .property("flow-steps", 2u32)
             .build()
             .expect("the element is registered");
-        element.set_property_from_str("verify", "never");
-        // tests/run.sh runs the element's tests a second time, on the stand-in NPU.
-        if let Ok(backend) = std::env::var("COSYVOICE3_TEST_FLOW_BACKEND") {
-            element.set_property_from_str("flow-backend", &backend);
-        }
-        // On a machine that has other work too, threads that wait for each other take ages.
-        if let Ok(threads) = std::env::var("COSYVOICE3_TEST_THREADS") {
-            element.set_property_from_str("threads", &threads);
-        }
-        for (name, value) in settings {
-            element.set_property_from_str(name, value);
-        }
+        set(&element, settings);
         let sink = gst::parse::bin_from_description(sink, true).expect("a valid sink");
         let pipeline = gst::Pipeline::new();
         // Stopping would throw away the messages that are to be counted.
