@@ -27,6 +27,8 @@ run_arm64_programs() {
     ln -sf "$arm64/usr/bin/gst-launch-1.0" "$arm64/usr/bin/gst-inspect-1.0" "$CARGO_TARGET_DIR/bin/"
     ln -sf /usr/bin/aarch64-linux-gnu-nm "$CARGO_TARGET_DIR/bin/nm"
     export PATH=$CARGO_TARGET_DIR/bin:$PATH CC=$CARGO_TARGET_DIR/bin/aarch64-clang
+    # Not for what cargo compiles for this machine.
+    export "CC_$(uname -m)_unknown_linux_gnu=cc"
     # qemu shows this machine's, in which ONNX Runtime finds no ARM core and dereferences nothing.
     mkdir -p "$arm64/proc"
     for ((i = 0; i < $(nproc); i++)); do
