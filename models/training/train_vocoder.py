@@ -108,7 +108,8 @@ def spectral_loss(made, real):
 
 def train_audio(argv):
     parser = trainer.arguments("vocoder", steps=25_000, lr=7e-4)
-    parser.add_argument("--adversarial", type=float, default=0.5, help="share of the plan, its end, with discriminators")
+    parser.add_argument("--adversarial", type=float, default=0,
+                        help="share of the plan, its end, with discriminators: for a GPU, a CPU takes minutes a step")
     args = parser.parse_args(argv)
     torch.backends.cudnn.benchmark = True
     model = HiFT()
@@ -118,6 +119,7 @@ def train_audio(argv):
     discriminators = Discriminators().to(args.device)
     judging = torch.optim.AdamW(discriminators.parameters(), betas=(0.8, 0.99), weight_decay=0)
     run.keep("discriminators", discriminators), run.keep("judging", judging)
+    spectral_alone = run.file.with_name("vocoder-spectral.pt")
     rounds = 0
     size, frames = int(8 * args.scale), SEGMENT + CONTEXT
     source = run.batches(lambda rng: segments(size, frames, LOOK_RIGHT, rng))
@@ -142,9 +144,9 @@ def train_audio(argv):
         mel_loss = (features.mel(made) - features.mel(real)).abs().mean()
         loss, numbers = spectral + 0.5 * mel_loss, {"spectral": spectral, "mel": mel_loss}
         if run.left() < args.adversarial:
-            if not rounds:
+            if not spectral_alone.exists():
                 run.save()
-                shutil.copyfile(run.file, run.file.with_name("vocoder-spectral.pt"))
+                shutil.copyfile(run.file, spectral_alone)
             rounds += 1
             for group in judging.param_groups:
                 group["lr"] = 0.6 * run.rate()

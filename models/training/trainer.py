@@ -176,7 +176,6 @@ class Stream(IterableDataset):
 
     def __iter__(self):
         worker = get_worker_info()
-        torch.set_num_threads(1)
         yield from self.make(random.Random(f"{self.seed} {worker.id if worker else 0}"))
 
 
