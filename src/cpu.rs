@@ -4,6 +4,7 @@
 //! little ones. What is big follows the kernel's own measure, not a list of chips.
 
 mod affinity;
+pub mod worker;
 
 use std::{fmt, path::Path};
 

@@ -13,6 +13,7 @@ use std::{
 use gstcosyvoice3::{
     Result,
     cancel::Cancel,
+    cpu::worker::Worker,
     mel::Mel,
     synth::{
         Decoded, Engine, Event, FlowStage, Job, Jobs, LmStage, Recorder, Request, RequestId,
@@ -80,7 +81,7 @@ impl Engine for Stepwise {
         Ok(Box::new(std::iter::once(Ok(played::job(id, 0, request)))))
     }
 
-    fn lm(&self) -> Result<Box<dyn LmStage>> {
+    fn lm(&self, _worker: &Arc<Worker>) -> Result<Box<dyn LmStage>> {
         Ok(Box::new(StepwiseLm(self.made.clone())))
     }
 

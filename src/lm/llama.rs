@@ -387,6 +387,14 @@ impl Context {
         Ok(this)
     }
 
+    /// Computes with `threads` of the context's threads from now on; which changes no logit as long as attention is not
+    /// fused.
+    pub fn set_threads(&mut self, threads: usize) {
+        let threads = threads.clamp(1, MAX_CPUS) as i32;
+        // SAFETY: the context is alive; ggml uses no more threads than the pool has.
+        unsafe { sys::llama_set_n_threads(self.context.as_ptr(), threads, threads) };
+    }
+
     /// Cells of the KV cache.
     pub fn cells(&self) -> usize {
         self.cells

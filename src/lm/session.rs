@@ -9,6 +9,7 @@ use crate::{
     Error, ErrorKind, Result,
     cancel::Cancel,
     constants::SPEECH_CODES,
+    cpu::worker::Worker,
     lm::{
         LmModel, llama,
         prefix::Prefix,
@@ -93,6 +94,8 @@ pub struct LmSession {
     options: LmOptions,
     context: llama::Context,
     cache: Option<(Arc<PrefixCache>, PrefixCaching)>,
+    /// The stage that this session computes for.
+    worker: Option<Arc<Worker>>,
     /// Prompt text at the start of the context.
     head: Option<Vec<u32>>,
     /// Where the logits come from while nothing was computed since a prefix came from the cache.
@@ -119,6 +122,7 @@ impl LmSession {
             options: options.clone(),
             context,
             cache: None,
+            worker: None,
             head: None,
             restored: None,
             unsaved: None,
@@ -129,6 +133,18 @@ impl LmSession {
     pub fn with_prefix_cache(mut self, cache: Arc<PrefixCache>, caching: PrefixCaching) -> Self {
         self.cache = (caching != PrefixCaching::Off).then_some((cache, caching));
         self
+    }
+
+    /// The session as the work of `worker`: it leaves cores to other workers while these have something to do.
+    pub fn with_worker(mut self, worker: Arc<Worker>) -> Self {
+        self.worker = Some(worker);
+        self
+    }
+
+    fn take_share_of_cores(&mut self) {
+        if let Some(worker) = &self.worker {
+            self.context.set_threads(worker.share(self.options.threads));
+        }
     }
 
     /// The model of this session.
@@ -262,7 +278,8 @@ impl LmSession {
     /// Computes `prefix`, but for the start that the context has already. Where that ends and the rest begins is
     /// where the batches are cut even if nothing is shared, since other batches give other last bits.
     fn compute(&mut self, prefix: &Prefix, cancel: &Cancel) -> Result<Hit> {
-        let (lm, tables) = (self.model.manifest(), self.model.embeddings());
+        let model = self.model.clone();
+        let (lm, tables) = (model.manifest(), model.embeddings());
         let rows = prefix.embed(lm, tables)?;
         let shared = prefix.shared_len();
         let (start, rest) = rows.split_at(shared * tables.width());
@@ -275,10 +292,12 @@ impl LmSession {
         } else {
             self.context.clear();
             if shared > 0 {
+                self.take_share_of_cores();
                 self.context.append_embeddings(start, cancel)?;
             }
             Hit::None
         };
+        self.take_share_of_cores();
         self.context.append_embeddings(rest, cancel)?;
         if let Some((cache, caching)) = &self.cache {
             let key = cache.key(&self.options, lm, prefix);
@@ -310,6 +329,7 @@ impl LmSession {
     /// Where the context is full or `token` is outside the vocabulary.
     pub fn append(&mut self, token: u32) -> Result<()> {
         self.restored = None;
+        self.take_share_of_cores();
         self.context.append_token(token)
     }
 

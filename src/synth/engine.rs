@@ -11,7 +11,7 @@ use super::{
 use crate::{
     Error, ErrorKind, Result,
     cancel::Cancel,
-    cpu::{Affinity, Topology},
+    cpu::{Affinity, Topology, worker::Worker},
     flow::{FlowModel, FlowOptions, choice::FlowTarget},
     lm::{Decoding, LmOptions, LmSession, Prefix, PrefixCaching},
     mel::Mel,
@@ -162,7 +162,7 @@ impl Engine for Models {
         })))
     }
 
-    fn lm(&self) -> Result<Box<dyn LmStage>> {
+    fn lm(&self, worker: &Arc<Worker>) -> Result<Box<dyn LmStage>> {
         let options = LmOptions {
             threads: self.affinity.threads(Stage::Lm, self.threads),
             cpus: self.affinity.binding(Stage::Lm).map(<[usize]>::to_vec),
@@ -171,7 +171,8 @@ impl Engine for Models {
             flash_attention: false,
         };
         let session = LmSession::new(self.model.lm().clone(), &options)?
-            .with_prefix_cache(self.model.prefixes().clone(), self.prefix_caching);
+            .with_prefix_cache(self.model.prefixes().clone(), self.prefix_caching)
+            .with_worker(worker.clone());
         Ok(Box::new(Lm {
             session,
             model: self.model.clone(),

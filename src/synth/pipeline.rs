@@ -22,7 +22,13 @@ use super::{
     trace::Recorder,
 };
 use crate::{
-    Error, ErrorKind, Result, cancel::Cancel, lm::StopReason, lock::lock, mel::Mel, stage::Stage,
+    Error, ErrorKind, Result,
+    cancel::Cancel,
+    cpu::worker::{Task, Worker},
+    lm::StopReason,
+    lock::lock,
+    mel::Mel,
+    stage::Stage,
 };
 
 /// Tokens the language model may be ahead of the flow: some 80 seconds of speech.
@@ -85,6 +91,8 @@ struct Voiced {
     flow: Duration,
     flow_backend: &'static str,
     started: Instant,
+    /// The vocoder's.
+    task: Task,
 }
 
 #[derive(Clone)]
@@ -112,6 +120,8 @@ pub(super) struct Line {
     to_flow: Arc<Queue<Item<()>>>,
     to_vocoder: Arc<Queue<Item<Voiced>>>,
     places: Arc<Queue<()>>,
+    /// By stage.
+    workers: [Arc<Worker>; 3],
     pub(super) events: Arc<Queue<Event>>,
     pub(super) recorder: Recorder,
     stop: Cancel,
@@ -126,6 +136,7 @@ impl Line {
             to_flow: Queue::new(UTTERANCES_AHEAD),
             to_vocoder: Queue::new(UTTERANCES_IN_LINE),
             places: Queue::new(UTTERANCES_IN_LINE),
+            workers: Stage::ALL.map(|_| Worker::new()),
             events: Queue::new(EVENTS_AHEAD),
             recorder,
             stop: Cancel::new(),
@@ -208,6 +219,10 @@ impl Line {
         }
     }
 
+    fn worker(&self, stage: Stage) -> &Arc<Worker> {
+        &self.workers[stage as usize]
+    }
+
     fn forget(&self, request: RequestId) {
         self.inbox().alive.retain(|(id, _)| *id != request);
     }
@@ -228,6 +243,7 @@ pub(super) fn start(line: &Arc<Line>, engine: &Arc<dyn Engine>) -> Result<Vec<Jo
                 .name(stage.thread_name().into())
                 .spawn(move || {
                     engine.enter(stage);
+                    line.worker(stage).settle_here();
                     match stage {
                         Stage::Lm => run_lm(&line, &*engine, ready),
                         Stage::Flow => run_flow(&line, &*engine),
@@ -356,8 +372,9 @@ fn decode(
         cancel,
     )?;
     let started = Instant::now();
+    let task = line.worker(Stage::Lm).begin();
     let decoded = slot.run(
-        || engine.lm(),
+        || engine.lm(line.worker(Stage::Lm)),
         |stage| {
             stage.run(job, cancel, &mut |token| {
                 line.tokens.push(TokenMessage::Token(token), cancel)
@@ -375,7 +392,9 @@ fn decode(
         Ok(decoded) if job.settings.forced_tokens.is_none() => cut_short(job, decoded.stop),
         _ => None,
     };
-    line.tokens.push_now(TokenMessage::End(decoded));
+    line.tokens
+        .push_now(TokenMessage::End(decoded, line.worker(Stage::Flow).begin()));
+    drop(task);
     let no_stage = || Err(Error::cancelled());
     let _ = slot.run(no_stage, |stage| {
         stage.settle();
@@ -418,7 +437,7 @@ fn run_flow(line: &Line, engine: &dyn Engine) {
                 place,
                 work: (),
             } => {
-                let mut tokens = Tokens::new(line.tokens.clone());
+                let mut tokens = Tokens::new(line.tokens.clone(), line.worker(Stage::Flow).clone());
                 let since = Instant::now();
                 let mut warning = None;
                 let mut flow_backend = "";
@@ -432,12 +451,17 @@ fn run_flow(line: &Line, engine: &dyn Engine) {
                     },
                 );
                 let flow = since.elapsed().saturating_sub(tokens.waited());
+                match flow_backend {
+                    "npu" => line.worker(Stage::Flow).settle(Vec::new()),
+                    _ => line.worker(Stage::Flow).settle_here(),
+                }
                 if let Some(error) = warning {
                     line.to_vocoder.push_now(Item::Warning {
                         request: job.request,
                         error,
                     });
                 }
+                let task = line.worker(Stage::Vocoder).begin();
                 let (count, decoded) = tokens.drain();
                 let voiced = decoded.and_then(|decoded| {
                     Ok(Voiced {
@@ -447,6 +471,7 @@ fn run_flow(line: &Line, engine: &dyn Engine) {
                         flow,
                         flow_backend,
                         started,
+                        task,
                     })
                 });
                 match voiced {
@@ -505,6 +530,7 @@ fn run_vocoder(line: &Line, engine: &dyn Engine) {
                     )
                 });
                 let ended = Instant::now();
+                drop(work.task);
                 let event = match samples {
                     Ok(samples) => {
                         line.recorder

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     Error, Result,
     cancel::Cancel,
+    cpu::worker::{Task, Worker},
     lm::{Hit, StopReason},
     mel::Mel,
     stage::Stage,
@@ -65,8 +66,8 @@ pub trait Engine: Send + Sync {
     fn enter(&self, _stage: Stage) {}
     /// Splits a request into utterances. A request with nothing to say yields none.
     fn jobs(&self, id: RequestId, request: &Request) -> Result<Jobs>;
-    /// A language model stage; called on the thread that will run it.
-    fn lm(&self) -> Result<Box<dyn LmStage>>;
+    /// A language model stage, the work of `worker`; called on the thread that will run it.
+    fn lm(&self, worker: &Arc<Worker>) -> Result<Box<dyn LmStage>>;
     /// A flow stage; called on the thread that will run it.
     fn flow(&self, recorder: &Recorder) -> Result<Box<dyn FlowStage>>;
     /// A vocoder stage; called on the thread that will run it.
@@ -112,21 +113,27 @@ pub trait VocoderStage {
 /// What the language model tells the flow of the utterance both are at.
 pub(super) enum TokenMessage {
     Token(u32),
-    End(Result<Decoded>),
+    /// The last one, and the flow's turn.
+    End(Result<Decoded>, Task),
 }
 
 /// The speech tokens of one utterance, as far as they have come.
 pub struct Tokens {
     queue: Arc<Queue<TokenMessage>>,
+    worker: Arc<Worker>,
+    /// There while the flow has something to do, which is while it does not wait for tokens.
+    task: Option<Task>,
     tokens: Vec<u32>,
     end: Option<Result<Decoded>>,
     waited: Duration,
 }
 
 impl Tokens {
-    pub(super) fn new(queue: Arc<Queue<TokenMessage>>) -> Self {
+    pub(super) fn new(queue: Arc<Queue<TokenMessage>>, worker: Arc<Worker>) -> Self {
         Self {
             queue,
+            worker,
+            task: None,
             tokens: Vec::new(),
             end: None,
             waited: Duration::ZERO,
@@ -136,14 +143,21 @@ impl Tokens {
     /// Waits until there are `count` tokens or the speech has ended; all tokens so far, and whether these are all.
     pub fn wait(&mut self, count: usize) -> Result<(&[u32], bool)> {
         let since = std::time::Instant::now();
+        if self.end.is_none() && self.tokens.len() < count {
+            self.task = None;
+        }
         while self.end.is_none() && self.tokens.len() < count {
             match self.queue.pop() {
                 Some(TokenMessage::Token(token)) => self.tokens.push(token),
-                Some(TokenMessage::End(end)) => self.end = Some(end),
+                Some(TokenMessage::End(end, task)) => {
+                    self.end = Some(end);
+                    self.task = Some(task);
+                }
                 None => return Err(Error::cancelled()),
             }
         }
         self.waited += since.elapsed();
+        self.task.get_or_insert_with(|| self.worker.begin());
         match &self.end {
             Some(Err(error)) => Err(error.clone()),
             end => Ok((&self.tokens, end.is_some())),

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Condvar,
+        Condvar, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -12,6 +12,7 @@ use super::*;
 use crate::{
     ErrorKind,
     constants::SAMPLES_PER_TOKEN,
+    cpu::worker::Worker,
     lm::{Hit, StopReason},
     mel::Mel,
     voice::Voice,
@@ -29,6 +30,11 @@ impl Gate {
     fn open(&self) {
         *lock(&self.open) = true;
         self.changed.notify_all();
+    }
+
+    fn close(&self) {
+        *lock(&self.open) = false;
+        self.waiting.store(0, Ordering::SeqCst);
     }
 
     fn pass(self: &Arc<Self>, cancel: &Cancel) -> Result<()> {
@@ -59,6 +65,7 @@ impl Gate {
 struct Script {
     gate: Arc<Gate>,
     decoded: Arc<AtomicUsize>,
+    lm: Arc<OnceLock<Arc<Worker>>>,
     /// Told of each mel, if anybody wants to know.
     flowed: Option<std::sync::mpsc::Sender<String>>,
 }
@@ -97,7 +104,8 @@ impl Engine for Script {
             },
         )))
     }
-    fn lm(&self) -> Result<Box<dyn LmStage>> {
+    fn lm(&self, worker: &Arc<Worker>) -> Result<Box<dyn LmStage>> {
+        let _ = self.lm.set(worker.clone());
         Ok(Box::new(self.clone()))
     }
     fn flow(&self, _recorder: &Recorder) -> Result<Box<dyn FlowStage>> {
@@ -147,6 +155,9 @@ impl FlowStage for Script {
         }
         cancel.check()?;
         let mel = Mel::zeros(2 * tokens.wait_all()?.len());
+        if job.text == "flow-waits" {
+            self.gate.pass(cancel)?;
+        }
         if let Some(flowed) = &self.flowed {
             let _ = flowed.send(job.text.clone());
         }
@@ -233,6 +244,21 @@ fn the_flow_does_not_wait_for_the_vocoder() {
         hear(&synth, id),
         ["vocoder-waits", "a", "b", "c", "d", "done"]
     );
+}
+
+#[test]
+fn the_language_model_leaves_cores_to_the_stages_that_compute() {
+    let script = Script::default();
+    let synth = open(&script);
+    for stage in ["flow-waits", "vocoder-waits"] {
+        let id = say(&synth, stage);
+        script.gate.await_visitor();
+        // Synthesizers of other tests may have taken more.
+        assert_eq!(script.lm.get().unwrap().share(2), 1, "{stage}");
+        script.gate.open();
+        assert_eq!(hear(&synth, id), [stage, "done"]);
+        script.gate.close();
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ use gstcosyvoice3::{
     Result,
     cancel::Cancel,
     constants::{FRAMES_PER_TOKEN, LOOKAHEAD_TOKENS, MEL_BINS, SPEAKER_EMBEDDING},
+    cpu::worker::Worker,
     flow::{
         Conditions, Encoded, FlowBackend, FlowModel,
         noise::Noise,
@@ -238,7 +239,7 @@ impl Engine for Played {
         ))
     }
 
-    fn lm(&self) -> Result<Box<dyn LmStage>> {
+    fn lm(&self, _worker: &Arc<Worker>) -> Result<Box<dyn LmStage>> {
         Ok(Box::new(self.clone()))
     }
 

@@ -11,6 +11,7 @@ use gstcosyvoice3::{
     Error, ErrorKind, Result,
     cancel::Cancel,
     constants::SAMPLES_PER_TOKEN,
+    cpu::worker::Worker,
     element::CosyVoice3Src,
     lm::{Hit, StopReason},
     mel::Mel,
@@ -264,7 +265,7 @@ impl Engine for Script {
         Ok(Box::new(jobs))
     }
 
-    fn lm(&self) -> Result<Box<dyn LmStage>> {
+    fn lm(&self, _worker: &Arc<Worker>) -> Result<Box<dyn LmStage>> {
         Ok(Box::new(self.clone()))
     }
 
