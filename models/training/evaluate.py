@@ -35,7 +35,7 @@ SHOWN = {"wer": "word error rate, %", "mcd": "mel-cepstral distortion, dB", "mcd
          "length_off": "length off by over 25 %", "clicks": "with a click beyond the teacher's",
          "steps": "with a step of samples beyond the teacher's", "peak": "peak",
          "not_numbers": "samples that are no numbers", "own_voice": "nearest to its own voice",
-         "read_out": "numbers read out at length", "read_wer": "their word error rate, %", "rtf": "real-time factor"}
+         "read_out": "numbers read out at length", "read_wer": "their word error rate, %", "rtf": "real-time factor, loading included"}
 
 
 def count(kinds: tuple, language: str) -> int:
@@ -90,7 +90,7 @@ def model_numbers(plugin: Plugin, voice: str, recogniser, centroids) -> tuple[di
     result = measure(voice, audios[:len(texts)], recogniser, centroids)
     result |= reading(voice, audios[len(texts):], recogniser)
     result["cut"] = f"{cut}/{len(spoken)}"
-    result["rtf"] = sum(s.work for s in spoken) * RATE / sum(map(len, audios))
+    result["rtf"] = plugin.elapsed * RATE / sum(map(len, audios))
     return result, spoken
 
 
@@ -162,7 +162,7 @@ def main():
         (args.out / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1))
     table(report)
     picture(args.out / "spectrograms.png", pages)
-    first = [plugin.one(voice, text).work for voice, texts in FIVE_WORDS.items() for text in texts]
+    first = [plugin.one(voice, text).first_audio for voice, texts in FIVE_WORDS.items() for text in texts]
     print(f"first audio of a sentence of 5 words, model loaded: {max(first):.2f} s (the slowest of {len(first)}); "
           f"peak memory {plugin.peak_memory:.0f} MB; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
 

@@ -21,7 +21,7 @@ class Spoken:
     """One text: samples, and sums over its sentences."""
     audio: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     tokens: int = 0
-    work: float = 0.0           # seconds of all stages, those that ran at the same time counted once
+    first_audio: float = 0.0    # seconds from the request, or from the loaded model, to the last sentence's speech
 
 
 def unquoted(value: bytes) -> str:
@@ -42,6 +42,7 @@ class Plugin:
         self.out = out
         self.element = ["cosyvoice3src", f"model-path={model}", "seed=0", *properties]
         self.peak_memory = 0.0          # MB
+        self.elapsed = 0.0              # seconds of the last process, loading included
 
     def speak(self, voice: str, texts: list[str]) -> tuple[list[Spoken], int]:
         """What became of each text, and how many sentences did not end by themselves."""
@@ -62,6 +63,7 @@ class Plugin:
         return self.sorted_out([text], np.fromfile(raw, np.float32), log.read_bytes())[0][0]
 
     def launch(self, log: Path, *pipeline: str):
+        started = time.monotonic()
         command = ["gst-launch-1.0", "-m", "--no-position", *pipeline]
         handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         streams = [(os.POSIX_SPAWN_DUP2, handle, 1), (os.POSIX_SPAWN_DUP2, handle, 2)]
@@ -73,6 +75,7 @@ class Plugin:
             if held:
                 self.peak_memory = max(self.peak_memory, int(held[1]) / 1024)
             time.sleep(0.02)
+        self.elapsed = time.monotonic() - started
         if ended[1]:
             raise SystemExit(f"gst-launch-1.0 failed, see {log}")
 
@@ -94,8 +97,7 @@ class Plugin:
             s.audio = np.concatenate([s.audio, audio[sample:sample + n]])
             sample += n
             s.tokens += int(fields[b"tokens"])
-            s.work += sum(float(fields[k]) for k in (b"prefill", b"decode", b"flow", b"vocoder")) - float(
-                fields[b"overlap"])
+            s.first_audio = float(fields[b"first-audio"])
         if place != len(texts) - 1 or rest or sample != len(audio):
             raise SystemExit(f"the plugin said {place + 1} of {len(texts)} texts, {sample} of {len(audio)} samples")
         return spoken, len(set(CUT.findall(log)))

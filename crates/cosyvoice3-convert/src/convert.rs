@@ -12,9 +12,7 @@ use gstcosyvoice3::model::manifest::{FORMAT, Flow, Manifest, SourceKind, Vocoder
 
 use crate::{
     checkpoint::Checkpoint,
-    directory::{
-        self, CREATED_BY, EMBEDDINGS, GGUF, Geometry, STEPS, TOKENIZER, WINDOW_STEPS, Writer,
-    },
+    directory::{self, CREATED_BY, EMBEDDINGS, GGUF, Geometry, TOKENIZER, WINDOW_STEPS, Writer},
     lm::{Config, LanguageModel},
     npu,
     onnx::{self, BlockArithmetic},
@@ -32,7 +30,7 @@ const HIFT: &str = "hift.onnx";
 const HIFT_SOURCE: &str = "hift_source.safetensors";
 
 /// What a conversion can choose.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// File of the language model inside the checkpoint directory, `llm.pt` or `llm.rl.pt`.
     pub llm: String,
@@ -46,6 +44,8 @@ pub struct Options {
     pub npu_onnx: Option<PathBuf>,
     /// Name of the model; the checkpoint directory's by default.
     pub name: Option<String>,
+    /// Euler steps of the flow where it sees the whole utterance.
+    pub steps: usize,
     /// How the vocoder's harmonic source is made.
     pub source: SourceKind,
     /// What users must be told.
@@ -110,7 +110,7 @@ pub fn convert(
         flow: Flow {
             encoder: Some(FLOW_ENCODER.into()),
             estimator: Some(FLOW_ESTIMATOR.into()),
-            steps: STEPS,
+            steps: options.steps,
             window_steps: WINDOW_STEPS,
             schedule: recipe.schedule,
         },

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cosyvoice3_convert::{
     convert::{self, convert},
-    import,
+    directory, import,
     inspect::inspect,
     npu,
     onnx::BlockArithmetic,
@@ -157,6 +157,9 @@ struct CheckpointArgs {
     /// Name of the model [default: that of the checkpoint directory]
     #[arg(long)]
     name: Option<String>,
+    /// Euler steps of the flow where it sees the whole utterance: its time is proportional to them
+    #[arg(long, value_name = "N", default_value_t = directory::STEPS as u64, value_parser = clap::value_parser!(u64).range(1..=100))]
+    steps: u64,
     /// How the vocoder's harmonic source is made
     #[arg(long, value_enum, default_value_t)]
     source_kind: Source,
@@ -201,6 +204,7 @@ fn run(command: Command, progress: &Progress) -> Result<()> {
                 estimator: args.estimator,
                 npu_onnx: args.npu_onnx,
                 name: args.name,
+                steps: args.steps as usize,
                 source: match args.source_kind {
                     Source::Staircase => SourceKind::Staircase,
                     Source::Sine => SourceKind::Sine,
