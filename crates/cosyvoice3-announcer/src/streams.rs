@@ -131,8 +131,10 @@ fn picture(camera: &Camera) -> Option<String> {
         Camera::Uri(uri) => {
             let encoder = match gst::ElementFactory::find("x264enc") {
                 Some(_) => {
+                    // What every client decodes.
                     "x264enc tune=zerolatency speed-preset=veryfast key-int-max=30 \
-                            ! rtph264pay config-interval=-1 name=pay0 pt=96"
+                     ! video/x-h264,profile=constrained-baseline \
+                     ! rtph264pay config-interval=-1 name=pay0 pt=96"
                 }
                 None => "jpegenc ! rtpjpegpay name=pay0 pt=26",
             };

@@ -128,6 +128,46 @@ fn clients_that_come_and_go_hear_each_announcement_in_order_and_complete() {
     assert!(announcer.end());
 }
 
+/// A client gets five pictures, which `decoder` makes of what is sent.
+#[track_caller]
+fn assert_picture(uri: &str, decoder: &str) {
+    let client = format!(
+        "-q rtspsrc protocols=tcp location={uri} ! application/x-rtp,media=video ! {decoder} \
+         ! fakesink num-buffers=5"
+    );
+    let picture = Command::new("gst-launch-1.0")
+        .args(client.split_whitespace())
+        .status()
+        .unwrap();
+    assert!(picture.success());
+}
+
+const JPEG: &str = "rtpjpegdepay ! jpegdec ! video/x-raw,width=640,height=360";
+
+#[test]
+fn a_file_can_be_the_camera() {
+    let file = concat!(env!("CARGO_TARGET_TMPDIR"), "/picture.avi");
+    let make = format!(
+        "-q videotestsrc num-buffers=300 ! video/x-raw,width=640,height=360,framerate=10/1 ! jpegenc \
+         ! avimux ! filesink location={file}"
+    );
+    let made = Command::new("gst-launch-1.0")
+        .args(make.split_whitespace())
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let announcer = Announcer::new(&["--camera", &format!("file://{file}")]);
+    gst::init().unwrap();
+    let sent = match gst::ElementFactory::find("x264enc") {
+        Some(_) => {
+            "rtph264depay ! h264parse ! video/x-h264,width=640,height=360,profile=constrained-baseline"
+        }
+        None => JPEG,
+    };
+    assert_picture(announcer.uri("/camera"), sent);
+    assert!(announcer.end());
+}
+
 #[test]
 fn picture_and_sound_come_together_and_lines_are_said_too() {
     let wanted = telephone(["Да."]);
@@ -135,14 +175,7 @@ fn picture_and_sound_come_together_and_lines_are_said_too() {
     let uri = camera.uri("/camera").to_string();
     // One announcer is the camera of the other.
     let mut announcer = Announcer::new(&["--camera", &uri, "--camera-codec", "jpeg"]);
-    let picture = Command::new("gst-launch-1.0")
-        .args("-q rtspsrc protocols=tcp".split(' '))
-        .arg(format!("location={}", announcer.uri("/camera")))
-        .args("! application/x-rtp,media=video ! rtpjpegdepay ! jpegdec".split(' '))
-        .args("! video/x-raw,width=640,height=360 ! fakesink num-buffers=5".split(' '))
-        .status()
-        .unwrap();
-    assert!(picture.success());
+    assert_picture(announcer.uri("/camera"), JPEG);
     let listener = Listener::new(announcer.uri("/camera"));
     listener.wait_for(1);
     writeln!(announcer.stdin, "\nДа.").unwrap();
