@@ -21,6 +21,7 @@ use std::time::Duration;
 use gst::{glib, prelude::*};
 use gstcosyvoice3::{
     constants::{SAMPLE_RATE, SAMPLES_PER_FRAME, SAMPLES_PER_TOKEN},
+    model::manifest::Sampling,
     synth::{Event, Options, Request, Settings, Speech, Synthesizer},
 };
 use launch::gst_launch;
@@ -145,19 +146,19 @@ fn top_k_and_top_p_are_the_manifests_unless_they_are_set() {
     let usual = ModelDir::new();
     let heard = says(&usual, &[]);
 
-    let few = ModelDir::new();
-    few.edit_manifest(|manifest| manifest.lm.sampling.top_k = 2);
-    let heard_of_few = says(&few, &[]);
-    assert!(heard_of_few != heard);
-    assert!(heard_of_few == says(&usual, &[("top-k", "2")]));
-    assert!(says(&few, &published) == heard);
-
-    let likely = ModelDir::new();
-    likely.edit_manifest(|manifest| manifest.lm.sampling.top_p = 0.01);
-    let heard_of_likely = says(&likely, &[]);
-    assert!(heard_of_likely != heard);
-    assert!(heard_of_likely == says(&usual, &[("top-p", "0.01")]));
-    assert!(says(&likely, &published) == heard);
+    type Edit = fn(&mut Sampling);
+    let others: [(Edit, _); 2] = [
+        (|sampling| sampling.top_k = 2, ("top-k", "2")),
+        (|sampling| sampling.top_p = 0.01, ("top-p", "0.01")),
+    ];
+    for (edit, setting) in others {
+        let other = ModelDir::new();
+        other.edit_manifest(|manifest| edit(&mut manifest.lm.sampling));
+        let heard_of_other = says(&other, &[]);
+        assert!(heard_of_other != heard, "{setting:?}");
+        assert!(heard_of_other == says(&usual, &[setting]), "{setting:?}");
+        assert!(says(&other, &published) == heard, "{setting:?}");
+    }
 }
 
 #[test]

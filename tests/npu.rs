@@ -322,6 +322,27 @@ fn the_card_is_opened_on_the_way_to_paused_and_not_before() {
 }
 
 #[test]
+fn a_machine_without_a_card_is_told_before_anything_loads() {
+    let signs = axcl_rs::detect();
+    if signs.driver
+        || !signs.cards.is_empty()
+        || std::env::var_os(axcl_rs::LIBRARY_VARIABLE).is_some()
+    {
+        return;
+    }
+    for (model, word) in [
+        (tiny_npu(), "/dev/axcl_host"),
+        (support::tiny(), "cosyvoice3-convert npu"),
+    ] {
+        let player = Player::new(&model, Some("Раз."), &[("flow-backend", "npu")]);
+        assert!(player.pipeline.set_state(gst::State::Ready).is_err());
+        let errors = player.stop(gst::State::Null).errors;
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert!(errors[0].text().contains(word), "{errors:?}");
+    }
+}
+
+#[test]
 fn without_axmodels_npu_is_an_error_with_the_remedy_and_auto_the_cpu_in_silence() {
     let card = Card::new("");
     let dir = support::tiny();

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     Error, ErrorKind, constants,
     cpu::{Affinity, Topology},
+    flow::choice,
     lock::lock,
     model,
     synth::{self, Engine, Loading, Recorder, Synthesizer},
@@ -152,6 +153,7 @@ impl CosyVoice3Src {
             Affinity::parse(&text, &Topology::read())
                 .map_err(|e| e.context("property \"cpu-affinity\""))?;
         }
+        choice::check(&dir, &manifest, &settings.flow_target())?;
         crate::onnx::runtime().map(|_| ())
     }
 

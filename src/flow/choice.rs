@@ -46,6 +46,32 @@ pub struct Cores<'a> {
     pub threads: usize,
 }
 
+/// What can be told of `target` for the model of `dir` without waiting for a card.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] where only the NPU will do and the model has nothing for it or nothing says that there is one.
+pub fn check(dir: &Path, manifest: &Manifest, target: &FlowTarget) -> Result<()> {
+    let cpu_will_do = match target.choice {
+        FlowChoice::Cpu => true,
+        FlowChoice::Auto => manifest.flow.estimator.is_some(),
+        FlowChoice::Npu => false,
+    };
+    if cpu_will_do {
+        return Ok(());
+    }
+    if manifest.npu.is_none() {
+        return Err(no_axmodels(dir));
+    }
+    if !signs_of_a_card(&target.axcl) {
+        return Err(Error::new(
+            ErrorKind::NotFound,
+            "no NPU: there is no AX650N on the PCI bus (`lspci -d 1f4b:`) and no /dev/axcl_host, which the driver makes \
+             (package axclhost)",
+        ));
+    }
+    Ok(())
+}
+
 /// Loads the back end of `target` for the model of `dir`. A card that cannot be used though
 /// [something says](signs_of_a_card) that there is one is handed to `warn`.
 ///
