@@ -30,7 +30,8 @@ JOBS = {
     "lm": (("encode", "begin"), "train_lm.py train --device {device}"),
     "flow": (("encode", "begin"), "train_flow.py train --device {device}"),
     "vocoder": (("speech_en", "speech_ru", "begin"), "train_vocoder.py audio --device {device}"),
-    "export": (("lm", "flow", "vocoder", "f0"), "export.py"),
+    "prompts": (("lm",), "prompts.py"),
+    "export": (("prompts", "flow", "vocoder", "f0"), "export.py"),
 }
 
 

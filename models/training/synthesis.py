@@ -4,6 +4,7 @@
     python synthesis.py --judge             word error rate, DNSMOS, stops and lengths on the held-out lists
 """
 import argparse
+import json
 
 import numpy as np
 import soundfile
@@ -22,15 +23,23 @@ from train_lm import load_lm
 from train_vocoder import load_vocoder
 
 PROMPT_TOKENS = range(80, 131)
+PROMPTS = "prompts.json"
 
 
-def prompt_of(speaker: str) -> speech.Utterance:
-    """The utterance that becomes the speaker's prompt: whole, plain, 3.2 to 5.2 s long, the first such one."""
+def prompt_candidates(speaker: str) -> list[speech.Utterance]:
+    """Utterances that can be the speaker's prompt: whole, plain, 3.2 to 5.2 s long."""
     training, validation = speech.load([speaker[:2]], needs="align")
     plain = [u for u in training + validation if u.speaker == speaker and u.frames // 2 in PROMPT_TOKENS
              and u.text == u.spoken and u.text.endswith(".") and not set(u.text[:-1]) & set(".!?;:—\"()")
              and len(u.text.split()) >= 8]
-    return min(plain, key=lambda u: (u.shard, u.frame))
+    return sorted(plain, key=lambda u: (u.shard, u.frame))
+
+
+def prompt_of(speaker: str) -> speech.Utterance:
+    """The speaker's prompt, as `prompts.py` chose it, else the first that can be one."""
+    candidates, chosen = prompt_candidates(speaker), workdir.path(PROMPTS)
+    text = json.loads(chosen.read_text()).get(speaker) if chosen.exists() else None
+    return next((u for u in candidates if u.text == text), candidates[0])
 
 
 class Pipeline:
