@@ -7,20 +7,30 @@ use std::{
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::OnceLock,
     time::{Duration, Instant},
 };
 
 /// A directory that holds the plugin and nothing else: GStreamer tries every library it finds.
 pub fn plugin_dir() -> PathBuf {
+    static DIR: OnceLock<PathBuf> = OnceLock::new();
+    DIR.get_or_init(link_plugin).clone()
+}
+
+fn link_plugin() -> PathBuf {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("gst-launch");
     fs::create_dir_all(&dir).expect("a directory for the plugin");
     let test = std::env::current_exe().expect("this program has a path");
     let plugin = test.with_file_name("libgstcosyvoice3.so");
     assert!(plugin.exists(), "{} is missing", plugin.display());
-    match symlink(&plugin, dir.join("libgstcosyvoice3.so")) {
-        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => panic!("{}: {e}", dir.display()),
-        _ => dir,
+    let link = dir.join("libgstcosyvoice3.so");
+    // Another checkout's, where this one was moved or copied.
+    if !fs::read_link(&link).is_ok_and(|target| target == plugin) {
+        let new = dir.join(format!("link-{}", std::process::id()));
+        symlink(&plugin, &new).expect("a link to the plugin");
+        fs::rename(&new, &link).expect("a link to the plugin");
     }
+    dir
 }
 
 /// `program`, which finds the plugin.
