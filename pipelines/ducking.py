@@ -25,14 +25,16 @@ FADE = 300 * Gst.MSECOND
 AHEAD = 400 * Gst.MSECOND
 
 # single-segment gives music that starts again the time of the pipeline, which is the time of the volume's curve;
-# clocksync keeps it from running ahead of the curve.
+# clocksync keeps it from running ahead of the curve. The mixer takes inputs of one rate only, that of the first: it must
+# not depend on who that is.
+FORMAT = "audio/x-raw,format=F32LE,rate=48000,channels=2"
 PIPELINE = """
     audiomixer name=mix latency=100000000 ! audioconvert ! audioresample ! {sink}
     uridecodebin name=file uri="{uri}" ! audioconvert ! audioresample
-        ! identity single-segment=true ! clocksync ! volume name=music ! mix.
+        ! {format} ! identity single-segment=true ! clocksync ! volume name=music ! mix.
     cosyvoice3src name=speech is-live=true buffer-duration=20000000 max-queued=1000 {properties}
         ! queue name=ahead max-size-time=0 max-size-bytes=0 max-size-buffers=0
-        ! audioconvert ! audioresample ! mix.
+        ! audioconvert ! audioresample ! {format} ! mix.
 """
 
 
@@ -62,7 +64,7 @@ class Ducking:
 
 class Radio:
     def __init__(self, uri, sink):
-        description = PIPELINE.format(uri=uri, sink=sink, properties=os.environ.get("PROPERTIES", ""))
+        description = PIPELINE.format(uri=uri, sink=sink, format=FORMAT, properties=os.environ.get("PROPERTIES", ""))
         self.pipeline = Gst.parse_launch(description)
         self.speech = self.pipeline.get_by_name("speech")
         self.file = self.pipeline.get_by_name("file")
