@@ -9,7 +9,11 @@ mod options;
 mod speech;
 mod streams;
 
-use std::{io::BufRead, process::ExitCode, thread};
+use std::{
+    io::{BufRead, Write},
+    process::ExitCode,
+    thread,
+};
 
 use anyhow::Result;
 use gst::glib;
@@ -21,7 +25,8 @@ fn main() -> ExitCode {
     let options = match Options::read(std::env::args().skip(1)) {
         Ok(Some(options)) => options,
         Ok(None) => {
-            println!("{}", options::HELP);
+            // Whoever reads may have read enough.
+            let _ = writeln!(std::io::stdout(), "{}", options::HELP);
             return ExitCode::SUCCESS;
         }
         Err(error) => {
