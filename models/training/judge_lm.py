@@ -16,6 +16,7 @@ from ceilings import teacher_speech
 from features import whisper_mel
 from judge import edit_distance
 from qwen2 import SOS, TOKENS, SpeechLM
+from speech import Utterance
 from synthesis import prompt_of
 from teachers import ALL_SPEAKERS
 
@@ -63,6 +64,13 @@ def wrong_characters(decoder: codec.Codec, ids: list[int], text: str) -> tuple[i
     return edit_distance(wanted, heard), len(wanted)
 
 
+def prefixes_after(prompt: Utterance, model: SpeechLM, texts: list[str]) -> list[torch.Tensor]:
+    """What the model sees before its first token [T, hidden], for each text."""
+    before = text_tokenizer.encode(text_tokenizer.SYSTEM)[0] + text_tokenizer.encode(prompt.text)[0]
+    return [model.prefix(torch.tensor([before + text_tokenizer.encode(t)[0]]),
+                         torch.from_numpy(prompt.tokens())[None])[0] for t in texts]
+
+
 def rate(pairs: list[tuple[int, int]]) -> float:
     wrong, all_of_them = map(sum, zip(*pairs))
     return 100 * wrong / all_of_them
@@ -76,10 +84,7 @@ def judge(model: SpeechLM, voices, temperatures):
         texts = sum(kinds, [])
         true = [codec.ids(decoder.encoder(whisper_mel(a)[None]))[0].tolist() for a in teacher_speech(voice)[:len(texts)]]
         print(f"{voice}: teacher {rate([wrong_characters(decoder, t, s) for t, s in zip(true, texts)]):.1f} %", flush=True)
-        prompt = prompt_of(voice)
-        before = text_tokenizer.encode(text_tokenizer.SYSTEM)[0] + text_tokenizer.encode(prompt.text)[0]
-        prefixes = [model.prefix(torch.tensor([before + text_tokenizer.encode(t)[0]]),
-                                 torch.from_numpy(prompt.tokens())[None])[0] for t in texts]
+        prefixes = prefixes_after(prompt_of(voice), model, texts)
         for temperature in temperatures:
             made = generate_all(model, prefixes, temperature)
             wrong = [wrong_characters(decoder, ids, t) for (ids, _), t in zip(made, texts)]

@@ -9,14 +9,12 @@ the speech tokenizer. Without prompts.json the first candidate is the prompt.
 import argparse
 import json
 
-import numpy as np
 import torch
 
 import speech
-import text_tokenizer
 import tokens as codec
 import workdir
-from judge_lm import generate_all, rate, wrong_characters
+from judge_lm import generate_all, prefixes_after, rate, wrong_characters
 from synthesis import PROMPTS, prompt_candidates
 from teachers import ALL_SPEAKERS
 from train_lm import TEMPERATURE, load_lm
@@ -27,9 +25,7 @@ DRAWS = 2
 
 def score(model, decoder, prompt: speech.Utterance, wanted: list[speech.Utterance]) -> tuple[float, int]:
     """(wrong characters in %, utterances with words missing) over all draws."""
-    before = text_tokenizer.encode(text_tokenizer.SYSTEM)[0] + text_tokenizer.encode(prompt.text)[0]
-    prefixes = [model.prefix(torch.tensor([before + text_tokenizer.encode(u.text)[0]]),
-                             torch.from_numpy(prompt.tokens())[None])[0] for u in wanted]
+    prefixes = prefixes_after(prompt, model, [u.text for u in wanted])
     wrong, short = [], 0
     for seed in range(DRAWS):
         made = generate_all(model, prefixes, TEMPERATURE, seed=seed)

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     announcer::Announcer,
     hearing::{find, without_a_hole},
-    launch::plugin_dir,
+    launch::{gst_launch, plugin_dir},
     listener::Listener,
     long, root,
     speech::telephone,
@@ -135,11 +135,14 @@ fn assert_picture(uri: &str, decoder: &str) {
         "-q rtspsrc protocols=tcp location={uri} ! application/x-rtp,media=video ! {decoder} \
          ! fakesink num-buffers=5"
     );
-    let picture = Command::new("gst-launch-1.0")
-        .args(client.split_whitespace())
-        .status()
-        .unwrap();
-    assert!(picture.success());
+    launch(&client);
+}
+
+/// Runs a pipeline to its end.
+#[track_caller]
+fn launch(pipeline: &str) {
+    let (output, words) = gst_launch(&pipeline.split_whitespace().collect::<Vec<_>>(), &[]);
+    assert!(output.status.success(), "{words}");
 }
 
 const JPEG: &str = "rtpjpegdepay ! jpegdec ! video/x-raw,width=640,height=360";
@@ -151,11 +154,7 @@ fn a_file_can_be_the_camera() {
         "-q videotestsrc num-buffers=300 ! video/x-raw,width=640,height=360,framerate=10/1 ! jpegenc \
          ! avimux ! filesink location={file}"
     );
-    let made = Command::new("gst-launch-1.0")
-        .args(make.split_whitespace())
-        .status()
-        .unwrap();
-    assert!(made.success());
+    launch(&make);
     let announcer = Announcer::new(&["--camera", &format!("file://{file}")]);
     gst::init().unwrap();
     let sent = match gst::ElementFactory::find("x264enc") {
