@@ -11,7 +11,7 @@ use crate::{
     process::resident,
     say, scripted, scripted_live,
     support::tiny,
-    told, warning, watchdog,
+    told, told_by, warning, watchdog,
 };
 
 /// A live pipeline without a sink that waits.
@@ -71,9 +71,7 @@ fn check_31_a_cancelled_text_falls_silent_and_the_next_is_heard() {
     drive(&clock, ms(500));
     // 1.2 s.
     let first = say(&player.element, &"а".repeat(30));
-    let driver = Driver::new(&clock);
-    let started = told(&bus, "started");
-    drop(driver);
+    let started = told_by(&clock, &bus, "started");
     assert_eq!(started.get::<u64>("id").unwrap(), first);
     drive(&clock, clock.time() + ms(700));
     let cancelled_at = player.element.current_running_time().unwrap();

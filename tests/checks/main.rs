@@ -182,14 +182,32 @@ fn assert_no_error(message: &gst::Message) {
 /// Waits for the element message `cosyvoice3/utterance-NAME`.
 fn told(bus: &gst::Bus, name: &str) -> gst::Structure {
     loop {
-        let wanted = [gst::MessageType::Element, gst::MessageType::Error];
-        let message = bus.timed_pop_filtered(patience(), &wanted).expect(name);
-        assert_no_error(&message);
-        let structure = message.structure().unwrap();
-        if structure.name().strip_prefix("cosyvoice3/utterance-") == Some(name) {
-            return structure.to_owned();
+        let message = bus.timed_pop_filtered(patience(), &TELLING).expect(name);
+        if let Some(structure) = utterance(&message, name) {
+            return structure;
         }
     }
+}
+
+/// The same, and moves the clock on no further than that; somebody must be waiting all the time.
+fn told_by(clock: &gst_check::TestClock, bus: &gst::Bus, name: &str) -> gst::Structure {
+    loop {
+        while let Some(message) = bus.pop_filtered(&TELLING) {
+            if let Some(structure) = utterance(&message, name) {
+                return structure;
+            }
+        }
+        clock.crank();
+    }
+}
+
+const TELLING: [gst::MessageType; 2] = [gst::MessageType::Element, gst::MessageType::Error];
+
+fn utterance(message: &gst::Message, name: &str) -> Option<gst::Structure> {
+    assert_no_error(message);
+    let structure = message.structure().unwrap();
+    let found = structure.name().strip_prefix("cosyvoice3/utterance-");
+    (found == Some(name)).then(|| structure.to_owned())
 }
 
 /// The text of a warning.
