@@ -80,6 +80,19 @@ needed_packages() {
     rm -rf "$work"
 }
 
+# all_needed_are_named: fails where the package's control file leaves out one of them.
+all_needed_are_named() {
+    local named needed missing
+    named=$(dpkg-deb --field "$package" Depends) needed=$(needed_packages)
+    printf 'depends on  %s\nis linked to %s\n' "$named" "$needed"
+    missing=$(comm -13 <(package_names "$named") <(package_names "$needed"))
+    [ -z "$missing" ] || fail "ci/debian/control does not name: ${missing//$'\n'/, }"
+}
+
+package_names() {
+    tr ',' '\n' <<<"$1" | awk '{ print $1 }' | sort -u
+}
+
 # native: what tests/run.sh builds, where the others have what set_up_target and build_shipped make.
 native() {
     set_up_packages "${build_packages[@]}"
@@ -109,6 +122,5 @@ mkdir -p target/deb
 dpkg-deb --root-owner-group "-Z$compression" --build "$built/deb" "$package" >/dev/null
 note "made $package"
 ls -s --block-size=k "$package"
-[ "$arch" != "$(dpkg --print-architecture)" ] || printf 'depends on  %s\nis linked to %s\n' \
-    "$(dpkg-deb --field "$package" Depends)" "$(needed_packages)"
+[ "$arch" != "$(dpkg --print-architecture)" ] || all_needed_are_named
 [ -z "$check" ] || "$here/check_deb.sh" "$package"

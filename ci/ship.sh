@@ -108,6 +108,8 @@ build_shipped() {
     for library in "$llama"/lib/lib*.so; do
         cp "$library" "$private/$("$objdump" -p "$library" | awk '$1 == "SONAME" { print $2 }')"
     done
+    # Nobody here calls llama.cpp's helpers for programs, which want OpenSSL where it was found.
+    rm -f "$private"/libllama-common*
     cp "$llama"/backends/libggml-cpu-*.so "$private/"
     "$strip" --strip-unneeded "$private"/*
     cp -L "$onnxruntime/libonnxruntime.so" "$private/"

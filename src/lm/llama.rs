@@ -61,7 +61,7 @@ pub(super) fn start() -> Result<()> {
             load_cpu_variant(&crate::plugin_file::private_directories())?;
             // SAFETY: plain initialisation, once.
             unsafe { sys::llama_backend_init() };
-            tracing::debug!(target: "llama", "{}", cpu_features());
+            tracing::info!(target: "llama", "{}", cpu_features());
             Ok(())
         })
         .copied()

@@ -139,6 +139,7 @@ fn check_46_the_debug_log_can_be_read_and_keeps_texts_to_itself_above_debug() {
     );
     assert!(output.status.success());
     let log = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(log.contains("CPU : "), "what llama.cpp found in the CPU");
     let lines: Vec<&str> = log.lines().collect();
     println!("{} lines for one sentence", lines.len());
     // A sentence has tens of thousands of samples.
