@@ -50,7 +50,7 @@ def resynthesis(voice: str, audios: list[np.ndarray]) -> list[np.ndarray]:
     """Teacher speech through true tokens, flow and vocoder: all but the language model."""
     import tokens as codec
     from synthesis import Pipeline
-    pipeline, encoder = Pipeline(streaming=False, steps=10, cosine=True), codec.load_codec().encoder
+    pipeline, encoder = Pipeline(streaming=False, cosine=True), codec.load_codec().encoder
     out = []
     for audio in audios:
         ids = codec.ids(encoder(features.whisper_mel(audio)[None]))[0].tolist()
