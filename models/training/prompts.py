@@ -59,9 +59,10 @@ def choose(voices: list[str], candidates: int):
     for voice in voices:
         wanted, scores = judging_texts(voice), {}
         for prompt in prompt_candidates(voice)[:candidates]:
-            wrong, short, long = score(model, decoder, prompt, wanted)
+            texts = [(text, length) for text, length in wanted if text != prompt.text]
+            wrong, short, long = score(model, decoder, prompt, texts)
             scores[prompt.text] = short + long, wrong
-            print(f"{voice}: {wrong:.1f} % of the characters wrong, {short} of {len(wanted)} too short, {long} too long, "
+            print(f"{voice}: {wrong:.1f} % of the characters wrong, {short} of {len(texts)} too short, {long} too long, "
                   f"{len(prompt.tokens())} tokens: {prompt.text}", flush=True)
         chosen[voice] = min(scores, key=scores.get)
         print(f"{voice}: {chosen[voice]}", flush=True)
