@@ -33,7 +33,7 @@ def rendered(name: str, voice: str, texts: list[str]) -> list[np.ndarray]:
         kept = np.load(file)
         if list(kept["texts"]) == texts:
             return [kept[str(i)].astype(np.float32) / 32768 for i in range(len(texts))]
-    engine = teachers.English() if voice.startswith("en") else teachers.Russian()
+    engine = teachers.engine_of(voice[:2])
     entries = [{"text": t, "spoken": t} for t in texts]
     made = {e["text"]: samples for e, samples, *_ in
             teachers.synthesize(engine, voice[:2], voice, entries, seed=1, with_f0=False)}

@@ -35,7 +35,7 @@ def judging_texts(voice: str) -> list[tuple[str, float]]:
     texts = corpus.pseudo_sentences(language, 110, rng) + corpus.announcements(language, 40, rng)
     known = {corpus.simplified(t) for t in [e["text"] for e in corpus.load(language)] + workdir.held_out(language)}
     entries = [{"text": t, "spoken": t} for t in texts if corpus.simplified(t) not in known and len(t) < LONGEST]
-    engine = teachers.English() if language == "en" else teachers.Russian()
+    engine = teachers.engine_of(language)
     new = [(e["text"], len(samples) / features.TOKEN)
            for e, samples, *_ in teachers.synthesize(engine, language, voice, entries, seed=5, with_f0=False)]
     _, validation = speech.load([language], needs="align")

@@ -98,6 +98,10 @@ class Russian:
                 yield resample_poly(audio, ratio.numerator, ratio.denominator).astype(np.float32), None
 
 
+def engine_of(language: str) -> English | Russian:
+    return English() if language == "en" else Russian()
+
+
 def trim(audio: np.ndarray) -> tuple[np.ndarray, int]:
     """Level the speech, leave 50 ms before it and about 80 ms after, make it whole tokens: (samples, start)."""
     frames = len(audio) // 240
@@ -149,7 +153,7 @@ def write_shard(folder: Path, number: int, items: list):
 
 def run(language: str, hours: float, first: int, f0_shards: int, every: int = 1):
     torch.set_num_threads(1)
-    engine = English() if language == "en" else Russian()
+    engine = engine_of(language)
     entries = corpus.load(language)
     done = 0.0
     for number in range(first, len(entries) // SHARD, every):
