@@ -106,10 +106,10 @@ build_shipped() {
     rm -rf "$private"
     mkdir -p "$private"
     for library in "$llama"/lib/lib*.so; do
+        # Nobody here calls llama.cpp's helpers for programs, which want OpenSSL where it was found.
+        [[ $library != */libllama-common* ]] || continue
         cp "$library" "$private/$("$objdump" -p "$library" | awk '$1 == "SONAME" { print $2 }')"
     done
-    # Nobody here calls llama.cpp's helpers for programs, which want OpenSSL where it was found.
-    rm -f "$private"/libllama-common*
     cp "$llama"/backends/libggml-cpu-*.so "$private/"
     "$strip" --strip-unneeded "$private"/*
     cp -L "$onnxruntime/libonnxruntime.so" "$private/"
