@@ -1,6 +1,6 @@
 """How well does a model directory speak? Everything is spoken by the plugin, through gst-launch-1.0.
 
-    python evaluate.py MODEL_DIR [--out REPORT_DIR] [--flow-plan windows] [--voices ru_male en_female]
+    python evaluate.py MODEL_DIR [--out REPORT_DIR] [--flow-plan windows] [--voices ru_male en_male]
 
 For every voice: word error rate of a recogniser (English), mel-cepstral distortion, retrieval and minimal pairs against
 the teacher's renderings, DNSMOS, natural stops, length, clicks, voice identity, numbers and abbreviations read out; then
@@ -27,7 +27,7 @@ from plugin import RATE, Plugin, Spoken
 from teachers import ALL_SPEAKERS, SPEAKERS
 
 LENGTH_TOLERANCE = 0.25
-FIVE_WORDS = {"en_female": ("Hello, this is a test.", "The train is leaving now."),
+FIVE_WORDS = {"en_male": ("Hello, this is a test.", "The train is leaving now."),
               "ru_male": ("Следующая станция через пять минут.", "Сегодня утром была хорошая погода.")}
 SHOWN = {"wer": "word error rate, %", "mcd": "mel-cepstral distortion, dB", "mcd_other_voice": "the other voice's, dB",
          "retrieved": "retrieved", "pairs_right": "minimal pairs right", "ovrl": "DNSMOS overall", "sig": "DNSMOS signal",

@@ -22,12 +22,12 @@ from train_flow import load_flow, noise_table, speaker_vectors
 from train_lm import load_lm
 from train_vocoder import load_vocoder
 
-PROMPT_TOKENS = range(80, 131)
+PROMPT_TOKENS = range(75, 106)
 PROMPTS = "prompts.json"
 
 
 def prompt_candidates(speaker: str) -> list[speech.Utterance]:
-    """Utterances that can be the speaker's prompt: whole, plain, 3.2 to 5.2 s long."""
+    """Utterances that can be the speaker's prompt: whole, plain, 3 to 4.2 s long: each is more for the flow to do."""
     training, validation = speech.load([speaker[:2]], needs="align")
     plain = [u for u in training + validation if u.speaker == speaker and u.frames // 2 in PROMPT_TOKENS
              and u.text == u.spoken and u.text.endswith(".") and not set(u.text[:-1]) & set(".!?;:—\"()")
