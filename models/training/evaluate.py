@@ -22,11 +22,10 @@ import features
 import judge
 import workdir
 from ceilings import resynthesis, teacher_reading, teacher_speech, written
-from measures import cepstra, click, distortion, largest_step, minimal_pairs, retrieval, timbre
+from measures import LENGTH_TOLERANCE, cepstra, click, distortion, largest_step, minimal_pairs, retrieval, timbre
 from plugin import RATE, Plugin, Spoken
 from teachers import ALL_SPEAKERS, SPEAKERS
 
-LENGTH_TOLERANCE = 0.25
 FIVE_WORDS = {"en_male": ("Hello, this is a test.", "The train is leaving now."),
               "ru_male": ("Следующая станция через пять минут.", "Сегодня утром была хорошая погода.")}
 SHOWN = {"wer": "word error rate, %", "mcd": "mel-cepstral distortion, dB", "mcd_other_voice": "the other voice's, dB",

@@ -7,6 +7,7 @@ from scipy.ndimage import uniform_filter1d
 
 import features
 
+LENGTH_TOLERANCE = 0.25                         # of the teacher's length
 SAME_LENGTH = 0.10                              # candidates this near in length are rivals
 CEPSTRA = slice(1, 14)
 AROUND = 241                                    # samples

@@ -20,11 +20,11 @@ import teachers
 import tokens as codec
 import workdir
 from judge_lm import generate_all, prefixes_after, rate, wrong_characters
+from measures import LENGTH_TOLERANCE
 from synthesis import PROMPTS, prompt_candidates
 from teachers import ALL_SPEAKERS
 from train_lm import TEMPERATURE, load_lm
 
-OFF = 0.25      # of the teacher's length
 ROUNDS = (range(1), range(1, 5))        # seeds
 FINALISTS = 5
 
@@ -46,7 +46,7 @@ def score(model, decoder, prompt: speech.Utterance, wanted: list[tuple[str, floa
     off, wrong = 0, []
     for seed in seeds:
         for (ids, _), (text, tokens) in zip(generate_all(model, prefixes, TEMPERATURE, seed=seed), wanted):
-            off += abs(len(ids) / tokens - 1) > OFF
+            off += abs(len(ids) / tokens - 1) > LENGTH_TOLERANCE
             wrong.append(wrong_characters(decoder, ids, text))
     return off, rate(wrong)
 
