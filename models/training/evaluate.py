@@ -52,8 +52,7 @@ def measure(voice: str, audios: list[np.ndarray], recogniser, centroids: dict) -
         heard = [(t, recogniser.transcribe(a)) for t, a in zip(texts[short:listed], audios[short:listed])]
         result |= {"wer": judge.word_error_rate(heard), "heard": heard}
     result["mcd"] = float(np.mean([distortion(a, b) for a, b in zip(ours[:listed], theirs[:listed])]))
-    right, result["fewest_rivals"] = retrieval(ours, theirs, listed)
-    result["retrieved"] = f"{right}/{listed}"
+    result["retrieved"] = f"{retrieval(ours, theirs, listed)}/{listed}"
     result["pairs_right"] = "{}/{}".format(*minimal_pairs(ours, theirs, listed))
     scores = [judge.dnsmos(a) for a in audios[short:listed:3]]
     result |= {k: float(np.mean([s[k] for s in scores])) for k in scores[0]}

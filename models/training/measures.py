@@ -8,7 +8,8 @@ from scipy.ndimage import uniform_filter1d
 import features
 
 LENGTH_TOLERANCE = 0.25                         # of the teacher's length
-SAME_LENGTH = 0.10                              # candidates this near in length are rivals
+SAME_LENGTH = 0.10                              # renderings this near in length are rivals
+RIVALS = 5                                      # of each utterance at least
 CEPSTRA = slice(1, 14)
 AROUND = 241                                    # samples
 
@@ -30,16 +31,23 @@ def distortion(a: np.ndarray, b: np.ndarray) -> float:
     return float(cost[path[:, 0], path[:, 1]].mean() * 10 / np.log(10) * np.sqrt(2) * np.sqrt(2 / features.MEL_BINS))
 
 
-def retrieval(ours: list, theirs: list, count: int) -> tuple[int, int]:
-    """How many of the first `count` utterances are nearest to their own teacher rendering, and the fewest rivals."""
-    right, fewest = 0, 10 ** 6
+def retrieval(ours: list, theirs: list, count: int) -> int:
+    """How many of the first `count` utterances are nearest to their own teacher rendering.
+
+    The others are at least 19 of the teacher's renderings, those within SAME_LENGTH and then the nearest in length. Where
+    fewer than RIVALS are within it, as for single words, other speech of the teacher, cut to the length, joins them.
+    """
+    right = 0
     for i in range(count):
-        near = [j for j in range(len(theirs)) if abs(len(theirs[j]) / len(theirs[i]) - 1) <= SAME_LENGTH]
-        others = sorted(set(range(len(theirs))) - set(near), key=lambda j: abs(len(theirs[j]) - len(theirs[i])))
-        candidates = near + others[:max(0, 20 - len(near))]
-        fewest = min(fewest, len(near) - 1)
-        right += min(candidates, key=lambda j: distortion(ours[i], theirs[j])) == i
-    return right, fewest
+        apart = [abs(len(t) / len(theirs[i]) - 1) for t in theirs]
+        others = sorted(set(range(len(theirs))) - {i}, key=apart.__getitem__)
+        near = sum(apart[j] <= SAME_LENGTH for j in others)
+        rivals = [theirs[j] for j in others[:max(near, 19)]]
+        for k in range(near, RIVALS):
+            rivals.append(np.concatenate([theirs[j] for j in others[k:]])[:len(theirs[i])])
+        own = distortion(ours[i], theirs[i])
+        right += all(own < distortion(ours[i], rival) for rival in rivals)
+    return right
 
 
 def minimal_pairs(ours: list, theirs: list, first: int) -> tuple[int, int]:
