@@ -61,7 +61,7 @@ set_up_onnxruntime() {
     case $machine in
         x86_64) platform=manylinux_2_28_x86_64 ;;
         aarch64) platform=manylinux_2_28_aarch64 ;;
-        *) fail "no ONNX Runtime wheel for $machine: install libonnxruntime 1.20 or later and set ORT_DYLIB_PATH" ;;
+        *) fail "no ONNX Runtime wheel for $machine: install libonnxruntime 1.22 or later and set ORT_DYLIB_PATH" ;;
     esac
     note "fetching ONNX Runtime $onnxruntime_version for $machine"
     "$python" -m pip --version >/dev/null 2>&1 || python=python3

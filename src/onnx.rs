@@ -5,6 +5,8 @@ mod library;
 use std::{
     borrow::Cow,
     fmt,
+    fs::File,
+    io::{self, Read},
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::Arc,
@@ -217,17 +219,18 @@ pub struct Session {
 }
 
 impl Session {
-    /// Loads and optimises the graph of `path`.
+    /// Loads and optimises the graph of `path`; a cancellation ends it between two steps of that.
     ///
     /// # Errors
-    /// [`ErrorKind::Library`] without ONNX Runtime, [`ErrorKind::NotFound`] and [`ErrorKind::Open`] from the file
+    /// [`ErrorKind::Cancelled`], [`ErrorKind::Library`] without ONNX Runtime, [`ErrorKind::NotFound`] and [`ErrorKind::Open`] from the file
     /// system, [`ErrorKind::Damaged`] if the file is no graph that this ONNX Runtime can run, [`ErrorKind::NoSpace`]
     /// if memory ran out.
-    pub fn load(path: &Path, options: &SessionOptions) -> Result<Self> {
+    pub fn load(path: &Path, options: &SessionOptions, cancel: &Cancel) -> Result<Self> {
         let runtime = runtime()?;
-        // Asked first: ONNX Runtime's own words for a missing or unreadable file differ by version.
-        std::fs::File::open(path).map_err(|e| Error::io(path, &e))?;
-        let session = Self::build(runtime, path, options).map_err(|e| load_error(path, &e))?;
+        // ONNX Runtime's own words for a missing or unreadable file differ by version.
+        read_ahead(path, cancel)?;
+        let session = Self::build(runtime, path, options, cancel)
+            .map_err(|e| cancel.check().err().unwrap_or_else(|| load_error(path, &e)))?;
         let run_options = RunOptions::new().map_err(|e| load_error(path, &e))?;
         Ok(Self {
             inputs: session.inputs().iter().map(Port::of).collect(),
@@ -242,6 +245,7 @@ impl Session {
         runtime: &Runtime,
         path: &Path,
         options: &SessionOptions,
+        cancel: &Cancel,
     ) -> ort::Result<ort::session::Session> {
         let threads = match options.threads {
             0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
@@ -259,6 +263,10 @@ impl Session {
         if let Some(prefix) = &options.profile {
             builder = builder.with_profiling(prefix)?;
         }
+        let canceler = builder.canceler();
+        let _hook = cancel.on_cancel(move || {
+            let _ = canceler.cancel();
+        });
         builder.commit_from_file(path)
     }
 
@@ -350,6 +358,21 @@ impl Session {
             .end_profiling()
             .map(PathBuf::from)
             .map_err(|e| Error::failed(format!("{}: {e}", self.path.display())))
+    }
+}
+
+/// Reads a file for the system's cache: ONNX Runtime cannot be stopped while it reads, which from a slow disk takes long.
+fn read_ahead(path: &Path, cancel: &Cancel) -> Result<()> {
+    const BLOCK: usize = 1 << 20;
+    let mut file = File::open(path).map_err(|e| Error::io(path, &e))?;
+    let mut block = vec![0; BLOCK];
+    loop {
+        match file.read(&mut block) {
+            Ok(0) => return Ok(()),
+            Ok(_) => cancel.check()?,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(Error::io(path, &e)),
+        }
     }
 }
 

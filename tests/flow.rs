@@ -31,7 +31,7 @@ fn manifest() -> Manifest {
 }
 
 fn backend() -> CpuFlow {
-    CpuFlow::load(&tiny_f32(), &manifest().flow, 1).unwrap()
+    CpuFlow::load(&tiny_f32(), &manifest().flow, 1, &Cancel::new()).unwrap()
 }
 
 fn floats(file: &str, name: &str) -> Vec<f32> {
@@ -292,7 +292,7 @@ fn load_error(change: impl Fn(&Path)) -> gstcosyvoice3::Error {
         std::fs::copy(tiny_f32().join(file), dir.path().join(file)).unwrap();
     }
     change(dir.path());
-    match CpuFlow::load(dir.path(), &flow, 1) {
+    match CpuFlow::load(dir.path(), &flow, 1, &Cancel::new()) {
         Ok(_) => panic!("loaded"),
         Err(error) => error,
     }

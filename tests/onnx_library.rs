@@ -69,7 +69,7 @@ fn a_library_that_is_too_old_is_named_with_its_version() {
     assert!(compiled.success());
     let error = error_with(Some(library.to_str().unwrap()));
     assert!(error.contains("version 1.17.3 is too old"), "{error}");
-    assert!(error.contains("ONNX Runtime 1.20 or newer"), "{error}");
+    assert!(error.contains("ONNX Runtime 1.22 or newer"), "{error}");
 }
 
 #[test]

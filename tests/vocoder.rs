@@ -40,7 +40,7 @@ fn source_weights() -> SourceWeights {
 
 fn vocoder() -> Vocoder {
     let manifest = Manifest::read(&tiny_f32()).unwrap();
-    Vocoder::load(&tiny_f32(), &manifest.vocoder, 1).unwrap()
+    Vocoder::load(&tiny_f32(), &manifest.vocoder, 1, &Cancel::new()).unwrap()
 }
 
 fn hift_vocoder() -> Hift {
@@ -178,7 +178,9 @@ fn a_decoder_that_is_no_hift_is_named() {
             source_weights: "hift_source.safetensors".into(),
             source: SourceKind::Staircase,
         };
-        let error = Vocoder::load(&tiny_f32(), &vocoder, 1).err().unwrap();
+        let error = Vocoder::load(&tiny_f32(), &vocoder, 1, &Cancel::new())
+            .err()
+            .unwrap();
         assert_eq!(error.kind(), kind);
         assert!(error.to_string().contains(decoder), "{error}");
     }
@@ -191,7 +193,7 @@ fn graph(bytes: &[u8]) -> gstcosyvoice3::Result<Vocoder> {
     let vocoder = manifest::Vocoder::MelToAudio {
         graph: "whole.onnx".into(),
     };
-    Vocoder::load(dir.path(), &vocoder, 1)
+    Vocoder::load(dir.path(), &vocoder, 1, &Cancel::new())
 }
 
 #[test]
@@ -239,7 +241,7 @@ fn a_graph_that_is_no_vocoder_is_named_when_it_is_loaded() {
             "{error}"
         );
     }
-    let absent = MelToAudio::load(&tiny_f32().join("absent.onnx"), 1);
+    let absent = MelToAudio::load(&tiny_f32().join("absent.onnx"), 1, &Cancel::new());
     let absent = absent.err().expect("refused");
     assert_eq!(absent.kind(), ErrorKind::NotFound);
     assert!(absent.to_string().contains("absent.onnx"), "{absent}");

@@ -34,6 +34,9 @@ pub struct CosyVoice3Src {
     pub(super) wake: Arc<Wake>,
     /// Told when a text has ended, with the lock of `state`: upstream may wait to add another.
     pub(super) room: Condvar,
+    /// Given up while they loaded. Going down does not wait for them, but the element does before it goes: left alone
+    /// with the end of the process, they would meet libraries whose globals are destroyed.
+    leaving: Mutex<Vec<Arc<Synthesizer>>>,
     /// Models stay loaded between READY and PAUSED.
     kept: model::Keeper,
     /// Where the engine comes from, if not from a model directory.
@@ -220,6 +223,13 @@ impl CosyVoice3Src {
         }
     }
 
+    /// Lets go of a synthesizer that was closed.
+    fn release(&self, synth: Arc<Synthesizer>) {
+        let mut leaving = lock(&self.leaving);
+        leaving.push(synth);
+        leaving.retain(|synth| synth.is_loading());
+    }
+
     /// PAUSED to PLAYING and back: a live stream stands still in PAUSED.
     fn set_playing(&self, playing: bool) {
         self.state().playing = playing;
@@ -372,6 +382,7 @@ impl ObjectSubclass for CosyVoice3Src {
             state: Mutex::default(),
             wake: Arc::default(),
             room: Condvar::new(),
+            leaving: Mutex::default(),
             kept: model::Keeper::default(),
             load: Mutex::default(),
         }
@@ -595,7 +606,7 @@ impl ElementImpl for CosyVoice3Src {
             success = success.map(|_| gst::StateChangeSuccess::NoPreroll);
         }
         let released = match transition {
-            // The task is down now; dropping the synthesizer joins its threads.
+            // The task is down now: this was the last to use it.
             gst::StateChange::PausedToReady => self.state().synth.take(),
             gst::StateChange::ReadyToPaused if success.is_err() => {
                 self.stop();
@@ -607,7 +618,9 @@ impl ElementImpl for CosyVoice3Src {
             }
             _ => None,
         };
-        drop(released);
+        if let Some(synth) = released {
+            self.release(synth);
+        }
         success
     }
 

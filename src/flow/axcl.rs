@@ -82,7 +82,7 @@ impl AxclFlow {
         cancel: &Cancel,
     ) -> Result<Self> {
         let encoder = match &flow.encoder {
-            Some(file) => Some(CpuEncoder::load(&dir.join(file))?),
+            Some(file) => Some(CpuEncoder::load(&dir.join(file), cancel)?),
             None => None,
         };
         let encoders = match (&encoder, &npu.encoder) {

@@ -89,8 +89,8 @@ pub fn load(
         let (dir, flow) = (dir.to_path_buf(), manifest.flow.clone());
         let affinity = cores.affinity.clone().without_npu();
         let threads = affinity.threads(Stage::Flow, cores.threads);
-        move || -> Result<Box<dyn FlowBackend>> {
-            let load = || CpuFlow::load(&dir, &flow, threads);
+        move |cancel: &Cancel| -> Result<Box<dyn FlowBackend>> {
+            let load = || CpuFlow::load(&dir, &flow, threads, cancel);
             Ok(Box::new(affinity.within(Stage::Flow, load)?))
         }
     };
@@ -101,14 +101,14 @@ pub fn load(
         })
     };
     match (target.choice, &manifest.npu) {
-        (FlowChoice::Cpu, _) => cpu(),
+        (FlowChoice::Cpu, _) => cpu(cancel),
         (FlowChoice::Npu, Some(models)) => Ok(Box::new(npu(models)?)),
         (FlowChoice::Npu, None) => Err(no_axmodels(dir)),
         (FlowChoice::Auto, None) => {
             if signs_of_a_card(&target.axcl) {
                 tracing::info!("{}; the flow model runs on the CPU", no_axmodels(dir));
             }
-            cpu()
+            cpu(cancel)
         }
         // Without a CPU estimator nothing but the NPU is left to try.
         (FlowChoice::Auto, Some(models)) if manifest.flow.estimator.is_none() => {
@@ -116,7 +116,7 @@ pub fn load(
         }
         (FlowChoice::Auto, Some(_)) if !signs_of_a_card(&target.axcl) => {
             tracing::info!("no NPU card here; the flow model runs on the CPU");
-            cpu()
+            cpu(cancel)
         }
         (FlowChoice::Auto, Some(models)) => match npu(models) {
             Ok(npu) => Ok(Box::new(Fallback::new(Box::new(npu), Box::new(cpu)))),
@@ -125,7 +125,7 @@ pub fn load(
                 warn(
                     error.context("the flow model runs on the CPU because the NPU cannot be used"),
                 );
-                cpu()
+                cpu(cancel)
             }
         },
     }

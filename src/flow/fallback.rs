@@ -3,7 +3,7 @@
 use super::{Conditions, Encoded, FlowBackend};
 use crate::{Error, Result, cancel::Cancel, mel::Mel};
 
-type Load = Box<dyn FnMut() -> Result<Box<dyn FlowBackend>> + Send>;
+type Load = Box<dyn Fn(&Cancel) -> Result<Box<dyn FlowBackend>> + Send>;
 
 /// A back end that changes to another one at its first failure, in the middle of a window if need be: nothing is lost.
 ///
@@ -56,12 +56,17 @@ impl Fallback {
             Err(error) if !error.is_cancelled() && !cancel.is_cancelled() => error,
             done => return done,
         };
-        let Some(mut load) = self.spare.take() else {
+        let Some(load) = &self.spare else {
             return Err(error);
         };
         let from = self.backend.name();
+        let loaded = load(cancel);
+        if cancel.is_cancelled() {
+            return Err(Error::cancelled());
+        }
+        self.spare = None;
         self.backend =
-            load().map_err(|e| e.context(format!("{error}; and instead of the {from}")))?;
+            loaded.map_err(|e| e.context(format!("{error}; and instead of the {from}")))?;
         self.warning = Some(error.context(format!(
             "the flow model goes on with the {} because the {from} failed",
             self.backend.name()

@@ -24,13 +24,13 @@ impl CpuEncoder {
     /// # Errors
     /// As [`Session::load`], and [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if its inputs or outputs are not
     /// those of this model.
-    pub fn load(path: &Path) -> Result<Self> {
+    pub fn load(path: &Path, cancel: &Cancel) -> Result<Self> {
         // Half a million multiply-adds a token: more threads would only wait for each other.
         let single = SessionOptions {
             threads: 1,
             ..Default::default()
         };
-        let session = Session::load(path, &single)?;
+        let session = Session::load(path, &single, cancel)?;
         let bins = MEL_BINS as i64;
         session.check(
             &[
@@ -98,19 +98,29 @@ impl CpuFlow {
     /// # Errors
     /// As [`Session::load`] and [`manifest::Flow::cpu_files`], and [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if a graph's inputs or outputs are not
     /// those of this model.
-    pub fn load(dir: &Path, flow: &manifest::Flow, threads: usize) -> Result<Self> {
+    pub fn load(
+        dir: &Path,
+        flow: &manifest::Flow,
+        threads: usize,
+        cancel: &Cancel,
+    ) -> Result<Self> {
         let options = SessionOptions {
             threads,
             ..Default::default()
         };
-        Self::load_with(dir, flow, &options)
+        Self::load_with(dir, flow, &options, cancel)
     }
 
     /// As [`load`](Self::load), with all options of the estimator's session.
-    pub fn load_with(dir: &Path, flow: &manifest::Flow, options: &SessionOptions) -> Result<Self> {
+    pub fn load_with(
+        dir: &Path,
+        flow: &manifest::Flow,
+        options: &SessionOptions,
+        cancel: &Cancel,
+    ) -> Result<Self> {
         let (encoder, estimator) = flow.cpu_files()?;
-        let encoder = CpuEncoder::load(&dir.join(encoder))?;
-        let estimator = Session::load(&dir.join(estimator), options)?;
+        let encoder = CpuEncoder::load(&dir.join(encoder), cancel)?;
+        let estimator = Session::load(&dir.join(estimator), options, cancel)?;
         let (rows, bins) = (ROWS as i64, MEL_BINS as i64);
         let mel = |name| Port::new(name, Element::F32, &[rows, bins, FREE]);
         estimator.check(

@@ -161,7 +161,7 @@ impl Model {
         step(observer, "vocoder", 0.0)?;
         let threads = affinity.threads(Stage::Vocoder, options.threads);
         let vocoder = affinity.within(Stage::Vocoder, || {
-            Vocoder::load(dir, &manifest.vocoder, threads)
+            Vocoder::load(dir, &manifest.vocoder, threads, cancel)
         })?;
         Ok(Self {
             front_end: TextFrontEnd::new(Arc::new(tokenizer)),

@@ -13,12 +13,8 @@ use crate::{Error, ErrorKind, Result, plugin_file::private_directories};
 
 /// Environment variable that names the library; nothing else is tried where it is set.
 const VARIABLE: &str = "ORT_DYLIB_PATH";
-/// Names that distributions and the official archives install; the last is Debian's, which has no plain one.
-const SYSTEM: [&str; 3] = [
-    "libonnxruntime.so",
-    "libonnxruntime.so.1",
-    "libonnxruntime.so.1.21",
-];
+/// Names that distributions and the official archives install.
+const SYSTEM: [&str; 2] = ["libonnxruntime.so", "libonnxruntime.so.1"];
 
 /// Loads the first usable library.
 pub(super) fn load() -> Result<(EnvironmentBuilder, PathBuf)> {

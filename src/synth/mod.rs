@@ -73,9 +73,11 @@ impl Loading<'_> {
     }
 }
 
-/// A voice that speaks requests one after the other. Dropping it stops everything at once.
+/// A voice that speaks requests one after the other. Dropping it stops everything at once, except that a foreign library
+/// may need a second to give up [loading](Self::is_loading) a large file.
 pub struct Synthesizer {
     line: Arc<Line>,
+    loader: Option<JoinHandle<()>>,
     threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
 }
 
@@ -98,14 +100,18 @@ impl Synthesizer {
             let (line, threads) = (line.clone(), threads.clone());
             move || run_loader(&line, &threads, load)
         };
-        // Not joined: a foreign library may need seconds to open a file, and nobody should wait for that.
-        if let Err(e) = thread::Builder::new().name("cv3-load".into()).spawn(loader) {
-            line.events
-                .push_now(Event::LoadFailed(Error::failed(format!(
-                    "cannot start the thread cv3-load: {e}"
-                ))));
+        let loader = thread::Builder::new().name("cv3-load".into()).spawn(loader);
+        let loader = loader
+            .map_err(|e| {
+                let error = Error::failed(format!("cannot start the thread cv3-load: {e}"));
+                line.events.push_now(Event::LoadFailed(error));
+            })
+            .ok();
+        Self {
+            line,
+            loader,
+            threads,
         }
-        Self { line, threads }
     }
 
     /// Queues a request; never waits.
@@ -155,6 +161,13 @@ impl Synthesizer {
         self.line.close();
     }
 
+    /// Whether the loader is still at work, cancelled or not.
+    pub fn is_loading(&self) -> bool {
+        self.loader
+            .as_ref()
+            .is_some_and(|loader| !loader.is_finished())
+    }
+
     /// What the stages did so far, where a recorder was given.
     pub fn spans(&self) -> Vec<Span> {
         self.line.recorder.spans()
@@ -164,6 +177,9 @@ impl Synthesizer {
 impl Drop for Synthesizer {
     fn drop(&mut self) {
         self.close();
+        if let Some(loader) = self.loader.take() {
+            let _ = loader.join();
+        }
         let threads = std::mem::take(&mut *lock(&self.threads));
         for thread in threads {
             let _ = thread.join();

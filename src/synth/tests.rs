@@ -3,7 +3,8 @@
 use std::{
     sync::{
         Condvar, OnceLock,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+        mpsc,
     },
     time::Duration,
 };
@@ -67,7 +68,7 @@ struct Script {
     decoded: Arc<AtomicUsize>,
     lm: Arc<OnceLock<Arc<Worker>>>,
     /// Told of each mel, if anybody wants to know.
-    flowed: Option<std::sync::mpsc::Sender<String>>,
+    flowed: Option<mpsc::Sender<String>>,
 }
 
 impl Engine for Script {
@@ -227,7 +228,7 @@ fn requests_are_heard_in_order_and_whole() {
 
 #[test]
 fn the_flow_does_not_wait_for_the_vocoder() {
-    let (flowed, told) = std::sync::mpsc::channel();
+    let (flowed, told) = mpsc::channel();
     let script = Script {
         flowed: Some(flowed),
         ..Script::default()
@@ -407,4 +408,23 @@ fn a_load_that_fails_or_panics_is_told() {
         panic!("another event");
     };
     assert!(error.to_string().contains("scripted"), "{error}");
+}
+
+#[test]
+fn dropping_cancels_the_loader_and_waits_for_it() {
+    let (inside, entered) = mpsc::channel();
+    let left = Arc::new(AtomicBool::new(false));
+    let synth = Synthesizer::open(Recorder::off(), {
+        let left = left.clone();
+        move |loading| {
+            inside.send(()).unwrap();
+            let cancelled = Arc::<Gate>::default().pass(loading.cancel());
+            left.store(true, Ordering::SeqCst);
+            Err(cancelled.unwrap_err())
+        }
+    });
+    entered.recv().unwrap();
+    assert!(synth.is_loading());
+    drop(synth);
+    assert!(left.load(Ordering::SeqCst));
 }

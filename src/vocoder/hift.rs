@@ -27,13 +27,19 @@ impl Hift {
     ///
     /// # Errors
     /// As [`Vocoder::load`](super::Vocoder::load).
-    pub fn load(decoder: &Path, weights: &Path, kind: SourceKind, threads: usize) -> Result<Self> {
+    pub fn load(
+        decoder: &Path,
+        weights: &Path,
+        kind: SourceKind,
+        threads: usize,
+        cancel: &Cancel,
+    ) -> Result<Self> {
         let weights = SourceWeights::read(weights)?;
         let options = SessionOptions {
             threads,
             ..Default::default()
         };
-        let decoder = Session::load(decoder, &options)?;
+        let decoder = Session::load(decoder, &options, cancel)?;
         decoder.check(
             &[
                 Port::new("mel", Element::F32, &[1, MEL_BINS as i64, FREE]),

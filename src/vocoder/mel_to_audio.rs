@@ -25,12 +25,12 @@ impl MelToAudio {
     ///
     /// # Errors
     /// As [`Vocoder::load`](super::Vocoder::load).
-    pub fn load(graph: &Path, threads: usize) -> Result<Self> {
+    pub fn load(graph: &Path, threads: usize, cancel: &Cancel) -> Result<Self> {
         let options = SessionOptions {
             threads,
             ..Default::default()
         };
-        let graph = Session::load(graph, &options)?;
+        let graph = Session::load(graph, &options, cancel)?;
         let name = |ports: &[Port], usual: &str| {
             let first = ports.first();
             first.map_or_else(|| usual.to_owned(), |port| port.name.clone())

@@ -32,7 +32,12 @@ impl Vocoder {
     /// # Errors
     /// That of a file that is missing, unreadable, damaged, or of other shapes than a vocoder of 80 mel bins and 480
     /// samples a frame; or [`ErrorKind::Library`](crate::ErrorKind::Library) without ONNX Runtime.
-    pub fn load(dir: &Path, vocoder: &manifest::Vocoder, threads: usize) -> Result<Self> {
+    pub fn load(
+        dir: &Path,
+        vocoder: &manifest::Vocoder,
+        threads: usize,
+        cancel: &Cancel,
+    ) -> Result<Self> {
         Ok(match vocoder {
             manifest::Vocoder::Hift {
                 decoder,
@@ -40,10 +45,12 @@ impl Vocoder {
                 source,
             } => {
                 let (decoder, weights) = (dir.join(decoder), dir.join(source_weights));
-                Self::Hift(Box::new(Hift::load(&decoder, &weights, *source, threads)?))
+                Self::Hift(Box::new(Hift::load(
+                    &decoder, &weights, *source, threads, cancel,
+                )?))
             }
             manifest::Vocoder::MelToAudio { graph } => {
-                Self::MelToAudio(MelToAudio::load(&dir.join(graph), threads)?)
+                Self::MelToAudio(MelToAudio::load(&dir.join(graph), threads, cancel)?)
             }
         })
     }

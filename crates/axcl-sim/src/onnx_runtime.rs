@@ -35,7 +35,7 @@ fn load() -> Result<Environment, String> {
         }
     }
     Err(format!(
-        "ONNX Runtime 1.20 or later not found:{errors}\n\
+        "ONNX Runtime 1.22 or later not found:{errors}\n\
          Get it with `pip install onnxruntime` (it lies in onnxruntime/capi/libonnxruntime.so.*) \
          and set ORT_DYLIB_PATH to the library file"
     ))

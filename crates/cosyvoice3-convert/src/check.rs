@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::Result;
 use gstcosyvoice3::{
-    flow::ort::CpuFlow, lm::LmModel, model::manifest::Manifest, onnx, text::Tokenizer,
-    vocoder::Vocoder,
+    cancel::Cancel, flow::ort::CpuFlow, lm::LmModel, model::manifest::Manifest, onnx,
+    text::Tokenizer, vocoder::Vocoder,
 };
 
 /// Loads every component of the model in `dir`; what there is to tell the user, line by line.
@@ -18,9 +18,9 @@ pub fn loads(dir: &Path) -> Result<Vec<String>> {
         told.push(format!("flow and vocoder: not tried: {error}"));
         return Ok(told);
     }
-    Vocoder::load(dir, &manifest.vocoder, 1)?;
+    Vocoder::load(dir, &manifest.vocoder, 1, &Cancel::new())?;
     if manifest.flow.cpu_files().is_ok() {
-        CpuFlow::load(dir, &manifest.flow, 1)?;
+        CpuFlow::load(dir, &manifest.flow, 1, &Cancel::new())?;
         told.push("flow and vocoder: loaded".into());
     } else {
         told.push("vocoder: loaded; flow: not tried, it is for an NPU alone".into());

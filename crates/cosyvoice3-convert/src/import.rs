@@ -11,6 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use gstcosyvoice3::{
+    cancel::Cancel,
     constants::{MEL_BINS, SPEECH_CODES, SPEECH_VOCAB},
     flow::windows::PROMPT_TOKENS,
     lm::gguf,
@@ -80,7 +81,7 @@ pub fn import(axera: &Path, model: &Path, options: &Options, progress: &Progress
     let tokenizer = tokenizer::build(&tokenizer_dir, speech.text_vocab())?;
     let prompt = prompt_files(axera, options)?;
     if onnx::runtime().is_ok() {
-        MelToAudio::load(&options.vocoder, 1)?;
+        MelToAudio::load(&options.vocoder, 1, &Cancel::new())?;
     }
 
     let out = Unfinished::beside(model, options.replace)?;

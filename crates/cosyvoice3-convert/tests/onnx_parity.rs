@@ -64,7 +64,7 @@ fn load(model: &Model<'_>) -> Session {
     model.write_to(&path).unwrap();
     let size = std::fs::metadata(&path).unwrap().len();
     assert_eq!(size, model.encoded_len() as u64);
-    Session::load(&path, &SessionOptions::default()).unwrap()
+    Session::load(&path, &SessionOptions::default(), &Cancel::new()).unwrap()
 }
 
 /// Runs `session` and returns the outputs `names`.
