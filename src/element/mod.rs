@@ -36,6 +36,9 @@
 //!
 //! Offline and without the pad, the stream ends when nothing more is to be said; after a flush it waits for a new text.
 //!
+//! To flush a running stream, send FLUSH_START and FLUSH_STOP to the pipeline and not to the element: the end of a flush
+//! lets a live pipeline take its base time anew, and GStreamer does that under the pipeline's own lock.
+//!
 //! ## Properties by example
 //!
 //! | | |

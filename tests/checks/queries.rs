@@ -56,7 +56,8 @@ fn check_26_a_flushing_seek_reaches_the_file_and_what_follows_is_spoken() {
         ("00:00:04,000 --> 00:00:05,000", "два"),
     ];
     let srt = subtitles(dir.path(), &cues);
-    let (pipeline, pad) = scripted_pipeline(&format!("filesrc location={srt} ! subparse"));
+    let (pipeline, pad) =
+        scripted_pipeline(&format!("filesrc name=file location={srt} ! subparse"));
     let bus = pipeline.bus().unwrap();
     pipeline.set_state(gst::State::Paused).unwrap();
     let prerolled = bus.timed_pop_filtered(patience(), &[gst::MessageType::AsyncDone]);
@@ -68,8 +69,14 @@ fn check_26_a_flushing_seek_reaches_the_file_and_what_follows_is_spoken() {
         }
         gst::PadProbeReturn::Ok
     });
+    // subparse begins the file again before it notes the new segment; a file that is quick would get the old one.
+    let file = pipeline.by_name("file").unwrap();
+    let file = file.static_pad("src").unwrap();
+    let buffers = gst::PadProbeType::BLOCK | gst::PadProbeType::BUFFER;
+    let hold = file.add_probe(buffers, |_, _| gst::PadProbeReturn::Ok);
     let flags = gst::SeekFlags::FLUSH | gst::SeekFlags::ACCURATE;
     pipeline.seek_simple(flags, ms(3000)).unwrap();
+    file.remove_probe(hold.unwrap());
     pipeline.set_state(gst::State::Playing).unwrap();
     let ends = [gst::MessageType::Eos, gst::MessageType::Error];
     let end = bus.timed_pop_filtered(patience(), &ends).unwrap();

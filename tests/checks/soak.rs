@@ -203,8 +203,7 @@ fn cancel(on: &On) {
                 player.element.emit_by_name::<u32>("cancel-all", &[]);
             }
             _ => {
-                player.element.send_event(gst::event::FlushStart::new());
-                player.element.send_event(gst::event::FlushStop::new(true));
+                player.flush();
             }
         }
         // Exactly one end, whatever came first.

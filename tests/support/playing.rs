@@ -222,6 +222,12 @@ impl Player {
         self.pipeline.set_state(gst::State::Playing)
     }
 
+    /// A whole flush, as an application does it.
+    pub fn flush(&self) {
+        self.pipeline.send_event(gst::event::FlushStart::new());
+        self.pipeline.send_event(gst::event::FlushStop::new(true));
+    }
+
     /// Waits for the end of the stream or an error.
     pub fn wait(&self) {
         let patience = gst::ClockTime::try_from(PATIENCE).expect("not too long");
