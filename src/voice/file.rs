@@ -82,7 +82,7 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<Voice, String> {
     })
 }
 
-/// The file of a voice.
+/// The file of a voice, the same for the same voice.
 pub fn encode(voice: &Voice) -> Result<Vec<u8>, String> {
     let frames = voice.prompt_mel.frames();
     let mel = (0..frames).flat_map(|t| (0..MEL_BINS).map(move |bin| (bin, t)));
@@ -130,7 +130,21 @@ pub fn encode(voice: &Voice) -> Result<Vec<u8>, String> {
         .into_iter()
         .filter_map(|(k, v)| Some((k.into(), v?.into())));
     let texts: HashMap<String, String> = texts.collect();
-    safetensors::serialize(views, Some(texts)).map_err(|e| e.to_string())
+    let mut file = safetensors::serialize(views, Some(texts)).map_err(|e| e.to_string())?;
+    sort_header(&mut file).map_err(|e| e.to_string())?;
+    Ok(file)
+}
+
+/// Puts the keys of the header in order, which come out of a hash map.
+fn sort_header(file: &mut [u8]) -> serde_json::Result<()> {
+    let (length, rest) = file
+        .split_first_chunk_mut()
+        .expect("safetensors begins with the length of its header");
+    let header = &mut rest[..u64::from_le_bytes(*length) as usize];
+    let mut sorted = serde_json::to_vec(&serde_json::from_slice::<serde_json::Value>(header)?)?;
+    sorted.resize(header.len(), b' ');
+    header.copy_from_slice(&sorted);
+    Ok(())
 }
 
 fn sha256<'a>(parts: impl Iterator<Item = &'a [u8]>) -> String {

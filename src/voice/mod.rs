@@ -163,6 +163,12 @@ mod tests {
     }
 
     #[test]
+    fn one_voice_is_one_file() {
+        let files = [(); 8].map(|()| file::encode(&voice()).unwrap());
+        assert!(files.iter().all(|file| *file == files[0]));
+    }
+
+    #[test]
     fn voices_are_listed_by_name() {
         let dir = tempfile::tempdir().unwrap();
         assert!(list(dir.path()).unwrap().is_empty());
