@@ -127,3 +127,78 @@ impl FlowBackend for Fallback {
         self.warning.take()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use super::*;
+
+    /// Encodes if it works, and can do nothing else.
+    struct Scripted {
+        name: &'static str,
+        works: bool,
+    }
+
+    impl FlowBackend for Scripted {
+        fn name(&self) -> &'static str {
+            self.name
+        }
+
+        fn estimator_lengths(&self) -> Option<&[usize]> {
+            None
+        }
+
+        fn encode(&mut self, _: &[u32], _: &[f32], _: bool, _: &Cancel) -> Result<Encoded> {
+            match self.works {
+                true => Ok(Encoded {
+                    mu: Mel::zeros(0),
+                    spks: Vec::new(),
+                }),
+                false => Err(Error::failed("scripted")),
+            }
+        }
+
+        fn begin(&mut self, _: Conditions<'_>, _: &Cancel) -> Result<()> {
+            unreachable!()
+        }
+
+        fn step(&mut self, _: &Mel, _: f32, _: &mut Mel, _: &mut Mel, _: &Cancel) -> Result<()> {
+            unreachable!()
+        }
+    }
+
+    #[test]
+    fn a_change_that_was_cancelled_is_made_the_next_time() {
+        let loads = Arc::new(AtomicUsize::new(0));
+        let counted = loads.clone();
+        let broken = Box::new(Scripted {
+            name: "broken",
+            works: false,
+        });
+        let mut fallback = Fallback::new(
+            broken,
+            Box::new(move |cancel| {
+                if counted.fetch_add(1, Ordering::SeqCst) == 0 {
+                    cancel.cancel();
+                }
+                cancel.check()?;
+                Ok(Box::new(Scripted {
+                    name: "spare",
+                    works: true,
+                }))
+            }),
+        );
+        let mut encode = || fallback.encode(&[], &[], false, &Cancel::new());
+        assert!(encode().unwrap_err().is_cancelled());
+        assert!(encode().is_ok());
+        assert_eq!(
+            (fallback.name(), loads.load(Ordering::SeqCst)),
+            ("spare", 2)
+        );
+        assert!(fallback.take_warning().is_some());
+    }
+}
