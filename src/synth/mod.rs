@@ -74,7 +74,7 @@ impl Loading<'_> {
 }
 
 /// A voice that speaks requests one after the other. Dropping it stops everything at once, except that a foreign library
-/// may need a second to give up [loading](Self::is_loading) a large file.
+/// may need a second or two to give up [loading](Self::is_loading) a large file.
 pub struct Synthesizer {
     line: Arc<Line>,
     loader: Option<JoinHandle<()>>,
