@@ -136,6 +136,7 @@ impl Model {
                 ),
             ));
         }
+        step(observer, "language model", 0.0)?;
         let lm = LmModel::load(dir, &manifest.lm, &mut |fraction| {
             step(observer, "language model", fraction).is_ok()
         })?;

@@ -31,7 +31,8 @@ impl Vocoder {
     ///
     /// # Errors
     /// That of a file that is missing, unreadable, damaged, or of other shapes than a vocoder of 80 mel bins and 480
-    /// samples a frame; or [`ErrorKind::Library`](crate::ErrorKind::Library) without ONNX Runtime.
+    /// samples a frame; [`ErrorKind::Library`](crate::ErrorKind::Library) without ONNX Runtime; or
+    /// [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled).
     pub fn load(
         dir: &Path,
         vocoder: &manifest::Vocoder,
