@@ -222,9 +222,9 @@ impl Session {
     /// Loads and optimises the graph of `path`; a cancellation ends it between two steps of that.
     ///
     /// # Errors
-    /// [`ErrorKind::Cancelled`], [`ErrorKind::Library`] without ONNX Runtime, [`ErrorKind::NotFound`] and [`ErrorKind::Open`] from the file
-    /// system, [`ErrorKind::Damaged`] if the file is no graph that this ONNX Runtime can run, [`ErrorKind::NoSpace`]
-    /// if memory ran out.
+    /// [`ErrorKind::Cancelled`], [`ErrorKind::Library`] without ONNX Runtime, [`ErrorKind::NotFound`] and
+    /// [`ErrorKind::Open`] from the file system, [`ErrorKind::Damaged`] if the file is no graph that this ONNX Runtime
+    /// can run, [`ErrorKind::NoSpace`] if memory ran out.
     pub fn load(path: &Path, options: &SessionOptions, cancel: &Cancel) -> Result<Self> {
         let runtime = runtime()?;
         // ONNX Runtime's own words for a missing or unreadable file differ by version.
