@@ -4,12 +4,16 @@ use std::{
     fs,
     os::unix::process::ExitStatusExt,
     path::Path,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     time::{Duration, Instant},
 };
 
 use gst::prelude::*;
-use gstcosyvoice3::model::manifest::FileEntry;
+use gstcosyvoice3::{Error, element::CosyVoice3Src, model::manifest::FileEntry};
 
 use crate::{
     alone::alone,
@@ -92,6 +96,31 @@ fn check_20_ctrl_c_while_models_load_is_the_end_at_once() {
         );
         assert!(said.contains("Freeing pipeline"), "{said}");
     }
+}
+
+#[test]
+fn going_down_does_not_wait_for_a_loader_but_the_element_does_not_go_without_it() {
+    let _watchdog = watchdog();
+    let element = element(&[]);
+    let (inside, entered) = mpsc::channel();
+    let (go_on, held) = mpsc::channel();
+    let held = Mutex::new(held);
+    let left = Arc::new(AtomicBool::new(false));
+    let ended = left.clone();
+    let speech = element.downcast_ref::<CosyVoice3Src>().unwrap();
+    speech.set_engine(move |_| {
+        inside.send(()).unwrap();
+        // A foreign library that sees no cancellation.
+        held.lock().unwrap().recv().unwrap();
+        ended.store(true, Ordering::SeqCst);
+        Err(Error::cancelled())
+    });
+    element.set_state(gst::State::Paused).unwrap();
+    entered.recv().unwrap();
+    element.set_state(gst::State::Null).unwrap();
+    element.add_weak_ref_notify(move || go_on.send(()).unwrap());
+    drop(element);
+    assert!(left.load(Ordering::SeqCst));
 }
 
 #[test]
