@@ -98,14 +98,16 @@ impl Rig {
         }
     }
 
-    /// Waits for `count` element messages `name` in all while time goes by; the last.
+    /// Waits for `count` element messages `name` in all while time goes by, as far as the stream follows; the last.
     fn await_message(&self, name: &str, count: usize) -> gst::Structure {
         loop {
             if let Some(found) = self.told(name).get(count - 1) {
                 return found.clone();
             }
-            self.clock().advance_time(5_000_000);
-            self.clock().process_next_clock_id();
+            let clock = self.clock();
+            if clock.process_next_clock_id().is_none() && clock.next_entry_time().is_some() {
+                clock.advance_time(5_000_000);
+            }
             let messages = self.messages.0.lock().unwrap();
             let wait = Duration::from_millis(1);
             let _ = self.messages.1.wait_timeout(messages, wait).unwrap();
@@ -150,6 +152,27 @@ impl Rig {
             .field("interrupt", interrupt)
             .build();
         self.element.emit_by_name("say-full", &[&structure])
+    }
+
+    /// A sink that takes no speech before that of `text` is made.
+    fn hold_until_made(&self, text: &'static str) {
+        let (tell, told) = std::sync::mpsc::channel();
+        self.script.on_speech(move |made, _| {
+            if made == text {
+                let _ = tell.send(());
+            }
+        });
+        let told = Mutex::new(Some(told));
+        let pad = self.element.static_pad("src").unwrap();
+        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+            if !info.buffer().is_some_and(is_silence)
+                && let Some(told) = told.lock().unwrap().take()
+            {
+                let made = told.recv_timeout(PATIENCE);
+                made.unwrap_or_else(|_| panic!("{text:?} is made"));
+            }
+            gst::PadProbeReturn::Ok
+        });
     }
 
     /// All buffers so far.
@@ -368,8 +391,9 @@ fn what_is_ready_and_not_yet_heard_lets_the_more_important_go_first() {
     let mut rig = Rig::live(&[]);
     let first = rig.say("1 aaaaaaaaaa");
     let second = rig.say("2 b");
-    // The second is made and waits for the first to be heard.
-    rig.await_message(FINISHED, 1);
+    // The second waits for the first to be heard.
+    rig.await_message(STARTED, 1);
+    rig.await_at_once(FINISHED, 1);
     rig.turn(50);
     let urgent = rig.say_full("3 c", 1, "now");
     rig.await_message(FINISHED, 3);
@@ -436,6 +460,21 @@ fn a_text_of_which_nothing_can_be_spoken_is_told_to_have_failed_and_the_next_is_
     let warnings = rig.warnings();
     assert_eq!(warnings.len(), 2, "{warnings:?}");
     assert!(warnings.iter().all(|text| text.contains("left out")));
+}
+
+#[test]
+fn a_text_is_prepared_while_the_sink_holds_the_one_before() {
+    for live in ["false", "true"] {
+        let mut rig = Rig::new(&[("text", "1 a"), ("is-live", live)], false, |script| {
+            script.shut(Gate::Load);
+        });
+        rig.hold_until_made("2 b");
+        rig.script.open(Gate::Load);
+        rig.await_message(STARTED, 1);
+        rig.say("2 b");
+        rig.await_message(FINISHED, 2);
+        assert_eq!(rig.spoken(), [speech_of("1 a"), speech_of("2 b")].concat());
+    }
 }
 
 #[test]
@@ -749,30 +788,14 @@ fn a_text_pad_that_comes_while_playing_is_heard_and_its_end_is_not_the_elements(
 fn a_gap_between_two_texts_takes_neither_away() {
     for live in ["false", "true"] {
         let mut rig = Rig::new(&[("is-live", live)], true, |_| {});
-        let (tell, told) = std::sync::mpsc::channel();
-        rig.script.on_speech(move |text, _| {
-            let _ = tell.send(text.to_owned());
-        });
-        // The first is pushed when the second is made.
-        let told = Mutex::new(Some(told));
-        let pad = rig.element.static_pad("src").unwrap();
-        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-            if !info.buffer().is_some_and(is_silence)
-                && let Some(told) = told.lock().unwrap().take()
-            {
-                while told.recv_timeout(PATIENCE).expect("the second is made") != "2 b" {}
-            }
-            gst::PadProbeReturn::Ok
-        });
+        rig.hold_until_made("2 b");
         rig.harness.push_event(gst::event::StreamStart::new("text"));
         let segment = gst::FormattedSegment::<gst::ClockTime>::new();
         rig.harness.push_event(gst::event::Segment::new(&segment));
-        rig.script.shut(Gate::Load);
         rig.harness.push(cue("1 a", 0, 100)).unwrap();
         rig.harness
             .push_event(gst::event::Gap::new(milliseconds(100), milliseconds(50)));
         rig.harness.push(cue("2 b", 200, 100)).unwrap();
-        rig.script.open(Gate::Load);
         rig.await_message(FINISHED, 2);
         assert_eq!(rig.spoken(), [speech_of("1 a"), speech_of("2 b")].concat());
     }

@@ -71,7 +71,7 @@ pub(super) struct State {
 }
 
 impl State {
-    /// Makes what lost its place stop.
+    /// Makes what lost its place stop, and what came into one begin.
     pub fn displace(&mut self, displaced: &Displaced) {
         let dropped = match displaced.cut {
             Cut::Nothing => false,
@@ -85,6 +85,18 @@ impl State {
             for request in &displaced.requests {
                 synth.cancel(*request);
             }
+        }
+        self.feed();
+    }
+
+    /// Hands texts to the engine. To be called wherever the line has changed, not by the pad's task alone: that may be
+    /// waiting for the sink to take what came before.
+    pub fn feed(&mut self) {
+        if let Some(synth) = &self.synth
+            && self.stream.eos_asked.is_none()
+            && !self.stream.ended
+        {
+            self.agenda.feed(|request| synth.say(request));
         }
     }
 

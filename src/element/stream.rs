@@ -194,6 +194,7 @@ fn next(this: &CosyVoice3Src, synth: &Synthesizer, settings: &Settings) -> Actio
         state.stream.ended = true;
         return Action::End;
     }
+    state.feed();
     // Asked for with the lock: it jumps on the way from PAUSED to PLAYING.
     let now = this.running_time();
     let live = state.stream.live;
@@ -238,20 +239,16 @@ fn next(this: &CosyVoice3Src, synth: &Synthesizer, settings: &Settings) -> Actio
         return Action::End;
     }
     match state.agenda.head() {
-        Some(Item::Say(_)) => {
-            state.agenda.feed(|request| synth.say(request));
-        }
         Some(Item::End(seqnum)) => {
             state.stream.eos_asked = *seqnum;
             state.stream.ended = true;
             return Action::End;
         }
-        Some(Item::Event(_) | Item::Gap(_)) => {}
         None if !live && !state.has_input && state.stream.ready && !state.stream.awaits_text => {
             state.stream.ended = true;
             return Action::End;
         }
-        None => {}
+        _ => {}
     }
     if live && !still {
         return idle(this, &state.stream, settings.idle, u64::MAX);
