@@ -235,10 +235,11 @@ impl CosyVoice3Src {
         }
     }
 
-    /// Lets go of a synthesizer that was closed.
-    fn release(&self, synth: Arc<Synthesizer>) {
+    /// Lets go of the synthesizer, which is closed.
+    fn release(&self) {
+        let synth = self.state().synth.take();
         let mut leaving = lock(&self.leaving);
-        leaving.push(synth);
+        leaving.extend(synth);
         leaving.retain(|synth| synth.is_loading());
     }
 
@@ -617,21 +618,15 @@ impl ElementImpl for CosyVoice3Src {
         {
             success = success.map(|_| gst::StateChangeSuccess::NoPreroll);
         }
-        let released = match transition {
-            // The task is down now: this was the last to use it.
-            gst::StateChange::PausedToReady => self.state().synth.take(),
+        match transition {
+            // The task is down now: it was the last to use the synthesizer.
+            gst::StateChange::PausedToReady => self.release(),
             gst::StateChange::ReadyToPaused if success.is_err() => {
                 self.stop();
-                self.state().synth.take()
+                self.release();
             }
-            gst::StateChange::ReadyToNull => {
-                self.kept.release();
-                None
-            }
-            _ => None,
-        };
-        if let Some(synth) = released {
-            self.release(synth);
+            gst::StateChange::ReadyToNull => self.kept.release(),
+            _ => {}
         }
         success
     }
