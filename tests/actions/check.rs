@@ -155,8 +155,11 @@ impl Model<'_> {
                     let text = texts.entry(*id).or_default();
                     (text.said, text.priority, text.interrupts) = (Some(i), *priority, *interrupts);
                     if *interrupts != Interrupts::No {
+                        // Where the signal returns late, what was first heard after this text was not interrupted by it.
+                        let unheard = if text.ended.is_some() { 0 } else { i };
+                        let until = text.first.map_or(unheard, |(first, _)| first);
                         for other in texts.values_mut() {
-                            if other.first.is_some()
+                            if other.first.is_some_and(|(first, _)| first < until)
                                 && other.ended.is_none()
                                 && other.priority < *priority
                                 && other.is_priority_known()

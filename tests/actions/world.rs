@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Condvar, Mutex, MutexGuard,
+        Arc, Condvar, Mutex, MutexGuard, RwLock,
         atomic::{AtomicBool, AtomicU32, Ordering},
         mpsc,
     },
@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use gst::prelude::*;
+use gst::{glib::closure::TryFromClosureReturnValue, prelude::*};
 use gst_check::TestClock;
 
 use crate::{
@@ -280,6 +280,8 @@ pub struct World {
     clock: TestClock,
     number: AtomicU32,
     heavy: Mutex<Heavy>,
+    /// Held while something is asked for of which the bus tells: a pipeline in NULL tells nothing.
+    asking: RwLock<()>,
 }
 
 impl World {
@@ -300,7 +302,11 @@ impl World {
             Voice::Script => {
                 script.give_to(&element);
                 let told = trace.clone();
-                script.on_speech(move |text, _| told.note(Entry::Vocoded { text: text.into() }));
+                script.on_speech(move |text, utterance| {
+                    if utterance == 0 {
+                        told.note(Entry::Vocoded { text: text.into() });
+                    }
+                });
                 script.fail_to_load(setup.load_fails);
                 if setup.load_fails {
                     trace.note(Entry::Mischief);
@@ -342,6 +348,7 @@ impl World {
                 linked: true,
                 cue: 0,
             }),
+            asking: RwLock::default(),
         };
         world.listen();
         if setup.upstream {
@@ -388,7 +395,7 @@ impl World {
         match action {
             Action::Say(words) => {
                 let text = self.text(words);
-                let id = self.element.emit_by_name::<u64>("say", &[&text]);
+                let id = self.ask_for("say", &[&text]);
                 self.said(id, 0, Interrupts::No);
             }
             Action::SayFull {
@@ -401,7 +408,7 @@ impl World {
                     .field("priority", priority)
                     .field("interrupt", interrupt.nick())
                     .build();
-                let id = self.element.emit_by_name::<u64>("say-full", &[&structure]);
+                let id = self.ask_for("say-full", &[&structure]);
                 self.said(id, *priority, interrupt.entry());
             }
             Action::SetText(words) => self.set_text(words),
@@ -409,11 +416,11 @@ impl World {
             Action::Cancel(which) => {
                 let id = self.pick(*which);
                 self.trace.note(Entry::Cancels(Some(id)));
-                self.element.emit_by_name::<bool>("cancel", &[&id]);
+                self.ask_for::<bool>("cancel", &[&id]);
             }
             Action::CancelAll => {
                 self.trace.note(Entry::Cancels(None));
-                self.element.emit_by_name::<u32>("cancel-all", &[]);
+                self.ask_for::<u32>("cancel-all", &[]);
             }
             Action::FlushStart(side) => self.flush_start(*side),
             Action::FlushStop => self.flush_stop(),
@@ -423,6 +430,8 @@ impl World {
                 if std::mem::take(&mut heavy.linked) {
                     self.trace.note(Entry::Mischief);
                     self.srcpad.unlink(&self.sink.pad).expect("linked");
+                    // No flush would reach a buffer that it holds.
+                    self.sink.set(|state| state.shut = false);
                 }
             }
             Action::Relink => self.relink(&mut self.heavy()),
@@ -430,7 +439,10 @@ impl World {
                 self.trace.note(Entry::Mischief);
                 self.sink.set(|state| state.flow = Err(*flow));
             }
-            Action::Shut => self.sink.set(|state| state.shut = true),
+            Action::Shut => {
+                let heavy = self.heavy();
+                self.sink.set(|state| state.shut = heavy.linked);
+            }
             Action::Open => self.sink.set(|state| {
                 state.shut = false;
                 state.flow = Ok(gst::FlowSuccess::Ok);
@@ -493,6 +505,11 @@ impl World {
         }
     }
 
+    fn ask_for<R: TryFromClosureReturnValue>(&self, signal: &str, values: &[&dyn ToValue]) -> R {
+        let _asking = self.asking.read().unwrap_or_else(|e| e.into_inner());
+        self.element.emit_by_name(signal, values)
+    }
+
     fn said(&self, id: u64, priority: i32, interrupts: Interrupts) {
         if id > 0 {
             self.trace.note(Entry::Said {
@@ -523,6 +540,7 @@ impl World {
     fn set_text(&self, words: &[String]) {
         let text = self.text(words);
         self.trace.note(Entry::Property { text: text.clone() });
+        let _asking = self.asking.read().unwrap_or_else(|e| e.into_inner());
         self.element.set_property("text", text);
     }
 
@@ -626,10 +644,15 @@ impl World {
             heavy.cue = 0;
             self.trace.note(Entry::Runs);
         }
+        let asking = (was && state == gst::State::Null).then(|| {
+            let _ = self.pipeline.set_state(gst::State::Ready);
+            self.asking.write().unwrap_or_else(|e| e.into_inner())
+        });
         if self.pipeline.set_state(state).is_err() {
             self.trace
                 .note(Entry::Error("a state change failed".into()));
         }
+        drop(asking);
         heavy.state = state;
         if was && !will {
             self.trace.note(Entry::Stopped);
