@@ -65,8 +65,8 @@ pub(super) fn join() {
 fn category(target: &str) -> Option<gst::DebugCategory> {
     match target.split("::").next() {
         Some("gstcosyvoice3") => Some(*ENGINE),
-        Some("llama" | "llama_cpp_2") => Some(*LLAMA),
-        Some("ort") => Some(*ORT),
+        Some("llama") => Some(*LLAMA),
+        Some("ort" | "onnxruntime") => Some(*ORT),
         _ => None,
     }
 }
