@@ -12,7 +12,7 @@ fn main() {
         println!("cargo:rerun-if-changed={log}");
     }
     if env::var_os("CARGO_FEATURE_DYNAMIC_BACKENDS").is_some() {
-        // The private directories of src/plugin_file.rs.
+        // The private directories of crates/cosyvoice3/src/own_file.rs.
         println!("cargo:rustc-link-arg=-Wl,-rpath,$ORIGIN/cosyvoice3:$ORIGIN/../cosyvoice3");
     }
 }

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gstcosyvoice3::{
+use cosyvoice3::{
     Error,
     cancel::Cancel,
     constants::{MEL_BINS, SAMPLE_RATE, SAMPLES_PER_FRAME},

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gstcosyvoice3::{
+use cosyvoice3::{
     cancel::Cancel,
     lm::{self, Decoding, LmModel, LmOptions, LmSession, Prefix, sampling::Sampler},
     model::manifest::Manifest,

@@ -4,7 +4,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
-use gstcosyvoice3::{
+use cosyvoice3::{
     cancel::Cancel,
     lm::{self, Hit, LmModel, LmOptions, LmSession, Prefix, PrefixCache, PrefixCaching},
     model::manifest::Manifest,

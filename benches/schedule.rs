@@ -6,7 +6,7 @@
 #[path = "../tests/support/played.rs"]
 mod played;
 
-use gstcosyvoice3::synth::timeline;
+use cosyvoice3::synth::timeline;
 use played::{BigCores, CACHED, COLD};
 
 const SENTENCES: usize = 6;

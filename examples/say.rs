@@ -7,7 +7,7 @@
 use std::{fs, path::PathBuf};
 
 use anyhow::{Context, Result, bail};
-use gstcosyvoice3::{
+use cosyvoice3::{
     constants::SAMPLE_RATE,
     flow::FlowPlan,
     synth::{Event, Options, Recorder, Request, Settings, Speech, Synthesizer, timeline},

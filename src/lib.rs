@@ -1,37 +1,7 @@
-//! CosyVoice3 text to speech: a GStreamer plugin and, without the feature `element`, a plain Rust engine.
-//!
-//! Text goes in, 24 kHz mono speech comes out, through four stages that each live in a module of their own:
-//!
-//! ```text
-//! text ─► text ─► lm ─────────► flow ────────► mel ───────► vocoder ─► samples
-//!         front   speech tokens  mel chunks     whole        24 kHz
-//!         end     25 Hz          50 Hz, 80 bins utterance    f32
-//! ```
-//!
-//! [`synth::Synthesizer`] joins them: requests in, events out. `docs/architecture.md` tells why it is built so.
+//! GStreamer plugin that speaks: the element [`cosyvoice3src`](element) around the engine of the crate `cosyvoice3`.
 
-pub mod cancel;
-pub mod constants;
-pub mod cpu;
-#[cfg(feature = "element")]
 pub mod element;
-pub mod error;
-pub mod flow;
-pub mod lm;
-mod lock;
-pub mod mel;
-pub mod model;
-pub mod onnx;
-mod plugin_file;
-pub mod stage;
-pub mod synth;
-pub mod text;
-pub mod vocoder;
-pub mod voice;
 
-pub use error::{Error, ErrorKind, Result};
-
-#[cfg(feature = "element")]
 #[allow(missing_docs)] // what plugin_define! makes
 mod plugin {
     fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
@@ -51,5 +21,4 @@ mod plugin {
     );
 }
 
-#[cfg(feature = "element")]
 pub use plugin::plugin_register_static;

@@ -1,5 +1,4 @@
 //! What a user hears of a model directory that is not right: one error that names the culprit.
-#![cfg(feature = "element")]
 #![allow(missing_docs)]
 
 #[path = "support/mel_to_audio.rs"]
@@ -12,7 +11,7 @@ mod support;
 
 use std::{fs, path::Path};
 
-use gstcosyvoice3::{
+use cosyvoice3::{
     cancel::Cancel,
     model::{
         manifest::{FileEntry, MANIFEST, Manifest, Vocoder},
@@ -265,7 +264,7 @@ fn a_voice_too_short_for_windows_is_named_with_the_plan_that_takes_it() {
         .flat_map(|t| (0..80).map(move |bin| (bin, t)))
         .map(|(bin, t)| voice.prompt_mel.row(bin)[t])
         .collect();
-    voice.prompt_mel = gstcosyvoice3::mel::Mel::from_frames(&frames);
+    voice.prompt_mel = cosyvoice3::mel::Mel::from_frames(&frames);
     voice.save(&path).unwrap();
     let error = model.error("short", &[("flow-plan", "windows")]);
     assert_names("short", &error, "golden");

@@ -15,7 +15,7 @@ use std::{
 };
 
 use axcl_rt::harness::Machine;
-use gstcosyvoice3::cpu::Topology;
+use cosyvoice3::cpu::Topology;
 use playing::{Player, Watchdog};
 use support::tiny_npu;
 

@@ -1,5 +1,4 @@
 //! The element as applications meet it: in pipelines, over the bus, on a converted model.
-#![cfg(feature = "element")]
 #![allow(missing_docs)]
 
 #[path = "support/c_caller.rs"]
@@ -18,12 +17,12 @@ mod wav;
 
 use std::time::Duration;
 
-use gst::{glib, prelude::*};
-use gstcosyvoice3::{
+use cosyvoice3::{
     constants::{SAMPLE_RATE, SAMPLES_PER_FRAME, SAMPLES_PER_TOKEN},
     model::manifest::Sampling,
     synth::{Event, Options, Request, Settings, Speech, Synthesizer},
 };
+use gst::{glib, prelude::*};
 use launch::gst_launch;
 use model_dir::ModelDir;
 use playing::{Played, Player};

@@ -5,7 +5,7 @@ mod support;
 
 use std::path::Path;
 
-use gstcosyvoice3::{
+use cosyvoice3::{
     ErrorKind,
     cancel::Cancel,
     constants::{ATTENTION_CHUNK_FRAMES, MEL_BINS},
@@ -285,7 +285,7 @@ fn a_cancelled_step_ends_and_the_next_one_works() {
         .unwrap();
 }
 
-fn load_error(change: impl Fn(&Path)) -> gstcosyvoice3::Error {
+fn load_error(change: impl Fn(&Path)) -> cosyvoice3::Error {
     let dir = tempfile::tempdir().unwrap();
     let flow = manifest().flow;
     for file in <[&str; 2]>::from(flow.cpu_files().unwrap()) {

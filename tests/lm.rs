@@ -4,7 +4,7 @@ mod support;
 
 use std::{path::Path, sync::Arc};
 
-use gstcosyvoice3::{
+use cosyvoice3::{
     ErrorKind,
     cancel::Cancel,
     constants::SPEECH_CODES,
@@ -26,7 +26,7 @@ const EXACT: LmOptions = LmOptions {
     flash_attention: false,
 };
 
-fn load(dir: &Path, change: impl FnOnce(&mut Lm)) -> gstcosyvoice3::Result<LmModel> {
+fn load(dir: &Path, change: impl FnOnce(&mut Lm)) -> cosyvoice3::Result<LmModel> {
     let mut lm = Manifest::read(dir).unwrap().lm;
     change(&mut lm);
     LmModel::load(dir, &lm, &mut |_| true)
@@ -633,7 +633,7 @@ fn loading_reports_progress_to_the_end_and_stops_when_told() {
 }
 
 /// The tiny model's files in a fresh directory, `name` changed by `damage`.
-fn damaged(name: &str, damage: impl FnOnce(&mut Vec<u8>)) -> gstcosyvoice3::Error {
+fn damaged(name: &str, damage: impl FnOnce(&mut Vec<u8>)) -> cosyvoice3::Error {
     let (source, dir) = (support::tiny_f32(), tempfile::tempdir().unwrap());
     for file in ["cosyvoice3.toml", "lm.gguf", "lm_embeddings.safetensors"] {
         std::fs::copy(source.join(file), dir.path().join(file)).unwrap();

@@ -12,8 +12,7 @@ use std::{
 };
 
 use axcl_rt::harness::Machine;
-use gst::prelude::*;
-use gstcosyvoice3::{
+use cosyvoice3::{
     Error, ErrorKind, Result,
     cancel::Cancel,
     cpu::Affinity,
@@ -26,6 +25,7 @@ use gstcosyvoice3::{
     model::manifest::Manifest,
     voice::{self, Voice},
 };
+use gst::prelude::*;
 use playing::{Played, Player, Watchdog};
 use support::{max_diff, tiny_npu};
 

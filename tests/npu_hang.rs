@@ -11,8 +11,8 @@ use std::{
 };
 
 use axcl_rt::harness::Machine;
+use cosyvoice3::flow::axcl::abandoned_threads;
 use gst::prelude::*;
-use gstcosyvoice3::flow::axcl::abandoned_threads;
 use playing::{Played, Player, Watchdog};
 use support::{long, max_diff, tiny_npu};
 

@@ -5,7 +5,7 @@
 
 use std::process::Command;
 
-use gstcosyvoice3::{ErrorKind, onnx};
+use cosyvoice3::{ErrorKind, onnx};
 
 /// Not a test of its own: prints the error that [`error_with`] asks for.
 #[test]

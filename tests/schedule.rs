@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use gstcosyvoice3::{
+use cosyvoice3::{
     Result,
     cancel::Cancel,
     cpu::worker::Worker,

@@ -4,7 +4,7 @@
 mod mel_to_audio;
 mod support;
 
-use gstcosyvoice3::{
+use cosyvoice3::{
     ErrorKind,
     cancel::Cancel,
     mel::Mel,
@@ -187,7 +187,7 @@ fn a_decoder_that_is_no_hift_is_named() {
 }
 
 /// A vocoder of the second kind, from a graph made for the test.
-fn graph(bytes: &[u8]) -> gstcosyvoice3::Result<Vocoder> {
+fn graph(bytes: &[u8]) -> cosyvoice3::Result<Vocoder> {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("whole.onnx"), bytes).unwrap();
     let vocoder = manifest::Vocoder::MelToAudio {

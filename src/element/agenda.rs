@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use gst::glib;
 
 use super::report::Told;
-use crate::synth::{self, RequestId};
+use cosyvoice3::synth::{self, RequestId};
 
 /// Announcements that are handed to the synthesizer: one that is heard, one that is prepared meanwhile.
 const AHEAD: usize = 2;

@@ -2,7 +2,7 @@
 
 use gst::glib::{self, translate::IntoGlib};
 
-use crate::{Error, ErrorKind};
+use cosyvoice3::{Error, ErrorKind};
 
 /// Domain and code of an error, with its message.
 pub(super) fn glib_error(error: &Error) -> glib::Error {

@@ -5,6 +5,7 @@ use gst::{glib, prelude::*, subclass::prelude::*};
 use super::{
     agenda::{Agenda, Cut, Displaced, Interrupt, Origin},
     bus, gvalue,
+    lock::lock,
     logging::{self, CAT},
     report::{Outbox, Outcome, Totals},
     settings::{PROPERTIES, Settings, non_empty},
@@ -13,17 +14,16 @@ use super::{
     uri,
     wake::Wake,
 };
-use crate::{
+use cosyvoice3::{
     Error, ErrorKind, constants,
     cpu::{Affinity, Topology},
     flow::choice,
-    lock::lock,
     model,
     synth::{self, Engine, Loading, Recorder, Synthesizer},
 };
 
 /// What loads an engine that is not a model directory's.
-type Load = dyn Fn(&Loading<'_>) -> crate::Result<Arc<dyn Engine>> + Send + Sync;
+type Load = dyn Fn(&Loading<'_>) -> cosyvoice3::Result<Arc<dyn Engine>> + Send + Sync;
 
 /// Lock order: `settings`, then `state`. Neither is held while something is pushed, posted or notified.
 pub struct CosyVoice3Src {
@@ -146,7 +146,7 @@ impl CosyVoice3Src {
     }
 
     /// The model directory that the settings name or that is installed.
-    fn model_dir(settings: &Settings) -> crate::Result<std::path::PathBuf> {
+    fn model_dir(settings: &Settings) -> cosyvoice3::Result<std::path::PathBuf> {
         match non_empty(&settings.model_path) {
             Some(path) => Ok(path.into()),
             None => model::locate::default_dir(),
@@ -154,7 +154,7 @@ impl CosyVoice3Src {
     }
 
     /// NULL→READY: everything that can be checked without loading or waiting.
-    fn prepare(&self) -> crate::Result<()> {
+    fn prepare(&self) -> cosyvoice3::Result<()> {
         if self.load().is_some() {
             return Ok(());
         }
@@ -169,10 +169,10 @@ impl CosyVoice3Src {
                 .map_err(|e| e.context("property \"cpu-affinity\""))?;
         }
         choice::check(&dir, &manifest, &settings.flow_target())?;
-        crate::onnx::runtime().map(|_| ())
+        cosyvoice3::onnx::runtime().map(|_| ())
     }
 
-    fn options(&self, settings: &Settings) -> crate::Result<synth::Options> {
+    fn options(&self, settings: &Settings) -> cosyvoice3::Result<synth::Options> {
         let mut options = synth::Options::new(Self::model_dir(settings)?);
         options.threads = settings.threads as usize;
         options.affinity = non_empty(&settings.cpu_affinity);
@@ -184,7 +184,7 @@ impl CosyVoice3Src {
     }
 
     /// READY→PAUSED: begins to load, and to speak the text of the property once that is done.
-    fn start(&self) -> crate::Result<()> {
+    fn start(&self) -> cosyvoice3::Result<()> {
         let settings = self.settings().clone();
         let synth = Arc::new(match self.load() {
             Some(load) => Synthesizer::open(Recorder::off(), move |loading| load(loading)),
@@ -489,7 +489,7 @@ impl ObjectImpl for CosyVoice3Src {
             "voice" => settings.voice.to_value(),
             "voices" => {
                 let names = Self::model_dir(&settings)
-                    .and_then(|dir| crate::voice::list(&dir))
+                    .and_then(|dir| cosyvoice3::voice::list(&dir))
                     .unwrap_or_default();
                 glib::StrV::from(names).to_value()
             }

@@ -64,7 +64,7 @@ pub(super) fn join() {
 /// The category for a target of this plugin; other crates of the process are not ours to log.
 fn category(target: &str) -> Option<gst::DebugCategory> {
     match target.split("::").next() {
-        Some("gstcosyvoice3") => Some(*ENGINE),
+        Some("cosyvoice3" | "cosyvoice3_text" | "gstcosyvoice3") => Some(*ENGINE),
         Some("llama") => Some(*LLAMA),
         Some("ort" | "onnxruntime") => Some(*ORT),
         _ => None,
@@ -73,7 +73,7 @@ fn category(target: &str) -> Option<gst::DebugCategory> {
 
 fn gst_level(level: &Level, target: &str) -> gst::DebugLevel {
     // ONNX Runtime calls every node it looks at an info; one line per node is a trace.
-    let foreign = !target.starts_with("gstcosyvoice3");
+    let foreign = !target.starts_with("cosyvoice3") && !target.starts_with("gstcosyvoice3");
     match *level {
         Level::ERROR => gst::DebugLevel::Error,
         Level::WARN => gst::DebugLevel::Warning,

@@ -163,12 +163,13 @@ use std::sync::Arc;
 
 use gst::{glib, prelude::*, subclass::prelude::*};
 
-use crate::synth::{Engine, Loading};
+use cosyvoice3::synth::{Engine, Loading};
 
 mod agenda;
 mod bus;
 mod gvalue;
 mod imp;
+mod lock;
 mod logging;
 mod report;
 mod settings;
@@ -191,7 +192,7 @@ impl CosyVoice3Src {
     /// start, on a thread of its own. For Rust programs with an engine of their own; tests script theirs.
     pub fn set_engine(
         &self,
-        load: impl Fn(&Loading<'_>) -> crate::Result<Arc<dyn Engine>> + Send + Sync + 'static,
+        load: impl Fn(&Loading<'_>) -> cosyvoice3::Result<Arc<dyn Engine>> + Send + Sync + 'static,
     ) {
         self.imp().set_engine(Arc::new(load));
     }

@@ -10,7 +10,7 @@ use super::{
     logging::CAT,
     stream::time_of,
 };
-use crate::{
+use cosyvoice3::{
     Error,
     constants::{SAMPLE_RATE, SAMPLES_PER_TOKEN},
     flow::axcl::abandoned_threads,

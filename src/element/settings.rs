@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use gst::{glib, prelude::*};
 
-use crate::{
+use cosyvoice3::{
     flow::{
         FlowPlan,
         axcl::AxclOptions,

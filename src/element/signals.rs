@@ -15,7 +15,7 @@ use super::{
     logging::CAT,
     settings::Settings,
 };
-use crate::{Error, ErrorKind};
+use cosyvoice3::{Error, ErrorKind};
 
 pub(super) static SIGNALS: LazyLock<Vec<Signal>> = LazyLock::new(|| {
     vec![

@@ -8,7 +8,7 @@ use super::{
     logging::CAT,
     settings::TextTimingSetting,
 };
-use crate::{Error, ErrorKind, text::IncrementalText};
+use cosyvoice3::{Error, ErrorKind, text::IncrementalText};
 
 /// What is known of the text that comes in.
 #[derive(Default)]
@@ -196,7 +196,7 @@ fn say(
         })
         .unwrap_or_else(|e| e.into_inner());
     accepts(&state)?;
-    if !crate::text::is_speakable(text) {
+    if !cosyvoice3::text::is_speakable(text) {
         if let Some(cue) = cue {
             state.agenda.push(Item::Gap(cue));
         }

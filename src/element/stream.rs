@@ -12,7 +12,7 @@ use super::{
     report::{self, Outcome},
     settings::{IdleSetting, OverflowSetting, Settings},
 };
-use crate::{
+use cosyvoice3::{
     constants::SAMPLE_RATE,
     synth::{Event, Speech, Synthesizer},
     text::Language,
@@ -549,8 +549,8 @@ fn push_piece(this: &CosyVoice3Src, pad: &gst::Pad, settings: &Settings) -> bool
         push_gap(pad, from, to);
     }
     if let Some(late) = late {
-        this.post_warning(&crate::Error::new(
-            crate::ErrorKind::Settings,
+        this.post_warning(&cosyvoice3::Error::new(
+            cosyvoice3::ErrorKind::Settings,
             format!(
                 "speech came {} ms after its time: raise \"latency\" to {} ms or more",
                 late.mseconds(),

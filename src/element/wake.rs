@@ -4,7 +4,7 @@ use std::sync::{Condvar, Mutex};
 
 use gst::prelude::*;
 
-use crate::lock::lock;
+use super::lock::lock;
 
 #[derive(Default)]
 struct State {

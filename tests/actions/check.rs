@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use gstcosyvoice3::text::{IncrementalText, is_speakable};
+use cosyvoice3::text::{IncrementalText, is_speakable};
 
 use crate::{
     script::{speech_of, utterances_of},

@@ -26,8 +26,8 @@ use std::{
 };
 
 use action::{Action, Setup};
+use cosyvoice3::synth;
 use gst::glib;
-use gstcosyvoice3::synth;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use trace::Entry;
 use world::{Voice, World};

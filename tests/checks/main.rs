@@ -1,6 +1,5 @@
 //! What a strict reviewer of GStreamer elements tries: 46 checks by number, each a test of that name, and what it takes
 //! to run for months. Check 34 is with the RTSP server.
-#![cfg(feature = "element")]
 #![allow(missing_docs)]
 
 #[path = "../support/alone.rs"]

@@ -12,8 +12,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use cosyvoice3::{Error, element::CosyVoice3Src, model::manifest::FileEntry};
 use gst::prelude::*;
-use gstcosyvoice3::{Error, element::CosyVoice3Src, model::manifest::FileEntry};
 
 use crate::{
     alone::alone,

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use gstcosyvoice3::{
+use cosyvoice3::{
     cancel::Cancel,
     model::{
         manifest::{FileEntry, MANIFEST, Manifest},

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gstcosyvoice3::{
+use cosyvoice3::{
     Result,
     cancel::Cancel,
     constants::{FRAMES_PER_TOKEN, LOOKAHEAD_TOKENS, MEL_BINS, SPEAKER_EMBEDDING},

@@ -6,8 +6,7 @@ use std::{
     time::Duration,
 };
 
-use gst::prelude::*;
-use gstcosyvoice3::{
+use cosyvoice3::{
     Error, ErrorKind, Result,
     cancel::Cancel,
     constants::SAMPLES_PER_TOKEN,
@@ -22,6 +21,7 @@ use gstcosyvoice3::{
     },
     voice::Voice,
 };
+use gst::prelude::*;
 
 /// A voice that does not exist.
 pub const NOBODY: &str = "nobody";

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use gstcosyvoice3::{constants::SPEECH_VOCAB, lm::gguf as file};
+use cosyvoice3::{constants::SPEECH_VOCAB, lm::gguf as file};
 use memmap2::Mmap;
 
 use crate::{

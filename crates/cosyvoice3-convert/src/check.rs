@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use gstcosyvoice3::{
+use cosyvoice3::{
     cancel::Cancel, flow::ort::CpuFlow, lm::LmModel, model::manifest::Manifest, onnx,
     text::Tokenizer, vocoder::Vocoder,
 };

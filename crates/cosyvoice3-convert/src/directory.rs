@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use anyhow::{Context, Result};
-use gstcosyvoice3::{
+use cosyvoice3::{
     constants::SPEECH_VOCAB,
     model::manifest::{FileEntry, Lm, MANIFEST, Manifest, Sampling},
     voice::VOICES,

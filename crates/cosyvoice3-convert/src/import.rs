@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use gstcosyvoice3::{
+use cosyvoice3::{
     cancel::Cancel,
     constants::{MEL_BINS, SPEECH_CODES, SPEECH_VOCAB},
     flow::windows::PROMPT_TOKENS,

@@ -3,7 +3,7 @@
 use std::{fmt::Write, path::Path};
 
 use anyhow::Result;
-use gstcosyvoice3::{
+use cosyvoice3::{
     model::manifest::{FileEntry, Manifest, Vocoder},
     voice::{self, Voice},
 };

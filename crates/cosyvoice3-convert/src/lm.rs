@@ -3,7 +3,7 @@
 use std::{fs, io::Write, path::Path};
 
 use anyhow::{Context, Result, bail, ensure};
-use gstcosyvoice3::constants::SPEECH_VOCAB;
+use cosyvoice3::constants::SPEECH_VOCAB;
 use serde::Deserialize;
 
 use crate::{

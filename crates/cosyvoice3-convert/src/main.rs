@@ -4,6 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Result, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use cosyvoice3::model::manifest::SourceKind;
 use cosyvoice3_convert::{
     convert::{self, convert},
     directory, import,
@@ -16,7 +17,6 @@ use cosyvoice3_convert::{
     random::{self, Geometry},
     weights::WeightType,
 };
-use gstcosyvoice3::model::manifest::SourceKind;
 
 /// Makes model directories for the GStreamer element cosyvoice3src.
 #[derive(Parser)]

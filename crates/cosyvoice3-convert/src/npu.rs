@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context, Result};
-use gstcosyvoice3::{
+use cosyvoice3::{
     flow::windows::{ENCODER_WINDOWS, ESTIMATOR_FRAMES, PROMPT_TOKENS},
     model::manifest::{Manifest, Npu, NpuEncoder, NpuEncoderWindow, NpuEstimator},
 };

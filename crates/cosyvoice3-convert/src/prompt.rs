@@ -3,7 +3,7 @@
 use std::{fs, path::Path, str::FromStr};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use gstcosyvoice3::{
+use cosyvoice3::{
     constants::{FRAMES_PER_TOKEN, MEL_BINS},
     mel::Mel,
     model::manifest::{MANIFEST, Manifest},

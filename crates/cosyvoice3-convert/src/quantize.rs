@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
-use gstcosyvoice3::lm::start_llama;
+use cosyvoice3::lm::start_llama;
 use llama_cpp_sys_2 as sys;
 
 /// Bytes of weights that the quantiser may hold at once.

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context, Result, anyhow, ensure};
-use gstcosyvoice3::{
+use cosyvoice3::{
     constants::{ATTENTION_CHUNK_FRAMES, CFG_RATE, FRAMES_PER_TOKEN, SAMPLE_RATE, SPEECH_CODES},
     model::manifest::{Sampling, Schedule},
 };

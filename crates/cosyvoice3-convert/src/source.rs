@@ -1,7 +1,7 @@
 //! `hift_source.safetensors`: what the vocoder's F0 predictor and harmonic source need, always as f32.
 
 use anyhow::{Result, ensure};
-use gstcosyvoice3::constants::MEL_BINS;
+use cosyvoice3::constants::MEL_BINS;
 
 use crate::{checkpoint::Checkpoint, tables::Table, weights::WeightType};
 

@@ -147,7 +147,7 @@ fn special(content: &str, id: u32) -> Value {
 mod tests {
     use std::path::PathBuf;
 
-    use gstcosyvoice3::text::Tokenizer;
+    use cosyvoice3::text::Tokenizer;
 
     use super::*;
 

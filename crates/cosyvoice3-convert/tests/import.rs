@@ -13,9 +13,7 @@ use std::{
 };
 
 use axcl_rt::harness::Machine;
-use cosyvoice3_convert::quantize::Quantization;
-use edge_pipeline::{EdgePipeline, fixture, names, program, said, succeeds};
-use gstcosyvoice3::{
+use cosyvoice3::{
     Error, Result,
     cancel::Cancel,
     constants::SAMPLES_PER_FRAME,
@@ -31,6 +29,8 @@ use gstcosyvoice3::{
         manifest::{Manifest, Vocoder},
     },
 };
+use cosyvoice3_convert::quantize::Quantization;
+use edge_pipeline::{EdgePipeline, fixture, names, program, said, succeeds};
 
 /// Speech tokens that are sounds of every kind.
 fn tokens(count: u32) -> Vec<u32> {

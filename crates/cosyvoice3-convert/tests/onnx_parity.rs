@@ -2,15 +2,15 @@
 
 use std::{fs::File, iter::zip, ops::Range, path::Path};
 
+use cosyvoice3::{
+    cancel::Cancel,
+    constants::MEL_BINS,
+    onnx::{Session, SessionOptions, Tensor},
+};
 use cosyvoice3_convert::{
     checkpoint::Checkpoint,
     onnx::{self, BlockArithmetic, Model},
     weights::WeightType,
-};
-use gstcosyvoice3::{
-    cancel::Cancel,
-    constants::MEL_BINS,
-    onnx::{Session, SessionOptions, Tensor},
 };
 use ndarray::{ArrayD, OwnedRepr};
 use ndarray_npy::{NpzReader, ReadableElement};

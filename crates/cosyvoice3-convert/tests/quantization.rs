@@ -8,12 +8,12 @@ use std::{
     sync::Arc,
 };
 
-use cosyvoice3_convert::quantize::{Quantization, quantize};
-use gstcosyvoice3::{
+use cosyvoice3::{
     cancel::Cancel,
     lm::{LmModel, LmOptions, LmSession, Prefix, sampling::softmax},
     model::manifest::Manifest,
 };
+use cosyvoice3_convert::quantize::{Quantization, quantize};
 use ndarray::{Array1, Array2};
 use ndarray_npy::NpzReader;
 

@@ -1,7 +1,7 @@
 //! The flow estimator: a diffusion transformer (DiT) that predicts the velocity of the mel at one time of the ODE.
 
 use anyhow::{Result, ensure};
-use gstcosyvoice3::constants::{ATTENTION_CHUNK_FRAMES, MEL_BINS};
+use cosyvoice3::constants::{ATTENTION_CHUNK_FRAMES, MEL_BINS};
 
 use super::{
     graph::{Graph, Value, float, int},

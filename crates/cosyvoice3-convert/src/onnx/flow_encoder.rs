@@ -1,7 +1,7 @@
 //! The flow encoder: speech tokens to `mu`, speaker embedding to `spks`.
 
 use anyhow::Result;
-use gstcosyvoice3::constants::{
+use cosyvoice3::constants::{
     FRAMES_PER_TOKEN, LOOKAHEAD_TOKENS, MEL_BINS, SPEAKER_EMBEDDING, SPEECH_CODES,
 };
 

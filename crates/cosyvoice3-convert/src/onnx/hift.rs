@@ -3,7 +3,7 @@
 use std::f64::consts::TAU;
 
 use anyhow::{Result, bail, ensure};
-use gstcosyvoice3::constants::MEL_BINS;
+use cosyvoice3::constants::MEL_BINS;
 
 use super::{
     graph::{Graph, Value, ints, string},

@@ -112,7 +112,7 @@ fn trimmed(text: &str, start: usize, end: usize) -> Range<usize> {
 }
 
 /// Clause boundary: where a sentence can be cut when it must be.
-pub(super) fn is_clause_end(c: char, next: Option<char>) -> bool {
+pub fn is_clause_end(c: char, next: Option<char>) -> bool {
     match c {
         ',' | ';' | ':' | ')' => next.is_none_or(char::is_whitespace),
         '，' | '；' | '：' | '、' | '）' => true,

@@ -14,7 +14,7 @@ pub fn default_dir() -> Result<PathBuf> {
     let variable = std::env::var_os(VARIABLE).filter(|value| !value.is_empty());
     search(
         variable.map(PathBuf::from),
-        crate::plugin_file::plugin_file().as_deref(),
+        crate::own_file::own_file().as_deref(),
     )
 }
 

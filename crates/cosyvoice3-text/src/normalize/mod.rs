@@ -43,7 +43,7 @@ mod tests {
 
     fn check_table(name: &str, language: Language) {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/fixtures")
+            .join("../../tests/fixtures")
             .join(name);
         let table = std::fs::read_to_string(path).unwrap();
         let mut wrong = String::new();

@@ -2,11 +2,9 @@
 
 use std::{collections::VecDeque, ops::Range, sync::Arc};
 
-use super::{
-    Language, Tokenizer, is_markup, is_speakable,
-    normalize::normalize,
-    sentence::{is_clause_end, next_sentence},
-};
+use cosyvoice3_text::{Language, is_clause_end, is_markup, is_speakable, next_sentence, normalize};
+
+use super::Tokenizer;
 use crate::Result;
 
 /// Sentences are merged into one utterance as long as it has at most this many text ids.

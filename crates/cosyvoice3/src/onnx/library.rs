@@ -9,7 +9,7 @@ use std::{
 
 use ort::{LoadDynamicError, environment::EnvironmentBuilder};
 
-use crate::{Error, ErrorKind, Result, plugin_file::private_directories};
+use crate::{Error, ErrorKind, Result, own_file::private_directories};
 
 /// Environment variable that names the library; nothing else is tried where it is set.
 const VARIABLE: &str = "ORT_DYLIB_PATH";

@@ -64,11 +64,15 @@ fn remove_brackets(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::{Language, is_speakable, tokenizer::tests::golden};
+    use crate::{Language, is_speakable};
 
     #[test]
     fn cleans_up_as_the_official_front_end() {
-        let cases = std::fs::read_to_string(golden("text_cases.json")).unwrap();
+        let cases = std::fs::read_to_string(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../tests/fixtures/golden/text_cases.json"
+        ))
+        .unwrap();
         let cases: serde_json::Value = serde_json::from_str(&cases).unwrap();
         let pairs = |name: &str| cases["misc"][name].as_array().unwrap().clone();
         for pair in pairs("replace_blank") {

@@ -4,7 +4,7 @@
 //! one utterance is in the vocoder, the next is already in the language model.
 //!
 //! ```no_run
-//! use gstcosyvoice3::synth::{Event, Options, Request, Synthesizer};
+//! use cosyvoice3::synth::{Event, Options, Request, Synthesizer};
 //!
 //! let synth = Synthesizer::open_model(Options::new("models/demo"));
 //! synth.say(Request { text: "Привет!".into(), ..Default::default() });

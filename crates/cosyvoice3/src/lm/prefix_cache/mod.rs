@@ -18,7 +18,7 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use super::{LmOptions, Prefix, llama};
-use crate::{lock::lock, model::manifest, plugin_file::plugin_file};
+use crate::{lock::lock, model::manifest, own_file::own_file};
 use disk::Disk;
 use memory::Memory;
 
@@ -191,7 +191,7 @@ impl PrefixCache {
 
 /// Which program computes, down to its build, and on what kind of CPU; `None` where it cannot find its own file.
 fn program() -> Option<String> {
-    let file = fs::metadata(plugin_file()?).ok()?;
+    let file = fs::metadata(own_file()?).ok()?;
     Some(format!(
         "{} {} {} {}.{} {}",
         env!("CARGO_PKG_VERSION"),

@@ -11,9 +11,9 @@ use std::{
 const PRIVATE: &str = "cosyvoice3";
 
 /// The file that holds this code, links resolved: the plugin, or the program it is linked into.
-pub(crate) fn plugin_file() -> Option<PathBuf> {
+pub(crate) fn own_file() -> Option<PathBuf> {
     let mut info = MaybeUninit::<libc::Dl_info>::zeroed();
-    let here = plugin_file as fn() -> Option<PathBuf> as *const c_void;
+    let here = own_file as fn() -> Option<PathBuf> as *const c_void;
     // SAFETY: `info` is valid for writes, and dladdr only reads the address it is asked about.
     let found = unsafe { libc::dladdr(here, info.as_mut_ptr()) } != 0;
     // SAFETY: all zeros is a valid Dl_info, so it is initialised whether or not dladdr filled it in.
@@ -34,7 +34,7 @@ pub(crate) fn plugin_file() -> Option<PathBuf> {
 ///
 /// Packages use the second place, since GStreamer takes every library below its plugin directories for a plugin.
 pub(crate) fn private_directories() -> Vec<PathBuf> {
-    plugin_file().map_or_else(Vec::new, |file| directories_of(&file))
+    own_file().map_or_else(Vec::new, |file| directories_of(&file))
 }
 
 fn directories_of(file: &Path) -> Vec<PathBuf> {
@@ -49,7 +49,7 @@ mod tests {
     #[test]
     fn a_test_is_its_own_file() {
         let program = std::env::current_exe().unwrap().canonicalize().unwrap();
-        assert_eq!(plugin_file(), Some(program));
+        assert_eq!(own_file(), Some(program));
     }
 
     #[test]

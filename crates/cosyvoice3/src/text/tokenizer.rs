@@ -76,7 +76,7 @@ pub(super) mod tests {
 
     pub(in crate::text) fn golden(name: &str) -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/fixtures/golden")
+            .join("../../tests/fixtures/golden")
             .join(name)
     }
 

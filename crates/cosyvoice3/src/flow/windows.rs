@@ -226,7 +226,7 @@ mod tests {
     fn windows_agree_with_the_reference_table_from_50_tokens_on() {
         let table = concat!(
             env!("CARGO_MANIFEST_DIR"),
-            "/tests/fixtures/golden/edge_windows.csv"
+            "/../../tests/fixtures/golden/edge_windows.csv"
         );
         let table = std::fs::read_to_string(table).unwrap();
         let mut lines = table.lines();

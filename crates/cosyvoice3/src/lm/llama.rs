@@ -58,7 +58,7 @@ pub(super) fn start() -> Result<()> {
             unsafe { sys::llama_log_set(Some(log), std::ptr::null_mut()) };
             // First: without a back end, llama.cpp would look for one in the current directory.
             #[cfg(feature = "dynamic-backends")]
-            load_cpu_variant(&crate::plugin_file::private_directories())?;
+            load_cpu_variant(&crate::own_file::private_directories())?;
             // SAFETY: plain initialisation, once.
             unsafe { sys::llama_backend_init() };
             tracing::info!(target: "llama", "{}", cpu_features());

@@ -1,0 +1,26 @@
+//! Text as it is written to text as it is spoken, for speech synthesis in Russian, English and Chinese.
+//!
+//! [`Language::detect`] finds the language of a text, [`next_sentence`] its sentences, [`IncrementalText`] the sentences
+//! of a text that arrives in pieces, and [`normalize()`] reads numbers, dates, units and abbreviations out. Pure Rust: no
+//! model, no audio and no C.
+
+mod incremental;
+mod language;
+pub mod normalize;
+mod sentence;
+
+pub use incremental::IncrementalText;
+pub use language::Language;
+pub use normalize::normalize;
+pub use sentence::{is_clause_end, next_sentence};
+
+/// Whether `text` is of the kind that the official front end passes on untouched and in one piece: it holds markup in
+/// `<|` and `|>`.
+pub fn is_markup(text: &str) -> bool {
+    text.contains("<|") && text.contains("|>")
+}
+
+/// Whether anything in `text` has a sound: a letter or a digit of any script.
+pub fn is_speakable(text: &str) -> bool {
+    text.chars().any(char::is_alphanumeric)
+}
