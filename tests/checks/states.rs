@@ -12,8 +12,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cosyvoice3::{Error, element::CosyVoice3Src, model::manifest::FileEntry};
+use cosyvoice3::{Error, model::manifest::FileEntry};
 use gst::prelude::*;
+use gstcosyvoice3::element::CosyVoice3Src;
 
 use crate::{
     alone::alone,

@@ -11,7 +11,6 @@ use cosyvoice3::{
     cancel::Cancel,
     constants::SAMPLES_PER_TOKEN,
     cpu::worker::Worker,
-    element::CosyVoice3Src,
     lm::{Hit, StopReason},
     mel::Mel,
     stage::Stage,
@@ -22,6 +21,7 @@ use cosyvoice3::{
     voice::Voice,
 };
 use gst::prelude::*;
+use gstcosyvoice3::element::CosyVoice3Src;
 
 /// A voice that does not exist.
 pub const NOBODY: &str = "nobody";
