@@ -5,7 +5,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::lex::{control, is_combining};
 
 /// Signs that languages read out or that numbers are written with.
-const SIGNS: &str = ".,!?;:-—()\"'«»…%‰№#$€£¥₽₴¢°+=&@/*×÷±~_²³§<>\\";
+const SIGNS: &str = ".,!?;:-—()\"'«»…%‰№#$€£¥₽₴¢°+=&@/*×÷±~_²³§<>\\≥≤≈≠→←↔↑↓∞√∑∆‱₩₹₺₸₿₪฿₫₦₱©";
 
 /// Zeros of the decimal digits of other scripts.
 const ZEROS: [u32; 26] = [
@@ -56,6 +56,14 @@ fn push_clean(out: &mut String, c: char, rest: &str) {
         '\u{2044}' | '\u{2215}' => out.push('/'),
         '·' | '⋅' => out.push('*'),
         'º' => out.push('°'),
+        '∶' | '：' => out.push(':'),
+        '≧' | '⩾' => out.push('≥'),
+        '≦' | '⩽' => out.push('≤'),
+        '≒' | '≃' | '≅' => out.push('≈'),
+        '⇒' | '⟶' | '➔' | '➜' | '➝' | '➡' => out.push('→'),
+        '✕' | '✖' | '⨯' => out.push('×'),
+        '㎡' => out.push_str("m²"),
+        '㎥' => out.push_str("m³"),
         '℃' => out.push_str("°C"),
         '℉' => out.push_str("°F"),
         c if SIGNS.contains(c) => out.push(c),
