@@ -169,15 +169,16 @@ const BINDING: &[&str] = &[
 /// conjunction (`и`, `который`, `because` ...) behind the first third, else before the last word that does not belong to
 /// the one in front of it, else at the last blank. `None` where there is no blank. The tail starts at the index.
 pub fn cut_between_words(text: &str, room: usize) -> Option<usize> {
-    let room = text.floor_char_boundary(room);
+    // What lies beyond the room must not matter: it may not have arrived yet.
+    let text = &text[..text.floor_char_boundary(room)];
     let mut whole = None;
     let mut blank = None;
-    for (space, c) in text[..room].char_indices().rev() {
+    for (space, c) in text.char_indices().rev() {
         let start = space + c.len_utf8();
         if !c.is_whitespace() || text[..space].trim_end().is_empty() {
             continue;
         }
-        if start < room / 3 && blank.is_some() {
+        if start < text.len() / 3 && blank.is_some() {
             break;
         }
         blank = blank.or(Some(start));
@@ -186,7 +187,9 @@ pub fn cut_between_words(text: &str, room: usize) -> Option<usize> {
         if is_bound(&before) {
             continue;
         }
-        if begins_part(&next) {
+        let complete =
+            !text.ends_with(char::is_alphanumeric) || text[start..].contains(char::is_whitespace);
+        if complete && begins_part(&next) {
             return Some(start);
         }
         // A numeral counts the word after it.

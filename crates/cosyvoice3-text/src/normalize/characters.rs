@@ -5,7 +5,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::lex::{control, is_combining};
 
 /// Signs that languages read out or that numbers are written with.
-const SIGNS: &str = ".,!?;:-—()\"'«»…%‰№#$€£¥₽₴¢°+=&@/*×÷±~_²³§<>\\≥≤≈≠→←↔↑↓∞√∑∆‱₩₹₺₸₿₪฿₫₦₱©";
+const SIGNS: &str = ".,!?;:-—()\"'«»…%‰№#$€£¥₽₴¢°+=&@/*×÷±~_²³§<>\\≥≤≈≠→←↔↑↓∞√∑∆‱^₩₹₺₸₿₪฿₫₦₱©";
 
 /// Zeros of the decimal digits of other scripts.
 const ZEROS: [u32; 26] = [
@@ -17,6 +17,10 @@ const ZEROS: [u32; 26] = [
 /// `text` composed (NFC), with ASCII digits, plain blanks and plain quotes, and without what has no sound.
 pub(super) fn clean(text: &str) -> String {
     let text: String = text.nfc().collect();
+    let text = text
+        .replace(">=", "≥")
+        .replace("<=", "≤")
+        .replace("!=", "≠");
     let mut out = String::with_capacity(text.len());
     let mut rest = text.as_str();
     while let Some(c) = rest.chars().next() {

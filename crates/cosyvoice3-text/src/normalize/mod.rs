@@ -120,7 +120,7 @@ mod tests {
                     compared(reading) == compared(&got)
                 }
             };
-            if !readings.iter().any(|reading| right(reading)) {
+            if !readings.iter().any(right) {
                 wrong.push_str(&format!(
                     "{class}: {written}\n  want {}\n  got  {got}\n",
                     readings[0]

@@ -5,7 +5,7 @@ use crate::Language;
 /// A sign and its name in Russian, English and Chinese.
 type Sign = (&'static str, &'static str, &'static str, &'static str);
 
-const SIGNS: [Sign; 27] = [
+const SIGNS: [Sign; 28] = [
     (
         "≥",
         "больше или равно",
@@ -21,6 +21,7 @@ const SIGNS: [Sign; 27] = [
     ("↑", "вверх", "up", "上升"),
     ("↓", "вниз", "down", "下降"),
     ("∞", "бесконечность", "infinity", "无穷大"),
+    ("^", "в степени", "to the power of", "的幂"),
     ("√", "корень из", "the square root of", "根号"),
     ("∑", "сумма", "the sum of", "求和"),
     ("∆", "дельта", "delta", "德尔塔"),

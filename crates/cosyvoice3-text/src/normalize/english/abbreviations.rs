@@ -132,9 +132,9 @@ const RULERS: [&str; 34] = [
     "Wilhelm",
 ];
 
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 12] = [
     "Chapter", "chapter", "Part", "part", "Section", "section", "Volume", "volume", "Act", "Phase",
-    "Type",
+    "War", "Type",
 ];
 
 impl Reader<'_, English> {

@@ -44,10 +44,11 @@ const NUMBERS: [Rule; 13] = [
 ];
 
 /// What a word can be that is not said as it is written.
-const WORDS: [Rule; 6] = [
+const WORDS: [Rule; 7] = [
     |reader, at| reader.month_first(at),
     |reader, at| reader.weekday(at),
     |reader, at| reader.code_of_money(at),
+    |reader, at| reader.unit_of_rate(at),
     |reader, at| reader.place(at),
     |reader, at| reader.said(reader.abbreviation(at)),
     |reader, at| reader.said(reader.roman(at)),
@@ -95,8 +96,21 @@ impl<'t> Reader<'t, English> {
         Some(end)
     }
 
-    /// `EUR` and the like before an amount.
+    /// `per kg`.
+    fn unit_of_rate(&mut self, at: usize) -> Option<usize> {
+        let word = self.tokens.text(at);
+        if word.len() < 2 || self.tokens.cased_word_before(at) != "per" {
+            return None;
+        }
+        self.out.say(units::unit(word)?.one);
+        Some(at + 1)
+    }
+
+    /// `EUR` and the like before an amount, and `US$`.
     fn code_of_money(&mut self, at: usize) -> Option<usize> {
+        if self.tokens.text(at + 1) == "$" {
+            return self.money_in(&format!("{}$", self.tokens.text(at)), at + 2);
+        }
         let is_code =
             self.tokens.text(at).len() == 3 && money::name(self.tokens.text(at)).is_some();
         let space = self.tokens.kind(at + 1) == Some(Kind::Space);
@@ -108,13 +122,36 @@ impl<'t> Reader<'t, English> {
     /// The number at `at`, which may begin with its decimal point.
     fn figure(&self, at: usize) -> Option<Figure<'t>> {
         if self.tokens.text(at) != "." {
-            return figures::figure(self.tokens, at, Style::English);
+            let figure = figures::figure(self.tokens, at, Style::English)?;
+            return Some(self.with_group_of_noughts(figure));
         }
         Some(Figure {
             digits: String::new(),
             fraction: Some(self.tokens.number(at + 1)?),
             end: at + 2,
         })
+    }
+
+    /// `3 000`: one blank parts thousands where the group can be no number of its own.
+    fn with_group_of_noughts(&self, figure: Figure<'t>) -> Figure<'t> {
+        let group = self
+            .tokens
+            .number(figure.end + 1)
+            .filter(|group| group.len() == 3 && group.starts_with('0'));
+        let joins = figure
+            .whole()
+            .is_some_and(|value| (1..1000).contains(&value))
+            && self.tokens.text(figure.end) == " "
+            && (self.tokens.text(figure.end + 2).is_empty()
+                || self.tokens.number(figure.end + 3).is_none());
+        match group.filter(|_| joins) {
+            Some(group) => Figure {
+                digits: figure.digits + group,
+                fraction: None,
+                end: figure.end + 2,
+            },
+            None => figure,
+        }
     }
 
     fn number_begins(&self, at: usize) -> bool {
@@ -217,6 +254,13 @@ impl<'t> Reader<'t, English> {
             "²" => " squared ",
             "³" => " cubed ",
             "¢" => " cents ",
+            "#" if matches!(self.tokens.text(at.wrapping_sub(1)), "C" | "F") => " sharp ",
+            "/" if follows_number
+                && number_follows
+                && self.tokens.text(self.tokens.skip_space(next + 1)) == "=" =>
+            {
+                " divided by "
+            }
             "#" | "*" | "_" | "~" | "/" | "\\" | "<" | ">" => return self.out.copy(" "),
             _ => {
                 if let Some(name) = money::name(mark) {

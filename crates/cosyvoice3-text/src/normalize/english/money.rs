@@ -35,7 +35,43 @@ const fn currency(
     }
 }
 
-const CURRENCIES: [Currency; 23] = [
+const CURRENCIES: [Currency; 29] = [
+    currency("US$", "U S dollar", "U S dollars", "cent", "cents"),
+    currency(
+        "HK$",
+        "Hong Kong dollar",
+        "Hong Kong dollars",
+        "cent",
+        "cents",
+    ),
+    currency(
+        "NZ$",
+        "New Zealand dollar",
+        "New Zealand dollars",
+        "cent",
+        "cents",
+    ),
+    currency(
+        "A$|AU$",
+        "Australian dollar",
+        "Australian dollars",
+        "cent",
+        "cents",
+    ),
+    currency(
+        "C$|CA$",
+        "Canadian dollar",
+        "Canadian dollars",
+        "cent",
+        "cents",
+    ),
+    currency(
+        "S$",
+        "Singapore dollar",
+        "Singapore dollars",
+        "cent",
+        "cents",
+    ),
     currency("$|USD", "dollar", "dollars", "cent", "cents"),
     currency("€|EUR", "euro", "euros", "cent", "cents"),
     currency("£|GBP", "pound", "pounds", "penny", "pence"),
@@ -145,8 +181,13 @@ impl Currency {
 impl<'t> Reader<'t, English> {
     /// An amount whose currency's sign or code stands at `at`.
     pub(super) fn money(&mut self, at: usize) -> Option<usize> {
-        let currency = find(self.tokens.text(at))?;
-        let first = self.amount(self.tokens.skip_space(at + 1))?;
+        self.money_in(self.tokens.text(at), self.tokens.skip_space(at + 1))
+    }
+
+    /// An amount in the currency `name` whose number stands at `at`.
+    pub(super) fn money_in(&mut self, name: &str, at: usize) -> Option<usize> {
+        let currency = find(name)?;
+        let first = self.amount(at)?;
         if let Some((second, both)) = self.second_amount(&first, currency) {
             let said = match second.power.filter(|_| first.power.is_none()) {
                 _ if both => format!("{} to {}", currency.words(&first), currency.words(&second)),

@@ -56,6 +56,7 @@ impl Reader<'_, English> {
                     || self.is_announced(at)
                         && !matches!(self.tokens.word_before(at).as_str(), "at" | "on")
             }
+            (" ", [3, 3, 4]) => true,
             (" ", [_, _, ..]) => {
                 groups[0].starts_with('0') && (9..=12).contains(&all) && groups[0].len() >= 2
             }

@@ -126,9 +126,7 @@ const STATES: [(&str, &str); 51] = [
 ];
 
 /// Codes of states that are words or common letters too: a state only before a zip code.
-const DOUBTFUL: [&str; 12] = [
-    "AL", "CO", "DE", "HI", "ID", "IN", "LA", "MA", "ME", "OH", "OK", "OR",
-];
+const DOUBTFUL: [&str; 4] = ["HI", "ME", "OH", "OK"];
 
 /// Longest name of a street, in tokens.
 const STREET_TOKENS: usize = 12;
@@ -206,7 +204,7 @@ impl Reader<'_, English> {
     }
 
     /// Whether the number at `at` is followed by the name of a street: names and ordinals, then the kind.
-    fn is_house_number(&self, at: usize) -> bool {
+    pub(super) fn is_house_number(&self, at: usize) -> bool {
         let mut names = 0;
         let mut i = at + 1;
         let is_blank = |i: usize| self.tokens.text(i) == " ";

@@ -12,10 +12,10 @@ use crate::normalize::{
 };
 
 /// Words before a year.
-const BEFORE_YEAR: [&str; 22] = [
-    "in", "since", "by", "from", "until", "till", "of", "year", "before", "after", "during",
-    "circa", "around", "spring", "summer", "autumn", "fall", "winter", "class", "early", "late",
-    "mid",
+const BEFORE_YEAR: [&str; 24] = [
+    "in", "between", "years", "since", "by", "from", "until", "till", "of", "year", "before",
+    "after", "during", "circa", "around", "spring", "summer", "autumn", "fall", "winter", "class",
+    "early", "late", "mid",
 ];
 
 const POWERS: [&str; 5] = ["hundred", "thousand", "million", "billion", "trillion"];
@@ -127,6 +127,12 @@ impl<'t> Reader<'t, English> {
         let first = self.figure(at)?;
         let second = range_end(self.tokens, first.end, Style::English);
         let end = second.as_ref().map_or(first.end, |second| second.end);
+        if let Some(end) = self
+            .feet_and_inches(&first)
+            .or_else(|| self.short_range_of_years(at, &first))
+        {
+            return Some(end);
+        }
         if self.is_year_here(at, &first, second.as_ref()) {
             let years = [Some(&first), second.as_ref()];
             let said: Vec<String> = years
@@ -146,6 +152,52 @@ impl<'t> Reader<'t, English> {
         }
         let one = first.whole() == Some(1) && second.is_none();
         Some(self.say_counted(at, end, one).unwrap_or(end))
+    }
+
+    /// `5'10"`.
+    fn feet_and_inches(&mut self, feet: &Figure) -> Option<usize> {
+        if self.tokens.text(feet.end) != "'" || self.tokens.text(feet.end + 2) != "\"" {
+            return None;
+        }
+        let feet_count = feet.whole()?;
+        let inches = self
+            .tokens
+            .number(feet.end + 1)
+            .and_then(figures::integer)
+            .filter(|inches| *inches < 12)?;
+        let noun = |value, one, many| if value == 1 { one } else { many };
+        self.out.say(&format!(
+            "{} {} {} {}",
+            cardinal(feet_count),
+            noun(feet_count, "foot", "feet"),
+            cardinal(inches),
+            noun(inches, "inch", "inches"),
+        ));
+        Some(feet.end + 3)
+    }
+
+    /// `2010-11`.
+    fn short_range_of_years(&mut self, at: usize, first: &Figure) -> Option<usize> {
+        let value = first
+            .whole()
+            .filter(|value| first.digits.len() == 4 && is_year(*value))?;
+        let digits = self
+            .tokens
+            .number(first.end + 1)
+            .filter(|digits| digits.len() == 2)?;
+        let last = digits
+            .parse::<u64>()
+            .ok()
+            .filter(|last| *last > value % 100)?;
+        let end = first.end + 2;
+        let goes_on = matches!(self.tokens.text(end), "-" | "." | "/" | ":")
+            || self.unit_after(at, end, false).is_some();
+        if self.tokens.text(first.end) != "-" || goes_on || value < 1100 {
+            return None;
+        }
+        self.out
+            .say(&format!("{} to {}", in_pairs(value), cardinal(last)));
+        Some(end)
     }
 
     /// The power of ten, the unit or the currency after a number.
@@ -194,6 +246,23 @@ impl<'t> Reader<'t, English> {
         }
     }
 
+    /// Whether a year stands before the word before `at`: `from 1914 to 1918`.
+    fn follows_year(&self, at: usize) -> bool {
+        let first = at.checked_sub(4);
+        first.is_some_and(|first| {
+            let value = self
+                .tokens
+                .number(first)
+                .filter(|digits| digits.len() == 4)
+                .and_then(figures::integer);
+            let opens = matches!(
+                self.tokens.word_before(first).as_str(),
+                "from" | "between" | "in" | "years"
+            );
+            opens && value.is_some_and(is_year)
+        })
+    }
+
     /// Whether a four-digit number is a year, told by the words before it.
     fn is_year_here(&self, at: usize, first: &Figure, second: Option<&Figure>) -> bool {
         let is_plain_year =
@@ -213,6 +282,7 @@ impl<'t> Reader<'t, English> {
             );
         }
         second.is_some()
+            || matches!(before.as_str(), "to" | "and") && self.follows_year(at)
             || BEFORE_YEAR.contains(&before.as_str())
             || MONTHS.iter().any(|month| month.to_lowercase() == before)
     }

@@ -64,6 +64,7 @@ const UNITS: &[(&str, &str, &str)] = &[
     ("hPa", "hectopascal", "hectopascals"),
     ("kPa", "kilopascal", "kilopascals"),
     ("MPa", "megapascal", "megapascals"),
+    ("mmHg", "millimeter of mercury", "millimeters of mercury"),
     ("mbar", "millibar", "millibars"),
     ("psi", "pound per square inch", "pounds per square inch"),
     ("hp|HP", "horsepower", "horsepower"),
@@ -200,7 +201,8 @@ impl Reader<'_, English> {
             return Some(found);
         }
         let symbol = self.tokens.text(at);
-        let is_name = symbol.len() == 1 && self.is_named_by_noun(first);
+        let is_name =
+            symbol.len() == 1 && (self.is_named_by_noun(first) || self.is_house_number(first));
         if is_name || at == end && symbol.len() == 1 && !self.measures(first, at) {
             return None;
         }
