@@ -13,7 +13,7 @@ mod sentence;
 pub use cut::cut_between_words;
 pub use incremental::IncrementalText;
 pub use language::Language;
-pub use normalize::normalize;
+pub use normalize::{Reading, normalize, normalize_as};
 pub use sentence::{is_clause_end, next_sentence};
 
 /// Whether `text` is of the kind that the official front end passes on untouched and in one piece: it holds markup in

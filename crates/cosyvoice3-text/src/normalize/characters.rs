@@ -118,9 +118,18 @@ pub(super) fn tidy_symbols(text: &str) -> String {
         c.is_alphanumeric()
             || is_combining(c) && !matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{20d0}'..='\u{20ff}')
             || c.is_ascii_graphic()
+            || is_named_sign(c)
             || matches!(c, ' ' | '·' | '°' | '\u{2010}'..='\u{201f}' | '…' | '\u{3001}'..='\u{303f}' | '！'..='￥')
     };
     text.chars().filter(|c| keeps(*c)).collect()
+}
+
+/// Signs of money, mathematics, measure and lettering, which mean something where they stand.
+fn is_named_sign(c: char) -> bool {
+    matches!(c,
+        '¢'..='¥' | '§' | '©' | '®' | '±' | 'µ' | '¶' | '×' | '÷'
+        | '\u{2030}'..='\u{2034}' | '※' | '\u{20a0}'..='\u{20cf}' | '\u{2100}'..='\u{22ff}' | '\u{3300}'..='\u{33ff}'
+        | '￠'..='￦')
 }
 
 /// `text` with single blanks, none before a closing mark, and with runs of one mark cut to three.

@@ -17,18 +17,51 @@ mod writer;
 
 use super::{Language, is_markup};
 
+/// Who reads the digits of Chinese text. Those of Russian and English are read out in any case: the model knows neither.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Reading {
+    /// The model, as published: it has learnt Chinese with its digits and signs.
+    #[default]
+    Model,
+    /// The front end: dates, times, amounts, shares, telephone, train and room numbers and signs become characters.
+    Written,
+}
+
+impl Reading {
+    /// The reading of this name: `model` or `written`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Model, Self::Written]
+            .into_iter()
+            .find(|reading| reading.name() == name)
+    }
+
+    /// `model` or `written`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Written => "written",
+        }
+    }
+}
+
 /// The words of `text`, spoken in `language`.
 ///
 /// Text with both `<|` and `|>` is markup and stays untouched, as in the official front end. Russian and English come
 /// out without digits; Chinese digits are left to the model, which knows them. Time is linear in the length of `text`.
 pub fn normalize(text: &str, language: Language) -> String {
+    normalize_as(text, language, Reading::Model)
+}
+
+/// The words of `text` as [`normalize()`] gives them, with the digits of Chinese read by whom `reading` says.
+pub fn normalize_as(text: &str, language: Language, reading: Reading) -> String {
     if is_markup(text) {
         return text.to_owned();
     }
-    match language {
-        Language::Chinese => chinese::normalize(text),
-        Language::Russian => speak::<russian::Russian>(text),
-        Language::English => speak::<english::English>(text),
+    match (language, reading) {
+        (Language::Chinese, Reading::Model) => chinese::normalize(text),
+        (Language::Chinese, Reading::Written) => chinese::written_out(text),
+        (Language::Russian, _) => speak::<russian::Russian>(text),
+        (Language::English, _) => speak::<english::English>(text),
     }
 }
 
@@ -135,6 +168,26 @@ mod tests {
     }
 
     #[test]
+    fn chinese_is_written_out_as_in_the_table_and_stays_so() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../tests/fixtures/cases_zh.tsv");
+        let table = std::fs::read_to_string(path).unwrap();
+        let mut wrong = String::new();
+        for line in table.lines().filter(|line| !line.starts_with('#')) {
+            let (text, read) = line.split_once('\t').unwrap();
+            let got = normalize_as(text, Language::Chinese, Reading::Written);
+            if got != read {
+                wrong.push_str(&format!("{text}\n  want {read}\n  got  {got}\n"));
+            }
+            let again = normalize_as(&got, Language::Chinese, Reading::Written);
+            if again != got {
+                wrong.push_str(&format!("{text}\n  read as {got}\n  then    {again}\n"));
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong}");
+    }
+
+    #[test]
     fn markup_stays_untouched() {
         let text = "<|endofprompt|>5 руб.";
         assert_eq!(normalize(text, Language::Russian), text);
@@ -161,6 +214,15 @@ mod tests {
         #[test]
         fn any_text_is_normalised_without_a_panic(text in any::<String>()) {
             normalize(&text, Language::Chinese);
+        }
+
+        #[test]
+        fn no_digit_is_left_in_written_chinese(
+            text in prop_oneof![any::<String>(), "[0-9 .,:/+¥%$℃年月日时分GKm第室路次-]{0,60}"],
+        ) {
+            prop_assume!(!is_markup(&text) && !text.contains(['[', '<']));
+            let read = normalize_as(&text, Language::Chinese, Reading::Written);
+            prop_assert!(!read.contains(|c: char| c.is_ascii_digit()), "{}", read);
         }
 
         #[test]
