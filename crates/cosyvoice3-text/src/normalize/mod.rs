@@ -65,6 +65,16 @@ pub fn normalize_as(text: &str, language: Language, reading: Reading) -> String 
     }
 }
 
+/// Whether `run`, which has no blanks inside, is an address of the web or of mail, with or without marks around it.
+pub(crate) fn is_address(run: &str) -> bool {
+    web::address(run).is_some()
+}
+
+/// Whether `symbol` is that of a unit, such as `kg`.
+pub(crate) fn is_unit(symbol: &str) -> bool {
+    english::is_unit(symbol)
+}
+
 fn speak<L: reader::Spoken>(text: &str) -> String {
     characters::tidy(&reader::read::<L>(&characters::clean(text)))
 }

@@ -23,6 +23,11 @@ use numerals::{cardinal, digits};
 /// The language.
 pub(super) struct English;
 
+/// Whether `symbol` is that of a unit.
+pub(super) fn is_unit(symbol: &str) -> bool {
+    units::unit(symbol).is_some()
+}
+
 /// A way to read what starts at a token: the index after what it has read.
 type Rule = fn(&mut Reader<'_, English>, usize) -> Option<usize>;
 
