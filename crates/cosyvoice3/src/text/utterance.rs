@@ -2,7 +2,9 @@
 
 use std::{collections::VecDeque, ops::Range, sync::Arc};
 
-use cosyvoice3_text::{Language, is_clause_end, is_markup, is_speakable, next_sentence, normalize};
+use cosyvoice3_text::{
+    Language, cut_between_words, is_clause_end, is_markup, is_speakable, next_sentence, normalize,
+};
 
 use super::Tokenizer;
 use crate::Result;
@@ -221,8 +223,8 @@ fn ended(mut text: String, language: Language) -> String {
     text
 }
 
-/// Cuts `text` into parts of at most [`LIMIT_TOKENS`] ids: at the last clause boundary that fits, else at the last
-/// blank, else between two characters. Every part ends as a sentence does.
+/// Cuts `text` into parts of at most [`LIMIT_TOKENS`] ids: at the last clause boundary that fits, else between two words
+/// that do not belong together, else between two characters. Every part ends as a sentence does.
 fn cut(tokenizer: &Tokenizer, mut text: String, language: Language) -> Result<Vec<String>> {
     let mut parts = Vec::new();
     while let Some(mut room) = tokenizer.bytes_of(&text, LIMIT_TOKENS)? {
@@ -263,8 +265,9 @@ fn cut_before(text: &str, room: usize) -> usize {
         .take_while(|(end, _)| *end > room / 4)
         .find(|(end, c)| is_clause_end(*c, next(*end)));
     clause
-        .or_else(|| ends().find(|(_, c)| c.is_whitespace()))
-        .map_or(room, |(end, _)| end)
+        .map(|(end, _)| end)
+        .or_else(|| cut_between_words(text, room))
+        .unwrap_or(room)
         .max(next_char(text))
 }
 
