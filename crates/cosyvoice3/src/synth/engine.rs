@@ -4,9 +4,10 @@ use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use super::{
     Loading, Recorder,
+    job::Job,
     request::{Request, RequestId, Settings},
     speed,
-    stage::{Decoded, Engine, FlowStage, Job, Jobs, LmStage, Tokens, VocoderStage},
+    stage::{Decoded, Engine, FlowStage, Jobs, LmStage, Tokens, VocoderStage},
 };
 use crate::{
     Error, ErrorKind, Result,

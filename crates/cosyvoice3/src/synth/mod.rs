@@ -19,6 +19,7 @@
 //! ```
 
 mod engine;
+mod job;
 mod pipeline;
 mod queue;
 mod request;
@@ -35,8 +36,9 @@ use std::{
 };
 
 pub use engine::{Options, make_mel};
+pub use job::Job;
 pub use request::{Event, Request, RequestId, Settings, Speech, UtteranceStats};
-pub use stage::{Decoded, Engine, FlowStage, Job, Jobs, LmStage, Tokens, VocoderStage};
+pub use stage::{Decoded, Engine, FlowStage, Jobs, LmStage, Tokens, VocoderStage};
 pub use trace::{Recorder, Span};
 
 use crate::{Error, Result, cancel::Cancel, lock::lock};

@@ -16,9 +16,10 @@ use std::{
 };
 
 use super::{
+    job::Job,
     queue::Queue,
     request::{Event, Request, RequestId, Speech, UtteranceStats},
-    stage::{Decoded, Engine, Job, TokenMessage, Tokens},
+    stage::{Decoded, Engine, TokenMessage, Tokens},
     trace::Recorder,
 };
 use crate::{
