@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use cosyvoice3::{
     constants::{SAMPLE_RATE, SAMPLES_PER_FRAME, SAMPLES_PER_TOKEN},
-    model::manifest::Sampling,
+    manifest::Sampling,
     synth::{Event, Options, Request, Settings, Speech, Synthesizer},
 };
 use gst::{glib, prelude::*};

@@ -18,7 +18,7 @@ use cosyvoice3::{
     Error, ErrorKind, constants,
     cpu::{Affinity, Topology},
     flow::choice,
-    model,
+    manifest, model,
     synth::{self, Engine, Loading, Recorder, Synthesizer},
 };
 
@@ -149,7 +149,7 @@ impl CosyVoice3Src {
     fn model_dir(settings: &Settings) -> cosyvoice3::Result<std::path::PathBuf> {
         match non_empty(&settings.model_path) {
             Some(path) => Ok(path.into()),
-            None => model::locate::default_dir(),
+            None => manifest::locate::default_dir(),
         }
     }
 
@@ -160,8 +160,8 @@ impl CosyVoice3Src {
         }
         let settings = self.settings().clone();
         let dir = Self::model_dir(&settings)?;
-        let manifest = model::manifest::Manifest::read(&dir)?;
-        model::verify::sizes(&dir, &manifest)?;
+        let manifest = manifest::Manifest::read(&dir)?;
+        manifest::verify::sizes(&dir, &manifest)?;
         let voice = non_empty(&settings.voice);
         model::check_voice(&dir, &manifest, voice.as_deref())?;
         if let Some(text) = non_empty(&settings.cpu_affinity) {

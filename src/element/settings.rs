@@ -11,7 +11,7 @@ use cosyvoice3::{
         choice::{FlowChoice, FlowTarget},
     },
     lm::PrefixCaching,
-    model::{manifest::Schedule, verify::Verify},
+    manifest::{Schedule, verify::Verify},
     synth,
     vocoder::level::Level,
 };

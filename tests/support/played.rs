@@ -15,11 +15,11 @@ use cosyvoice3::{
     flow::{
         Conditions, Encoded, FlowBackend, FlowModel,
         noise::Noise,
-        windows::{ESTIMATOR_FRAMES, PROMPT_TOKENS, Window, Windows},
+        windows::{PROMPT_TOKENS, Window, Windows},
     },
     lm::{Hit, StopReason},
+    manifest::{self, ESTIMATOR_FRAMES, Schedule},
     mel::Mel,
-    model::manifest::{self, Schedule},
     synth::{
         Decoded, Engine, Event, FlowStage, Job, Jobs, LmStage, Recorder, Request, RequestId, Span,
         Synthesizer, Tokens, VocoderStage, make_mel,

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
-use cosyvoice3::model::manifest::{FORMAT, Flow, Manifest, SourceKind, Vocoder};
+use cosyvoice3::manifest::{FORMAT, Flow, Manifest, SourceKind, Vocoder};
 
 use crate::{
     checkpoint::Checkpoint,

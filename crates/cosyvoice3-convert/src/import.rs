@@ -15,7 +15,7 @@ use cosyvoice3::{
     constants::{MEL_BINS, SPEECH_CODES, SPEECH_VOCAB},
     flow::windows::PROMPT_TOKENS,
     lm::gguf,
-    model::manifest::{FORMAT, Flow, Lm, Manifest, Vocoder},
+    manifest::{FORMAT, Flow, Lm, Manifest, Vocoder},
     onnx,
     vocoder::MelToAudio,
 };

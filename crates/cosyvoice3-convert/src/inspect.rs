@@ -4,7 +4,7 @@ use std::{fmt::Write, path::Path};
 
 use anyhow::Result;
 use cosyvoice3::{
-    model::manifest::{FileEntry, Manifest, Vocoder},
+    manifest::{FileEntry, Manifest, Vocoder},
     voice::{self, Voice},
 };
 

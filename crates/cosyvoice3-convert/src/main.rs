@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Result, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use cosyvoice3::model::manifest::SourceKind;
+use cosyvoice3::manifest::SourceKind;
 use cosyvoice3_convert::{
     convert::{self, convert},
     directory, import,

@@ -10,6 +10,7 @@
 //!
 //! [`synth::Synthesizer`] joins them: requests in, events out. `docs/architecture.md` says why it is built so.
 
+pub mod cache_dir;
 pub mod cancel;
 pub mod constants;
 pub mod cpu;
@@ -17,6 +18,7 @@ pub mod error;
 pub mod flow;
 pub mod lm;
 mod lock;
+pub mod manifest;
 pub mod mel;
 pub mod model;
 pub mod onnx;

@@ -15,8 +15,9 @@ use crate::{
     cpu::{Affinity, Topology, worker::Worker},
     flow::{FlowModel, FlowOptions, choice::FlowTarget},
     lm::{Decoding, LmOptions, LmSession, Prefix, PrefixCaching},
+    manifest::{Sampling, verify::Verify},
     mel::Mel,
-    model::{Keeper, LoadObserver, LoadOptions, Model, manifest::Sampling, verify::Verify},
+    model::{Keeper, LoadObserver, LoadOptions, Model},
     stage::Stage,
     text::{Language, Mode, Prompt},
 };

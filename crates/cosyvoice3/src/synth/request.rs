@@ -6,7 +6,7 @@ use crate::{
     Error,
     flow::FlowPlan,
     lm::{Hit, StopReason},
-    model::manifest::Schedule,
+    manifest::Schedule,
     vocoder::level::Level,
 };
 

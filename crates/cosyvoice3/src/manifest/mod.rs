@@ -1,5 +1,8 @@
 //! The manifest of a model directory, `cosyvoice3.toml`.
 
+pub mod locate;
+pub mod verify;
+
 use std::{collections::BTreeMap, path::Path};
 
 use serde::{Deserialize, Serialize};
@@ -7,13 +10,17 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Error, ErrorKind, Result,
     constants::{SPEECH_CODES, SPEECH_VOCAB},
-    flow::windows::{ENCODER_WINDOWS, ESTIMATOR_FRAMES},
 };
 
 /// File name of the manifest.
 pub const MANIFEST: &str = "cosyvoice3.toml";
 /// The format this version reads and writes.
 pub const FORMAT: u32 = 1;
+
+/// Lengths of the estimators that a directory for an NPU holds, in mel frames, the prompt's included.
+pub const ESTIMATOR_FRAMES: [usize; 3] = [200, 250, 300];
+/// Windows of the encoders there: tokens after the prompt's, and whether the last three are lookahead.
+pub const ENCODER_WINDOWS: [(usize, bool); 4] = [(28, true), (53, true), (78, true), (50, false)];
 
 /// What a model directory holds: geometry, component files, defaults, and the size and SHA-256 of each file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
