@@ -46,6 +46,13 @@ fn summary(manifest: &Manifest) -> String {
         ("model", manifest.name.clone()),
         ("made by", manifest.created_by.clone()),
         (
+            "languages",
+            match &*manifest.languages {
+                [] => "all that the checkpoint knows".into(),
+                languages => languages.join(", "),
+            },
+        ),
+        (
             "language model",
             format!(
                 "{}, {} layers of {}, {} text tokens, context {}",
