@@ -52,7 +52,8 @@ impl TextFrontEnd {
     /// The utterances of one request, made as they are asked for: work and memory follow what is taken, not the length
     /// of `text`. The first utterance is the first sentence, so that speech starts early; later ones are merged.
     ///
-    /// `language` is that of sentences whose letters do not tell it, such as `12:30`.
+    /// `language` is that of sentences before the first letter, such as `12:30`; later ones are in the language of the
+    /// sentence before.
     pub fn utterances(&self, text: impl Into<Arc<str>>, language: Option<Language>) -> Utterances {
         let text = text.into();
         let language = language
@@ -70,6 +71,8 @@ impl TextFrontEnd {
             pieces: VecDeque::new(),
             first: true,
             unspeakable: 0,
+            spoken: Vec::new(),
+            foreign: Vec::new(),
         }
     }
 }
@@ -84,6 +87,9 @@ pub struct Utterances {
     pieces: VecDeque<Piece>,
     first: bool,
     unspeakable: usize,
+    /// Languages that may be spoken; empty: all.
+    spoken: Vec<Language>,
+    foreign: Vec<Language>,
 }
 
 /// A normalised sentence, or a part of one that is too long.
@@ -95,6 +101,18 @@ struct Piece {
 }
 
 impl Utterances {
+    /// The same, but sentences in other languages than `spoken` are left out; an empty list allows all. Text with markup
+    /// is for those who know their model: it is never left out.
+    pub fn only(mut self, spoken: &[Language]) -> Self {
+        self.spoken = spoken.to_vec();
+        self
+    }
+
+    /// Languages of the sentences that were left out so far, each once.
+    pub fn foreign(&self) -> &[Language] {
+        &self.foreign
+    }
+
     /// Sentences dropped so far because nothing in them has a sound, such as `?!`; blanks do not count.
     pub fn unspeakable(&self) -> usize {
         self.unspeakable
@@ -177,6 +195,12 @@ impl Utterances {
             return Ok(true);
         }
         if let Some(language) = Language::detect(sentence) {
+            if !self.markup && !self.spoken.is_empty() && !self.spoken.contains(&language) {
+                if !self.foreign.contains(&language) {
+                    self.foreign.push(language);
+                }
+                return Ok(true);
+            }
             self.language = language;
         }
         let parts = if self.markup {
@@ -322,6 +346,18 @@ mod tests {
             ("你好。再见。", Language::Chinese),
         ];
         assert_eq!(got, expected.map(|(text, l)| (text.to_owned(), l)));
+        let spoken = |text: &str| -> Vec<String> {
+            let only = [Language::Russian, Language::English];
+            let mut utterances = front().utterances(text, None).only(&only);
+            let texts = utterances.by_ref().map(|u| u.unwrap().text).collect();
+            assert_eq!(utterances.foreign(), [Language::Chinese]);
+            texts
+        };
+        assert_eq!(
+            spoken("Первое. 你好。 5! Hello."),
+            ["Первое.", "пять!", "Hello."]
+        );
+        assert_eq!(spoken("你好。再见。"), [""; 0]);
         let hinted = front()
             .utterances("12:30", Some(Language::Chinese))
             .next()
