@@ -12,6 +12,7 @@ mod language;
 pub mod lexicon;
 pub mod normalize;
 mod sentence;
+pub mod ssml;
 mod stress;
 
 pub use controls::is_control;
