@@ -28,6 +28,7 @@ use crate::{
     onnx,
     stage::Stage,
     text::{Language, Mode, Prompt},
+    vocoder::level::Leveller,
     voice::{self, Voice},
 };
 
@@ -305,6 +306,7 @@ impl Engine for Models {
     fn vocoder(&self) -> Result<Box<dyn VocoderStage>> {
         Ok(Box::new(Vocode {
             model: self.model.clone(),
+            leveller: None,
         }))
     }
 }
@@ -455,6 +457,8 @@ pub fn make_mel(
 
 struct Vocode {
     model: Arc<Model>,
+    /// That of the request whose utterance was the last.
+    leveller: Option<(RequestId, Leveller)>,
 }
 
 impl VocoderStage for Vocode {
@@ -463,7 +467,15 @@ impl VocoderStage for Vocode {
         let mel = speed::resample(&mel, settings.speed);
         let mut vocoder = self.model.vocoder().take(cancel)?;
         let mut samples = vocoder.synthesize(&mel, settings.seed, cancel)?;
-        settings.level.apply(&mut samples);
+        let leveller = match &mut self.leveller {
+            Some((request, leveller)) if *request == job.request => leveller,
+            stale => {
+                &mut stale
+                    .insert((job.request, Leveller::new(settings.level)?))
+                    .1
+            }
+        };
+        leveller.apply(&mut samples)?;
         Ok(samples)
     }
 }
