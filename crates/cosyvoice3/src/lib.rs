@@ -60,3 +60,14 @@ pub use synth::{
 };
 pub use text::{IncrementalText, Language, is_speakable};
 pub use vocoder::level::Level;
+
+/// Compiles what the READMEs show.
+#[cfg(doctest)]
+mod readmes {
+    #[doc = include_str!("../../../README.md")]
+    struct English;
+    #[doc = include_str!("../../../README.ru.md")]
+    struct Russian;
+    #[doc = include_str!("../../../README.zh.md")]
+    struct Chinese;
+}

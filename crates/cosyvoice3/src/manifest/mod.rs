@@ -386,7 +386,10 @@ impl Manifest {
 
     /// The languages that the model speaks; empty: all.
     pub fn spoken_languages(&self) -> Vec<Language> {
-        self.languages.iter().filter_map(|tag| language(tag)).collect()
+        self.languages
+            .iter()
+            .filter_map(|tag| language(tag))
+            .collect()
     }
 
     /// The manifest as TOML.
