@@ -55,10 +55,10 @@ pub use model::Keeper;
 #[doc(hidden)]
 pub use synth::{Engine, Loading, Recorder};
 pub use synth::{
-    Event, MAX_TEXT, Options, Request, RequestId, Settings, Speaking, Speech, Synthesizer,
-    UtteranceStats,
+    Event, MAX_TEXT, Mark, Markup, Options, Request, RequestId, Settings, Speaking, Speech,
+    Synthesizer, UtteranceStats,
 };
-pub use text::{IncrementalText, Language, is_speakable};
+pub use text::{IncrementalText, Language, Reading, is_speakable};
 pub use vocoder::level::Level;
 
 /// Compiles what the READMEs show.
