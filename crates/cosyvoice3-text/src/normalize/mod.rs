@@ -16,10 +16,11 @@ mod web;
 mod writer;
 
 pub(crate) use lex::is_combining;
+pub use reader::Change;
 
 use super::{Language, is_markup};
 
-/// Who reads the digits of Chinese text. Those of Russian and English are read out in any case: the model knows neither.
+/// The reader of the digits of Chinese text. Those of Russian and English are read out in any case: the model knows neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Reading {
     /// The model, as published: it has learnt Chinese with its digits and signs.
@@ -62,23 +63,47 @@ pub fn normalize_as(text: &str, language: Language, reading: Reading) -> String 
     match (language, reading) {
         (Language::Chinese, Reading::Model) => chinese::normalize(text),
         (Language::Chinese, Reading::Written) => chinese::written_out(text),
-        (Language::Russian, _) => speak::<russian::Russian>(text),
-        (Language::English, _) => speak::<english::English>(text),
+        (Language::Russian, _) => speak::<russian::Russian>(text, None),
+        (Language::English, _) => speak::<english::English>(text, None),
     }
 }
 
-/// Whether `run`, which has no blanks inside, is an address of the web or of mail, with or without marks around it.
+/// The pieces of `text` that are not said as they are written, in order, and the rules that read them. Chinese is told
+/// as a whole.
+pub fn explain(text: &str, language: Language, reading: Reading) -> Vec<Change> {
+    let mut changes = Vec::new();
+    if is_markup(text) {
+        return changes;
+    }
+    match language {
+        Language::Russian => drop(speak::<russian::Russian>(text, Some(&mut changes))),
+        Language::English => drop(speak::<english::English>(text, Some(&mut changes))),
+        Language::Chinese => {
+            let said = normalize_as(text, language, reading);
+            if said != text {
+                changes.push(Change {
+                    written: text.to_owned(),
+                    said,
+                    rule: reading.name(),
+                });
+            }
+        }
+    }
+    changes
+}
+
+/// True if `run`, which has no blanks inside, is an address of the web or of mail, with or without marks around it.
 pub(crate) fn is_address(run: &str) -> bool {
     web::address(run).is_some()
 }
 
-/// Whether `symbol` is that of a unit, such as `kg`.
+/// True if `symbol` is that of a unit, such as `kg`.
 pub(crate) fn is_unit(symbol: &str) -> bool {
     english::is_unit(symbol)
 }
 
-fn speak<L: reader::Spoken>(text: &str) -> String {
-    characters::tidy(&reader::read::<L>(&characters::clean(text)))
+fn speak<L: reader::Spoken>(text: &str, changes: Option<&mut Vec<Change>>) -> String {
+    characters::tidy(&reader::read::<L>(&characters::clean(text), changes))
 }
 
 #[cfg(test)]
@@ -197,6 +222,27 @@ mod tests {
             }
         }
         assert!(wrong.is_empty(), "{wrong}");
+    }
+
+    #[test]
+    fn rules_are_told_by_name() {
+        let changes = explain(
+            "Gate 3A at 9:30 p.m., $5",
+            Language::English,
+            Reading::Model,
+        );
+        let told: Vec<_> = changes
+            .iter()
+            .map(|change| (change.written.as_str(), change.said.as_str(), change.rule))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("3", "three", "quantity"),
+                ("9:30 p.m.", "nine thirty P M", "time"),
+                ("$5", "five dollars", "sign"),
+            ]
+        );
     }
 
     #[test]

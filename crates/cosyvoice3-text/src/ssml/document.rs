@@ -56,12 +56,12 @@ pub fn parse(document: &str, language: Option<Language>) -> Result<Document, Ssm
     })
 }
 
-/// What of `document` tells its language: all behind its first tag; names of elements are few beside it.
+/// The part of `document` that tells its language: all behind its first tag; names of elements are few beside it.
 fn document_text(document: &str) -> &str {
     document.find('>').map_or("", |end| &document[end + 1..])
 }
 
-/// What an element does with the text in it.
+/// The use that an element makes of the text in it.
 #[derive(Clone, PartialEq)]
 enum Content {
     Speech,
@@ -76,7 +76,7 @@ enum Content {
 struct Open {
     name: String,
     content: Content,
-    /// Whether sentences end at its borders.
+    /// True if sentences end at its borders.
     parts: bool,
     /// The control that its end closes.
     control: Option<&'static str>,
@@ -181,7 +181,7 @@ impl Parser {
         if open.parts {
             self.part();
         }
-        // What an element opens belongs inside it: its voice, its control.
+        // The control that an element opens belongs inside it, to its voice.
         let opens = open.control.filter(|_| !is_left);
         self.open.push(open);
         match opens {
@@ -190,7 +190,7 @@ impl Parser {
         }
     }
 
-    /// What the element `name` means, in `open` and at its place.
+    /// Does what the element `name` means, in `open` and at its place.
     fn apply(&mut self, name: &str, attributes: &[(String, String)], open: &mut Open) -> Outcome {
         let value = |key: &str| {
             attributes

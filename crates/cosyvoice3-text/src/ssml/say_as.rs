@@ -2,7 +2,7 @@
 
 use crate::{Language, Reading, normalize_as};
 
-/// What a text is to be read as.
+/// Kinds of text that have a reading of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SayAs {
     /// `characters`, `spell-out`, `verbatim`: letter by letter.

@@ -45,7 +45,7 @@ struct Month {
     index: usize,
     /// Index of the first token after it and its full stop.
     end: usize,
-    /// Whether it may be another word: `may`, `march`, `mar`.
+    /// True if it may be another word: `may`, `march`, `mar`.
     doubtful: bool,
 }
 
@@ -149,7 +149,7 @@ impl Reader<'_, English> {
         (year > at && !goes_on && !self.is_counted(year + 1)).then_some((joint, value, year + 1))
     }
 
-    /// Whether what follows the number before `at` is counted by it, so that it is no year.
+    /// True if what follows the number before `at` is counted by it, so that it is no year.
     pub(super) fn is_counted(&self, at: usize) -> bool {
         matches!(
             self.tokens.text(self.tokens.skip_space(at)),
@@ -204,7 +204,7 @@ impl Reader<'_, English> {
         Some(end)
     }
 
-    /// Whether the number that ends before `at` can be a day: no time, decimal, percentage or quantity.
+    /// True if the number that ends before `at` can be a day: no time, decimal, percentage or quantity.
     fn ends_date(&self, at: usize) -> bool {
         let decimal = matches!(self.tokens.text(at), "." | "," | "-" | "/")
             && self.tokens.number(at + 1).is_some();
@@ -218,7 +218,7 @@ impl Reader<'_, English> {
             )
     }
 
-    /// Whether a small word follows, as behind the verb of `you may 5 times` and `march 5 miles`.
+    /// True if a small word follows, as behind the verb of `you may 5 times` and `march 5 miles`.
     fn goes_on(&self, at: usize) -> bool {
         self.tokens
             .text(self.tokens.skip_space(at))
@@ -259,7 +259,7 @@ impl Reader<'_, English> {
         Some(self.say_year(year).unwrap_or(month.end))
     }
 
-    /// Whether the word before `at` stands where an article does.
+    /// True if the word before `at` stands where an article does.
     fn has_article(&self, at: usize) -> bool {
         matches!(
             self.tokens.word_before(at).as_str(),

@@ -63,7 +63,7 @@ impl Reader<'_, English> {
         })
     }
 
-    /// Whether the full stop of `a.m.` at `at` ends the sentence too; a day or a zone after it belongs to the time.
+    /// True if the full stop of `a.m.` at `at` ends the sentence too; a day or a zone after it belongs to the time.
     pub(super) fn stop_after_half_ends(&self, at: usize) -> bool {
         let next = self.tokens.text(self.tokens.skip_space(at + 1));
         let belongs = matches!(

@@ -95,7 +95,7 @@ const IN_DIGITS: [(&str, usize); 38] = [
 ];
 
 impl Reader<'_, English> {
-    /// Whether the number at `at` follows a noun such as `Gate`, so that a letter after it belongs to its name.
+    /// True if the number at `at` follows a noun such as `Gate`, so that a letter after it belongs to its name.
     pub(super) fn is_named_by_noun(&self, at: usize) -> bool {
         let word = self.tokens.word_before(at);
         LETTERED.contains(&word.as_str())

@@ -20,7 +20,7 @@ const BEFORE_YEAR: [&str; 24] = [
 
 const POWERS: [&str; 5] = ["hundred", "thousand", "million", "billion", "trillion"];
 
-/// What is counted in thousands and millions: after one of them `1.5m` is no length.
+/// Nouns that are counted in thousands and millions: before one of them `1.5m` is no length.
 const COUNTED: [&str; 24] = [
     "people",
     "users",
@@ -246,7 +246,7 @@ impl<'t> Reader<'t, English> {
         }
     }
 
-    /// Whether a year stands before the word before `at`: `from 1914 to 1918`.
+    /// True if a year stands before the word before `at`: `from 1914 to 1918`.
     fn follows_year(&self, at: usize) -> bool {
         let first = at.checked_sub(4);
         first.is_some_and(|first| {
@@ -263,7 +263,7 @@ impl<'t> Reader<'t, English> {
         })
     }
 
-    /// Whether a four-digit number is a year, told by the words before it.
+    /// True if a four-digit number is a year, told by the words before it.
     fn is_year_here(&self, at: usize, first: &Figure, second: Option<&Figure>) -> bool {
         let is_plain_year =
             |figure: &Figure| figure.digits.len() == 4 && figure.whole().is_some_and(is_year);

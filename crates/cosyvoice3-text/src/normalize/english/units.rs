@@ -103,7 +103,7 @@ const UNITS: &[(&str, &str, &str)] = &[
     ("pcs", "piece", "pieces"),
 ];
 
-/// What is counted *per*, beside the units.
+/// Things that are counted *per*, beside the units.
 const PER: &[(&str, &str)] = &[
     ("day", "day"),
     ("d", "day"),
@@ -180,7 +180,7 @@ pub(super) fn unit(symbol: &str) -> Option<Unit> {
     Some(Unit { one, many })
 }
 
-/// What a price or speed is per: *hour* for `h`.
+/// The thing that a price or speed is per: *hour* for `h`.
 pub(super) fn per(word: &str) -> Option<&'static str> {
     PER.iter()
         .find(|(short, _)| *short == word)
@@ -312,7 +312,7 @@ impl Reader<'_, English> {
         )
     }
 
-    /// Whether one letter at `at` right after a number is a unit and no name: `2.5V` and `a 60W bulb`, not `Gate 3A`.
+    /// True if one letter at `at` right after a number is a unit and no name: `2.5V` and `a 60W bulb`, not `Gate 3A`.
     fn measures(&self, first: usize, at: usize) -> bool {
         let letter = self.tokens.text(at);
         if !matches!(letter, "A" | "V" | "W" | "J" | "N") {
