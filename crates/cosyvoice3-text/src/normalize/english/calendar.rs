@@ -79,6 +79,11 @@ fn month_index(word: &str) -> Option<usize> {
 }
 
 impl Reader<'_, English> {
+    /// True if the word at `at` is a month.
+    pub(super) fn is_month(&self, at: usize) -> bool {
+        self.month(at).is_some()
+    }
+
     fn month(&self, at: usize) -> Option<Month> {
         let word = self.tokens.text(at);
         let index = month_index(word)?;
@@ -314,6 +319,10 @@ impl Reader<'_, English> {
         } else {
             format!("{name} {}, {year}", ordinal(day))
         });
+        if self.tokens.text(at + 5) == "T" && self.tokens.number(at + 6).is_some() {
+            self.out.say(", ");
+            return Some(at + 6);
+        }
         Some(at + 5)
     }
 
@@ -334,6 +343,15 @@ impl Reader<'_, English> {
             || self.month(next).is_some_and(|month| !month.doubtful)
             || stop > 0 && self.tokens.number(next).is_some()
             || self.tokens.number(next).is_some() && self.tokens.text(next + 1) == ":";
+        let hours = self
+            .tokens
+            .number(next)
+            .is_some_and(|digits| digits.len() <= 2)
+            && matches!(
+                self.tokens.text(self.tokens.skip_space(next + 1)),
+                "am" | "pm" | "AM" | "PM"
+            );
+        let date_follows = date_follows || hours;
         let in_list = stop > 0
             && self.tokens.text(next) == ","
             && weekday_name(self.tokens.text(far)).is_some();

@@ -266,6 +266,17 @@ impl<'t> Reader<'t, English> {
             "<" if number_follows || spaced => " less than ",
             ">" if number_follows || spaced => " greater than ",
             ":" if follows_number && self.tokens.number(at + 1).is_some() => " to ",
+            // `24 December-2 January`
+            "-" if self.number_begins(at + 1) && at > 0 && self.is_month(at - 1) => " to ",
+            // `the '70s`
+            "'" if self
+                .tokens
+                .number(at + 1)
+                .is_some_and(|digits| digits.len() == 2)
+                && self.tokens.text(at + 2) == "s" =>
+            {
+                return;
+            }
             "²" => " squared ",
             "³" => " cubed ",
             "¢" => " cents ",

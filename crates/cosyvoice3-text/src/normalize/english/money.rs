@@ -290,6 +290,14 @@ impl<'t> Reader<'t, English> {
 
     /// *nineties*, *twenties* for `1990s` and `20s`.
     pub(super) fn decade(&self, value: u64, length: usize) -> String {
+        if matches!(value, 100 | 1000) {
+            return if value == 100 {
+                "hundreds"
+            } else {
+                "thousands"
+            }
+            .to_owned();
+        }
         let words = if length == 4 {
             super::numerals::in_pairs(value)
         } else {
