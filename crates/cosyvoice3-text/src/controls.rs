@@ -37,7 +37,7 @@ const PIECES: &str = "mn AA AA0 AA1 AA2 AE AE0 AE1 AE2 AH AH0 AH1 AH2 AO AO0 AO1
     ì ìn ìng í ín íng ò òng òu ó óng óu ù ùn ú ún ā āi ān āng āo ē ēi ēn ēng ě ěi ěn ěng ěr ī īn īng ō ōng ōu ū ūn ǎ \
     ǎi ǎn ǎng ǎo ǐ ǐn ǐng ǒ ǒng ǒu ǔ ǔn ǘ ǚ ǜ";
 
-/// Whether `tag`, brackets included, is a control such as `[breath]`, `</strong>`, `[AA1]` or `[ǐ]`.
+/// True if `tag`, brackets included, is a control such as `[breath]`, `</strong>`, `[AA1]` or `[ǐ]`.
 ///
 /// All others are text: the tokenizer would spell them.
 pub fn is_control(tag: &str) -> bool {

@@ -20,7 +20,7 @@ pub use cut::cut_between_words;
 pub use incremental::IncrementalText;
 pub use language::Language;
 pub use lexicon::{Lexicon, LexiconError};
-pub use normalize::{Reading, normalize, normalize_as};
+pub use normalize::{Change, Reading, explain, normalize, normalize_as};
 pub use sentence::{is_clause_end, next_sentence};
 pub use stress::mark_stress;
 

@@ -42,7 +42,7 @@ pub const LARGEST: usize = 1 << 20;
 /// A document that was understood.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Document {
-    /// What is to be heard, in order.
+    /// The parts that are heard, in order.
     pub segments: Vec<Segment>,
     /// Elements, attributes (`prosody pitch`) and values (`say-as interpret-as="vxml:name"`) that mean nothing here, each
     /// once. Their text is spoken.
@@ -70,18 +70,18 @@ pub struct Text {
     pub voice: Option<Arc<str>>,
     /// The language that the document gives; `None` where the text tells it.
     pub language: Option<Language>,
-    /// How fast, as a factor from 0.5 to 2; 1 is the rate of the request.
+    /// The rate as a factor from 0.5 to 2; 1 is the rate of the request.
     pub rate: f32,
 }
 
-/// Why a document was refused.
+/// The reason that a document was refused for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SsmlError {
     /// Line of the place, from 1.
     pub line: usize,
     /// Column of the place in characters, from 1.
     pub column: usize,
-    /// What was found, and what was expected or is to be done.
+    /// The thing that was found, and what was expected or is to be done.
     pub problem: String,
 }
 

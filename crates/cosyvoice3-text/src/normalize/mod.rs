@@ -16,12 +16,13 @@ mod web;
 mod writer;
 
 pub(crate) use lex::is_combining;
+pub use reader::Change;
 
 use std::borrow::Cow;
 
 use super::{Language, without_special_tokens};
 
-/// Who reads the digits of Chinese text. Those of Russian and English are read out in any case: the model knows neither.
+/// The reader of the digits of Chinese text. Those of Russian and English are read out in any case: the model knows neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Reading {
     /// The model, as published: it has learnt Chinese with its digits and signs.
@@ -63,8 +64,8 @@ pub fn normalize_as(text: &str, language: Language, reading: Reading) -> String 
     let spoken = match (language, reading) {
         (Language::Chinese, Reading::Model) => chinese::normalize(text),
         (Language::Chinese, Reading::Written) => chinese::written_out(text),
-        (Language::Russian, _) => speak::<russian::Russian>(text),
-        (Language::English, _) => speak::<english::English>(text),
+        (Language::Russian, _) => speak::<russian::Russian>(text, None),
+        (Language::English, _) => speak::<english::English>(text, None),
     };
     // Again: what was dropped from between its characters, an invisible one say, may have made one.
     match without_special_tokens(&spoken) {
@@ -73,18 +74,41 @@ pub fn normalize_as(text: &str, language: Language, reading: Reading) -> String 
     }
 }
 
-/// Whether `run`, which has no blanks inside, is an address of the web or of mail, with or without marks around it.
+/// The pieces of `text` that are not said as they are written, in order, and the rules that read them. Chinese is told
+/// as a whole.
+pub fn explain(text: &str, language: Language, reading: Reading) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let text = without_special_tokens(text);
+    let text = text.as_ref();
+    match language {
+        Language::Russian => drop(speak::<russian::Russian>(text, Some(&mut changes))),
+        Language::English => drop(speak::<english::English>(text, Some(&mut changes))),
+        Language::Chinese => {
+            let said = normalize_as(text, language, reading);
+            if said != text {
+                changes.push(Change {
+                    written: text.to_owned(),
+                    said,
+                    rule: reading.name(),
+                });
+            }
+        }
+    }
+    changes
+}
+
+/// True if `run`, which has no blanks inside, is an address of the web or of mail, with or without marks around it.
 pub(crate) fn is_address(run: &str) -> bool {
     web::address(run).is_some()
 }
 
-/// Whether `symbol` is that of a unit, such as `kg`.
+/// True if `symbol` is that of a unit, such as `kg`.
 pub(crate) fn is_unit(symbol: &str) -> bool {
     english::is_unit(symbol)
 }
 
-fn speak<L: reader::Spoken>(text: &str) -> String {
-    characters::tidy(&reader::read::<L>(&characters::clean(text)))
+fn speak<L: reader::Spoken>(text: &str, changes: Option<&mut Vec<Change>>) -> String {
+    characters::tidy(&reader::read::<L>(&characters::clean(text), changes))
 }
 
 #[cfg(test)]
@@ -221,6 +245,27 @@ mod tests {
         assert_eq!(
             normalize("<|endofprompt|>5 руб.", Language::Russian),
             "пять рублей."
+        );
+    }
+
+    #[test]
+    fn rules_are_told_by_name() {
+        let changes = explain(
+            "Gate 3A at 9:30 p.m., $5",
+            Language::English,
+            Reading::Model,
+        );
+        let told: Vec<_> = changes
+            .iter()
+            .map(|change| (change.written.as_str(), change.said.as_str(), change.rule))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("3", "three", "quantity"),
+                ("9:30 p.m.", "nine thirty P M", "time"),
+                ("$5", "five dollars", "sign"),
+            ]
         );
     }
 

@@ -56,12 +56,12 @@ pub fn parse(document: &str, language: Option<Language>) -> Result<Document, Ssm
     })
 }
 
-/// What of `document` tells its language: all behind its first tag; names of elements are few beside it.
+/// The part of `document` that tells its language: all behind its first tag; names of elements are few beside it.
 fn document_text(document: &str) -> &str {
     document.find('>').map_or("", |end| &document[end + 1..])
 }
 
-/// What an element does with the text in it.
+/// The use that an element makes of the text in it.
 #[derive(Clone, PartialEq)]
 enum Content {
     Speech,
@@ -76,7 +76,7 @@ enum Content {
 struct Open {
     name: String,
     content: Content,
-    /// Whether sentences end at its borders.
+    /// True if sentences end at its borders.
     parts: bool,
     /// The control that its end closes.
     control: Option<&'static str>,
@@ -181,7 +181,7 @@ impl Parser {
         if open.parts {
             self.part();
         }
-        // What an element opens belongs inside it: its voice, its control.
+        // The control that an element opens belongs inside it, to its voice.
         let opens = open.control.filter(|_| !is_left);
         self.open.push(open);
         match opens {
@@ -190,18 +190,12 @@ impl Parser {
         }
     }
 
-    /// What the element `name` means, in `open` and at its place.
-    fn apply(&mut self, name: &str, attributes: &[(String, String)], open: &mut Open) -> Outcome {
-        let value = |key: &str| {
-            attributes
-                .iter()
-                .find(|(known, _)| known == key)
-                .map(|(_, value)| value.as_str())
-        };
-        if let Some(tag) = value("xml:lang") {
+    /// Does what the element `name` means, in `open` and at its place.
+    fn apply(&mut self, name: &str, attributes: &Attributes, open: &mut Open) -> Outcome {
+        if let Some(tag) = attributes.get("xml:lang") {
             open.language = self.language_of(tag).or(open.language);
         }
-        let known: &[&str] = match name {
+        let known = match name {
             "speak" if self.open.is_empty() => &[
                 "version",
                 "schemaLocation",
@@ -211,85 +205,77 @@ impl Parser {
             ],
             "p" | "s" => {
                 open.parts = true;
-                &[]
+                &[][..]
             }
             "w" | "token" => &["role"],
             "lang" => &["onlangfailure"],
-            "break" => {
-                let pause = match (value("time"), value("strength")) {
-                    (Some(time_value), _) => time(time_value)?,
-                    (None, Some(strength_value)) => strength(strength_value)?,
-                    (None, None) => strength("medium")?,
-                };
-                self.push(Segment::Break(pause))?;
-                &["time", "strength"]
+            "break" | "mark" => self.place(name, attributes)?,
+            "voice" | "prosody" | "emphasis" | "strong" | "laughter" => {
+                manner(name, attributes, open)?
             }
-            "mark" => {
-                let mark =
-                    value("name").ok_or("`<mark>` wants a name; write `<mark name=\"...\"/>`")?;
-                self.push(Segment::Mark(mark.into()))?;
-                &["name"]
-            }
-            "voice" => {
-                if let Some(voice) = value("name") {
-                    open.voice = Some(voice.trim().into());
-                }
-                &["name", "required", "ordering", "onvoicefailure"]
-            }
-            "prosody" => {
-                if let Some(wanted) = value("rate") {
-                    open.rate = rate(wanted, open.rate)?;
-                }
-                &["rate"]
-            }
-            "emphasis" => {
-                let plain = matches!(value("level"), Some("none" | "reduced"));
-                open.control = (!plain).then_some("strong");
-                &["level"]
-            }
-            "strong" => {
-                open.control = Some("strong");
-                &[]
-            }
-            "laughter" => {
-                open.control = Some("laughter");
-                &[]
-            }
-            "sub" => {
-                let alias = value("alias")
-                    .ok_or("`<sub>` wants what is said; write `<sub alias=\"...\">`")?;
-                self.text(alias)?;
-                open.content = Content::Left;
-                &["alias"]
-            }
-            "say-as" => {
-                let named = value("interpret-as")
-                    .ok_or("`<say-as>` wants `interpret-as`, for example \"digits\"")?;
-                let kind = SayAs::from_name(named.trim());
-                if kind.is_none() {
-                    self.unsupported(format!("say-as interpret-as=\"{named}\""));
-                }
-                self.said.clear();
-                open.content = Content::SayAs(kind, value("format").map(str::to_owned));
-                &["interpret-as", "format", "detail"]
-            }
-            "desc" | "metadata" | "meta" | "lexicon" => {
-                self.unsupported(open.name.clone());
-                open.content = Content::Left;
-                return Ok(());
-            }
+            "sub" | "say-as" => self.reading(name, attributes, open)?,
             _ => {
+                if matches!(name, "desc" | "metadata" | "meta" | "lexicon") {
+                    open.content = Content::Left;
+                }
                 self.unsupported(open.name.clone());
                 return Ok(());
             }
         };
-        for (key, _) in attributes {
+        for (key, _) in &attributes.0 {
             let standard = key.starts_with("xml") || key.contains(':');
             if !standard && !known.contains(&key.as_str()) {
                 self.unsupported(format!("{name} {key}"));
             }
         }
         Ok(())
+    }
+
+    /// `break` and `mark`; the attributes that they know.
+    fn place(&mut self, name: &str, attributes: &Attributes) -> Outcome<&'static [&'static str]> {
+        if name == "mark" {
+            let mark = attributes
+                .get("name")
+                .ok_or("`<mark>` wants a name; write `<mark name=\"...\"/>`")?;
+            self.push(Segment::Mark(mark.into()))?;
+            return Ok(&["name"]);
+        }
+        let pause = match (attributes.get("time"), attributes.get("strength")) {
+            (Some(value), _) => time(value)?,
+            (None, value) => strength(value.unwrap_or("medium"))?,
+        };
+        self.push(Segment::Break(pause))?;
+        Ok(&["time", "strength"])
+    }
+
+    /// `sub` and `say-as`; the attributes that they know.
+    fn reading(
+        &mut self,
+        name: &str,
+        attributes: &Attributes,
+        open: &mut Open,
+    ) -> Outcome<&'static [&'static str]> {
+        if name == "sub" {
+            let alias = attributes
+                .get("alias")
+                .ok_or("`<sub>` wants what is said; write `<sub alias=\"...\">`")?;
+            self.text(alias)?;
+            open.content = Content::Left;
+            return Ok(&["alias"]);
+        }
+        let named = attributes
+            .get("interpret-as")
+            .ok_or("`<say-as>` wants `interpret-as`, for example \"digits\"")?;
+        let kind = SayAs::from_name(named.trim());
+        if kind.is_none() {
+            self.unsupported(format!("say-as interpret-as=\"{named}\""));
+        }
+        // Inside another one the outer goes on collecting.
+        if !matches!(open.content, Content::SayAs(..)) {
+            self.said.clear();
+            open.content = Content::SayAs(kind, attributes.get("format").map(str::to_owned));
+        }
+        Ok(&["interpret-as", "format", "detail"])
     }
 
     fn language_of(&mut self, tag: &str) -> Option<Language> {
@@ -401,8 +387,51 @@ impl Parser {
     }
 }
 
+/// Elements that change how their text is spoken; the attributes that they know.
+fn manner(
+    name: &str,
+    attributes: &Attributes,
+    open: &mut Open,
+) -> Outcome<&'static [&'static str]> {
+    Ok(match name {
+        "voice" => {
+            if let Some(voice) = attributes.get("name") {
+                open.voice = Some(voice.trim().into());
+            }
+            &["name", "required", "ordering", "onvoicefailure"]
+        }
+        "prosody" => {
+            if let Some(wanted) = attributes.get("rate") {
+                open.rate = rate(wanted, open.rate)?;
+            }
+            &["rate"]
+        }
+        "laughter" => {
+            open.control = Some("laughter");
+            &[]
+        }
+        _ => {
+            let plain = matches!(attributes.get("level"), Some("none" | "reduced"));
+            open.control = (!plain).then_some("strong");
+            &["level"]
+        }
+    })
+}
+
+/// Names and values of an element's attributes.
+struct Attributes(Vec<(String, String)>);
+
+impl Attributes {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
 /// The attributes of `element` with their references resolved.
-fn attributes(element: &BytesStart) -> Outcome<Vec<(String, String)>> {
+fn attributes(element: &BytesStart) -> Outcome<Attributes> {
     if element.attributes_raw().len() > LONGEST_ATTRIBUTES {
         return Err(format!(
             "the attributes of one element have more than {LONGEST_ATTRIBUTES} bytes"
@@ -422,7 +451,8 @@ fn attributes(element: &BytesStart) -> Outcome<Vec<(String, String)>> {
                 })?;
             Ok((attribute.key.as_ref().to_owned(), value.into_owned()))
         })
-        .collect()
+        .collect::<Outcome<_>>()
+        .map(Attributes)
 }
 
 /// The character of a numeric reference or of one of XML's five entities.

@@ -2,7 +2,7 @@
 
 use crate::{Language, Reading, normalize_as};
 
-/// What a text is to be read as.
+/// Kinds of text that have a reading of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SayAs {
     /// `characters`, `spell-out`, `verbatim`: letter by letter.
@@ -248,16 +248,7 @@ fn date(text: &str, format: Option<&str>, language: Language) -> Option<String> 
     if text.contains(char::is_alphabetic) {
         return None;
     }
-    let default = match (parts.as_slice(), language) {
-        ([first, ..], _) if first.len() == 4 => &"ymd"[..parts.len().min(3)],
-        ([_, _, _], Language::English) if text.contains('/') => "mdy",
-        ([_, _, _], _) => "dmy",
-        ([_, last], _) if last.len() == 4 => "my",
-        ([_, _], Language::English) => "md",
-        ([_, _], _) => "dm",
-        _ => "y",
-    };
-    let format = format.unwrap_or(default);
+    let format = format.unwrap_or_else(|| usual_order(&parts, text, language));
     if format.len() != parts.len() {
         return None;
     }
@@ -294,6 +285,21 @@ fn date(text: &str, format: Option<&str>, language: Language) -> Option<String> 
             )
         }
     })
+}
+
+/// The order of the parts of a date where none is given.
+fn usual_order(parts: &[&str], text: &str, language: Language) -> &'static str {
+    match (parts, language) {
+        ([first], _) if first.len() == 4 => "y",
+        ([first, _], _) if first.len() == 4 => "ym",
+        ([first, ..], _) if first.len() == 4 => "ymd",
+        ([_, _, _], Language::English) if text.contains('/') => "mdy",
+        ([_, _, _], _) => "dmy",
+        ([_, last], _) if last.len() == 4 => "my",
+        ([_, _], Language::English) => "md",
+        ([_, _], _) => "dm",
+        _ => "y",
+    }
 }
 
 fn russian_date(year: Option<u32>, month: Option<u32>, day: Option<u32>) -> String {
