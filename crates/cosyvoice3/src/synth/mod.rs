@@ -29,6 +29,7 @@ mod trace;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
     sync::{Arc, Mutex},
     thread::{self, JoinHandle},
     time::Instant,
@@ -39,7 +40,7 @@ pub use request::{Event, Request, RequestId, Settings, Speech, UtteranceStats};
 pub use stage::{Decoded, Engine, FlowStage, Job, Jobs, LmStage, Tokens, VocoderStage};
 pub use trace::{Recorder, Span};
 
-use crate::{Error, Result, cancel::Cancel, lock::lock};
+use crate::{Error, Result, cancel::Cancel, lock::lock, model};
 use pipeline::Line;
 
 /// Longest text of one request, in bytes.
@@ -79,13 +80,18 @@ pub struct Synthesizer {
     line: Arc<Line>,
     loader: Option<JoinHandle<()>>,
     threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
+    /// The model directory, if that is what speaks.
+    dir: Option<PathBuf>,
 }
 
 impl Synthesizer {
     /// A synthesizer over the models of a directory.
     pub fn open_model(options: Options) -> Self {
         let recorder = options.recorder.clone();
-        Self::open(recorder, move |loading| engine::load(&options, loading))
+        let dir = options.dir.clone();
+        let mut synth = Self::open(recorder, move |loading| engine::load(&options, loading));
+        synth.dir = Some(dir);
+        synth
     }
 
     /// A synthesizer over what `load` returns. Returns at once; `load` runs on a thread of its own, and requests may
@@ -111,6 +117,19 @@ impl Synthesizer {
             line,
             loader,
             threads,
+            dir: None,
+        }
+    }
+
+    /// Looks at the settings of a request before it is made: whether the model directory has its voice. Waits for no
+    /// loading.
+    ///
+    /// # Errors
+    /// There is no such voice; the message names those that are there.
+    pub fn check(&self, settings: &Settings) -> Result<()> {
+        match (&self.dir, &settings.voice) {
+            (Some(dir), Some(voice)) => model::check_voice_name(dir, voice),
+            _ => Ok(()),
         }
     }
 

@@ -10,7 +10,7 @@ mod split;
 mod tokenizer;
 mod utterance;
 
-pub use cosyvoice3_text::{IncrementalText, Language, is_markup, is_speakable, next_sentence};
+pub use cosyvoice3_text::{IncrementalText, Language, cue, is_markup, is_speakable, next_sentence};
 pub use prompt::{END_OF_PROMPT, Mode, Prompt, SYSTEM_PREFIX};
 pub use split::{ParagraphOptions, Script, split_paragraph};
 pub use tokenizer::Tokenizer;
