@@ -21,11 +21,8 @@ use super::{
     wake::Wake,
 };
 use cosyvoice3::{
-    Error, ErrorKind, constants,
-    cpu::{Affinity, Topology},
-    flow::choice,
-    model,
-    synth::{self, Engine, Loading, Recorder, Synthesizer},
+    Engine, Error, ErrorKind, Keeper, Loading, Options, Recorder, SAMPLE_RATE, Synthesizer,
+    default_model_dir,
 };
 
 /// Loader of an engine that is not a model directory's.
@@ -46,7 +43,7 @@ pub struct CosyVoice3Src {
     /// with the end of the process, they would meet libraries whose globals are destroyed.
     leaving: Mutex<Vec<Arc<Synthesizer>>>,
     /// Models stay loaded between READY and PAUSED.
-    kept: model::Keeper,
+    kept: Keeper,
     /// Source of the engine, if it is not a model directory.
     load: Mutex<Option<Arc<Load>>>,
 }
@@ -178,7 +175,7 @@ impl CosyVoice3Src {
     fn model_dir(settings: &Settings) -> cosyvoice3::Result<std::path::PathBuf> {
         match non_empty(&settings.model_path) {
             Some(path) => Ok(path.into()),
-            None => model::locate::default_dir(),
+            None => default_model_dir(),
         }
     }
 
@@ -188,21 +185,12 @@ impl CosyVoice3Src {
             return Ok(());
         }
         let settings = self.settings().clone();
-        let dir = Self::model_dir(&settings)?;
-        let manifest = model::manifest::Manifest::read(&dir)?;
-        model::verify::sizes(&dir, &manifest)?;
         let voice = non_empty(&settings.voice);
-        model::check_voice(&dir, &manifest, voice.as_deref())?;
-        if let Some(text) = non_empty(&settings.cpu_affinity) {
-            Affinity::parse(&text, &Topology::read())
-                .map_err(|e| e.context("property \"cpu-affinity\""))?;
-        }
-        choice::check(&dir, &manifest, &settings.flow_target())?;
-        cosyvoice3::onnx::runtime().map(|_| ())
+        self.options(&settings)?.check(voice.as_deref())
     }
 
-    fn options(&self, settings: &Settings) -> cosyvoice3::Result<synth::Options> {
-        let mut options = synth::Options::new(Self::model_dir(settings)?);
+    fn options(&self, settings: &Settings) -> cosyvoice3::Result<Options> {
+        let mut options = Options::new(Self::model_dir(settings)?);
         options.threads = settings.threads as usize;
         options.affinity = non_empty(&settings.cpu_affinity);
         options.prefix_caching = settings.prefix_caching();
@@ -463,7 +451,7 @@ impl ObjectSubclass for CosyVoice3Src {
             room: Condvar::new(),
             candidates: Candidates::default(),
             leaving: Mutex::default(),
-            kept: model::Keeper::default(),
+            kept: Keeper::default(),
             load: Mutex::default(),
         }
     }
@@ -501,7 +489,7 @@ impl ObjectImpl for CosyVoice3Src {
             "voice" => settings.voice.to_value(),
             "voices" => {
                 let names = Self::model_dir(&settings)
-                    .and_then(|dir| cosyvoice3::voice::list(&dir))
+                    .and_then(|dir| Options::new(dir).voices())
                     .unwrap_or_default();
                 glib::StrV::from(names).to_value()
             }
@@ -580,7 +568,7 @@ impl ElementImpl for CosyVoice3Src {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
             let caps = gst_audio::AudioCapsBuilder::new_interleaved()
                 .format(gst_audio::AUDIO_FORMAT_F32)
-                .rate(constants::SAMPLE_RATE as i32)
+                .rate(SAMPLE_RATE as i32)
                 .channels(1)
                 .build();
             vec![

@@ -9,7 +9,7 @@ use super::{
     report::DISPLACED,
     settings::Settings,
 };
-use cosyvoice3::{Error, ErrorKind, synth};
+use cosyvoice3::{Error, ErrorKind, MAX_TEXT};
 
 /// Why a text is not accepted.
 #[derive(Debug)]
@@ -33,6 +33,10 @@ impl Refusal {
     }
 
     fn into_error(self) -> Error {
+        let kind = match self {
+            Self::Full(_) => ErrorKind::Busy,
+            _ => ErrorKind::Failed,
+        };
         let because = match self {
             Self::Stopped => {
                 "the element is below PAUSED: start it first, or set the property \"text\", which is said at each start"
@@ -45,7 +49,7 @@ impl Refusal {
             ),
             Self::Wrong(error) => return error,
         };
-        Error::failed(format!("a text was refused because {because}"))
+        Error::new(kind, format!("a text was refused because {because}"))
     }
 }
 
@@ -174,7 +178,7 @@ impl CosyVoice3Src {
 }
 
 fn check_length(text: &str) -> Result<(), Error> {
-    if text.len() <= synth::MAX_TEXT {
+    if text.len() <= MAX_TEXT {
         return Ok(());
     }
     Err(Error::new(
@@ -182,7 +186,7 @@ fn check_length(text: &str) -> Result<(), Error> {
         format!(
             "a text of {} bytes is not spoken, the limit is {}: say it in parts",
             text.len(),
-            synth::MAX_TEXT
+            MAX_TEXT
         ),
     ))
 }

@@ -12,16 +12,15 @@ use super::{
     settings::TextTimingSetting,
     timeline::clock_time,
 };
-use cosyvoice3::{
-    Error, ErrorKind,
-    text::{IncrementalText, cue},
-};
+use cosyvoice3::{Error, ErrorKind, IncrementalText, Language, cue, is_speakable};
 
 /// State of the text that comes in.
 #[derive(Default)]
 pub(super) struct Input {
     segment: Option<gst::FormattedSegment<gst::ClockTime>>,
     text: IncrementalText,
+    /// That of the last text with letters.
+    language: Option<Language>,
     told_invalid: bool,
     /// Decided by the first buffer.
     timed: Option<bool>,
@@ -170,8 +169,9 @@ fn read_cue(this: &CosyVoice3Src, pad: &gst::Pad, bytes: &[u8]) -> String {
         Some("pango-markup") => cue::Format::Pango,
         _ => cue::Format::Srt,
     };
-    let text = text.trim_matches(['\u{feff}', '\0']);
-    cue::plain(text, format, cue::LeaveOut::default())
+    // Text in memory may end in a NUL, with `ttmlparse` each part of it.
+    let text = text.replace(['\u{feff}', '\0'], "");
+    cue::plain(&text, format, cue::LeaveOut::default())
 }
 
 /// Decides by the first buffer whether texts have times, and whether stamps follow the clock.
@@ -227,7 +227,7 @@ fn say(
         })
         .unwrap_or_else(|e| e.into_inner());
     accepts(&state)?;
-    if !cosyvoice3::text::is_speakable(text) {
+    if !is_speakable(text) {
         if let Some(cue) = cue {
             state.agenda.push(Item::Gap(cue));
         }
@@ -235,7 +235,10 @@ fn say(
         this.wake.wake();
         return Ok(gst::FlowSuccess::Ok);
     }
-    let (synth_settings, _) = settings.to_synth();
+    let (mut synth_settings, _) = settings.to_synth();
+    // A time or a number alone is read in the language of the text around it.
+    state.input.language = Language::detect(text).or(state.input.language);
+    synth_settings.fallback_language = state.input.language;
     let (id, displaced) = state.agenda.say(
         text.to_owned(),
         synth_settings,
@@ -403,7 +406,16 @@ mod tests {
     }
 
     fn rate() -> impl Strategy<Value = f64> {
-        let rates = [1.0, 2.0, 0.5, -1.0, 1e-300, 1e300, f64::MAX, f64::MIN_POSITIVE];
+        let rates = [
+            1.0,
+            2.0,
+            0.5,
+            -1.0,
+            1e-300,
+            1e300,
+            f64::MAX,
+            f64::MIN_POSITIVE,
+        ];
         prop::sample::select(rates.to_vec())
     }
 

@@ -12,11 +12,7 @@ use super::{
     settings::{IdleSetting, OverflowSetting, Settings},
     timeline::{Piece, Placed, TICK, Timeline, clock_time, duration_of, sample_at, time_of},
 };
-use cosyvoice3::{
-    Error, ErrorKind,
-    synth::{Event, Speech, Synthesizer},
-    text::Language,
-};
+use cosyvoice3::{Error, ErrorKind, Event, Language, Speech, Synthesizer};
 
 /// Utterances that may fail in a row before the element gives up.
 const FAILURES_IN_A_ROW: u32 = 3;
@@ -414,7 +410,7 @@ fn handle(this: &CosyVoice3Src, pad: &gst::Pad, event: Event, settings: &Setting
             this.tell();
             this.room.notify_all();
         }
-        Event::Woken => {}
+        _ => {}
     }
     true
 }

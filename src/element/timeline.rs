@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 
 use super::agenda::Cue;
-use cosyvoice3::{constants::SAMPLE_RATE, text::Language};
+use cosyvoice3::{Language, SAMPLE_RATE};
 
 /// Samples of one buffer of silence: 20 ms, as much as the usual RTP packet holds.
 pub(super) const TICK: u64 = 480;

@@ -118,9 +118,13 @@ fn what_reads_subtitles_of_films_links_and_is_heard_without_its_markup() {
     fs::write(
         &path,
         "<?xml version='1.0' encoding='UTF-8'?>
-        <tt xmlns='http://www.w3.org/ns/ttml' xml:lang='ru'><body><div>
-        <p begin='1s' end='2s'>раз <span xmlns:tts='http://www.w3.org/ns/ttml#styling' tts:fontStyle='italic'>два</span></p>
-        </div></body></tt>",
+<tt xmlns='http://www.w3.org/ns/ttml' xmlns:tts='http://www.w3.org/ns/ttml#styling' xml:lang='ru'>
+<head>
+<styling><style xml:id='slanted' tts:fontStyle='italic'/></styling>
+<layout><region xml:id='below' tts:origin='0% 80%' tts:extent='100% 20%'/></layout>
+</head>
+<body><div><p region='below' begin='00:00:01.000' end='00:00:02.000'><span>раз</span><span style='slanted'> два</span></p></div></body>
+</tt>",
     )
     .unwrap();
     let (pipeline, _) =
