@@ -411,7 +411,7 @@ fn not_there(error: &axcl_rs::Error) -> bool {
 /// An error of the bindings in this crate's terms.
 pub(super) fn failure(error: &axcl_rs::Error) -> Error {
     let kind = match error {
-        axcl_rs::Error::Library(_) | axcl_rs::Error::MissingFunction(_) => ErrorKind::Library,
+        axcl_rs::Error::Library(_) | axcl_rs::Error::MissingFunction { .. } => ErrorKind::Library,
         axcl_rs::Error::NoDevice { .. } => ErrorKind::NotFound,
         _ => match error.code() {
             Some(axcl_rs::Code::NO_DRIVER | axcl_rs::Code::NO_CARD) => ErrorKind::NotFound,
