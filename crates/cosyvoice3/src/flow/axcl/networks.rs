@@ -13,12 +13,16 @@ use crate::{
     flow::{Encoded, windows::PROMPT_TOKENS},
     mel::Mel,
     model::manifest,
+    regular_file,
 };
 
 /// Rows of one estimator run: conditional and unconditional.
 const ROWS: usize = 2;
 /// Frames of the prompt's mel, which the encoders take.
 const PROMPT_FRAMES: usize = FRAMES_PER_TOKEN * PROMPT_TOKENS;
+
+/// Longest file of the token embedding, which has 2 MB.
+const MAX_TABLE: u64 = 64 << 20;
 
 /// All models of one directory, each with buffers of its own.
 pub(super) struct Networks {
@@ -319,6 +323,8 @@ struct Wanted<'a> {
 /// Loads a model and checks that it is the one that is `wanted`.
 fn open(engine: &Engine, path: &Path, wanted: &Wanted<'_>) -> Result<Session> {
     let named = |e: axcl_rs::Error| failure(&e).context(path.display());
+    // The vendor's library opens it by name, and would wait for a FIFO.
+    regular_file::open(path)?;
     let model = engine.load(path).map_err(named)?;
     tracing::debug!(model = %path.display(), compiler = model.compiler_version(), "NPU model loaded");
     check(path, "input", model.inputs(), wanted.inputs)?;
@@ -385,7 +391,7 @@ fn other_model(path: &Path, side: &str, have: &[Tensor], wanted: &[(&str, &[usiz
 
 /// The token embedding, `[SPEECH_CODES x MEL_BINS]`.
 fn read_table(path: &Path) -> Result<Vec<f32>> {
-    let bytes = std::fs::read(path).map_err(|e| Error::io(path, &e))?;
+    let bytes = regular_file::read(path, MAX_TABLE)?;
     let tensors = SafeTensors::deserialize(&bytes).map_err(|e| Error::damaged(path, e))?;
     let table = tensors
         .tensor("token_embedding")
