@@ -275,7 +275,7 @@ fn prompt_files(axera: &Path, options: &Options) -> Result<Option<PathBuf>> {
         None if published.is_dir() => published,
         None => return Ok(None),
     };
-    let tokens = prompt::speech_tokens(&dir)?.len();
+    let tokens = prompt::check(&dir, &options.voice)?;
     ensure!(
         tokens >= PROMPT_TOKENS,
         "{}: a prompt of {tokens} speech tokens, estimators of an NPU want {PROMPT_TOKENS} (3 s)",

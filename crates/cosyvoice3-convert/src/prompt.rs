@@ -17,7 +17,6 @@ use crate::output::replace_file;
 /// Longest of the files; the mel of a minute takes 6 MB as text.
 const MAX_FILE: u64 = 64 << 20;
 const TEXT: &str = "prompt_text.txt";
-const SPEECH_TOKENS: &str = "llm_prompt_speech_token.txt";
 
 /// What the six files do not say.
 #[derive(Debug, Clone, Default)]
@@ -38,22 +37,27 @@ pub struct Options {
 pub fn add(prompt: &Path, model: &Path, options: &Options) -> Result<Vec<String>> {
     check_name(&options.name)?;
     let mut manifest = Manifest::read(model)?;
-    let tokenizer = model.join(&manifest.lm.tokenizer);
-    let (text_ids, encoded) = text_ids(&prompt.join(TEXT), &tokenizer)?;
+    let path = prompt.join(TEXT);
+    let (text_ids, encoded) = match text(&path)? {
+        Text::Ids(ids) => (ids, false),
+        Text::Characters(text) => {
+            let tokenizer = model.join(&manifest.lm.tokenizer);
+            (encode(&text, &path, &tokenizer)?, true)
+        }
+    };
     let voice = read(prompt, text_ids, options)?;
     if let Some(id) = voice.prompt_text_ids.iter().max()
         && *id as usize >= manifest.lm.text_vocab
     {
         bail!(
             "{}: token id {id}, but the model knows only {} text tokens: the prompt is of another model",
-            prompt.join(TEXT).display(),
+            path.display(),
             manifest.lm.text_vocab
         );
     }
     let dir = model.join(VOICES);
     fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    let path = voice::path(model, &options.name);
-    voice.save(&path)?;
+    voice.save(&voice::path(model, &options.name))?;
     let mut told = vec![format!(
         "voice {}: {:.1} s of reference speech, {} text tokens",
         voice.name,
@@ -73,14 +77,15 @@ pub fn add(prompt: &Path, model: &Path, options: &Options) -> Result<Vec<String>
     Ok(told)
 }
 
-/// The speech tokens of the prompt in `dir`.
-pub fn speech_tokens(dir: &Path) -> Result<Vec<u32>> {
-    numbers(&dir.join(SPEECH_TOKENS))
+/// Checks all that can be known of the prompt in `dir` without a model; its speech tokens.
+pub fn check(dir: &Path, options: &Options) -> Result<usize> {
+    text(&dir.join(TEXT))?;
+    Ok(read(dir, Vec::new(), options)?.prompt_tokens.len())
 }
 
 /// Reads the files of `dir` but for its text, whose ids are `text_ids`.
 fn read(dir: &Path, text_ids: Vec<u32>, options: &Options) -> Result<Voice> {
-    let tokens = speech_tokens(dir)?;
+    let tokens: Vec<u32> = numbers(&dir.join("llm_prompt_speech_token.txt"))?;
     let flow_tokens: Vec<u32> = numbers(&dir.join("flow_prompt_speech_token.txt"))?;
     let embedding: Vec<f32> = numbers(&dir.join("flow_embedding.txt"))?;
     // The language model of CosyVoice3 takes no speaker embedding; the file must be there, but only the flow's counts.
@@ -132,15 +137,25 @@ fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// The text ids of the file `path`, and whether `tokenizer` had to make them of characters.
-fn text_ids(path: &Path, tokenizer: &Path) -> Result<(Vec<u32>, bool)> {
+/// What the file of the prompt's text holds.
+enum Text {
+    Ids(Vec<u32>),
+    Characters(String),
+}
+
+fn text(path: &Path) -> Result<Text> {
     let text = regular_file::read_text(path, MAX_FILE)?;
     // A text may hold numbers, and a list of ids a slip.
     let numbers = words(&text).filter(|word| word.parse::<f64>().is_ok());
-    if 2 * numbers.count() >= words(&text).count() {
-        let ids = parse(path, &text).context("token ids of the prompt's text are wanted")?;
-        return Ok((ids, false));
+    if 2 * numbers.count() < words(&text).count() {
+        return Ok(Text::Characters(text.trim().to_owned()));
     }
+    let ids = parse(path, &text).context("token ids of the prompt's text are wanted")?;
+    Ok(Text::Ids(ids))
+}
+
+/// The ids of `text`, which the file `path` holds, by the file `tokenizer`.
+fn encode(text: &str, path: &Path, tokenizer: &Path) -> Result<Vec<u32>> {
     let tokenizer = Tokenizer::load(tokenizer).with_context(|| {
         format!(
             "{}: it holds characters where token ids are wanted, and the model's tokenizer cannot encode them: put the \
@@ -148,12 +163,11 @@ fn text_ids(path: &Path, tokenizer: &Path) -> Result<(Vec<u32>, bool)> {
             path.display()
         )
     })?;
-    let text = text.trim();
     let prefix = match text.contains(END_OF_PROMPT) {
         true => String::new(),
         false => format!("{SYSTEM_PREFIX}{END_OF_PROMPT}"),
     };
-    Ok((tokenizer.encode(&format!("{prefix}{text}"))?, true))
+    Ok(tokenizer.encode(&format!("{prefix}{text}"))?)
 }
 
 /// Numbers of a file, separated by white space or commas.
