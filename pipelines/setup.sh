@@ -13,7 +13,7 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 target=${CARGO_TARGET_DIR:-$root/target}
 tools=$target/release
-onnxruntime_version=1.32.0
+onnxruntime_version=1.28.0
 
 build_packages=(
     build-essential cmake clang libclang-dev pkg-config git ca-certificates python3-pip unzip
@@ -23,7 +23,7 @@ build_packages=(
 sound_packages=(gstreamer1.0-alsa gstreamer1.0-pulseaudio)
 announcer_packages=(libgstrtspserver-1.0-dev)
 python_packages=(python3-gi gir1.2-gstreamer-1.0)
-test_packages=("${announcer_packages[@]}" "${python_packages[@]}")
+test_packages=("${announcer_packages[@]}" "${python_packages[@]}" strace)
 
 note() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
 

@@ -3,7 +3,10 @@
 //! A process loads the library once, so every case runs this program again, with the search set up by the environment.
 #![allow(missing_docs)]
 
-use std::process::Command;
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use cosyvoice3::{ErrorKind, onnx};
 
@@ -18,7 +21,9 @@ fn report() {
 
 fn error_with(library: Option<&str>) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "report", "--ignored", "--nocapture"]);
+    command
+        .args(["--exact", "report", "--ignored", "--nocapture"])
+        .env_remove("ORT_DISABLE_TELEMETRY");
     match library {
         Some(library) => command.env("ORT_DYLIB_PATH", library),
         None => command.env_remove("ORT_DYLIB_PATH"),
@@ -41,25 +46,25 @@ fn a_missing_library_is_named_with_the_way_to_get_it() {
     assert!(error.contains("pip package onnxruntime"), "{error}");
 }
 
-#[test]
-fn a_library_that_is_too_old_is_named_with_its_version() {
-    let directory = tempfile::tempdir().unwrap();
-    let source = directory.path().join("old.rs");
-    let library = directory.path().join("libonnxruntime.so");
-    // The part of the C API that tells the version, as of 1.17.
-    std::fs::write(
-        &source,
-        r#"
+/// A library that has of the C API only its version, and `text` in its data.
+fn library_of_version(version: &str, text: &str, directory: &Path) -> PathBuf {
+    let source = directory.join("stub.rs");
+    let library = directory.join("libonnxruntime.so");
+    let code = r#"
         #[repr(C)]
         pub struct OrtApiBase(extern "C" fn(u32) -> *const u8, extern "C" fn() -> *const u8);
         extern "C" fn api(_: u32) -> *const u8 { std::ptr::null() }
-        extern "C" fn version() -> *const u8 { c"1.17.3".as_ptr().cast() }
+        #[unsafe(no_mangle)]
+        pub static TEXT: &str = "TEXT HERE";
+        extern "C" fn version() -> *const u8 { c"VERSION HERE".as_ptr().cast() }
         static BASE: OrtApiBase = OrtApiBase(api, version);
         #[unsafe(no_mangle)]
         pub extern "C" fn OrtGetApiBase() -> *const OrtApiBase { &BASE }
-        "#,
-    )
-    .unwrap();
+        "#;
+    let code = code
+        .replace("VERSION HERE", version)
+        .replace("TEXT HERE", text);
+    std::fs::write(&source, code).unwrap();
     let compiled = Command::new("rustc")
         .args(["--edition=2024", "--crate-type=cdylib", "-o"])
         .args([&library, &source])
@@ -67,6 +72,13 @@ fn a_library_that_is_too_old_is_named_with_its_version() {
         .status()
         .unwrap();
     assert!(compiled.success());
+    library
+}
+
+#[test]
+fn a_library_that_is_too_old_is_named_with_its_version() {
+    let directory = tempfile::tempdir().unwrap();
+    let library = library_of_version("1.17.3", "", directory.path());
     let error = error_with(Some(library.to_str().unwrap()));
     assert!(error.contains("version 1.17.3 is too old"), "{error}");
     assert!(error.contains("ONNX Runtime 1.22 or newer"), "{error}");
@@ -77,4 +89,13 @@ fn a_file_that_is_no_onnx_runtime_is_named() {
     let error = error_with(Some("libc.so.6"));
     assert!(error.contains("libc.so.6"), "{error}");
     assert!(error.contains("OrtGetApiBase"), "{error}");
+}
+
+#[test]
+fn a_library_that_would_report_to_its_maker_is_not_used() {
+    let directory = tempfile::tempdir().unwrap();
+    let library = library_of_version("1.32.0", "ORT_DISABLE_TELEMETRY", directory.path());
+    let error = error_with(Some(library.to_str().unwrap()));
+    assert!(error.contains("has telemetry built in"), "{error}");
+    assert!(error.contains("set ORT_DISABLE_TELEMETRY=1"), "{error}");
 }

@@ -4,14 +4,19 @@
 //! of a text that arrives in pieces, and [`normalize()`] reads numbers, dates, units and abbreviations out. Pure Rust: no
 //! model, no audio and no C.
 
+mod controls;
+pub mod cue;
+mod cut;
 mod incremental;
 mod language;
 pub mod normalize;
 mod sentence;
 
+pub use controls::is_control;
+pub use cut::cut_between_words;
 pub use incremental::IncrementalText;
 pub use language::Language;
-pub use normalize::normalize;
+pub use normalize::{Reading, normalize, normalize_as};
 pub use sentence::{is_clause_end, next_sentence};
 
 /// Whether `text` is of the kind that the official front end passes on untouched and in one piece: it holds markup in

@@ -1,6 +1,7 @@
 //! ONNX Runtime, loaded at run time: one environment per process, sessions that can be cancelled.
 
 mod library;
+mod telemetry;
 
 use std::{
     borrow::Cow,
@@ -56,7 +57,6 @@ pub fn runtime() -> Result<&'static Runtime> {
         let (builder, library) = library::load()?;
         let environment = builder
             .with_name("cosyvoice3")
-            .with_telemetry(false)
             .with_logger(Arc::new(|level, _, _, location, message| {
                 // The caller of this closure is C++: nothing may unwind into it.
                 let _ = catch_unwind(AssertUnwindSafe(|| log(level, location, message)));

@@ -29,6 +29,21 @@ impl Writer {
         self.said = false;
     }
 
+    /// Whether the text so far ends with `tail`.
+    pub fn ends_with(&self, tail: &str) -> bool {
+        self.text.ends_with(tail)
+    }
+
+    /// How many bytes there are so far.
+    pub fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Takes back what was added after the first `length` bytes.
+    pub fn truncate(&mut self, length: usize) {
+        self.text.truncate(length);
+    }
+
     /// The text.
     pub fn finish(self) -> String {
         self.text

@@ -9,6 +9,7 @@ use std::{
 
 use ort::{LoadDynamicError, environment::EnvironmentBuilder};
 
+use super::telemetry;
 use crate::{Error, ErrorKind, Result, own_file::private_directories};
 
 /// Environment variable that names the library; nothing else is tried where it is set.
@@ -22,6 +23,10 @@ pub(super) fn load() -> Result<(EnvironmentBuilder, PathBuf)> {
     let named = std::env::var_os(VARIABLE).filter(|path| !path.is_empty());
     let mut tried = Vec::new();
     for candidate in candidates(named.clone(), &private) {
+        if let Some(objection) = telemetry::objection(&candidate) {
+            tried.push(objection);
+            continue;
+        }
         match ort::init_from(&candidate) {
             Ok(builder) => return Ok((builder, candidate)),
             Err(e) => tried.push(reason(&candidate, &e)),
@@ -87,7 +92,7 @@ fn missing(named: bool, private: &[PathBuf], tried: &[String]) -> Error {
         ErrorKind::Library,
         format!(
             "no usable ONNX Runtime 1.{} or newer: {places}. Get one with ./pipelines/env.sh, or take \
-             libonnxruntime.so from the pip package onnxruntime, and name it in {VARIABLE}",
+             libonnxruntime.so from the pip package onnxruntime 1.28.0, and name it in {VARIABLE}",
             ort::MINOR_VERSION
         ),
     )
@@ -106,7 +111,7 @@ mod tests {
     #[test]
     fn a_library_beside_the_plugin_comes_before_the_systems() {
         let directory = tempfile::tempdir().unwrap();
-        let ours = directory.path().join("libonnxruntime.so.1.32.0");
+        let ours = directory.path().join("libonnxruntime.so.1.28.0");
         std::fs::write(&ours, "").unwrap();
         std::fs::write(directory.path().join("README"), "").unwrap();
         let candidates = candidates(None, &[directory.path().into()]);
