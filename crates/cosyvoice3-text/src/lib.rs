@@ -9,15 +9,19 @@ pub mod cue;
 mod cut;
 mod incremental;
 mod language;
+pub mod lexicon;
 pub mod normalize;
 mod sentence;
+mod stress;
 
 pub use controls::is_control;
 pub use cut::cut_between_words;
 pub use incremental::IncrementalText;
 pub use language::Language;
+pub use lexicon::{Lexicon, LexiconError};
 pub use normalize::{Reading, normalize, normalize_as};
 pub use sentence::{is_clause_end, next_sentence};
+pub use stress::mark_stress;
 
 /// Whether `text` is of the kind that the official front end passes on untouched and in one piece: it holds markup in
 /// `<|` and `|>`.

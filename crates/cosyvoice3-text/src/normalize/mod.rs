@@ -15,6 +15,8 @@ mod signs;
 mod web;
 mod writer;
 
+pub(crate) use lex::is_combining;
+
 use super::{Language, is_markup};
 
 /// Who reads the digits of Chinese text. Those of Russian and English are read out in any case: the model knows neither.

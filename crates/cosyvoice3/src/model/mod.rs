@@ -1,11 +1,7 @@
 //! Model directories: what they hold, whether it is whole, and the models loaded from them.
 
-pub mod cache;
 mod keeper;
 mod lease;
-pub mod locate;
-pub mod manifest;
-pub mod verify;
 
 use std::{
     collections::HashMap,
@@ -17,7 +13,7 @@ pub use keeper::Keeper;
 pub use lease::{Lease, Leased};
 
 use crate::{
-    Error, ErrorKind, Result,
+    Error, ErrorKind, Result, cache_dir,
     cancel::Cancel,
     cpu::Affinity,
     flow::{
@@ -26,13 +22,15 @@ use crate::{
     },
     lm::{LmModel, PrefixCache},
     lock::lock,
+    manifest::{
+        Manifest,
+        verify::{self, Verify},
+    },
     stage::Stage,
     text::{Language, TextFrontEnd, Tokenizer},
     vocoder::Vocoder,
     voice::{self, Voice},
 };
-use manifest::Manifest;
-use verify::Verify;
 
 /// How to load a model.
 #[derive(Debug, Clone, Default)]
@@ -108,7 +106,7 @@ impl Model {
     ) -> Result<Self> {
         let manifest = Manifest::read(dir)?;
         verify::sizes(dir, &manifest)?;
-        let cache = cache::default_dir();
+        let cache = cache_dir::default_dir();
         let warning = verify::hashes(
             dir,
             &manifest,

@@ -3,25 +3,37 @@
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use super::{
-    Loading, Recorder,
+    job::Job,
+    loading::Loading,
     request::{Request, RequestId, Settings},
     speed,
-    stage::{Decoded, Engine, FlowStage, Job, Jobs, LmStage, Tokens, VocoderStage},
+    stage::{Decoded, Engine, FlowStage, Jobs, LmStage, Tokens, VocoderStage},
+    trace::Recorder,
 };
 use crate::{
     Error, ErrorKind, Result,
     cancel::Cancel,
     cpu::{Affinity, Topology, worker::Worker},
-    flow::{FlowModel, FlowOptions, choice::FlowTarget},
+    flow::{
+        FlowModel, FlowOptions,
+        choice::{self, FlowTarget},
+    },
     lm::{Decoding, LmOptions, LmSession, Prefix, PrefixCaching},
+    manifest::{
+        Manifest, Sampling,
+        verify::{self, Verify},
+    },
     mel::Mel,
-    model::{Keeper, LoadObserver, LoadOptions, Model, manifest::Sampling, verify::Verify},
+    model::{self, Keeper, LoadObserver, LoadOptions, Model},
+    onnx,
     stage::Stage,
     text::{Language, Mode, Prompt},
+    voice::{self, Voice},
 };
 
-/// Which models to open, and how.
+/// Which models to open, and how. Made by [`Options::new`], then changed field by field.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Options {
     /// The model directory.
     pub dir: PathBuf,
@@ -55,6 +67,41 @@ impl Options {
             recorder: Recorder::off(),
         }
     }
+
+    /// Checks what can be checked without loading anything or waiting for a card: the manifest, the sizes of the files,
+    /// the voice `voice` (`None`: the default one), the cores, what the flow needs, and whether ONNX Runtime is there.
+    ///
+    /// # Errors
+    /// That of the first thing that is wrong; it names the culprit and the remedy.
+    pub fn check(&self, voice: Option<&str>) -> Result<()> {
+        let manifest = Manifest::read(&self.dir)?;
+        verify::sizes(&self.dir, &manifest)?;
+        model::check_voice(&self.dir, &manifest, voice)?;
+        self.cores()?;
+        choice::check(&self.dir, &manifest, &self.flow)?;
+        onnx::runtime().map(|_| ())
+    }
+
+    /// Names of the voices in the model directory, sorted.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn voices(&self) -> Result<Vec<String>> {
+        voice::list(&self.dir)
+    }
+
+    /// Which stage runs on which cores.
+    fn cores(&self) -> Result<Affinity> {
+        let topology = Topology::read();
+        let affinity = match &self.affinity {
+            Some(text) => {
+                Affinity::parse(text, &topology).map_err(|e| e.context("cpu-affinity"))?
+            }
+            None => Affinity::new(&topology),
+        };
+        tracing::debug!("{topology}: {affinity}");
+        Ok(affinity)
+    }
 }
 
 impl LoadObserver for &Loading<'_> {
@@ -68,12 +115,7 @@ impl LoadObserver for &Loading<'_> {
 }
 
 pub(super) fn load(options: &Options, mut loading: &Loading<'_>) -> Result<Arc<dyn Engine>> {
-    let topology = Topology::read();
-    let affinity = match &options.affinity {
-        Some(text) => Affinity::parse(text, &topology)?,
-        None => Affinity::new(&topology),
-    };
-    tracing::debug!("{topology}: {affinity}");
+    let affinity = options.cores()?;
     let most = Stage::ALL.map(|stage| affinity.threads(stage, 0));
     let most = most.into_iter().max().unwrap_or(1);
     if options.threads > most {
@@ -103,11 +145,73 @@ pub(super) fn load(options: &Options, mut loading: &Loading<'_>) -> Result<Arc<d
     }))
 }
 
+fn nothing_to_say() -> Error {
+    Error::new(
+        ErrorKind::Text,
+        "nothing to say: the text has no letters or digits",
+    )
+}
+
+/// Words for text in languages that a model does not speak.
+struct LeftOut {
+    model: String,
+    speaks: String,
+}
+
+impl LeftOut {
+    fn new(manifest: &Manifest) -> Self {
+        Self {
+            model: manifest.name.clone(),
+            speaks: manifest.languages.join(", "),
+        }
+    }
+
+    /// A warning: the rest is spoken.
+    fn a_part(&self, foreign: &[Language]) -> Error {
+        Error::new(ErrorKind::Text, self.words("sentences", foreign))
+    }
+
+    /// A failure: nothing is spoken.
+    fn everything(&self, foreign: &[Language]) -> Error {
+        Error::new(ErrorKind::Language, self.words("a text", foreign))
+    }
+
+    fn words(&self, what: &str, foreign: &[Language]) -> String {
+        let foreign: Vec<_> = foreign.iter().map(|language| language.tag()).collect();
+        format!(
+            "{what} in {} left out: the model \"{}\" speaks {}",
+            foreign.join(", "),
+            self.model,
+            self.speaks
+        )
+    }
+}
+
 struct Models {
     model: Arc<Model>,
     threads: usize,
     affinity: Affinity,
     prefix_caching: PrefixCaching,
+}
+
+impl Models {
+    /// Who speaks `request`, and the language of what has no letters in it.
+    fn speaker(&self, request: &Request) -> Result<(Voice, Option<Language>)> {
+        let settings = &request.settings;
+        let written = Language::detect(&request.text);
+        let speaks = self.model.manifest().spoken_languages();
+        let before = settings
+            .fallback_language
+            .filter(|language| speaks.is_empty() || speaks.contains(language));
+        let voice = settings.voice.as_deref();
+        let voice = self.model.voice(voice, written.or(before))?;
+        let of_voice = voice.spoken_language();
+        let unwritten = match settings.voice {
+            Some(_) => of_voice.or(before),
+            None => before.or(of_voice),
+        };
+        Ok((voice, written.or(unwritten)))
+    }
 }
 
 impl Engine for Models {
@@ -121,27 +225,36 @@ impl Engine for Models {
 
     fn jobs(&self, id: RequestId, request: &Request) -> Result<Jobs> {
         let settings = request.settings.clone();
-        let language = Language::detect(&request.text);
-        let voice = Arc::new(self.model.voice(settings.voice.as_deref(), language)?);
+        let (voice, language) = self.speaker(request)?;
+        let voice = Arc::new(voice);
         let mode = match &settings.instruct {
             Some(instruction) => Mode::Instruct(instruction.clone()),
             None => Mode::ZeroShot,
         };
         let front_end = self.model.front_end();
         let tokenizer = front_end.tokenizer().clone();
-        let mut utterances = front_end.utterances(request.text.as_str(), language);
+        let languages = self.model.manifest().spoken_languages();
+        let left_out = LeftOut::new(self.model.manifest());
+        let mut utterances = front_end
+            .utterances(request.text.as_str(), language)
+            .only(&languages);
         let mut number = 0;
-        let mut done = false;
+        let mut warned = false;
+        let mut next = None;
         Ok(Box::new(std::iter::from_fn(move || {
-            let Some(utterance) = utterances.next() else {
-                let nothing_said = number == 0 && utterances.unspeakable() > 0;
-                let first_time = !std::mem::replace(&mut done, true);
-                return (nothing_said && first_time).then(|| {
-                    Err(Error::new(
-                        ErrorKind::Text,
-                        "nothing to say: the text has no letters or digits",
-                    ))
-                });
+            let utterance = next.take().or_else(|| utterances.next());
+            if !warned && !utterances.foreign().is_empty() && (number > 0 || utterance.is_some()) {
+                warned = true;
+                next = utterance;
+                return Some(Err(left_out.a_part(utterances.foreign())));
+            }
+            let Some(utterance) = utterance else {
+                let nothing_said = number == 0 && !std::mem::replace(&mut warned, true);
+                return match utterances.foreign() {
+                    [] if utterances.unspeakable() == 0 => None,
+                    [] => nothing_said.then(|| Err(nothing_to_say())),
+                    foreign => nothing_said.then(|| Err(left_out.everything(foreign))),
+                };
             };
             let job = utterance.and_then(|utterance| {
                 let prompt =

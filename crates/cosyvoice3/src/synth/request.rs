@@ -6,15 +6,22 @@ use crate::{
     Error,
     flow::FlowPlan,
     lm::{Hit, StopReason},
-    model::manifest::Schedule,
+    manifest::Schedule,
+    text::Language,
     vocoder::level::Level,
 };
 
 /// Number of a request: positive and increasing in one synthesizer.
 pub type RequestId = u64;
 
-/// A text to speak, and how.
+/// A text to speak, and how. A string is one with the default settings:
+///
+/// ```
+/// let mut request = cosyvoice3::Request::new("Привет!");
+/// request.settings.seed = 7;
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
 pub struct Request {
     /// The text; of any length, it is split lazily.
     pub text: String,
@@ -22,11 +29,42 @@ pub struct Request {
     pub settings: Settings,
 }
 
-/// How to speak.
+impl Request {
+    /// `text` with the default settings.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            settings: Settings::default(),
+        }
+    }
+
+    /// The same text, spoken as `settings` say.
+    pub fn with_settings(self, settings: Settings) -> Self {
+        Self { settings, ..self }
+    }
+}
+
+impl From<&str> for Request {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<String> for Request {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+/// How to speak. Made by `Settings::default()`, then changed field by field.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Settings {
     /// Voice of the model directory; `None` is the voice for the language of the text, else the default voice.
     pub voice: Option<String>,
+    /// Language of a text that has no letters, such as `12:30`, where [`voice`](Self::voice) names no voice of a known
+    /// language: that of the text before it, say. `None` is the language of the default voice.
+    pub fallback_language: Option<Language>,
     /// Instruction such as "speak fast", in the model's instruct mode; `None` clones the prompt (zero-shot).
     pub instruct: Option<String>,
     /// Tempo, 0.5 to 2: the mel is resampled linearly in time, as the official program does.
@@ -55,6 +93,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             voice: None,
+            fallback_language: None,
             instruct: None,
             speed: 1.0,
             seed: 0,
@@ -72,6 +111,7 @@ impl Default for Settings {
 
 /// What a synthesizer has to say. Events of one request come in order, those of the next one after them.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Event {
     /// Models are being loaded: what, and which share of it is done.
     Loading {
@@ -87,7 +127,8 @@ pub enum Event {
         /// What users must be told of this model, or empty.
         notice: String,
     },
-    /// Models cannot be loaded; nothing will be spoken.
+    /// Models cannot be loaded: nothing will be spoken. Every request still gets its [`Finished`](Self::Finished), those
+    /// that are made later as well.
     LoadFailed(Error),
     /// Something a user should know that did not stop the work.
     Warning {
@@ -133,6 +174,7 @@ impl Event {
 
 /// The speech of one utterance.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Speech {
     /// The request.
     pub request: RequestId,
@@ -148,6 +190,7 @@ pub struct Speech {
 
 /// What one utterance cost.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct UtteranceStats {
     /// Speech tokens that became sound.
     pub tokens: usize,

@@ -2,7 +2,9 @@
 
 use std::{collections::VecDeque, ops::Range, sync::Arc};
 
-use cosyvoice3_text::{Language, is_clause_end, is_markup, is_speakable, next_sentence, normalize};
+use cosyvoice3_text::{
+    Language, cut_between_words, is_clause_end, is_markup, is_speakable, next_sentence, normalize,
+};
 
 use super::Tokenizer;
 use crate::Result;
@@ -50,7 +52,8 @@ impl TextFrontEnd {
     /// The utterances of one request, made as they are asked for: work and memory follow what is taken, not the length
     /// of `text`. The first utterance is the first sentence, so that speech starts early; later ones are merged.
     ///
-    /// `language` is that of sentences whose letters do not tell it, such as `12:30`.
+    /// `language` is that of sentences before the first letter, such as `12:30`; later ones are in the language of the
+    /// sentence before.
     pub fn utterances(&self, text: impl Into<Arc<str>>, language: Option<Language>) -> Utterances {
         let text = text.into();
         let language = language
@@ -68,6 +71,8 @@ impl TextFrontEnd {
             pieces: VecDeque::new(),
             first: true,
             unspeakable: 0,
+            spoken: Vec::new(),
+            foreign: Vec::new(),
         }
     }
 }
@@ -82,6 +87,9 @@ pub struct Utterances {
     pieces: VecDeque<Piece>,
     first: bool,
     unspeakable: usize,
+    /// Languages that may be spoken; empty: all.
+    spoken: Vec<Language>,
+    foreign: Vec<Language>,
 }
 
 /// A normalised sentence, or a part of one that is too long.
@@ -93,6 +101,18 @@ struct Piece {
 }
 
 impl Utterances {
+    /// The same, but sentences in other languages than `spoken` are left out; an empty list allows all. Text with markup
+    /// is for those who know their model: it is never left out.
+    pub fn only(mut self, spoken: &[Language]) -> Self {
+        self.spoken = spoken.to_vec();
+        self
+    }
+
+    /// Languages of the sentences that were left out so far, each once.
+    pub fn foreign(&self) -> &[Language] {
+        &self.foreign
+    }
+
     /// Sentences dropped so far because nothing in them has a sound, such as `?!`; blanks do not count.
     pub fn unspeakable(&self) -> usize {
         self.unspeakable
@@ -175,6 +195,12 @@ impl Utterances {
             return Ok(true);
         }
         if let Some(language) = Language::detect(sentence) {
+            if !self.markup && !self.spoken.is_empty() && !self.spoken.contains(&language) {
+                if !self.foreign.contains(&language) {
+                    self.foreign.push(language);
+                }
+                return Ok(true);
+            }
             self.language = language;
         }
         let parts = if self.markup {
@@ -221,8 +247,8 @@ fn ended(mut text: String, language: Language) -> String {
     text
 }
 
-/// Cuts `text` into parts of at most [`LIMIT_TOKENS`] ids: at the last clause boundary that fits, else at the last
-/// blank, else between two characters. Every part ends as a sentence does.
+/// Cuts `text` into parts of at most [`LIMIT_TOKENS`] ids: at the last clause boundary that fits, else between two words
+/// that do not belong together, else between two characters. Every part ends as a sentence does.
 fn cut(tokenizer: &Tokenizer, mut text: String, language: Language) -> Result<Vec<String>> {
     let mut parts = Vec::new();
     while let Some(mut room) = tokenizer.bytes_of(&text, LIMIT_TOKENS)? {
@@ -263,8 +289,9 @@ fn cut_before(text: &str, room: usize) -> usize {
         .take_while(|(end, _)| *end > room / 4)
         .find(|(end, c)| is_clause_end(*c, next(*end)));
     clause
-        .or_else(|| ends().find(|(_, c)| c.is_whitespace()))
-        .map_or(room, |(end, _)| end)
+        .map(|(end, _)| end)
+        .or_else(|| cut_between_words(text, room))
+        .unwrap_or(room)
         .max(next_char(text))
 }
 
@@ -319,6 +346,18 @@ mod tests {
             ("你好。再见。", Language::Chinese),
         ];
         assert_eq!(got, expected.map(|(text, l)| (text.to_owned(), l)));
+        let spoken = |text: &str| -> Vec<String> {
+            let only = [Language::Russian, Language::English];
+            let mut utterances = front().utterances(text, None).only(&only);
+            let texts = utterances.by_ref().map(|u| u.unwrap().text).collect();
+            assert_eq!(utterances.foreign(), [Language::Chinese]);
+            texts
+        };
+        assert_eq!(
+            spoken("Первое. 你好。 5! Hello."),
+            ["Первое.", "пять!", "Hello."]
+        );
+        assert_eq!(spoken("你好。再见。"), [""; 0]);
         let hinted = front()
             .utterances("12:30", Some(Language::Chinese))
             .next()

@@ -15,7 +15,7 @@ use std::path::Path;
 
 pub use self::{hift::Hift, mel_to_audio::MelToAudio};
 
-use crate::{Error, Result, cancel::Cancel, mel::Mel, model::manifest};
+use crate::{Error, Result, cancel::Cancel, manifest, mel::Mel};
 
 /// The vocoder of a model.
 pub enum Vocoder {
