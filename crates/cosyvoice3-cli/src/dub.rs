@@ -3,11 +3,14 @@
 use std::{collections::HashMap, fs, io::Read, path::Path, time::Duration};
 
 use anyhow::{Context, Result, bail};
-use cosyvoice3_text::is_speakable;
+use cosyvoice3_text::{
+    cue::{self, LeaveOut},
+    is_speakable,
+};
 
 use crate::{
     options::SayOptions,
-    subtitles::{Cue, Track, charset, clock},
+    subtitles::{Cue, Format, Track, charset, clock},
 };
 
 /// No file of subtitles is longer, in bytes; a film takes to 200,000.
@@ -67,7 +70,7 @@ impl Dub {
         let unread =
             unread.map(|part| format!("line {}: no cue begins at {:?}", part.line, part.text));
         let lines = track.cues.into_iter().map(|cue| {
-            let text = words(&cue.text, options);
+            let text = words(&cue.text, track.format, options);
             let fate = match is_speakable(&text) {
                 true => Fate::Waiting,
                 false => Fate::NotSaid("there is no word in it".into()),
@@ -212,6 +215,129 @@ fn bytes_of(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// The words of a cue.
-fn words(text: &str, _options: &SayOptions) -> String {
-    text.trim().to_owned()
+fn words(text: &str, format: Format, options: &SayOptions) -> String {
+    let leave_out = LeaveOut {
+        descriptions: options.drop_descriptions,
+        speakers: options.drop_speakers,
+    };
+    let format = match format {
+        Format::SubRip => cue::Format::Srt,
+        Format::WebVtt => cue::Format::WebVtt,
+        Format::SubStationAlpha => cue::Format::Ass,
+    };
+    joined(&cue::plain(text, format, leave_out))
+}
+
+/// Lines are broken where the picture ends, and sentences go on. A line that begins with a dash is another speaker's.
+fn joined(text: &str) -> String {
+    let is_chinese = |c: char| matches!(c, '\u{3000}'..='\u{9fff}' | '\u{ff00}'..='\u{ffef}');
+    let mut joined = String::with_capacity(text.len());
+    for line in text.lines() {
+        if line.starts_with(['-', '–', '—']) && !joined.is_empty() {
+            joined.push('\n');
+        } else if joined.ends_with(|c: char| !is_chinese(c)) {
+            joined.push(' ');
+        }
+        joined.push_str(line);
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Command {
+        #[command(flatten)]
+        say: SayOptions,
+    }
+
+    fn dub(file: &str, options: &[&str]) -> Result<Dub> {
+        let words = ["say", "film.srt"].iter().chain(options);
+        let options = <Command as clap::Parser>::parse_from(words).say;
+        Dub::of_track("film.srt".into(), Track::read(file).unwrap(), &options)
+    }
+
+    fn queued(dub: &mut Dub, id: u64, text: &str) {
+        let fields = gst::Structure::builder("x")
+            .field("id", id)
+            .field("text", text);
+        dub.note("queued", &fields.build());
+    }
+
+    fn ended(dub: &mut Dub, id: u64, kind: &str, milliseconds: u64) {
+        let duration = gst::ClockTime::from_mseconds(milliseconds);
+        let fields = gst::Structure::builder("x")
+            .field("id", id)
+            .field("duration", duration);
+        dub.note(kind, &fields.field("reason", "why").build());
+    }
+
+    const FILM: &str = "1\n00:00:01,000 --> 00:00:09,000\nA sign\n\n2\n00:00:02,000 --> 00:00:03,000\n♪\n\n\
+                        3\n00:00:04,000 --> 00:00:05,000\nA sign\n\n4\n00:00:06,000 --> 00:00:07,000\nlast\n";
+
+    #[test]
+    fn every_cue_is_accounted_for() {
+        gst::init().unwrap();
+        let mut dub = dub(FILM, &[]).unwrap();
+        assert_eq!(dub.buffers().len(), 3);
+        for (id, text) in [(1, "A sign"), (2, "A sign"), (3, "last")] {
+            queued(&mut dub, id, text);
+        }
+        ended(&mut dub, 1, "finished", 500);
+        ended(&mut dub, 3, "failed", 0);
+        let (account, complete) = dub.account();
+        assert!(!complete);
+        assert_eq!(account[0], "film.srt: 4 cues read, 1 said");
+        let account = account.join("\n");
+        for part in [
+            "cue 2 at 00:00:02.000 (line 6) \"♪\": there is no word",
+            "cue 3 at 00:00:04.000 (line 10) \"A sign\": the speech ended before it",
+            "cue 4 at 00:00:06.000 (line 14) \"last\": why",
+        ] {
+            assert!(account.contains(part), "{part}: {account}");
+        }
+        ended(&mut dub, 2, "finished", 500);
+        ended(&mut dub, 3, "finished", 500);
+        assert_eq!(dub.account().0[0], "film.srt: 4 cues read, 3 said");
+        assert!(dub.account().1, "a cue without a word is not lost");
+    }
+
+    #[test]
+    fn a_cue_whose_time_was_over_is_named_as_such() {
+        gst::init().unwrap();
+        let mut dub = dub(FILM, &[]).unwrap();
+        queued(&mut dub, 1, "A sign");
+        ended(&mut dub, 1, "finished", 0);
+        assert!(dub.account().0.join("\n").contains("its time was over"));
+    }
+
+    #[test]
+    fn lines_of_one_sentence_are_one_and_those_of_two_speakers_are_two() {
+        assert_eq!(joined("Привет, мой\nдруг."), "Привет, мой друг.");
+        assert_eq!(joined("- Да?\n- Нет"), "- Да?\n- Нет");
+        assert_eq!(joined("你好，\n世界"), "你好，世界");
+        assert_eq!(joined(""), "");
+    }
+
+    #[test]
+    fn descriptions_and_speakers_are_left_out_when_asked() {
+        let film = "1\n00:00:01,000 --> 00:00:09,000\n[DOOR SLAMS]\n\n2\n00:00:02,000 --> 00:00:03,000\nANNA: Who is it?\n";
+        let texts = |dub: Dub| {
+            dub.lines
+                .into_iter()
+                .map(|line| line.text)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            texts(dub(film, &[]).unwrap()),
+            ["[DOOR SLAMS]", "ANNA: Who is it?"]
+        );
+        let options = ["--drop-descriptions", "--drop-speakers"];
+        assert_eq!(texts(dub(film, &options).unwrap()), ["", "Who is it?"]);
+        let music = "1\n00:00:01,000 --> 00:00:09,000\n♪♪\n";
+        let words = dub(music, &[]).unwrap_err().to_string();
+        assert!(words.contains("nothing to say"), "{words}");
+    }
 }

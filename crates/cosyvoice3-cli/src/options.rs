@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use cosyvoice3_text::Language;
+use cosyvoice3_text::{Language, Reading};
 
 /// Speaks Russian and English with CosyVoice3, on this machine alone.
 #[derive(Parser)]
@@ -81,6 +81,9 @@ pub struct SayOptions {
     /// Further properties of the element cosyvoice3src (`gst-inspect-1.0 cosyvoice3src` lists them)
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
+    /// Say TEXT as it stands, even if it is `-` or looks like the name of a file
+    #[arg(long, conflicts_with_all = ["subtitles", "drop_descriptions", "drop_speakers"])]
+    pub text: bool,
     /// Read TEXT as the name of a file of subtitles, whatever its ending
     #[arg(long)]
     pub subtitles: bool,
@@ -97,14 +100,28 @@ pub struct SayOptions {
 pub struct TextOptions {
     /// The text [default: the lines of the standard input]
     pub text: Option<String>,
-    /// Language of the text [default: each sentence in the one that its letters show, else in that of the one before]
-    #[arg(long, value_name = "ru|en|zh", value_parser = language)]
-    pub language: Option<Language>,
+    /// Language of the text; auto is for each sentence the one that its letters show, else that of the one before
+    #[arg(long, value_name = "auto|ru|en|zh", default_value = "auto", hide_default_value = true, value_parser = language)]
+    pub language: Chosen,
+    /// Who reads the digits of Chinese text: the model, which has learnt them, or the rules for written text
+    #[arg(long, value_name = "model|written", default_value = "model", hide_default_value = true, value_parser = reading)]
+    pub text_reading: Reading,
     /// Print a line for each sentence instead of one for each line of the text
     #[arg(long)]
     pub sentences: bool,
 }
 
-fn language(tag: &str) -> Result<Language, String> {
-    Language::from_tag(tag).ok_or_else(|| "expected ru, en or zh".into())
+/// A language, or that of the text.
+#[derive(Debug, Clone, Copy)]
+pub struct Chosen(pub Option<Language>);
+
+fn language(tag: &str) -> Result<Chosen, String> {
+    match Language::from_tag(tag) {
+        None if tag != "auto" => Err("expected auto, ru, en or zh".into()),
+        language => Ok(Chosen(language)),
+    }
+}
+
+fn reading(name: &str) -> Result<Reading, String> {
+    Reading::from_name(name).ok_or_else(|| "expected model or written".into())
 }

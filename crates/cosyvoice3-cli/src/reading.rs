@@ -3,15 +3,16 @@
 use std::io::{self, BufRead, Write};
 
 use anyhow::Result;
-use cosyvoice3_text::{Language, is_markup, is_speakable, next_sentence, normalize};
+use cosyvoice3_text::{Language, Reading, is_markup, is_speakable, next_sentence, normalize_as};
 
 use crate::options::TextOptions;
 
 /// Prints the reading of the argument, or of the standard input line by line.
 pub fn show(options: &TextOptions) -> Result<()> {
     let mut reader = Reader {
-        given: options.language,
-        language: options.language.unwrap_or(Language::English),
+        given: options.language.0,
+        language: options.language.0.unwrap_or(Language::English),
+        reading: options.text_reading,
     };
     let separator = if options.sentences { "\n" } else { " " };
     let mut out = io::stdout().lock();
@@ -39,6 +40,7 @@ pub fn show(options: &TextOptions) -> Result<()> {
 struct Reader {
     given: Option<Language>,
     language: Language,
+    reading: Reading,
 }
 
 impl Reader {
@@ -58,7 +60,7 @@ impl Reader {
             if self.given.is_none() {
                 self.language = Language::detect(sentence).unwrap_or(self.language);
             }
-            sentences.push(normalize(sentence, self.language));
+            sentences.push(normalize_as(sentence, self.language, self.reading));
         }
         sentences
     }
@@ -72,6 +74,7 @@ mod tests {
         let mut reader = Reader {
             given: language,
             language: language.unwrap_or(Language::English),
+            reading: Reading::Model,
         };
         reader.read(line)
     }

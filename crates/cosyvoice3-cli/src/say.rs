@@ -41,10 +41,10 @@ enum Source {
 impl Source {
     fn of(options: &SayOptions) -> Result<Self> {
         let what = &options.what;
-        if options.subtitles || is_name_of_subtitles(what) {
+        if options.subtitles || !options.text && is_name_of_subtitles(what) {
             return Dub::read(Path::new(what), options).map(Self::Cues);
         }
-        if what == "-" {
+        if what == "-" && !options.text {
             return Ok(Self::Lines);
         }
         ensure!(
