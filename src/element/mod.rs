@@ -9,16 +9,16 @@
 //! # Speak to the default sound device
 //! gst-launch-1.0 cosyvoice3src text="Привет, как дела?" ! audioconvert ! audioresample ! autoaudiosink
 //! # Render to a file
-//! gst-launch-1.0 cosyvoice3src text="Готово." voice=anna ! wavenc ! filesink location=ready.wav
+//! gst-launch-1.0 cosyvoice3src text="Готово." voice=ru_female ! audioconvert ! audio/x-raw,format=S16LE ! wavenc ! filesink location=ready.wav
 //! # Read lines aloud as they are typed
 //! gst-launch-1.0 fdsrc ! cosyvoice3src is-live=true ! audioconvert ! audioresample ! autoaudiosink
 //! # Subtitles as a sound track, each at its time
-//! gst-launch-1.0 filesrc location=film.srt ! subparse ! cosyvoice3src ! wavenc ! filesink location=film.wav
+//! gst-launch-1.0 filesrc location=film.srt ! subparse ! cosyvoice3src ! audiorate skip-to-first=false ! audioconvert ! audio/x-raw,format=S16LE ! wavenc ! filesink location=film.wav
 //! ```
 //!
 //! An empty string on a command line is `'text=""'`: a bare `text=` swallows the word that follows.
 //!
-//! `playbin uri=cosyvoice3://Hello%20world?voice=anna` plays too.
+//! `playbin uri=cosyvoice3://Hello%20world?voice=ru_female` plays too.
 //!
 //! ## Times
 //!
@@ -44,7 +44,7 @@
 //! | | |
 //! |---|---|
 //! | `text="Готово."` | says it at each start; set while it runs, after what is being said |
-//! | `model-path=/srv/cosyvoice3 voice=anna` | model directory and one of its voices; the property `voices` lists them |
+//! | `model-path=/srv/cosyvoice3 voice=ru_female` | model directory and one of its voices; the property `voices` lists them |
 //! | `instruct="speak fast"` | how to speak, in words for the model |
 //! | `speed=1.2` | faster by a fifth |
 //! | `seed=7`, `seed=-1` | another take that can be had again; another one each time |

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use cosyvoice3::{
-    model::{locate, manifest::Manifest},
+    manifest::{Manifest, locate},
     voice::{self, Voice},
 };
 

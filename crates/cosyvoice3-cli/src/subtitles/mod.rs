@@ -2,7 +2,7 @@
 //!
 //! A *cue* is a text with the time when it is to be heard. Files made by people are damaged in many ways: numbers are
 //! missing, blank lines stand inside a cue or are missing between two, times have other separators. The readers take all
-//! of that, and list with their line numbers the parts that they could not read. (The crates for these formats refuse the whole
+//! of that, and list with their line numbers the parts that they could not read. (The crate rsubs-lib refuses the whole
 //! file at the first such place, and GStreamer's `subparse` drops cues that end before the one before them.)
 
 mod ass;
