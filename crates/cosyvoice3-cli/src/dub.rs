@@ -129,8 +129,9 @@ impl Dub {
                 line.fate = Fate::Said
             }
             "finished" => {
-                line.fate =
-                    Fate::NotSaid("its time was over before it could begin (overflow=clip)".into());
+                line.fate = Fate::NotSaid(
+                    "nothing of it was heard: its time was over before it could begin".into(),
+                );
             }
             "cancelled" | "failed" => {
                 let reason = fields.get::<String>("reason");

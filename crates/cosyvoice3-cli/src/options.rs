@@ -58,7 +58,7 @@ pub struct SayOptions {
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Loudspeaker or multicast group to send to, as PCMU in RTP packets of 20 ms
-    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with_all = ["output", "subtitles"])]
+    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "output")]
     pub rtp: Option<String>,
     /// Write 32-bit floats into a WAV file: all that the model made, for further work; not every player takes it
     #[arg(long, requires = "output")]

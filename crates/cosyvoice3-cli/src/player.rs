@@ -12,10 +12,11 @@ const LAST_MOMENTS: Duration = Duration::from_secs(5);
 /// Time between two looks at how much was made.
 const TICK: Duration = Duration::from_millis(200);
 
-/// The name of the speaking element's messages without it says what became of a text.
+/// The beginning of the names of messages about texts; the rest is the kind.
 const MESSAGES: &str = "cosyvoice3/utterance-";
 
 /// The end of a run.
+#[derive(Default)]
 pub struct Outcome {
     /// The first error.
     pub error: Option<Error>,
@@ -49,11 +50,7 @@ impl Player {
     ) -> Result<Outcome> {
         let main_loop = glib::MainLoop::new(None, false);
         let state = Rc::new(RefCell::new(State {
-            outcome: Outcome {
-                error: None,
-                interrupted: false,
-                made: Duration::ZERO,
-            },
+            outcome: Outcome::default(),
             progress: Progress::new(),
             note,
         }));
@@ -94,14 +91,7 @@ impl Player {
         let _ = self.pipeline.set_state(gst::State::Null);
         let state = &mut *state.borrow_mut();
         state.progress.done();
-        Ok(std::mem::replace(
-            &mut state.outcome,
-            Outcome {
-                error: None,
-                interrupted: false,
-                made: Duration::ZERO,
-            },
-        ))
+        Ok(std::mem::take(&mut state.outcome))
     }
 
     /// Ends the run at `signal`: at once, or where a file is written once it is finished. The second signal ends both.

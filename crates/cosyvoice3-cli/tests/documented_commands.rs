@@ -12,23 +12,46 @@ use std::{
     process::Stdio,
 };
 
-const DOCUMENTS: [&str; 4] = ["README.md", "README.ru.md", "README.zh.md", "docs/pipelines.md"];
+const DOCUMENTS: [&str; 4] = [
+    "README.md",
+    "README.ru.md",
+    "README.zh.md",
+    "docs/pipelines.md",
+];
 
 /// The beginnings of lines that are not run here, and the reason.
 const NOT_HERE: [(&str, &str); 8] = [
     ("./tests/run.sh", "runs this test"),
-    ("./ci/deb.sh", "builds for half an hour; checks itself with --check"),
-    ("sudo apt-get install ./target/deb/", "ci/check_deb.sh does it"),
+    (
+        "./ci/deb.sh",
+        "builds for half an hour; checks itself with --check",
+    ),
+    (
+        "sudo apt-get install ./target/deb/",
+        "ci/check_deb.sh does it",
+    ),
     ("cargo cinstall", "builds everything anew"),
-    ("cosyvoice3-convert checkpoint DIR", "wants the official checkpoint"),
-    ("cosyvoice3-convert voice PROMPT_FILES", "wants prompt files; the converter's tests have some"),
-    ("./pipelines/rtsp.sh", "runs until it is stopped; the announcer's tests run it"),
+    (
+        "cosyvoice3-convert checkpoint DIR",
+        "wants the official checkpoint",
+    ),
+    (
+        "cosyvoice3-convert voice PROMPT_FILES",
+        "wants prompt files; the converter's tests have some",
+    ),
+    (
+        "./pipelines/rtsp.sh",
+        "runs until it is stopped; the announcer's tests run it",
+    ),
     ("curl", "speaks to rtsp.sh"),
 ];
 
 /// The repository.
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
 }
 
 /// The lines of the blocks of shell commands in a document, without remarks.
@@ -39,7 +62,14 @@ fn commands(document: &str) -> Vec<String> {
         if let Some(kind) = line.strip_prefix("```") {
             inside = kind == "sh" || kind == "bash";
         } else if inside {
-            let line = line.split("   #").next().unwrap().split("  # ").next().unwrap().trim();
+            let line = line
+                .split("   #")
+                .next()
+                .unwrap()
+                .split("  # ")
+                .next()
+                .unwrap()
+                .trim();
             match commands.last_mut() {
                 Some(before) if before.ends_with('\\') => {
                     before.pop();
@@ -63,14 +93,32 @@ fn workplace() -> tempfile::TempDir {
     symlink(&demo, at("models/demo")).unwrap();
     for entry in fs::read_dir(&demo).unwrap().map(Result::unwrap) {
         if entry.file_name() != "voices" {
-            symlink(entry.path(), at("models/cosyvoice3").join(entry.file_name())).unwrap();
+            symlink(
+                entry.path(),
+                at("models/cosyvoice3").join(entry.file_name()),
+            )
+            .unwrap();
         }
     }
-    for (voice, name) in [("ru_male", "ru_male"), ("en_male", "en_male"), ("ru_male", "NAME")] {
-        let from = demo.join("voices").join(voice).with_extension("safetensors");
-        symlink(from, at("models/cosyvoice3/voices").join(name).with_extension("safetensors")).unwrap();
+    for (voice, name) in [
+        ("ru_male", "ru_male"),
+        ("en_male", "en_male"),
+        ("ru_male", "NAME"),
+    ] {
+        let from = demo
+            .join("voices")
+            .join(voice)
+            .with_extension("safetensors");
+        symlink(
+            from,
+            at("models/cosyvoice3/voices")
+                .join(name)
+                .with_extension("safetensors"),
+        )
+        .unwrap();
     }
-    let film = "1\n00:00:01,000 --> 00:00:02,000\nДа.\n\n2\n00:00:03,000 --> 00:00:04,000\n<i>Нет.</i>\n";
+    let film =
+        "1\n00:00:01,000 --> 00:00:02,000\nДа.\n\n2\n00:00:03,000 --> 00:00:04,000\n<i>Нет.</i>\n";
     fs::write(at("film.srt"), film).unwrap();
     fs::write(at("FILM.srt"), film).unwrap();
     let mux = "gst-launch-1.0 -q filesrc location=film.srt ! subparse ! matroskamux ! filesink location=film.mkv";
@@ -84,8 +132,14 @@ fn workplace() -> tempfile::TempDir {
 
 /// Runs a line as a person does; whether it succeeds, and its words.
 fn run(dir: &Path, line: &str) -> (bool, String) {
-    let tool = Path::new(env!("CARGO_BIN_EXE_cosyvoice3")).parent().unwrap();
-    let path = format!("{}:{}", tool.display(), std::env::var("PATH").unwrap_or_default());
+    let tool = Path::new(env!("CARGO_BIN_EXE_cosyvoice3"))
+        .parent()
+        .unwrap();
+    let path = format!(
+        "{}:{}",
+        tool.display(),
+        std::env::var("PATH").unwrap_or_default()
+    );
     let input = dir.join("input.txt");
     fs::write(&input, "Готово.\n").unwrap();
     let (output, words) = launch::run(
@@ -117,11 +171,16 @@ fn takes_films() -> bool {
 fn every_command_line_of_the_documents_runs_as_it_stands() {
     let mut lines = BTreeSet::new();
     for document in DOCUMENTS {
-        lines.extend(commands(&fs::read_to_string(root().join(document)).unwrap()));
+        lines.extend(commands(
+            &fs::read_to_string(root().join(document)).unwrap(),
+        ));
     }
     assert!(lines.len() > 15, "{lines:#?}");
     for (start, _) in NOT_HERE {
-        assert!(lines.iter().any(|line| line.starts_with(start)), "{start} stands nowhere any more");
+        assert!(
+            lines.iter().any(|line| line.starts_with(start)),
+            "{start} stands nowhere any more"
+        );
     }
     let dir = workplace();
     let films = takes_films();
@@ -145,7 +204,9 @@ fn every_command_line_of_the_documents_runs_as_it_stands() {
 /// The first comment of a script.
 fn header(script: &str) -> Vec<&str> {
     let lines = script.lines().skip(1);
-    lines.take_while(|line| !line.starts_with("set -") && !line.starts_with("import")).collect()
+    lines
+        .take_while(|line| !line.starts_with("set -") && !line.starts_with("import"))
+        .collect()
 }
 
 #[test]
@@ -158,8 +219,14 @@ fn every_script_runs_as_its_header_says() {
         ("page.sh", "./pipelines/page.sh ADDRESS PORT [\"TEXT\"]"),
     ] {
         let text = fs::read_to_string(root().join("pipelines").join(script)).unwrap();
-        assert!(header(&text).join("\n").contains(usage), "{script}: {usage}");
-        let line = usage.replace('[', "").replace(']', "").replace("ADDRESS PORT", "127.0.0.1 9");
+        assert!(
+            header(&text).join("\n").contains(usage),
+            "{script}: {usage}"
+        );
+        let line = usage
+            .replace('[', "")
+            .replace(']', "")
+            .replace("ADDRESS PORT", "127.0.0.1 9");
         let (ok, words) = run(dir.path(), &line);
         if !ok {
             failed.push(format!("{line}\n{words}"));
@@ -173,7 +240,14 @@ fn every_script_runs_as_its_header_says() {
 
 #[test]
 fn properties_that_documents_name_fit_the_voice_in_the_box() {
-    let scripts = ["say.sh", "dub.sh", "page.sh", "rtsp.sh", "onvif.py", "ducking.py"];
+    let scripts = [
+        "say.sh",
+        "dub.sh",
+        "page.sh",
+        "rtsp.sh",
+        "onvif.py",
+        "ducking.py",
+    ];
     let files = DOCUMENTS.iter().map(|name| (*name).to_owned());
     let files = files.chain(scripts.iter().map(|name| format!("pipelines/{name}")));
     let mut settings = BTreeSet::new();

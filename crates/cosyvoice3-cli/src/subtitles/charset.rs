@@ -54,13 +54,19 @@ fn utf_16(bytes: &[u8]) -> Option<&'static Encoding> {
 fn guess(bytes: &[u8]) -> &'static Encoding {
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
     detector.feed(bytes, true);
-    // A file of few words may be Cyrillic or Western alike; among the languages that are spoken here Russian is likelier.
-    detector.guess(Some(b"ru"), Utf8Detection::Deny)
+    // Among the languages that are spoken here Russian is likelier than another Cyrillic one.
+    let guess = detector.guess(Some(b"ru"), Utf8Detection::Deny);
+    // A file of few words gives the detector too little to see the difference.
+    let western = WINDOWS_1252.decode_without_bom_handling(bytes).0;
+    match guess == WINDOWS_1252 && is_mangled(&western, 2) {
+        true => WINDOWS_1251,
+        false => guess,
+    }
 }
 
 /// `text`, or the Cyrillic text that it was before a program took it for Latin-1.
 fn mended(text: &str) -> Decoded {
-    match is_mangled(text) {
+    match is_mangled(text, 3) {
         true => Decoded {
             text: text.split_inclusive('\n').map(cyrillic).collect(),
             note: Some(
@@ -75,16 +81,16 @@ fn mended(text: &str) -> Decoded {
     }
 }
 
-/// Whether most words with letters beyond ASCII consist of such letters alone. Western languages have one or two in a
-/// word.
-fn is_mangled(text: &str) -> bool {
+/// Whether most words with letters beyond ASCII consist of such letters alone, `least` of them or more. Western languages
+/// have one or two in a word.
+fn is_mangled(text: &str, least: usize) -> bool {
     let (mut mangled, mut western) = (0, 0);
     for word in text.split(|c: char| !c.is_alphabetic() && !matches!(c, '¨' | '¸')) {
         let letters = word.chars().count();
         let high = word.chars().filter(|c| is_high(*c)).count();
         match high {
             0 => {}
-            _ if high == letters && letters >= 3 => mangled += 1,
+            _ if high == letters && letters >= least => mangled += 1,
             _ if high == letters => {}
             _ => western += 1,
         }
@@ -170,6 +176,9 @@ mod tests {
         for text in ["Да.", "Нет!", "- Кто там?\n- Я.", "Ура"] {
             let file = format!("1\n00:00:01,000 --> 00:00:02,000\n{text}\n");
             assert_eq!(decode(&in_encoding(&file, WINDOWS_1251)).text, file);
+        }
+        for text in ["Café", "Déjà vu.", "It’s “fine”."] {
+            assert_eq!(decode(&in_encoding(text, WINDOWS_1252)).text, text);
         }
     }
 

@@ -8,11 +8,13 @@ use crate::{PROPERTIES, RATE, tiny};
 
 /// The element's own speech, as mono floats at 24 kHz: the text is a property, and nobody has quoted it.
 pub fn speech(text: &str) -> Vec<f32> {
+    init();
     speech_through(text, &[], &raw_caps(RATE))
 }
 
 /// The speech as a telephone carries it: 8 kHz, µ-law.
 pub fn telephone(text: &str) -> Vec<f32> {
+    init();
     let caps = gst::Caps::builder("audio/x-mulaw")
         .field("rate", 8000)
         .build();
@@ -25,7 +27,6 @@ fn speech_through(text: &str, elements: &[&str], caps: &gst::Caps) -> Vec<f32> {
 }
 
 fn bytes_through(text: &str, elements: &[&str], caps: &gst::Caps) -> Vec<u8> {
-    init();
     let speech = make("cosyvoice3src");
     speech.set_property("text", text);
     speech.set_property("model-path", tiny().display().to_string());

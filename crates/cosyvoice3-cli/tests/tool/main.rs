@@ -32,7 +32,7 @@ const HOSTILE: [&str; 9] = [
     "ab\\",
     "one\ntwo",
     "$(touch x) `touch x`",
-    "--help",
+    "--voice",
     "a=b, name=c",
 ];
 
