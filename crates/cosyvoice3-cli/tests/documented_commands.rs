@@ -224,8 +224,7 @@ fn every_script_runs_as_its_header_says() {
             "{script}: {usage}"
         );
         let line = usage
-            .replace('[', "")
-            .replace(']', "")
+            .replace(['[', ']'], "")
             .replace("ADDRESS PORT", "127.0.0.1 9");
         let (ok, words) = run(dir.path(), &line);
         if !ok {
