@@ -148,7 +148,7 @@ pub enum LevelSetting {
     /// Gain and soft knee.
     #[default]
     #[enum_value(
-        name = "Peak of each utterance to 0.85 (gain at most 2), soft knee above 0.7",
+        name = "One gain (at most 2) brings a text to -18 LUFS, soft knee above 0.7",
         nick = "normalize"
     )]
     Normalize = 0,
@@ -418,7 +418,7 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .build(),
         glib::ParamSpecEnum::builder_with_default("level", default.level)
             .nick("Level")
-            .blurb("What happens to the level of each utterance")
+            .blurb("What happens to the level of the speech")
             .mutable_playing()
             .build(),
         glib::ParamSpecUInt::builder("threads")

@@ -187,6 +187,8 @@ pub fn job(request: RequestId, utterance: usize, asked: &Request) -> Job {
         prompt_text_ids: vec![],
         text_ids: vec![0],
         prompt_speech: true,
+        before: Vec::new(),
+        after: Vec::new(),
         voice: Arc::new(Voice {
             name: "played".into(),
             language: None,

@@ -106,6 +106,15 @@ pub struct TextOptions {
     /// Who reads the digits of Chinese text: the model, which has learnt them, or the rules for written text
     #[arg(long, value_name = "model|written", default_value = "model", hide_default_value = true, value_parser = reading)]
     pub text_reading: Reading,
+    /// Words and phrases and how to say them, a line each: WRITTEN = SPOKEN
+    #[arg(long, value_name = "FILE")]
+    pub lexicon: Option<PathBuf>,
+    /// Take a `+` before a vowel for a mark of its stress
+    #[arg(long)]
+    pub stress_mark: bool,
+    /// Print below each line the pieces that are not said as they are written, and the rules that read them
+    #[arg(long)]
+    pub explain: bool,
     /// Print a line for each sentence instead of one for each line of the text
     #[arg(long)]
     pub sentences: bool,

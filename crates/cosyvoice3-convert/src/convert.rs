@@ -98,6 +98,7 @@ pub fn convert(
         created_by: CREATED_BY.into(),
         default_voice: String::new(),
         voice_for_language: BTreeMap::new(),
+        text_reading: String::new(),
         languages: options.languages.clone(),
         notice: options.notice.clone(),
         lm: directory::lm(

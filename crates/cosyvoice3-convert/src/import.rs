@@ -110,6 +110,7 @@ pub fn import(axera: &Path, model: &Path, options: &Options, progress: &Progress
         created_by: CREATED_BY.into(),
         default_voice: String::new(),
         voice_for_language: BTreeMap::new(),
+        text_reading: String::new(),
         languages: options.languages.clone(),
         notice: options.notice.clone(),
         lm,

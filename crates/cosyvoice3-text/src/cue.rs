@@ -11,7 +11,7 @@ mod tags;
 use crate::controls::control_at;
 use tags::{Tag, tag_at};
 
-/// How a cue is marked up.
+/// The markup that a cue has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Format {
     /// SubRip and plain text: HTML-like tags, and override blocks such as `{\an8}` that strayed in from ASS.
@@ -25,7 +25,7 @@ pub enum Format {
     Pango,
 }
 
-/// What is left out of a cue beside its markup; the default leaves nothing out.
+/// Parts of a cue that are left out beside its markup; none by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct LeaveOut {
     /// Descriptions of sounds for the deaf: `[DOOR SLAMS]`, `(sighs)`.
@@ -54,10 +54,10 @@ pub fn plain(cue: &str, format: Format, leave_out: LeaveOut) -> String {
         if decoded == text {
             break;
         }
-        // What was escaped may be markup: a parser that did not know the tag escaped it whole.
+        // Escaped text may be markup: a parser that did not know the tag escaped it whole.
         text = without_markup(&decoded, format);
     }
-    // What stood between them may be gone.
+    // The two may have come together by what was taken from between them.
     text = text.replace("<|", " ");
     if leave_out.descriptions {
         text = spoken::without_descriptions(&text);
@@ -155,7 +155,7 @@ fn override_block(text: &str, format: Format) -> Option<&str> {
     }
 }
 
-/// Whether `block` begins (`\p1`) or ends (`\p0`) a drawing; `None` where it does neither.
+/// True if `block` begins (`\p1`) or ends (`\p0`) a drawing; `None` where it does neither.
 fn draws(block: &str) -> Option<bool> {
     block
         .split('\\')

@@ -1,4 +1,4 @@
-//! Where a long sentence without commas can be cut: between words, and not inside a phrase.
+//! Cuts in a long sentence without commas: between words, and not inside a phrase.
 
 /// Words that a new part of a sentence begins with.
 const CONJUNCTIONS: &[&str] = &[
@@ -165,11 +165,11 @@ const BINDING: &[&str] = &[
     "are",
 ];
 
-/// Where to cut `text`, at or before byte `room`, into a head and a tail that both sound whole: before the last
+/// A place to cut `text`, at or before byte `room`, into a head and a tail that both sound whole: before the last
 /// conjunction (`и`, `который`, `because` ...) behind the first third, else before the last word that does not belong to
 /// the one in front of it, else at the last blank. `None` where there is no blank. The tail starts at the index.
 pub fn cut_between_words(text: &str, room: usize) -> Option<usize> {
-    // What lies beyond the room must not matter: it may not have arrived yet.
+    // Text beyond the room must not matter: it may not have arrived yet.
     let text = &text[..text.floor_char_boundary(room)];
     let mut whole = None;
     let mut blank = None;

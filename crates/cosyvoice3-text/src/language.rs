@@ -1,4 +1,4 @@
-//! Which language a text is in, told by its script.
+//! The language of a text, told by its script.
 
 use crate::normalize::{is_address, is_unit};
 
@@ -58,7 +58,7 @@ impl Language {
     }
 }
 
-/// How many letters of each script, a Chinese one as two.
+/// Letters counted by script, a Chinese one as two.
 #[derive(Default)]
 struct Letters {
     han: usize,
@@ -110,7 +110,7 @@ fn runs(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// Whether the Latin letters at `start` are a unit behind a number or a currency beside one.
+/// True if the Latin letters at `start` are a unit behind a number or a currency beside one.
 fn is_international(text: &str, start: usize, length: usize) -> bool {
     let word = &text[start..start + length];
     let amount = |c: char| c.is_numeric() || "$€£¥₽₴₿°%/·⋅-−".contains(c);

@@ -1,4 +1,4 @@
-//! How words are to be said, by a list that a user writes.
+//! Words and how to say them, by a list that a user writes.
 //!
 //! A lexicon is a text file in UTF-8 with one entry a line: the word or phrase as it is written, a tab or ` = `, and how
 //! to say it. Lines that begin with `#` and blank lines say nothing.
@@ -39,14 +39,14 @@ pub struct Lexicon {
     entries: Vec<(String, String)>,
 }
 
-/// What is wrong with a lexicon file.
+/// A mistake in a lexicon file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LexiconError {
     /// The file's name, as it was given.
     pub file: String,
     /// The line, from 1; 0 for the file as a whole.
     pub line: usize,
-    /// What was expected and what to do.
+    /// The mistake, and what to do.
     pub problem: String,
 }
 
@@ -150,7 +150,7 @@ impl Lexicon {
         })
     }
 
-    /// Whether it has no entries.
+    /// True if it has no entries.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -216,7 +216,7 @@ fn capitalised(text: &str) -> String {
     }
 }
 
-/// Whether no word goes on over the borders of what stands from `start` to `end`.
+/// True if no word goes on over the borders of what stands from `start` to `end`.
 fn is_whole(text: &str, start: usize, end: usize) -> bool {
     let joins = |a: Option<char>, b: Option<char>| {
         let is_letter = |c: char| c.is_alphanumeric() || is_combining(c);

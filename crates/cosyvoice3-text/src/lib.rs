@@ -12,22 +12,17 @@ mod language;
 pub mod lexicon;
 pub mod normalize;
 mod sentence;
+pub mod ssml;
 mod stress;
 
-pub use controls::is_control;
+pub use controls::{is_control, without_special_tokens};
 pub use cut::cut_between_words;
 pub use incremental::IncrementalText;
 pub use language::Language;
 pub use lexicon::{Lexicon, LexiconError};
-pub use normalize::{Reading, normalize, normalize_as};
+pub use normalize::{Change, Reading, explain, normalize, normalize_as};
 pub use sentence::{is_clause_end, next_sentence};
 pub use stress::mark_stress;
-
-/// Whether `text` is of the kind that the official front end passes on untouched and in one piece: it holds markup in
-/// `<|` and `|>`.
-pub fn is_markup(text: &str) -> bool {
-    text.contains("<|") && text.contains("|>")
-}
 
 /// Whether anything in `text` has a sound: a letter or a digit of any script.
 pub fn is_speakable(text: &str) -> bool {

@@ -1,4 +1,4 @@
-//! Where sentences end in raw Russian, English and Chinese text.
+//! Ends of sentences in raw Russian, English and Chinese text.
 
 use std::ops::Range;
 
@@ -282,7 +282,7 @@ impl Cuts {
     }
 }
 
-/// Where the sentence ends if its end is marked by `c`, which stands at byte `at`.
+/// The end of the sentence if `c`, which stands at byte `at`, marks it.
 fn sentence_end(text: &str, at: usize, c: char) -> Option<usize> {
     let after = at + c.len_utf8();
     match c {
@@ -390,7 +390,7 @@ fn line_ends_sentence(text: &str, at: usize, after: usize) -> bool {
     blank_line || text[..at].is_empty() || !next.chars().next().is_some_and(char::is_lowercase)
 }
 
-/// Whether a single full stop between `before` and `rest` ends a sentence.
+/// True if a single full stop between `before` and `rest` ends a sentence.
 fn full_stop_ends_sentence(before: &str, rest: &str) -> bool {
     let word = last_word(before);
     let Some(next) = opening(rest) else {

@@ -25,6 +25,8 @@ pub enum ErrorKind {
     Text,
     /// The text is in a language that the model does not speak.
     Language,
+    /// The markup of a text (SSML) cannot be understood.
+    Markup,
     /// As much waits as may: try again later, or allow more.
     Busy,
     /// A device failed, and will not work again by itself.

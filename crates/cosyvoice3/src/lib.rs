@@ -55,8 +55,19 @@ pub use model::Keeper;
 #[doc(hidden)]
 pub use synth::{Engine, Loading, Recorder};
 pub use synth::{
-    Event, MAX_TEXT, Options, Request, RequestId, Settings, Speaking, Speech, Synthesizer,
-    UtteranceStats,
+    Event, MAX_TEXT, Mark, Markup, Options, Request, RequestId, Settings, Speaking, Speech,
+    Synthesizer, UtteranceStats,
 };
-pub use text::{IncrementalText, Language, is_speakable};
+pub use text::{IncrementalText, Language, Reading, is_speakable};
 pub use vocoder::level::Level;
+
+/// Compiles what the READMEs show.
+#[cfg(doctest)]
+mod readmes {
+    #[doc = include_str!("../../../README.md")]
+    struct English;
+    #[doc = include_str!("../../../README.ru.md")]
+    struct Russian;
+    #[doc = include_str!("../../../README.zh.md")]
+    struct Chinese;
+}

@@ -1,4 +1,4 @@
-//! What stands in subtitles for those who do not hear: sounds that are described, and who speaks.
+//! Additions in subtitles for those who do not hear: sounds that are described, and who speaks.
 
 use crate::controls::control_at;
 
@@ -32,7 +32,7 @@ pub(super) fn without_descriptions(text: &str) -> String {
     out
 }
 
-/// Whether nothing but a dash stands before the end of `text` on its line.
+/// True if nothing but a dash stands before the end of `text` on its line.
 fn starts_line(text: &str) -> bool {
     text.chars()
         .rev()

@@ -5,7 +5,7 @@
 pub(super) struct Tag {
     /// Its bytes.
     pub length: usize,
-    /// Whether a line ends with it.
+    /// True if a line ends with it.
     pub breaks: bool,
 }
 
@@ -86,7 +86,7 @@ fn is_time(body: &str) -> bool {
             .all(|byte| byte.is_ascii_digit() || matches!(byte, b':' | b'.' | b','))
 }
 
-/// Whether `more` can follow the name of a tag: nothing, classes, attributes, the voice or language it names.
+/// True if `more` can follow the name of a tag: nothing, classes, attributes, the voice or language it names.
 fn belongs(name: &str, more: &str) -> bool {
     let more = more.trim_end_matches('/').trim();
     let named = matches!(name, "v" | "c" | "lang" | "ruby" | "rt" | "i" | "b" | "u")

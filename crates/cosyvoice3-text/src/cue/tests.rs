@@ -1,4 +1,4 @@
-//! What cues become.
+//! Cues of every format and their text.
 
 use proptest::prelude::*;
 

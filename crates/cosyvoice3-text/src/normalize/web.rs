@@ -8,7 +8,7 @@ pub(super) struct Words {
     pub dash: &'static str,
     pub underscore: &'static str,
     pub colon: &'static str,
-    /// How the last part of a domain is said, where not as it is written.
+    /// The reading of the last part of a domain, where it is not said as it is written.
     pub domain: fn(&str) -> Option<&'static str>,
 }
 
@@ -36,7 +36,7 @@ pub(super) fn spell(text: &str, words: &Words) -> String {
     out
 }
 
-/// Where the address lies in `run`, which has no blanks but at its end; `None` where it is none.
+/// The place of the address in `run`, which has no blanks but at its end; `None` where it is none.
 pub(super) fn address(run: &str) -> Option<std::ops::Range<usize>> {
     let body = run.trim_start_matches(['(', '"', '«', '\'', '<']);
     let start = run.len() - body.len();

@@ -29,14 +29,19 @@ impl Writer {
         self.said = false;
     }
 
-    /// Whether the text so far ends with `tail`.
+    /// True if the text so far ends with `tail`.
     pub fn ends_with(&self, tail: &str) -> bool {
         self.text.ends_with(tail)
     }
 
-    /// How many bytes there are so far.
+    /// The number of bytes so far.
     pub fn len(&self) -> usize {
         self.text.len()
+    }
+
+    /// The text after the first `length` bytes.
+    pub fn since(&self, length: usize) -> &str {
+        self.text.get(length..).unwrap_or_default()
     }
 
     /// Takes back what was added after the first `length` bytes.

@@ -5,7 +5,7 @@ pub mod verify;
 
 use std::{collections::BTreeMap, path::Path};
 
-use cosyvoice3_text::Language;
+use cosyvoice3_text::{Language, Reading};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -42,6 +42,9 @@ pub struct Manifest {
     /// Languages that the model speaks (`ru`, `en`, `zh`); empty: all. Text in another one is left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub languages: Vec<String>,
+    /// Who reads Chinese digits where nobody says otherwise: `model` (as published, and where this is empty) or `written`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text_reading: String,
     /// What users must be told before they listen, such as "random weights: this voice is noise".
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub notice: String,
@@ -386,7 +389,15 @@ impl Manifest {
 
     /// The languages that the model speaks; empty: all.
     pub fn spoken_languages(&self) -> Vec<Language> {
-        self.languages.iter().filter_map(|tag| language(tag)).collect()
+        self.languages
+            .iter()
+            .filter_map(|tag| language(tag))
+            .collect()
+    }
+
+    /// Who reads Chinese digits where nobody says otherwise.
+    pub fn reading(&self) -> Reading {
+        Reading::from_name(&self.text_reading).unwrap_or_default()
     }
 
     /// The manifest as TOML.
@@ -405,6 +416,12 @@ impl Manifest {
         if let Some(tag) = self.languages.iter().find(|tag| language(tag).is_none()) {
             return wrong(format!(
                 "languages: \"{tag}\" is none of those whose texts are told apart here: ru, en, zh"
+            ));
+        }
+        if !self.text_reading.is_empty() && Reading::from_name(&self.text_reading).is_none() {
+            return wrong(format!(
+                "text_reading: \"{}\" is neither \"model\" nor \"written\"",
+                self.text_reading
             ));
         }
         let lm = &self.lm;
@@ -480,6 +497,7 @@ pub(crate) mod tests {
             default_voice: "anna".into(),
             voice_for_language: BTreeMap::new(),
             languages: Vec::new(),
+            text_reading: String::new(),
             notice: String::new(),
             lm: Lm {
                 gguf: "lm.gguf".into(),

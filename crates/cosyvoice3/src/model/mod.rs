@@ -2,12 +2,15 @@
 
 mod keeper;
 mod lease;
+mod lexicons;
 
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
     sync::{Arc, LazyLock, Mutex, Weak},
 };
+
+use lexicons::Lexicons;
 
 pub use keeper::Keeper;
 pub use lease::{Lease, Leased};
@@ -27,7 +30,7 @@ use crate::{
         verify::{self, Verify},
     },
     stage::Stage,
-    text::{Language, TextFrontEnd, Tokenizer},
+    text::{Language, Lexicon, TextFrontEnd, Tokenizer},
     vocoder::Vocoder,
     voice::{self, Voice},
 };
@@ -62,6 +65,7 @@ pub struct Model {
     prefixes: Arc<PrefixCache>,
     flow: Lease<FlowModel>,
     vocoder: Lease<Vocoder>,
+    lexicons: Lexicons,
 }
 
 impl Model {
@@ -174,6 +178,7 @@ impl Model {
             lm: Arc::new(lm),
             flow: Lease::new(FlowModel::new(backend, &manifest.flow)),
             vocoder: Lease::new(vocoder),
+            lexicons: Lexicons::default(),
             dir: dir.into(),
             manifest,
         })
@@ -207,6 +212,19 @@ impl Model {
     /// The vocoder.
     pub fn vocoder(&self) -> &Lease<Vocoder> {
         &self.vocoder
+    }
+
+    /// Checks that the voice `name` is there, without loading it.
+    pub fn check_voice(&self, name: &str) -> Result<()> {
+        check_voice(&self.dir, &self.manifest, Some(name))
+    }
+
+    /// How to say words: what the file `own` says, then the voice's list, then the model's.
+    ///
+    /// # Errors
+    /// `own` is not there; one of them cannot be read or has a line that is no entry.
+    pub fn lexicon(&self, own: Option<&Path>, voice: Option<&str>) -> Result<Arc<Lexicon>> {
+        self.lexicons.get(&self.dir, own, voice)
     }
 
     /// The voice `name`, or the one that speaks `language` here.

@@ -6,6 +6,7 @@ use super::{
     job::Job,
     loading::Loading,
     request::{Request, RequestId, Settings},
+    script::Script,
     speed,
     stage::{Decoded, Engine, FlowStage, Jobs, LmStage, Tokens, VocoderStage},
     trace::Recorder,
@@ -27,8 +28,8 @@ use crate::{
     model::{self, Keeper, LoadObserver, LoadOptions, Model},
     onnx,
     stage::Stage,
-    text::{Language, Mode, Prompt},
-    voice::{self, Voice},
+    vocoder::level::Leveller,
+    voice,
 };
 
 /// Which models to open, and how. Made by [`Options::new`], then changed field by field.
@@ -145,73 +146,11 @@ pub(super) fn load(options: &Options, mut loading: &Loading<'_>) -> Result<Arc<d
     }))
 }
 
-fn nothing_to_say() -> Error {
-    Error::new(
-        ErrorKind::Text,
-        "nothing to say: the text has no letters or digits",
-    )
-}
-
-/// Words for text in languages that a model does not speak.
-struct LeftOut {
-    model: String,
-    speaks: String,
-}
-
-impl LeftOut {
-    fn new(manifest: &Manifest) -> Self {
-        Self {
-            model: manifest.name.clone(),
-            speaks: manifest.languages.join(", "),
-        }
-    }
-
-    /// A warning: the rest is spoken.
-    fn a_part(&self, foreign: &[Language]) -> Error {
-        Error::new(ErrorKind::Text, self.words("sentences", foreign))
-    }
-
-    /// A failure: nothing is spoken.
-    fn everything(&self, foreign: &[Language]) -> Error {
-        Error::new(ErrorKind::Language, self.words("a text", foreign))
-    }
-
-    fn words(&self, what: &str, foreign: &[Language]) -> String {
-        let foreign: Vec<_> = foreign.iter().map(|language| language.tag()).collect();
-        format!(
-            "{what} in {} left out: the model \"{}\" speaks {}",
-            foreign.join(", "),
-            self.model,
-            self.speaks
-        )
-    }
-}
-
 struct Models {
     model: Arc<Model>,
     threads: usize,
     affinity: Affinity,
     prefix_caching: PrefixCaching,
-}
-
-impl Models {
-    /// Who speaks `request`, and the language of what has no letters in it.
-    fn speaker(&self, request: &Request) -> Result<(Voice, Option<Language>)> {
-        let settings = &request.settings;
-        let written = Language::detect(&request.text);
-        let speaks = self.model.manifest().spoken_languages();
-        let before = settings
-            .fallback_language
-            .filter(|language| speaks.is_empty() || speaks.contains(language));
-        let voice = settings.voice.as_deref();
-        let voice = self.model.voice(voice, written.or(before))?;
-        let of_voice = voice.spoken_language();
-        let unwritten = match settings.voice {
-            Some(_) => of_voice.or(before),
-            None => before.or(of_voice),
-        };
-        Ok((voice, written.or(unwritten)))
-    }
 }
 
 impl Engine for Models {
@@ -224,55 +163,7 @@ impl Engine for Models {
     }
 
     fn jobs(&self, id: RequestId, request: &Request) -> Result<Jobs> {
-        let settings = request.settings.clone();
-        let (voice, language) = self.speaker(request)?;
-        let voice = Arc::new(voice);
-        let mode = match &settings.instruct {
-            Some(instruction) => Mode::Instruct(instruction.clone()),
-            None => Mode::ZeroShot,
-        };
-        let front_end = self.model.front_end();
-        let tokenizer = front_end.tokenizer().clone();
-        let languages = self.model.manifest().spoken_languages();
-        let left_out = LeftOut::new(self.model.manifest());
-        let mut utterances = front_end
-            .utterances(request.text.as_str(), language)
-            .only(&languages);
-        let mut number = 0;
-        let mut warned = false;
-        let mut next = None;
-        Ok(Box::new(std::iter::from_fn(move || {
-            let utterance = next.take().or_else(|| utterances.next());
-            if !warned && !utterances.foreign().is_empty() && (number > 0 || utterance.is_some()) {
-                warned = true;
-                next = utterance;
-                return Some(Err(left_out.a_part(utterances.foreign())));
-            }
-            let Some(utterance) = utterance else {
-                let nothing_said = number == 0 && !std::mem::replace(&mut warned, true);
-                return match utterances.foreign() {
-                    [] if utterances.unspeakable() == 0 => None,
-                    [] => nothing_said.then(|| Err(nothing_to_say())),
-                    foreign => nothing_said.then(|| Err(left_out.everything(foreign))),
-                };
-            };
-            let job = utterance.and_then(|utterance| {
-                let prompt =
-                    Prompt::build(&tokenizer, &mode, &voice.prompt_text_ids, &utterance.ids)?;
-                Ok(Job {
-                    request: id,
-                    utterance: number,
-                    text: utterance.text,
-                    prompt_text_ids: prompt.prompt_text_ids,
-                    text_ids: prompt.text_ids,
-                    prompt_speech: prompt.prompt_speech,
-                    voice: voice.clone(),
-                    settings: settings.clone(),
-                })
-            });
-            number += 1;
-            Some(job)
-        })))
+        Ok(Box::new(Script::new(self.model.clone(), id, request)?))
     }
 
     fn lm(&self, worker: &Arc<Worker>) -> Result<Box<dyn LmStage>> {
@@ -305,6 +196,7 @@ impl Engine for Models {
     fn vocoder(&self) -> Result<Box<dyn VocoderStage>> {
         Ok(Box::new(Vocode {
             model: self.model.clone(),
+            leveller: None,
         }))
     }
 }
@@ -455,6 +347,8 @@ pub fn make_mel(
 
 struct Vocode {
     model: Arc<Model>,
+    /// That of the request whose utterance was the last.
+    leveller: Option<(RequestId, Leveller)>,
 }
 
 impl VocoderStage for Vocode {
@@ -463,7 +357,15 @@ impl VocoderStage for Vocode {
         let mel = speed::resample(&mel, settings.speed);
         let mut vocoder = self.model.vocoder().take(cancel)?;
         let mut samples = vocoder.synthesize(&mel, settings.seed, cancel)?;
-        settings.level.apply(&mut samples);
+        let leveller = match &mut self.leveller {
+            Some((request, leveller)) if *request == job.request => leveller,
+            stale => {
+                &mut stale
+                    .insert((job.request, Leveller::new(settings.level)?))
+                    .1
+            }
+        };
+        leveller.apply(&mut samples)?;
         Ok(samples)
     }
 }

@@ -27,6 +27,7 @@ mod loading;
 mod pipeline;
 mod queue;
 mod request;
+mod script;
 mod speaking;
 mod speed;
 mod stage;
@@ -45,10 +46,10 @@ pub use engine::Options;
 #[doc(hidden)]
 pub use engine::make_mel;
 #[doc(hidden)]
-pub use job::Job;
+pub use job::{Job, Pause};
 #[doc(hidden)]
 pub use loading::Loading;
-pub use request::{Event, Request, RequestId, Settings, Speech, UtteranceStats};
+pub use request::{Event, Mark, Markup, Request, RequestId, Settings, Speech, UtteranceStats};
 pub use speaking::Speaking;
 #[doc(hidden)]
 pub use stage::{Decoded, Engine, FlowStage, Jobs, LmStage, Tokens, VocoderStage};

@@ -627,11 +627,13 @@ fn run_vocoder(line: &Line, engine: &dyn Engine) {
                     Ok(samples) => {
                         line.recorder
                             .span(Stage::Vocoder, &job, "vocode", started, ended);
+                        let (samples, marks) = job.with_pauses(samples);
                         Event::Speech(Speech {
                             request: job.request,
                             utterance: job.utterance,
                             text: job.text.clone(),
                             samples,
+                            marks,
                             stats: UtteranceStats {
                                 tokens: work.tokens,
                                 stop: work.decoded.stop,

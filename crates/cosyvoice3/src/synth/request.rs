@@ -1,13 +1,13 @@
 //! What can be asked of a synthesizer, and what it answers.
 
-use std::time::Duration;
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
     Error,
     flow::FlowPlan,
     lm::{Hit, StopReason},
     manifest::Schedule,
-    text::Language,
+    text::{Language, Reading},
     vocoder::level::Level,
 };
 
@@ -65,6 +65,17 @@ pub struct Settings {
     /// Language of a text that has no letters, such as `12:30`, where [`voice`](Self::voice) names no voice of a known
     /// language: that of the text before it, say. `None` is the language of the default voice.
     pub fallback_language: Option<Language>,
+    /// Language of the whole text; `None` finds it out for each sentence. It chooses the voice where none is named.
+    pub language: Option<Language>,
+    /// Who reads Chinese digits; `None` is what the manifest says (the model, as published).
+    pub reading: Option<Reading>,
+    /// Whether a `+` before a vowel marks its stress (`з+амок`), as Russian tools write it.
+    pub stress_mark: bool,
+    /// A file of words and phrases and how to say them, see [`Lexicon`](crate::text::Lexicon). It goes before those of voice
+    /// and model (`voices/NAME.lexicon.txt`, `lexicon.txt`).
+    pub lexicon: Option<PathBuf>,
+    /// What the text is written in.
+    pub markup: Markup,
     /// Instruction such as "speak fast", in the model's instruct mode; `None` clones the prompt (zero-shot).
     pub instruct: Option<String>,
     /// Tempo, 0.5 to 2: the mel is resampled linearly in time, as the official program does.
@@ -94,6 +105,11 @@ impl Default for Settings {
         Self {
             voice: None,
             fallback_language: None,
+            language: None,
+            reading: None,
+            stress_mark: false,
+            lexicon: None,
+            markup: Markup::None,
             instruct: None,
             speed: 1.0,
             seed: 0,
@@ -107,6 +123,25 @@ impl Default for Settings {
             forced_tokens: None,
         }
     }
+}
+
+/// What a text is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Markup {
+    /// Plain text.
+    #[default]
+    None,
+    /// The part of SSML that [`cosyvoice3_text::ssml`] lists.
+    Ssml,
+}
+
+/// A named place in the speech, from SSML's `mark`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The sample of the utterance before which it lies; its length for a mark at the end.
+    pub sample: usize,
 }
 
 /// What a synthesizer has to say. Events of one request come in order, those of the next one after them.
@@ -182,8 +217,10 @@ pub struct Speech {
     pub utterance: usize,
     /// What is said, after normalisation.
     pub text: String,
-    /// 24 kHz mono samples.
+    /// 24 kHz mono samples, silence of breaks around the utterance included.
     pub samples: Vec<f32>,
+    /// Named places in it, in order.
+    pub marks: Vec<Mark>,
     /// What it cost.
     pub stats: UtteranceStats,
 }

@@ -91,6 +91,8 @@ impl Engine for Script {
                     text_ids: text.bytes().map(u32::from).collect(),
                     text,
                     prompt_speech: false,
+                    before: Vec::new(),
+                    after: Vec::new(),
                     voice: Arc::new(Voice {
                         name: "script".into(),
                         language: None,

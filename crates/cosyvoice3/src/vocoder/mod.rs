@@ -6,6 +6,7 @@
 pub mod f0;
 mod hift;
 pub mod level;
+pub mod loudness;
 mod mel_to_audio;
 pub mod noise;
 pub mod source;

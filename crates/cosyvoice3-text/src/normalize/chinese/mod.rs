@@ -1,5 +1,8 @@
 //! Chinese: the clean-ups of the official front end, and on demand numbers and signs in characters.
 
+mod amounts;
+mod calendar;
+mod names;
 mod numerals;
 mod scan;
 mod written;

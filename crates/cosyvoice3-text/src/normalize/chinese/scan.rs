@@ -1,4 +1,4 @@
-//! What stands at a place of a Chinese text: numbers, words before and after.
+//! Numbers and words at a place of a Chinese text.
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -85,7 +85,7 @@ impl Scan {
         at.checked_sub(1).map_or(' ', |before| self.char(before))
     }
 
-    /// Whether `word` stands at `at`.
+    /// True if `word` stands at `at`.
     pub fn has(&self, at: usize, word: &str) -> bool {
         word.chars()
             .enumerate()
@@ -97,7 +97,7 @@ impl Scan {
         words.iter().find(|word| self.has(at, word)).copied()
     }
 
-    /// Whether one of `words` stands in the few characters before `at`.
+    /// True if one of `words` stands in the few characters before `at`.
     pub fn follows(&self, at: usize, words: &[&str]) -> bool {
         let from = at.saturating_sub(LONGEST_WORD);
         let near: String = self.chars[from.min(self.chars.len())..at.min(self.chars.len())]

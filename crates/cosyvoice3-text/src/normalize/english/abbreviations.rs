@@ -7,7 +7,8 @@ use super::{
 use crate::normalize::{figures::roman, reader::Reader};
 
 /// Words with a full stop, what they stand for, and whether they may end a sentence.
-const ABBREVIATIONS: [(&str, &str, bool); 38] = [
+const ABBREVIATIONS: &[(&str, &str, bool)] = &[
+    ("Ms", "Ms", false),
     ("Dr", "Doctor", false),
     ("Mr", "Mister", false),
     ("Mrs", "Missus", false),
@@ -175,6 +176,15 @@ impl Reader<'_, English> {
 
     fn bare_abbreviation(&self, at: usize) -> Option<(String, usize)> {
         let word = self.tokens.text(at);
+        if self.tokens.text(at + 1) == "/" {
+            let letter = self.tokens.text(at + 2);
+            return match (word, letter) {
+                ("w", " ") => Some(("with".into(), at + 2)),
+                ("w", "o") => Some(("without".into(), at + 3)),
+                ("c", "o") => Some(("care of".into(), at + 3)),
+                _ => None,
+            };
+        }
         let next = self.tokens.skip_space(at + 1);
         if self.tokens.number(next).is_some() && next > at + 1 {
             let (_, text) = BEFORE_NUMBER_BARE
@@ -232,12 +242,22 @@ impl Reader<'_, English> {
     /// `World War II`, `Chapter IV`, `Henry VIII`, `Pope John Paul II`.
     pub(super) fn roman(&self, at: usize) -> Option<(String, usize)> {
         let word = self.tokens.text(at);
+        let (word, possessive) = match word.strip_suffix("'s") {
+            Some(stem) => (stem, "'s"),
+            None => (word, ""),
+        };
         let value = roman(word)?;
         let before = self.tokens.cased_word_before(at);
+        let after = self.tokens.text(self.tokens.skip_space(at + 1));
+        let ruler_before_article =
+            before == "the" && at >= 4 && RULERS.contains(&self.tokens.text(at - 4));
+        if ruler_before_article || matches!(after, "century" | "centuries") {
+            return Some((format!("{}{possessive}", ordinal(value)), at + 1));
+        }
         if RULERS.contains(&before) && !(word == "I" && self.tokens.is_word(at + 2)) {
-            Some((format!("the {}", ordinal(value)), at + 1))
+            Some((format!("the {}{possessive}", ordinal(value)), at + 1))
         } else if word.len() > 1 || SECTIONS.contains(&before) {
-            Some((cardinal(value), at + 1))
+            Some((format!("{}{possessive}", cardinal(value)), at + 1))
         } else {
             None
         }

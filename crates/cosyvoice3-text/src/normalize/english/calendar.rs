@@ -45,7 +45,7 @@ struct Month {
     index: usize,
     /// Index of the first token after it and its full stop.
     end: usize,
-    /// Whether it may be another word: `may`, `march`, `mar`.
+    /// True if it may be another word: `may`, `march`, `mar`.
     doubtful: bool,
 }
 
@@ -79,6 +79,11 @@ fn month_index(word: &str) -> Option<usize> {
 }
 
 impl Reader<'_, English> {
+    /// True if the word at `at` is a month.
+    pub(super) fn is_month(&self, at: usize) -> bool {
+        self.month(at).is_some()
+    }
+
     fn month(&self, at: usize) -> Option<Month> {
         let word = self.tokens.text(at);
         let index = month_index(word)?;
@@ -149,7 +154,7 @@ impl Reader<'_, English> {
         (year > at && !goes_on && !self.is_counted(year + 1)).then_some((joint, value, year + 1))
     }
 
-    /// Whether what follows the number before `at` is counted by it, so that it is no year.
+    /// True if what follows the number before `at` is counted by it, so that it is no year.
     pub(super) fn is_counted(&self, at: usize) -> bool {
         matches!(
             self.tokens.text(self.tokens.skip_space(at)),
@@ -204,7 +209,7 @@ impl Reader<'_, English> {
         Some(end)
     }
 
-    /// Whether the number that ends before `at` can be a day: no time, decimal, percentage or quantity.
+    /// True if the number that ends before `at` can be a day: no time, decimal, percentage or quantity.
     fn ends_date(&self, at: usize) -> bool {
         let decimal = matches!(self.tokens.text(at), "." | "," | "-" | "/")
             && self.tokens.number(at + 1).is_some();
@@ -218,7 +223,7 @@ impl Reader<'_, English> {
             )
     }
 
-    /// Whether a small word follows, as behind the verb of `you may 5 times` and `march 5 miles`.
+    /// True if a small word follows, as behind the verb of `you may 5 times` and `march 5 miles`.
     fn goes_on(&self, at: usize) -> bool {
         self.tokens
             .text(self.tokens.skip_space(at))
@@ -259,7 +264,7 @@ impl Reader<'_, English> {
         Some(self.say_year(year).unwrap_or(month.end))
     }
 
-    /// Whether the word before `at` stands where an article does.
+    /// True if the word before `at` stands where an article does.
     fn has_article(&self, at: usize) -> bool {
         matches!(
             self.tokens.word_before(at).as_str(),
@@ -314,6 +319,10 @@ impl Reader<'_, English> {
         } else {
             format!("{name} {}, {year}", ordinal(day))
         });
+        if self.tokens.text(at + 5) == "T" && self.tokens.number(at + 6).is_some() {
+            self.out.say(", ");
+            return Some(at + 6);
+        }
         Some(at + 5)
     }
 
@@ -334,6 +343,15 @@ impl Reader<'_, English> {
             || self.month(next).is_some_and(|month| !month.doubtful)
             || stop > 0 && self.tokens.number(next).is_some()
             || self.tokens.number(next).is_some() && self.tokens.text(next + 1) == ":";
+        let hours = self
+            .tokens
+            .number(next)
+            .is_some_and(|digits| digits.len() <= 2)
+            && matches!(
+                self.tokens.text(self.tokens.skip_space(next + 1)),
+                "am" | "pm" | "AM" | "PM"
+            );
+        let date_follows = date_follows || hours;
         let in_list = stop > 0
             && self.tokens.text(next) == ","
             && weekday_name(self.tokens.text(far)).is_some();

@@ -63,7 +63,7 @@ impl Reader<'_, English> {
         })
     }
 
-    /// Whether the full stop of `a.m.` at `at` ends the sentence too; a day or a zone after it belongs to the time.
+    /// True if the full stop of `a.m.` at `at` ends the sentence too; a day or a zone after it belongs to the time.
     pub(super) fn stop_after_half_ends(&self, at: usize) -> bool {
         let next = self.tokens.text(self.tokens.skip_space(at + 1));
         let belongs = matches!(
@@ -178,7 +178,11 @@ impl Reader<'_, English> {
     }
 
     fn is_at_a_time(&self, at: usize, time: &Time, next: usize) -> bool {
-        if self.tokens.word_before(at) != "at" {
+        let before = self.tokens.word_before(at);
+        if !matches!(
+            before.as_str(),
+            "at" | "from" | "to" | "until" | "till" | "by"
+        ) {
             return false;
         }
         let follows = self.tokens.text(next);
@@ -193,7 +197,9 @@ impl Reader<'_, English> {
             (from..at).any(|i| TIMETABLE.contains(&self.tokens.text(i).to_lowercase().as_str()));
         !counts
             && (scheduled
-                || time.minutes.is_multiple_of(5) && !follows.starts_with(char::is_alphabetic))
+                || before == "at"
+                    && time.minutes.is_multiple_of(5)
+                    && !follows.starts_with(char::is_alphabetic))
     }
 }
 

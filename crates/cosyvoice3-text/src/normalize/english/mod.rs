@@ -23,40 +23,45 @@ use numerals::{cardinal, digits};
 /// The language.
 pub(super) struct English;
 
-/// Whether `symbol` is that of a unit.
+/// True if `symbol` is that of a unit.
 pub(super) fn is_unit(symbol: &str) -> bool {
     units::unit(symbol).is_some()
 }
 
-/// A way to read what starts at a token: the index after what it has read.
-type Rule = fn(&mut Reader<'_, English>, usize) -> Option<usize>;
+/// A name, and a way to read what starts at a token: the index after what it has read.
+type Rule = (
+    &'static str,
+    fn(&mut Reader<'_, English>, usize) -> Option<usize>,
+);
 
-/// What a number can be, the most certain first.
+/// Things that a number can be, the most certain first.
 const NUMBERS: [Rule; 13] = [
-    |reader, at| reader.numeric_date(at),
-    |reader, at| reader.telephone(at),
-    |reader, at| reader.time(at),
-    |reader, at| reader.year_of_era(at),
-    |reader, at| reader.day_first(at),
-    |reader, at| reader.number_of_address(at),
-    |reader, at| reader.suffixed(at),
-    |reader, at| reader.fraction(at),
-    |reader, at| reader.outline(at),
-    |reader, at| reader.named(at),
-    |reader, at| reader.money_after(at),
-    |reader, at| reader.mixed_fraction(at),
-    |reader, at| reader.quantity(at),
+    ("date", |reader, at| reader.numeric_date(at)),
+    ("telephone", |reader, at| reader.telephone(at)),
+    ("time", |reader, at| reader.time(at)),
+    ("year", |reader, at| reader.year_of_era(at)),
+    ("date", |reader, at| reader.day_first(at)),
+    ("address", |reader, at| reader.number_of_address(at)),
+    ("ordinal", |reader, at| reader.suffixed(at)),
+    ("fraction", |reader, at| reader.fraction(at)),
+    ("version", |reader, at| reader.outline(at)),
+    ("name", |reader, at| reader.named(at)),
+    ("money", |reader, at| reader.money_after(at)),
+    ("fraction", |reader, at| reader.mixed_fraction(at)),
+    ("quantity", |reader, at| reader.quantity(at)),
 ];
 
-/// What a word can be that is not said as it is written.
+/// Things that a word can be which is not said as it is written.
 const WORDS: [Rule; 7] = [
-    |reader, at| reader.month_first(at),
-    |reader, at| reader.weekday(at),
-    |reader, at| reader.code_of_money(at),
-    |reader, at| reader.unit_of_rate(at),
-    |reader, at| reader.place(at),
-    |reader, at| reader.said(reader.abbreviation(at)),
-    |reader, at| reader.said(reader.roman(at)),
+    ("date", |reader, at| reader.month_first(at)),
+    ("weekday", |reader, at| reader.weekday(at)),
+    ("money", |reader, at| reader.code_of_money(at)),
+    ("unit", |reader, at| reader.unit_of_rate(at)),
+    ("address", |reader, at| reader.place(at)),
+    ("abbreviation", |reader, at| {
+        reader.said(reader.abbreviation(at))
+    }),
+    ("Roman numeral", |reader, at| reader.said(reader.roman(at))),
 ];
 
 impl Spoken for English {
@@ -75,10 +80,7 @@ impl Spoken for English {
     }
 
     fn word(reader: &mut Reader<'_, Self>, at: usize) -> usize {
-        WORDS
-            .iter()
-            .find_map(|rule| rule(reader, at))
-            .unwrap_or_else(|| reader.copy(at))
+        reader.by_rule(&WORDS, at)
     }
 
     fn mark(reader: &mut Reader<'_, Self>, at: usize) -> usize {
@@ -88,10 +90,18 @@ impl Spoken for English {
 
 impl<'t> Reader<'t, English> {
     fn number(&mut self, at: usize) -> usize {
-        NUMBERS
-            .iter()
-            .find_map(|rule| rule(self, at))
-            .unwrap_or_else(|| self.copy(at))
+        self.by_rule(&NUMBERS, at)
+    }
+
+    /// Reads by the first of `rules` that can.
+    fn by_rule(&mut self, rules: &[Rule], at: usize) -> usize {
+        for (name, rule) in rules {
+            if let Some(end) = rule(self, at) {
+                self.rule = name;
+                return end;
+            }
+        }
+        self.copy(at)
     }
 
     /// Says what was found for a word.
@@ -164,7 +174,7 @@ impl<'t> Reader<'t, English> {
             || self.tokens.text(at) == "." && self.tokens.number(at + 1).is_some()
     }
 
-    /// Whether a sign may stand before the number after `at`: nothing, a blank or a mark comes before.
+    /// True if a sign may stand before the number after `at`: nothing, a blank or a mark comes before.
     fn opens(&self, at: usize) -> bool {
         at.checked_sub(1).is_none_or(|before| {
             self.tokens.kind(before) == Some(Kind::Space)
@@ -256,6 +266,17 @@ impl<'t> Reader<'t, English> {
             "<" if number_follows || spaced => " less than ",
             ">" if number_follows || spaced => " greater than ",
             ":" if follows_number && self.tokens.number(at + 1).is_some() => " to ",
+            // `24 December-2 January`
+            "-" if self.number_begins(at + 1) && at > 0 && self.is_month(at - 1) => " to ",
+            // `the '70s`
+            "'" if self
+                .tokens
+                .number(at + 1)
+                .is_some_and(|digits| digits.len() == 2)
+                && self.tokens.text(at + 2) == "s" =>
+            {
+                return;
+            }
             "²" => " squared ",
             "³" => " cubed ",
             "¢" => " cents ",

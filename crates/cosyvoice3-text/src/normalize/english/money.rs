@@ -123,12 +123,12 @@ fn find(name: &str) -> Option<&'static Currency> {
         .find(|currency| !name.is_empty() && currency.names.split('|').any(|known| known == name))
 }
 
-/// Whether `sign` is that of a currency.
+/// True if `sign` is that of a currency.
 pub(super) fn is_sign(sign: &str) -> bool {
     find(sign).is_some() && !sign.starts_with(|c: char| c.is_ascii_alphabetic())
 }
 
-/// What a currency's sign or code is called, in the plural.
+/// The name of a currency's sign or code, in the plural.
 pub(super) fn name(sign: &str) -> Option<&'static str> {
     find(sign).map(|currency| currency.many)
 }
@@ -290,6 +290,14 @@ impl<'t> Reader<'t, English> {
 
     /// *nineties*, *twenties* for `1990s` and `20s`.
     pub(super) fn decade(&self, value: u64, length: usize) -> String {
+        if matches!(value, 100 | 1000) {
+            return if value == 100 {
+                "hundreds"
+            } else {
+                "thousands"
+            }
+            .to_owned();
+        }
         let words = if length == 4 {
             super::numerals::in_pairs(value)
         } else {

@@ -53,7 +53,8 @@ const LETTERED: [&str; 42] = [
 ];
 
 /// Nouns whose numbers are said digit by digit, and from how many digits on.
-const IN_DIGITS: [(&str, usize); 38] = [
+const IN_DIGITS: &[(&str, usize)] = &[
+    ("box", 3),
     ("room", 3),
     ("rm", 3),
     ("suite", 3),
@@ -95,7 +96,7 @@ const IN_DIGITS: [(&str, usize); 38] = [
 ];
 
 impl Reader<'_, English> {
-    /// Whether the number at `at` follows a noun such as `Gate`, so that a letter after it belongs to its name.
+    /// True if the number at `at` follows a noun such as `Gate`, so that a letter after it belongs to its name.
     pub(super) fn is_named_by_noun(&self, at: usize) -> bool {
         let word = self.tokens.word_before(at);
         LETTERED.contains(&word.as_str())
@@ -110,8 +111,12 @@ impl Reader<'_, English> {
         if goes_on {
             return None;
         }
-        if let Some(end) = self.plan(at, number) {
+        if let Some(end) = self.plan(at, number).or_else(|| self.aircraft(at, number)) {
             return Some(end);
+        }
+        if number.len() == 4 && at > 0 && self.tokens.text(at - 1) == "FY" {
+            self.out.say(&in_pairs(number.parse().ok()?));
+            return Some(at + 1);
         }
         if self.tokens.text(at + 1) == "p"
             && matches!(number, "480" | "720" | "1080" | "1440" | "2160")
@@ -122,7 +127,7 @@ impl Reader<'_, English> {
         let attached =
             at > 0 && self.tokens.is_word(at - 1) && number.len() >= 3 && !number.ends_with("00");
         let long = number.len() >= 12;
-        let emergency = number.len() == 3 && self.is_emergency(at);
+        let emergency = (3..=6).contains(&number.len()) && self.is_emergency(at);
         let noun = self.noun_of(at);
         let wants = noun.is_some_and(|least| number.len() >= least) && !number.ends_with("00");
         if attached && self.tokens.word_before(at).len() <= 4 || long || emergency || wants {
@@ -130,6 +135,23 @@ impl Reader<'_, English> {
             return Some(at + 1);
         }
         None
+    }
+
+    /// `Boeing 737-800`.
+    fn aircraft(&mut self, at: usize, number: &str) -> Option<usize> {
+        if number.len() != 3 || !matches!(self.tokens.cased_word_before(at), "Boeing" | "Airbus") {
+            return None;
+        }
+        self.out.say(&in_pairs(number.parse().ok()?));
+        let variant = self
+            .tokens
+            .number(at + 2)
+            .filter(|variant| variant.len() <= 4 && self.tokens.text(at + 1) == "-");
+        let Some(variant) = variant.and_then(figures::integer) else {
+            return Some(at + 1);
+        };
+        self.out.say(&format!(" {}", in_pairs(variant)));
+        Some(at + 3)
     }
 
     /// `401(k)`, `501(c)(3)`, `401k`: digit by digit, the nought as *oh*, and the letter.
@@ -189,6 +211,13 @@ impl Reader<'_, English> {
             let word = text.to_lowercase();
             match word.as_str() {
                 "is" | "was" => continue,
+                // `Flight BA 117`
+                _ if text.len() == 2
+                    && text.bytes().all(|byte| byte.is_ascii_uppercase())
+                    && word != "id" =>
+                {
+                    continue;
+                }
                 word => {
                     return IN_DIGITS
                         .iter()

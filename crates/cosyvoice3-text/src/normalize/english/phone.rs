@@ -88,7 +88,7 @@ impl Reader<'_, English> {
         Some((groups, end, separator))
     }
 
-    /// Whether a word before `at` speaks of a telephone.
+    /// True if a word before `at` speaks of a telephone.
     pub(super) fn is_announced(&self, at: usize) -> bool {
         let mut before = at;
         for _ in 0..4 {

@@ -195,7 +195,7 @@ impl Reader<'_, English> {
         is_street.then(|| (*full, self.past_short_stop(at + 1)))
     }
 
-    /// Whether a house number stands in the few tokens before `at`.
+    /// True if a house number stands in the few tokens before `at`.
     fn house_before(&self, at: usize) -> bool {
         (at.saturating_sub(STREET_TOKENS)..at)
             .rev()
@@ -203,7 +203,7 @@ impl Reader<'_, English> {
             .any(|i| self.tokens.number(i).is_some() && self.is_house_number(i))
     }
 
-    /// Whether the number at `at` is followed by the name of a street: names and ordinals, then the kind.
+    /// True if the number at `at` is followed by the name of a street: names and ordinals, then the kind.
     pub(super) fn is_house_number(&self, at: usize) -> bool {
         let mut names = 0;
         let mut i = at + 1;
@@ -305,7 +305,7 @@ impl Reader<'_, English> {
         Some(at + 1)
     }
 
-    /// Whether a state stands before the number at `at`.
+    /// True if a state stands before the number at `at`.
     fn is_zip(&self, at: usize) -> bool {
         let Some(space) = at.checked_sub(1).filter(|i| self.tokens.text(*i) == " ") else {
             return false;

@@ -20,7 +20,7 @@ const BEFORE_YEAR: [&str; 24] = [
 
 const POWERS: [&str; 5] = ["hundred", "thousand", "million", "billion", "trillion"];
 
-/// What is counted in thousands and millions: after one of them `1.5m` is no length.
+/// Nouns that are counted in thousands and millions: before one of them `1.5m` is no length.
 const COUNTED: [&str; 24] = [
     "people",
     "users",
@@ -53,6 +53,15 @@ impl<'t> Reader<'t, English> {
     pub(super) fn suffixed(&mut self, at: usize) -> Option<usize> {
         let figure = figure(self.tokens, at, Style::English)?;
         let value = figure.whole()?;
+        if self.tokens.text(figure.end) == "'"
+            && self.tokens.text(figure.end + 1) == "s"
+            && value % 10 == 0
+            && value > 0
+        {
+            let decade = self.decade(value, figure.digits.len());
+            self.out.say(&decade);
+            return Some(figure.end + 2);
+        }
         let suffix = self.tokens.text(figure.end).to_ascii_lowercase();
         let (suffix, possessive) = match suffix.strip_suffix("'s") {
             Some(stem) => (stem, "'s"),
@@ -114,6 +123,14 @@ impl<'t> Reader<'t, English> {
     /// `2.10.3`.
     pub(super) fn outline(&mut self, at: usize) -> Option<usize> {
         let (parts, end) = figures::outline(self.tokens, at)?;
+        let is_byte =
+            |part: &&str| part.len() <= 3 && part.parse::<u64>().is_ok_and(|value| value < 256);
+        if parts.len() == 4 && parts.iter().all(is_byte) && parts.iter().any(|part| part.len() == 3)
+        {
+            let said: Vec<String> = parts.iter().map(|part| digits(part)).collect();
+            self.out.say(&said.join(" dot "));
+            return Some(end);
+        }
         let said: Vec<String> = parts
             .iter()
             .map(|part| figures::integer(part).map_or_else(|| digits(part), cardinal))
@@ -156,13 +173,14 @@ impl<'t> Reader<'t, English> {
 
     /// `5'10"`.
     fn feet_and_inches(&mut self, feet: &Figure) -> Option<usize> {
-        if self.tokens.text(feet.end) != "'" || self.tokens.text(feet.end + 2) != "\"" {
+        let at = self.tokens.skip_space(feet.end + 1);
+        if self.tokens.text(feet.end) != "'" || self.tokens.text(at + 1) != "\"" {
             return None;
         }
         let feet_count = feet.whole()?;
         let inches = self
             .tokens
-            .number(feet.end + 1)
+            .number(at)
             .and_then(figures::integer)
             .filter(|inches| *inches < 12)?;
         let noun = |value, one, many| if value == 1 { one } else { many };
@@ -173,7 +191,7 @@ impl<'t> Reader<'t, English> {
             cardinal(inches),
             noun(inches, "inch", "inches"),
         ));
-        Some(feet.end + 3)
+        Some(at + 2)
     }
 
     /// `2010-11`.
@@ -234,6 +252,14 @@ impl<'t> Reader<'t, English> {
         if let Some(power) = POWERS.iter().find(|power| **power == word) {
             return Some(power);
         }
+        // `12.5M`
+        let decimal = next == end && end >= 2 && self.tokens.text(end - 2) == ".";
+        match word {
+            "K" if decimal => return Some("thousand"),
+            "M" if decimal => return Some("million"),
+            "B" if decimal => return Some("billion"),
+            _ => {}
+        }
         let counted = self.tokens.text(self.tokens.skip_space(next + 1));
         if next > end && word != "bn" || !COUNTED.contains(&counted) {
             return None;
@@ -246,7 +272,7 @@ impl<'t> Reader<'t, English> {
         }
     }
 
-    /// Whether a year stands before the word before `at`: `from 1914 to 1918`.
+    /// True if a year stands before the word before `at`: `from 1914 to 1918`.
     fn follows_year(&self, at: usize) -> bool {
         let first = at.checked_sub(4);
         first.is_some_and(|first| {
@@ -263,7 +289,7 @@ impl<'t> Reader<'t, English> {
         })
     }
 
-    /// Whether a four-digit number is a year, told by the words before it.
+    /// True if a four-digit number is a year, told by the words before it.
     fn is_year_here(&self, at: usize, first: &Figure, second: Option<&Figure>) -> bool {
         let is_plain_year =
             |figure: &Figure| figure.digits.len() == 4 && figure.whole().is_some_and(is_year);
@@ -273,6 +299,16 @@ impl<'t> Reader<'t, English> {
             return false;
         }
         let before = self.tokens.word_before(at);
+        // `Q3 2025`
+        let quarter = at >= 3
+            && self
+                .tokens
+                .number(at - 2)
+                .is_some_and(|digits| digits.len() == 1)
+            && matches!(self.tokens.text(at - 3), "Q" | "H");
+        if quarter && self.tokens.text(at - 1) == " " {
+            return true;
+        }
         // Few speak of the years before 1100, many of a thousand things.
         let early = first.whole().is_some_and(|value| value < 1100);
         if early {

@@ -26,6 +26,10 @@ const UNITS: &[(&str, &str, &str)] = &[
     ("ml|mL|ML", "milliliter", "milliliters"),
     ("gal", "gallon", "gallons"),
     ("ha", "hectare", "hectares"),
+    ("µs|μs", "microsecond", "microseconds"),
+    ("µV|μV", "microvolt", "microvolts"),
+    ("µA|μA", "microampere", "microamperes"),
+    ("µF|μF", "microfarad", "microfarads"),
     ("ns", "nanosecond", "nanoseconds"),
     ("ms", "millisecond", "milliseconds"),
     ("s|sec|secs", "second", "seconds"),
@@ -103,7 +107,7 @@ const UNITS: &[(&str, &str, &str)] = &[
     ("pcs", "piece", "pieces"),
 ];
 
-/// What is counted *per*, beside the units.
+/// Things that are counted *per*, beside the units.
 const PER: &[(&str, &str)] = &[
     ("day", "day"),
     ("d", "day"),
@@ -180,7 +184,7 @@ pub(super) fn unit(symbol: &str) -> Option<Unit> {
     Some(Unit { one, many })
 }
 
-/// What a price or speed is per: *hour* for `h`.
+/// The thing that a price or speed is per: *hour* for `h`.
 pub(super) fn per(word: &str) -> Option<&'static str> {
     PER.iter()
         .find(|(short, _)| *short == word)
@@ -206,8 +210,11 @@ impl Reader<'_, English> {
         if is_name || at == end && symbol.len() == 1 && !self.measures(first, at) {
             return None;
         }
-        if matches!(symbol, "sq" | "cu") {
+        if matches!(symbol, "sq" | "cu" | "fl") {
             return self.worded_power(at, one);
+        }
+        if let Some((unit, end)) = self.mixed_symbol(at) {
+            return Some(((if one { unit.one } else { unit.many }).to_owned(), end));
         }
         let unit = unit(symbol)?;
         // `5 N Main Street`, `12 A.D.`
@@ -271,12 +278,21 @@ impl Reader<'_, English> {
         }
     }
 
-    /// `120 sq. ft`.
+    /// `µg`, `kΩ`: symbols of two scripts, which are two words.
+    fn mixed_symbol(&self, at: usize) -> Option<(Unit, usize)> {
+        let (first, second) = (self.tokens.text(at), self.tokens.text(at + 1));
+        let mixed = matches!(first, "µ" | "μ") || second == "Ω";
+        let found =
+            unit(&format!("{first}{second}")).filter(|_| mixed && self.tokens.is_word(at + 1))?;
+        Some((found, at + 2))
+    }
+
+    /// `120 sq. ft`, `12 fl. oz`.
     fn worded_power(&self, at: usize, one: bool) -> Option<(String, usize)> {
-        let power = if self.tokens.text(at) == "sq" {
-            "square"
-        } else {
-            "cubic"
+        let power = match self.tokens.text(at) {
+            "sq" => "square",
+            "cu" => "cubic",
+            _ => "fluid",
         };
         let stop = at + 1 + usize::from(self.tokens.text(at + 1) == ".");
         let noun_at = self.tokens.skip_space(stop);
@@ -312,7 +328,7 @@ impl Reader<'_, English> {
         )
     }
 
-    /// Whether one letter at `at` right after a number is a unit and no name: `2.5V` and `a 60W bulb`, not `Gate 3A`.
+    /// True if one letter at `at` right after a number is a unit and no name: `2.5V` and `a 60W bulb`, not `Gate 3A`.
     fn measures(&self, first: usize, at: usize) -> bool {
         let letter = self.tokens.text(at);
         if !matches!(letter, "A" | "V" | "W" | "J" | "N") {
