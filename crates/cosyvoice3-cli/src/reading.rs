@@ -7,7 +7,8 @@ use std::{
 
 use anyhow::{Context, Result};
 use cosyvoice3_text::{
-    Change, Language, Lexicon, Reading, explain, is_speakable, mark_stress, next_sentence, normalize_as,
+    Change, Language, Lexicon, Reading, explain, is_speakable, mark_stress, next_sentence,
+    normalize_as,
 };
 
 use crate::options::TextOptions;
@@ -19,9 +20,17 @@ pub fn show(options: &TextOptions) -> Result<()> {
     let mut out = io::stdout().lock();
     let mut show = |line: &str| -> io::Result<()> {
         let sentences = reader.read(line);
-        let said: Vec<&str> = sentences.iter().map(|sentence| sentence.said.as_str()).collect();
+        let said: Vec<&str> = sentences
+            .iter()
+            .map(|sentence| sentence.said.as_str())
+            .collect();
         writeln!(out, "{}", said.join(separator))?;
-        for Change { written, said, rule } in sentences.iter().flat_map(|sentence| &sentence.changes) {
+        for Change {
+            written,
+            said,
+            rule,
+        } in sentences.iter().flat_map(|sentence| &sentence.changes)
+        {
             writeln!(out, "    {rule}: {written} -> {said}")?;
         }
         out.flush()
@@ -125,7 +134,10 @@ mod tests {
     }
 
     fn said(options: &[&str], line: &str) -> Vec<String> {
-        read(options, line).into_iter().map(|sentence| sentence.said).collect()
+        read(options, line)
+            .into_iter()
+            .map(|sentence| sentence.said)
+            .collect()
     }
 
     #[test]
@@ -146,10 +158,16 @@ mod tests {
         fs::write(&file, "Nginx = engine x\n").unwrap();
         let lexicon = ["--lexicon", file.to_str().unwrap()];
         assert_eq!(said(&lexicon, "Nginx is up."), ["engine x is up."]);
-        assert_eq!(said(&["--stress-mark"], "Это з+амок."), ["Это за\u{301}мок."]);
+        assert_eq!(
+            said(&["--stress-mark"], "Это з+амок."),
+            ["Это за\u{301}мок."]
+        );
         let sentences = read(&["--explain"], "Осталось 5 минут.");
         let changes = &sentences[0].changes;
-        assert!(changes.iter().any(|change| change.said.contains("пять")), "{changes:?}");
+        assert!(
+            changes.iter().any(|change| change.said.contains("пять")),
+            "{changes:?}"
+        );
         assert!(read(&[], "Осталось 5 минут.")[0].changes.is_empty());
     }
 }
