@@ -141,11 +141,12 @@ impl Dub {
         }
     }
 
-    /// The element takes texts in their order, and may leave some out.
+    /// The element takes texts in their order, and may leave some out or put others of their characters in order.
     fn note_queued(&mut self, id: u64, text: &str) {
-        let mut waiting =
-            (self.next..self.lines.len()).filter(|index| self.lines[*index].fate == Fate::Waiting);
-        if let Some(index) = waiting.find(|index| self.lines[*index].text == text) {
+        let is_waiting = |index: &usize| self.lines[*index].fate == Fate::Waiting;
+        let waiting = || (self.next..self.lines.len()).filter(is_waiting);
+        let same = waiting().find(|index| self.lines[*index].text == text);
+        if let Some(index) = same.or_else(|| waiting().next()) {
             self.ids.insert(id, index);
             self.next = index + 1;
         }
