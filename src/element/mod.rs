@@ -9,11 +9,11 @@
 //! # Speak to the default sound device
 //! gst-launch-1.0 cosyvoice3src text="Привет, как дела?" ! audioconvert ! audioresample ! autoaudiosink
 //! # Render to a file
-//! gst-launch-1.0 cosyvoice3src text="Готово." voice=ru_female ! wavenc ! filesink location=ready.wav
+//! gst-launch-1.0 cosyvoice3src text="Готово." voice=ru_female ! audioconvert ! audio/x-raw,format=S16LE ! wavenc ! filesink location=ready.wav
 //! # Read lines aloud as they are typed
 //! gst-launch-1.0 fdsrc ! cosyvoice3src is-live=true ! audioconvert ! audioresample ! autoaudiosink
 //! # Subtitles as a sound track, each at its time
-//! gst-launch-1.0 filesrc location=film.srt ! subparse ! cosyvoice3src ! wavenc ! filesink location=film.wav
+//! gst-launch-1.0 filesrc location=film.srt ! subparse ! cosyvoice3src ! audiorate skip-to-first=false ! audioconvert ! audio/x-raw,format=S16LE ! wavenc ! filesink location=film.wav
 //! ```
 //!
 //! An empty string on a command line is `'text=""'`: a bare `text=` swallows the word that follows.
