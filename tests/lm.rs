@@ -2,7 +2,11 @@
 
 mod support;
 
-use std::{path::Path, sync::Arc};
+use std::{
+    collections::HashSet,
+    path::Path,
+    sync::{Arc, Barrier},
+};
 
 use cosyvoice3::{
     ErrorKind,
@@ -722,4 +726,22 @@ fn llama_cpp_uses_what_the_machine_has() {
             "{name} is missing in: {info}"
         );
     }
+}
+
+#[test]
+fn threads_that_ask_at_once_read_the_same_line_about_the_cpu() {
+    const THREADS: usize = 16;
+    let barrier = Barrier::new(THREADS);
+    let lines: HashSet<&str> = std::thread::scope(|scope| {
+        let ask = |_| {
+            scope.spawn(|| {
+                barrier.wait();
+                (0..1000).map(|_| lm::system_info().unwrap()).collect()
+            })
+        };
+        let threads: Vec<_> = (0..THREADS).map(ask).collect();
+        let lines = threads.into_iter().map(|thread| thread.join().unwrap());
+        lines.flat_map(|lines: HashSet<&str>| lines).collect()
+    });
+    assert_eq!(lines.len(), 1, "{lines:?}");
 }

@@ -30,41 +30,49 @@ const MAX_CPUS: usize = 512;
 const PHYSICAL_BATCH: u32 = 512;
 
 /// llama.cpp's own line about the CPU features it was built with and found.
-pub(super) fn system_info() -> Result<String> {
-    start()?;
-    Ok(cpu_features())
-}
-
-fn cpu_features() -> String {
-    // SAFETY: the function returns a pointer to a static, NUL-terminated string.
-    let info = unsafe { CStr::from_ptr(sys::llama_print_system_info()) };
-    info.to_string_lossy().trim().to_owned()
+pub(super) fn system_info() -> Result<&'static str> {
+    Ok(&start()?.system_info)
 }
 
 /// Which llama.cpp this is: its version, and the commit of its ggml.
 pub(super) fn version() -> String {
-    // SAFETY: both functions return pointers to static, NUL-terminated strings.
+    // SAFETY: both functions return pointers to string literals; any number of threads may call them.
     let [llama, ggml] =
         unsafe { [sys::llama_version(), sys::ggml_commit()].map(|text| CStr::from_ptr(text)) };
     format!("{} {}", llama.to_string_lossy(), ggml.to_string_lossy())
 }
 
+/// llama.cpp, started.
+pub(super) struct Started {
+    system_info: String,
+}
+
 /// Starts llama.cpp once per process and sends its log to `tracing`.
-pub(super) fn start() -> Result<()> {
-    static STARTED: OnceCell<()> = OnceCell::new();
-    STARTED
-        .get_or_try_init(|| {
-            // SAFETY: `log` is a valid callback for the life of the process and uses no user data.
-            unsafe { sys::llama_log_set(Some(log), std::ptr::null_mut()) };
-            // First: without a back end, llama.cpp would look for one in the current directory.
-            #[cfg(feature = "dynamic-backends")]
-            load_cpu_variant(&crate::own_file::private_directories())?;
-            // SAFETY: plain initialisation, once.
-            unsafe { sys::llama_backend_init() };
-            tracing::info!(target: "llama", "{}", cpu_features());
-            Ok(())
-        })
-        .copied()
+pub(super) fn start() -> Result<&'static Started> {
+    static STARTED: OnceCell<Started> = OnceCell::new();
+    STARTED.get_or_try_init(|| {
+        // SAFETY: `log` is a valid callback for the life of the process and uses no user data. llama.cpp keeps it in
+        // two plain variables, so only one thread may set it, and none may log meanwhile: this is the only call, and
+        // no other function of llama.cpp is called before `start` returned.
+        unsafe { sys::llama_log_set(Some(log), std::ptr::null_mut()) };
+        // First: without a back end, llama.cpp would look for one in the current directory.
+        #[cfg(feature = "dynamic-backends")]
+        load_cpu_variant(&crate::own_file::private_directories())?;
+        // SAFETY: plain initialisation. It writes unguarded statics, so one thread only: this cell's.
+        unsafe { sys::llama_backend_init() };
+        let system_info = read_system_info();
+        tracing::info!(target: "llama", "{system_info}");
+        Ok(Started { system_info })
+    })
+}
+
+/// Asks llama.cpp for its line about the CPU. Only [`start`] may.
+fn read_system_info() -> String {
+    // SAFETY: the function builds its text anew in one static string at each call and returns that string's buffer. Two
+    // threads must never call it at once, nor one read while another calls: it is called once per process, inside the
+    // cell of `start`, and the text is copied there.
+    let info = unsafe { CStr::from_ptr(sys::llama_print_system_info()) };
+    info.to_string_lossy().trim().to_owned()
 }
 
 /// Loads the one of ggml's CPU variants in `directories` that makes the most of this CPU.
@@ -139,7 +147,7 @@ fn log_text(level: sys::ggml_log_level, text: &str) {
     }
 }
 
-fn take_last_error() -> Option<String> {
+pub(super) fn take_last_error() -> Option<String> {
     LAST_ERROR.take()
 }
 
