@@ -14,6 +14,7 @@ pub mod repetition;
 pub mod sampling;
 mod session;
 pub mod silence;
+pub mod thread_count;
 
 pub use model::LmModel;
 pub use prefix::Prefix;

@@ -34,7 +34,7 @@ use std::{
     time::Instant,
 };
 
-pub use engine::{Options, make_mel};
+pub use engine::{LmThreads, Options, make_mel};
 pub use request::{Event, Request, RequestId, Settings, Speech, UtteranceStats};
 pub use stage::{Decoded, Engine, FlowStage, Job, Jobs, LmStage, Tokens, VocoderStage};
 pub use trace::{Recorder, Span};
