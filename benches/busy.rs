@@ -20,10 +20,10 @@ use std::{
 
 use cosyvoice3::{
     cancel::Cancel,
-    lm::{Decoding, LmModel, LmOptions, LmSession, Prefix},
-    model::manifest::Manifest,
+    lm::{Decoding, LmModel, LmOptions, LmSession, Prefix, PrefixCaching},
+    manifest::Manifest,
     onnx::{Element, FREE, Session, SessionOptions, Tensor},
-    synth::{Event, LmThreads, Options, Request, Settings, Speech, Synthesizer},
+    synth::{Event, LmThreads, Options, Request, Speech, Synthesizer},
 };
 
 /// A run that takes longer counts as so long.
@@ -144,15 +144,11 @@ fn lm_threads(variant: &str) -> LmThreads {
 
 fn speak(args: &Args, variant: &str) {
     let started = Instant::now();
-    let synth = Synthesizer::open_model(Options {
-        lm_threads: lm_threads(variant),
-        prefix_caching: cosyvoice3::lm::PrefixCaching::Off,
-        ..Options::new(&args.dir)
-    });
-    synth.say(Request {
-        text: TEXT.into(),
-        settings: Settings::default(),
-    });
+    let mut options = Options::new(&args.dir);
+    options.lm_threads = lm_threads(variant);
+    options.prefix_caching = PrefixCaching::Off;
+    let synth = Synthesizer::open_model(options);
+    synth.say(Request::new(TEXT));
     let mut said: Option<Speech> = None;
     loop {
         match synth.next_event().expect("an event") {

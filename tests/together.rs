@@ -7,7 +7,7 @@ use std::{path::PathBuf, sync::Barrier, thread};
 
 use cosyvoice3::{
     lm::PrefixCaching,
-    synth::{Event, Options, Request, Settings, Synthesizer},
+    synth::{Event, Options, Request, Synthesizer},
 };
 
 const ENGINES: usize = 8;
@@ -15,18 +15,13 @@ const ENGINES: usize = 8;
 /// Says a short text and returns its samples.
 fn speak(dir: PathBuf, start: &Barrier) -> Vec<f32> {
     start.wait();
-    let synth = Synthesizer::open_model(Options {
-        prefix_caching: PrefixCaching::Memory,
-        ..Options::new(dir)
-    });
-    synth.say(Request {
-        text: "Да.".into(),
-        settings: Settings {
-            forced_tokens: Some(12),
-            flow_steps: 1,
-            ..Default::default()
-        },
-    });
+    let mut options = Options::new(dir);
+    options.prefix_caching = PrefixCaching::Memory;
+    let synth = Synthesizer::open_model(options);
+    let mut request = Request::new("Да.");
+    request.settings.forced_tokens = Some(12);
+    request.settings.flow_steps = 1;
+    synth.say(request);
     let mut samples = Vec::new();
     loop {
         match synth.next_event().expect("an event") {

@@ -48,7 +48,7 @@ pub fn system_info() -> Result<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::manifest::{Lm, Sampling};
+    use crate::manifest::{Lm, Sampling};
 
     /// The language model's manifest entry of the tiny checkpoint.
     pub(crate) fn manifest_lm() -> Lm {

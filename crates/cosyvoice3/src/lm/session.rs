@@ -19,7 +19,7 @@ use crate::{
         silence::SilenceFilter,
         thread_count::{Allowance, Outcome, ThreadCount},
     },
-    model::manifest::Sampling,
+    manifest::Sampling,
 };
 
 /// How a session computes.
