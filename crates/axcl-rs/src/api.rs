@@ -1,13 +1,18 @@
 //! The C functions as crate-internal methods with Rust results. All calls into the library are made here.
 //!
 //! Invariant of the crate: handles, ids and device pointers come from the methods of this file, and their owner
-//! destroys them once. Which thread calls, and with which context, is up to the callers in this crate.
+//! destroys them once. Which thread calls, and with which context, is up to the callers in this crate: `Runtime` claims a
+//! library before `axclInit` and keeps the claim until `axclFinalize`, so these run once; contexts, and all that is made
+//! from them, are neither `Send` nor `Sync`; strings are asked for under a lock. The header says of no function whether
+//! two threads may call it: for versions, counts, properties, log level and host memory, which `Runtime` and `Device`
+//! offer to any thread, it is assumed, and careful callers use one thread, as the plugin does.
 
 use std::{
     ffi::{CStr, CString, c_char, c_void},
     mem::MaybeUninit,
     os::unix::ffi::OsStrExt,
     path::Path,
+    sync::{Mutex, PoisonError},
 };
 
 use crate::{
@@ -49,7 +54,7 @@ fn check(function: &'static str, code: i32) -> Result<()> {
 macro_rules! call {
     ($api:expr, $function:ident($($argument:expr),*)) => {
         // SAFETY: pointers are valid for the call: to live Rust values, handles of the runtime, or NULL where the
-        // runtime allows it. See the invariant above.
+        // runtime allows it. See the invariant above, also for threads.
         check(stringify!($function), unsafe { ($api.functions.$function)($($argument),*) })
     };
 }
@@ -65,12 +70,17 @@ macro_rules! call_optional {
     };
 }
 
-/// Copies a string of the runtime; `None` for NULL.
-fn text(pointer: *const c_char) -> Option<String> {
+/// Asks the runtime for a string and copies it; `None` for NULL. One thread at a time: the header does not say whether
+/// such a function returns a constant or a buffer that its next call rewrites.
+fn text(ask: impl FnOnce() -> *const c_char) -> Option<String> {
+    static ASKING: Mutex<()> = Mutex::new(());
+    let _asking = ASKING.lock().unwrap_or_else(PoisonError::into_inner);
+    let pointer = ask();
     if pointer.is_null() {
         return None;
     }
-    // SAFETY: the runtime returns NULL or a string that lives at least until the next call on its owner.
+    // SAFETY: the runtime returns NULL or a string that lives at least until the next call on its owner, which waits
+    // for the lock.
     let text = unsafe { CStr::from_ptr(pointer) };
     Some(text.to_string_lossy().into_owned())
 }
@@ -128,13 +138,15 @@ impl Api {
     }
 
     pub fn full_version(&self) -> Option<String> {
-        // SAFETY: the function takes nothing and returns a static string or NULL.
-        text(unsafe { self.functions.axclrtGetFullVersion?() })
+        let function = self.functions.axclrtGetFullVersion?;
+        // SAFETY: the function takes nothing and returns a string of the library or NULL; `text` keeps others out.
+        text(|| unsafe { function() })
     }
 
     pub fn soc_name(&self) -> Option<String> {
-        // SAFETY: the function takes nothing and returns a static string or NULL.
-        text(unsafe { self.functions.axclrtGetSocName?() })
+        let function = self.functions.axclrtGetSocName?;
+        // SAFETY: the function takes nothing and returns a string of the library or NULL; `text` keeps others out.
+        text(|| unsafe { function() })
     }
 }
 
@@ -433,8 +445,9 @@ impl Api {
     }
 
     pub fn compiler_version(&self, model: u64) -> Option<String> {
-        // SAFETY: the function takes an id and returns a string of the model or NULL.
-        text(unsafe { self.functions.axclrtEngineGetModelCompilerVersion?(model) })
+        let function = self.functions.axclrtEngineGetModelCompilerVersion?;
+        // SAFETY: the function takes an id and returns a string of the model or NULL; `text` keeps others out.
+        text(|| unsafe { function(model) })
     }
 
     pub fn usage_of_file(&self, path: &Path) -> Result<(i64, i64)> {
@@ -516,7 +529,7 @@ impl Api {
                 "axclrtEngineGetNumOutputs",
             ),
         };
-        // SAFETY: the handle is a live description.
+        // SAFETY: the handle is a live description, which stays on the thread that made it.
         let number = unsafe { function(info) };
         if number >= 0x8000_0000 {
             check(name, number as i32)?;
@@ -537,7 +550,8 @@ impl Api {
                 "axclrtEngineGetOutputSizeByIndex",
             ),
         };
-        // SAFETY: the handle is a live description; indices are checked by the runtime.
+        // SAFETY: the handle is a live description, which stays on the thread that made it; indices are checked by the
+        // runtime.
         let size = unsafe { function(info, group, index) };
         if size > i64::MAX as u64 {
             check(name, size as i32)?;
@@ -550,8 +564,8 @@ impl Api {
             Side::Input => self.functions.axclrtEngineGetInputNameByIndex,
             Side::Output => self.functions.axclrtEngineGetOutputNameByIndex,
         };
-        // SAFETY: the handle is a live description, which owns the string; it is copied at once.
-        text(unsafe { function(info, index) })
+        // SAFETY: the handle is a live description of this thread, which owns the string; it is copied at once.
+        text(|| unsafe { function(info, index) })
     }
 
     pub fn tensor_dims(

@@ -74,7 +74,7 @@ impl LmModel {
 
     /// Bytes that a context of the manifest's `lm.context` takes, its keys and values of `element` bytes each.
     pub(super) fn context_bytes(&self, element: u64) -> u64 {
-        let batch = u64::from(llama::PHYSICAL_BATCH);
+        let batch = llama::BATCH as u64;
         let bytes = self.header.context_bytes(&self.manifest, element, batch);
         bytes.expect("the geometry was checked at load")
     }

@@ -43,9 +43,9 @@ use std::{
     time::Instant,
 };
 
-pub use engine::Options;
 #[doc(hidden)]
 pub use engine::make_mel;
+pub use engine::{LmThreads, Options};
 #[doc(hidden)]
 pub use job::{Job, Pause};
 #[doc(hidden)]
