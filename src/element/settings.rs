@@ -9,6 +9,11 @@ use cosyvoice3::{
     Verify,
 };
 
+/// Least and largest tempo.
+pub(super) const SPEED: (f64, f64) = (0.5, 2.0);
+/// Least and largest seed; -1 draws one.
+pub(super) const SEED: (i64, i64) = (-1, i64::MAX);
+
 /// Time points of the flow's solver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstCosyVoice3FlowSchedule")]
@@ -321,7 +326,7 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
     vec![
         glib::ParamSpecString::builder("text")
             .nick("Text")
-            .blurb("What to say. Set while PAUSED or PLAYING it is said after what is being said; set earlier it is said at each start")
+            .blurb("What to say. Set while PAUSED or PLAYING it is said after what is being said; set earlier, or after the end of the stream, it is kept and said at each start (the signals refuse texts then)")
             .mutable_playing()
             .build(),
         glib::ParamSpecString::builder("model-path")
@@ -347,15 +352,16 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
         glib::ParamSpecDouble::builder("speed")
             .nick("Speed")
             .blurb("Tempo; the mel spectrogram is resampled in time")
-            .minimum(0.5)
-            .maximum(2.0)
+            .minimum(SPEED.0)
+            .maximum(SPEED.1)
             .default_value(default.speed)
             .mutable_playing()
             .build(),
         glib::ParamSpecInt64::builder("seed")
             .nick("Seed")
             .blurb("Seed of all random draws: the same seed, text and settings give the same samples (imported models, whose vocoder draws by itself, the same tokens). -1 draws a fresh seed for each text and logs it")
-            .minimum(-1)
+            .minimum(SEED.0)
+            .maximum(SEED.1)
             .default_value(default.seed)
             .mutable_playing()
             .build(),
@@ -467,7 +473,7 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .build(),
         glib::ParamSpecEnum::builder_with_default("overflow", default.overflow)
             .nick("Overflow")
-            .blurb("What happens to speech that is longer than the duration of its text buffer")
+            .blurb("What happens to speech that is longer than the duration of its text buffer. What is cut fades over 5 ms")
             .mutable_playing()
             .build(),
         glib::ParamSpecEnum::builder_with_default("text-timing", default.text_timing)
@@ -483,7 +489,7 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .build(),
         glib::ParamSpecUInt::builder("max-queued")
             .nick("Most queued texts")
-            .blurb("Texts that may wait to be said; further ones are refused")
+            .blurb("Texts that may wait beside the one that is heard; a further one is refused, or takes the place of the last of the least important if it matters more")
             .minimum(1)
             .default_value(default.max_queued)
             .mutable_playing()

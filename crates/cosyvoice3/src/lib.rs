@@ -58,7 +58,7 @@ pub use synth::{
     Event, MAX_TEXT, Mark, Markup, Options, Request, RequestId, Settings, Speaking, Speech,
     Synthesizer, UtteranceStats,
 };
-pub use text::{IncrementalText, Language, Reading, is_speakable};
+pub use text::{IncrementalText, Language, Reading, cue, is_speakable};
 pub use vocoder::level::Level;
 
 /// Compiles what the READMEs show.
