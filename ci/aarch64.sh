@@ -50,7 +50,7 @@ build_shipped --workspace
 run_arm64_programs
 
 note "models, made by the converter for arm64"
-export ORT_DYLIB_PATH=$built/cosyvoice3/libonnxruntime.so QEMU_CPU=max
+export ORT_DYLIB_PATH=$libraries/libonnxruntime.so QEMU_CPU=max
 tools=$built
 set_up_tiny_model
 tiny_model tiny-f32 --lm f32

@@ -36,6 +36,7 @@ pub mod mel;
 pub mod model;
 pub mod onnx;
 mod own_file;
+pub mod regular_file;
 pub mod stage;
 pub mod synth;
 pub mod text;

@@ -19,7 +19,7 @@ use std::{
 use llama_cpp_sys_2 as sys;
 use once_cell::sync::OnceCell;
 
-use crate::{Error, ErrorKind, Result, cancel::Cancel};
+use crate::{Error, ErrorKind, Result, cancel::Cancel, lm::abort};
 
 /// Rounds (of 131,072 polls) that idle workers spin before they sleep: a few milliseconds, longer than the pause
 /// between two decode steps, and far less than ggml's default of 50, which heats a core for a tenth of a second.
@@ -27,7 +27,7 @@ const POLL: u32 = 1;
 /// Most CPUs that ggml's masks know (`GGML_MAX_N_THREADS`).
 const MAX_CPUS: usize = 512;
 /// Rows that one pass through the layers takes; longer prefixes take several.
-const PHYSICAL_BATCH: u32 = 512;
+pub(super) const PHYSICAL_BATCH: u32 = 512;
 
 /// llama.cpp's own line about the CPU features it was built with and found.
 pub(super) fn system_info() -> Result<String> {
@@ -54,6 +54,7 @@ pub(super) fn start() -> Result<()> {
     static STARTED: OnceCell<()> = OnceCell::new();
     STARTED
         .get_or_try_init(|| {
+            abort::guard();
             // SAFETY: `log` is a valid callback for the life of the process and uses no user data.
             unsafe { sys::llama_log_set(Some(log), std::ptr::null_mut()) };
             // First: without a back end, llama.cpp would look for one in the current directory.
