@@ -1,19 +1,21 @@
 //! What other programs at work cost: the language model's default number of threads against fixed ones, and ONNX
 //! Runtime's ways to wait, beside busy loops.
 //!
-//! `cargo bench --bench busy -- [MODEL_DIR] [--what speak|lm|onnx] [--rounds N] [--loops 0,1,2,4,8] [--tokens N]`
+//! `cargo bench --bench busy -- [MODEL_DIR] [--what speak|lm|onnx|rtsp] [--rounds N] [--loops 0,1,2,4,8] [--tokens N]`
 //!
 //! `speak` says one sentence in a process of its own, loading included; `lm` prefills 180 positions and decodes
 //! `--tokens` steps in one, for models whose other stages are too slow to wait for; `onnx` runs the graphs of the
-//! vocoder and of the flow. What is compared runs in turns, and each run ends after [`LIMIT`] at the latest, so a default
-//! run of the voice in the box takes some five minutes. The loops are child processes at normal priority, which end
+//! vocoder and of the flow; `rtsp` starts `cosyvoice3-announcer`, which must be on the path with the plugin where GStreamer
+//! finds it, and measures from a text to when its speech starts, with a client that takes picture and sound. What is
+//! compared runs in turns, and each run ends after [`LIMIT`] at the latest, so a default
+//! run of the voice in the box takes ten minutes at most. The loops are child processes at normal priority, which end
 //! with this one however it ends.
 
 use std::{
     collections::BTreeMap,
-    io::{self, Read},
+    io::{self, BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -27,7 +29,7 @@ use cosyvoice3::{
 };
 
 /// A run that takes longer counts as so long.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(20);
 const TEXT: &str = "Сегодня очень хорошая погода, и мы долго гуляем по старому парку.";
 const POSITIONS: usize = 180;
 const PROMPT_TEXT: usize = 30;
@@ -269,6 +271,96 @@ fn onnx(args: &Args, variant: &str) {
     }
 }
 
+/// The RTSP server as a process, with a client; both end with this.
+struct Server {
+    server: Child,
+    client: Option<Child>,
+    /// Open as long as the server prints.
+    addresses: Option<ChildStdout>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        for child in [Some(&mut self.server), self.client.as_mut()]
+            .into_iter()
+            .flatten()
+        {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+impl Server {
+    fn start(args: &Args, variant: &str) -> Self {
+        let mut command = Command::new("cosyvoice3-announcer");
+        let threads = variant.parse().unwrap_or(0);
+        let speech = format!("prefix-cache=off threads={threads}");
+        command.args(["--rtsp", "127.0.0.1:0", "--speech", &speech]);
+        let command = command.env("COSYVOICE3_MODEL_PATH", &args.dir);
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let server = command.stderr(Stdio::piped()).spawn();
+        let server = server.expect("cosyvoice3-announcer is on the path");
+        Self {
+            server,
+            client: None,
+            addresses: None,
+        }
+    }
+
+    /// Connects a client to the first address that the server prints.
+    fn connect(&mut self) {
+        let mut address = String::new();
+        let mut stdout = BufReader::new(self.server.stdout.take().expect("piped"));
+        stdout.read_line(&mut address).expect("an address");
+        self.addresses = Some(stdout.into_inner());
+        let client = Command::new("gst-launch-1.0")
+            .args([
+                "-q",
+                "uridecodebin",
+                &format!("uri={}", address.trim()),
+                "!",
+                "fakesink",
+            ])
+            .stderr(Stdio::null())
+            .spawn();
+        self.client = Some(client.expect("gst-launch-1.0"));
+    }
+}
+
+/// Seconds from a text to when its speech starts, models being loaded before.
+fn rtsp(args: &Args, variant: &str) {
+    let mut server = Server::start(args, variant);
+    server.connect();
+    let mut texts = server.server.stdin.take().expect("piped");
+    let mut log = BufReader::new(server.server.stderr.take().expect("piped")).lines();
+    // What takes too long finds the server's log ended.
+    let server_id = server.server.id().to_string();
+    std::thread::spawn(move || {
+        std::thread::sleep(LIMIT);
+        let _ = Command::new("kill").arg(server_id).status();
+    });
+    let mut wait = |words: &str| {
+        let mut lines = log.by_ref().map_while(Result::ok);
+        lines.any(|line| line.contains(words))
+    };
+    // Texts before that may be refused.
+    if !wait("models loaded") {
+        return;
+    }
+    for (id, name) in [(1, "first announcement"), (2, "second"), (3, "third")] {
+        let started = Instant::now();
+        writeln!(texts, "{TEXT}").expect("the server reads");
+        if !wait(&format!("announcement {id} started")) {
+            return;
+        }
+        report(name, started.elapsed());
+        if !wait(&format!("announcement {id} finished")) {
+            return;
+        }
+    }
+}
+
 /// Median, smallest and largest.
 fn spread(values: impl Iterator<Item = f64>, digits: usize) -> (f64, String) {
     let mut values: Vec<f64> = values.collect();
@@ -329,10 +421,13 @@ fn main() {
         busy_loop();
     }
     if let Some(variant) = &args.variant {
-        end_after_limit();
+        if args.what != "rtsp" {
+            end_after_limit();
+        }
         return match args.what.as_str() {
             "lm" => language_model(&args, variant),
             "onnx" => onnx(&args, variant),
+            "rtsp" => rtsp(&args, variant),
             _ => speak(&args, variant),
         };
     }
