@@ -15,6 +15,7 @@ skipped=(
     announcements:: loudspeaker:: live:: soak::         # media in real time, which qemu is too slow for
     check_02_                                           # times gst-inspect-1.0
     every_text_                                         # hundreds of random sequences: the same code on any machine
+    every_command_line_ every_script_runs_ properties_that_documents_ # the trained voice, which takes minutes there
 )
 minutes=20
 

@@ -6,9 +6,10 @@ use anyhow::{Context, Result, anyhow, bail};
 use gst::{glib, prelude::*};
 
 /// Properties that follow from other options.
-const TAKEN: [(&str, &str); 2] = [
+const TAKEN: [(&str, &str); 3] = [
     ("text", "the text is the argument TEXT"),
     ("is-live", "it follows from the output"),
+    ("text-timing", "subtitles are said at their times"),
 ];
 
 /// Sets `NAME=VALUE`, as `--set` takes it.
