@@ -64,7 +64,7 @@ enum Action {
     Item(Item),
     Silence,
     Gap,
-    Synth(Event),
+    Synth(Box<Event>),
     Wait,
     /// There is nothing to say, unless upstream links.
     NothingToSay,
@@ -132,7 +132,7 @@ fn step(this: &CosyVoice3Src, pad: &gst::Pad) -> bool {
             this.wake.wait_until(&clock, time);
             true
         }
-        Action::Synth(event) => handle(this, pad, event, &settings),
+        Action::Synth(event) => handle(this, pad, *event, &settings),
         Action::Piece => {
             begin(this, pad);
             push_piece(this, pad, &settings)
@@ -224,7 +224,7 @@ fn next(this: &CosyVoice3Src, synth: &Synthesizer, settings: &Settings) -> Actio
         false => synth.try_next_event(),
     };
     if let Some(event) = event {
-        return Action::Synth(event);
+        return Action::Synth(Box::new(event));
     }
     if state.stream.eos_asked.is_some() {
         state.stream.ended = true;
