@@ -5,7 +5,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::lex::{control, is_combining};
 
 /// Signs that languages read out or that numbers are written with.
-const SIGNS: &str = ".,!?;:-—()\"'«»…%‰№#$€£¥₽₴¢°+=&@/*×÷±~_²³§<>\\";
+const SIGNS: &str = ".,!?;:-—()\"'«»…%‰№#$€£¥₽₴₸₩₹₺¢°+=&@/*×÷±~_²³§<>\\≈≠≤≥→∶";
 
 /// Zeros of the decimal digits of other scripts.
 const ZEROS: [u32; 26] = [
@@ -20,6 +20,12 @@ pub(super) fn clean(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text.as_str();
     while let Some(c) = rest.chars().next() {
+        // `m^2` is m².
+        if let Some(tail) = rest.strip_prefix("^2").or_else(|| rest.strip_prefix("^3")) {
+            out.push(if rest.starts_with("^2") { '²' } else { '³' });
+            rest = tail;
+            continue;
+        }
         let length = control(rest).unwrap_or(c.len_utf8());
         let (head, tail) = rest.split_at(length);
         if length > c.len_utf8() {
