@@ -1,23 +1,248 @@
 //! What the words around a number tell of its case and gender.
 
-use super::numerals::{Case, Gender};
+use std::{collections::HashMap, sync::LazyLock};
 
-/// The case that a preposition, or another word that governs numbers, asks for; `None` where it tells nothing.
+use super::{
+    data,
+    forms::{CASES, Forms},
+    nouns::{Kind, Sense},
+    numerals::{Case, Gender},
+};
+
+const TABLE: &str = include_str!("data/governing.tsv");
+
+/// Words that govern, with the cases they ask for.
+struct Governing {
+    words: HashMap<&'static str, Vec<Case>>,
+    /// First letters, in the table's order.
+    beginnings: Vec<(&'static str, Vec<Case>)>,
+}
+
+static GOVERNING: LazyLock<Governing> = LazyLock::new(|| {
+    let all = data::entries(TABLE, parse);
+    let (beginnings, words): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|(word, _)| word.ends_with('*'));
+    Governing {
+        words: words.into_iter().collect(),
+        beginnings: beginnings
+            .into_iter()
+            .map(|(word, cases)| (word.trim_end_matches('*'), cases))
+            .collect(),
+    }
+});
+
+fn parse([word, cases]: [&'static str; 2]) -> Result<(&'static str, Vec<Case>), String> {
+    let case = |name: &str| match name {
+        "именительный" => Ok(Case::Nominative),
+        "родительный" => Ok(Case::Genitive),
+        "дательный" => Ok(Case::Dative),
+        "винительный" => Ok(Case::Accusative),
+        "творительный" => Ok(Case::Instrumental),
+        "предложный" => Ok(Case::Prepositional),
+        _ => Err(format!("{name} is no case")),
+    };
+    let cases: Result<Vec<Case>, String> = cases.split(' ').map(case).collect();
+    Ok((word, cases?))
+}
+
+/// The cases that a preposition, or another word that governs numbers, asks for, the one of bare amounts first; empty where
+/// it tells nothing.
+pub(super) fn cases(word: &str) -> &'static [Case] {
+    if word.is_empty() {
+        return &[];
+    }
+    if let Some(cases) = GOVERNING.words.get(word) {
+        return cases;
+    }
+    let beginnings = GOVERNING.beginnings.iter();
+    let begins = beginnings.filter(|(first, _)| word.starts_with(first));
+    begins
+        .map(|(_, cases)| cases.as_slice())
+        .next()
+        .unwrap_or(&[])
+}
+
+/// The cases of a place after `word`: *на улице* rather than *на улицу*.
+pub(super) fn place_cases(word: &str) -> &'static [Case] {
+    match word {
+        "в" | "во" | "на" => &[Case::Prepositional, Case::Accusative],
+        "по" => &[Case::Dative, Case::Accusative, Case::Prepositional],
+        _ => cases(word),
+    }
+}
+
+/// The case that a bare amount takes after `word`; `None` where that tells nothing.
 pub(super) fn governed(word: &str) -> Option<Case> {
-    Some(match word {
-        "до" | "от" | "ото" | "из" | "изо" | "с" | "со" | "без" | "около" | "после" | "для"
-        | "у" | "свыше" | "более" | "менее" | "больше" | "меньше" | "кроме" | "вместо"
-        | "среди" | "вокруг" | "порядка" | "старше" | "младше" | "моложе" | "против" | "ради"
-        | "выше" | "ниже" | "раньше" | "позже" | "дольше" | "течение" | "размере" | "возрасте"
-        | "мимо" | "возле" | "накануне" => Case::Genitive,
-        "к" | "ко" | "благодаря" | "согласно" => Case::Dative,
-        "через" | "за" | "на" | "в" | "во" | "про" | "сквозь" | "спустя" | "по" => {
-            Case::Accusative
+    cases(word).first().copied()
+}
+
+/// Case and gender of a `number` that counts a known noun; `None` where the noun's form cannot stand after it as a count.
+pub(super) fn count_agreement(
+    number: u64,
+    cases: &[Case],
+    adjectives: Forms,
+    senses: &[Sense],
+) -> Option<(Case, Gender)> {
+    let order = if cases.is_empty() { &CASES } else { cases };
+    match (number % 10, number % 100 / 10) {
+        (1, tens) if tens != 1 => one(order, adjectives, senses),
+        (2..=4, tens) if tens != 1 => {
+            let direct = direct_case(cases).zip(sense_in(senses, false, Case::Genitive));
+            direct
+                .map(|(case, sense)| (case, sense.noun.gender))
+                .or_else(|| many(if cases.is_empty() { OBLIQUE } else { cases }, senses))
         }
-        "над" | "перед" | "между" => Case::Instrumental,
-        "о" | "об" | "обо" | "при" => Case::Prepositional,
-        _ => return None,
+        _ => many(cases, senses),
+    }
+}
+
+/// Without a word that governs, two to four of something in the plural stand in its case: *двух зон*.
+const OBLIQUE: &[Case] = &[
+    Case::Genitive,
+    Case::Dative,
+    Case::Instrumental,
+    Case::Prepositional,
+];
+
+/// *один* with its noun.
+fn one(order: &[Case], adjectives: Forms, senses: &[Sense]) -> Option<(Case, Gender)> {
+    let singular = || {
+        let all = senses.iter().filter(|sense| !sense.plural);
+        all.filter(|sense| {
+            !Forms::of(sense.noun.gender, &[sense.case])
+                .and(adjectives)
+                .is_empty()
+        })
+    };
+    let sense = order
+        .iter()
+        .find_map(|case| singular().find(|sense| sense.case == *case))
+        .or_else(|| singular().next())?;
+    let animate = sense.noun.animate && sense.noun.gender == Gender::Masculine;
+    match sense.case {
+        Case::Accusative if animate => Some((Case::Genitive, sense.noun.gender)),
+        case => Some((case, sense.noun.gender)),
+    }
+}
+
+/// *пять* with its noun, which stands in the plural.
+fn many(cases: &[Case], senses: &[Sense]) -> Option<(Case, Gender)> {
+    let genitive = sense_in(senses, true, Case::Genitive);
+    if let (Some(sense), Some(case)) = (genitive, direct_case(cases)) {
+        return Some((case, sense.noun.gender));
+    }
+    let order = if cases.is_empty() { &CASES } else { cases };
+    let plural = |case: &Case| sense_in(senses, true, *case);
+    let sense = order
+        .iter()
+        .filter(|case| !matches!(case, Case::Nominative | Case::Accusative))
+        .find_map(plural)
+        .or(genitive)?;
+    let case = if cases.is_empty() || cases.contains(&sense.case) {
+        sense.case
+    } else {
+        Case::Nominative
+    };
+    Some((case, sense.noun.gender))
+}
+
+fn sense_in(senses: &[Sense], plural: bool, case: Case) -> Option<&Sense> {
+    let mut senses = senses.iter();
+    senses.find(|sense| sense.plural == plural && sense.case == case)
+}
+
+/// The case of the whole where it is the nominative or the accusative, in which the noun is in the genitive.
+fn direct_case(cases: &[Case]) -> Option<Case> {
+    match cases.first() {
+        None => Some(Case::Nominative),
+        Some(case @ (Case::Nominative | Case::Accusative)) => Some(*case),
+        Some(_) => None,
+    }
+}
+
+/// Whether the number before a noun says which one: *третий этаж*, *с первого пути*; the forms that it may then have.
+pub(super) fn order_forms(number: u64, before: &str, adjectives: Forms, senses: &[Sense]) -> Forms {
+    let cases = cases(before);
+    let singular = senses.iter().filter(|sense| !sense.plural);
+    let forms = singular.fold(Forms::NONE, |forms, sense| {
+        forms.or(Forms::of(sense.noun.gender, &[sense.case]))
+    });
+    let forms = forms.and(adjectives);
+    let in_place = forms.and(in_cases(place_cases(before)));
+    let is = |kind| senses.iter().any(|sense| sense.noun.is(kind));
+    let counts = count_agreement(number, cases, adjectives, senses).is_some();
+    let one = number % 10 == 1 && number % 100 != 11;
+    let few = (2..=4).contains(&(number % 10)) && number % 100 / 10 != 1;
+    let locative = matches!(before, "в" | "во" | "на" | "о" | "об" | "при");
+    let ordered = if one {
+        is(Kind::Ordered) && !is_amount(before)
+            || is(Kind::OrderedAfterPreposition) && leads_to(before)
+    } else if few && locative {
+        let prepositional = forms.and(in_cases(&[Case::Prepositional]));
+        !counts || is(Kind::Ordered) && !prepositional.is_empty()
+    } else {
+        !counts
+    };
+    match (ordered, before.is_empty() || cases.is_empty()) {
+        (false, _) => Forms::NONE,
+        (true, true) => forms,
+        (true, false) => in_place.or_else(forms),
+    }
+}
+
+fn in_cases(cases: &[Case]) -> Forms {
+    [
+        Gender::Masculine,
+        Gender::Feminine,
+        Gender::Neuter,
+        Gender::Plural,
+    ]
+    .into_iter()
+    .fold(Forms::NONE, |forms, gender| {
+        forms.or(Forms::of(gender, cases))
     })
+}
+
+/// Words after which a number is an amount even of what is ordered else: *осталось одно место*.
+fn is_amount(before: &str) -> bool {
+    const WORDS: [&str; 14] = [
+        "через",
+        "за",
+        "ещё",
+        "еще",
+        "всего",
+        "только",
+        "лишь",
+        "осталось",
+        "остался",
+        "осталась",
+        "есть",
+        "свободно",
+        "каждый",
+        "каждые",
+    ];
+    WORDS.contains(&before)
+}
+
+/// Prepositions of places, after which one of several numbered things is meant.
+fn leads_to(before: &str) -> bool {
+    matches!(
+        before,
+        "в" | "во"
+            | "к"
+            | "ко"
+            | "у"
+            | "от"
+            | "до"
+            | "с"
+            | "со"
+            | "из"
+            | "возле"
+            | "около"
+            | "при"
+            | "о"
+            | "об"
+    )
 }
 
 /// Case and gender of `number` between the word before it and the words that follow.
@@ -64,7 +289,7 @@ fn plural_case(before: &str, after: &[&str]) -> Case {
         Case::Dative
     } else {
         match governed {
-            Some(Case::Accusative) | None => Case::Nominative,
+            None => Case::Nominative,
             Some(case) => case,
         }
     }
@@ -244,28 +469,6 @@ pub(super) fn is_verb(word: &str) -> bool {
     word.chars().count() >= 4 && ENDINGS.iter().any(|ending| word.ends_with(ending))
 }
 
-/// Case and gender where the number is an ordinal because its noun stands in the singular: *в восьмом классе*.
-pub(super) fn in_order(number: u64, before: &str, after: &[&str]) -> Option<(Case, Gender)> {
-    const LOCATIVES: [&str; 8] = [
-        "классе",
-        "этаже",
-        "ряду",
-        "курсе",
-        "веке",
-        "сезоне",
-        "раунде",
-        "подъезде",
-    ];
-    let noun = *after.first()?;
-    if matches!(before, "в" | "во" | "на") && LOCATIVES.contains(&noun) {
-        Some((Case::Prepositional, Gender::Masculine))
-    } else if (5..=31).contains(&number) && noun == "числа" {
-        Some((Case::Genitive, Gender::Neuter))
-    } else {
-        None
-    }
-}
-
 /// *двое суток*, *трое детей*: nouns that are counted so.
 pub(super) fn collective(number: u64, before: &str, after: &[&str]) -> Option<&'static str> {
     let noun = *after.first()?;
@@ -279,9 +482,134 @@ pub(super) fn collective(number: u64, before: &str, after: &[&str]) -> Option<&'
     words.get(at).copied().filter(|_| collective && direct)
 }
 
+/// Whether `word` tells what happens to something, as verbs and short participles do: *закрыта*.
+pub(super) fn is_predicate(word: &str) -> bool {
+    const ENDINGS: [&str; 10] = [
+        "ен", "ена", "ено", "ены", "ан", "ана", "ано", "аны", "ыт", "ыта",
+    ];
+    is_verb(word)
+        || word.chars().count() >= 4 && ENDINGS.iter().any(|ending| word.ends_with(ending))
+}
+
+/// Whether `word` says that somebody or something goes somewhere: *пройдите*, *прибывает*.
+pub(super) fn is_motion(word: &str) -> bool {
+    const STEMS: [&str; 24] = [
+        "пройд",
+        "пройт",
+        "проход",
+        "подойд",
+        "зайд",
+        "заход",
+        "поднимит",
+        "поднима",
+        "спуст",
+        "спуска",
+        "приглаша",
+        "обрати",
+        "обраща",
+        "перейд",
+        "переход",
+        "прибыва",
+        "прибуд",
+        "направля",
+        "отправля",
+        "поступа",
+        "подаё",
+        "подае",
+        "перенес",
+        "перевед",
+    ];
+    STEMS.iter().any(|stem| word.starts_with(stem))
+}
+
+/// A count that is written as a word, and the case of the whole.
+pub(super) fn number_word(word: &str) -> Option<(u64, Case)> {
+    Some(match word {
+        "один" => (1, Case::Nominative),
+        "одного" => (1, Case::Genitive),
+        "одному" => (1, Case::Dative),
+        "одним" => (1, Case::Instrumental),
+        "одном" => (1, Case::Prepositional),
+        "два" | "три" | "четыре" | "оба" => (2, Case::Nominative),
+        "двух" | "трёх" | "трех" | "четырёх" | "пяти" => (5, Case::Genitive),
+        _ => return None,
+    })
+}
+
+/// *утром*, *ночью*: in forecasts and timetables.
+pub(super) fn is_day_part(word: &str) -> bool {
+    matches!(word, "утром" | "днём" | "днем" | "вечером" | "ночью")
+}
+
+/// Words that a number does not count.
+pub(super) fn is_function_word(word: &str) -> bool {
+    const WORDS: [&str; 52] = [
+        "и",
+        "или",
+        "а",
+        "но",
+        "до",
+        "от",
+        "по",
+        "на",
+        "в",
+        "во",
+        "с",
+        "со",
+        "к",
+        "ко",
+        "из",
+        "за",
+        "у",
+        "о",
+        "об",
+        "не",
+        "ни",
+        "как",
+        "что",
+        "для",
+        "при",
+        "без",
+        "под",
+        "над",
+        "через",
+        "это",
+        "мы",
+        "вы",
+        "он",
+        "она",
+        "они",
+        "я",
+        "ты",
+        "точка",
+        "слэш",
+        "дефис",
+        "двоеточие",
+        "собака",
+        "есть",
+        "был",
+        "была",
+        "было",
+        "будет",
+        "же",
+        "ли",
+        "плюс",
+        "минус",
+        "равно",
+    ];
+    WORDS.contains(&word)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_line_of_the_table_governs() {
+        let complaints =
+            data::complaints("data/governing.tsv", TABLE, parse, |[word, _]| word.into());
+        assert!(complaints.is_empty(), "{complaints}");
+    }
 
     #[test]
     fn endings_and_prepositions_tell_case_and_gender() {
@@ -303,7 +631,7 @@ mod tests {
             (3, "после", &["дней"], (Genitive, Masculine)),
             (5, "с", &["друзьями"], (Instrumental, Masculine)),
             (5, "в", &["домах"], (Prepositional, Masculine)),
-            (5, "через", &["минут"], (Nominative, Masculine)),
+            (5, "через", &["минут"], (Accusative, Masculine)),
         ] {
             assert_eq!(
                 agreement(number, before, after),

@@ -1,0 +1,171 @@
+//! Amounts of money: `$5,50`, `100 руб. 50 коп.`, `129 руб./кг`, `25 600,50 рублей`.
+
+use super::{
+    super::{
+        figures::{Figure, Style, figure, range_end},
+        reader::Reader,
+    },
+    Russian,
+    nouns::{Noun, senses},
+    numerals::Case,
+    units::{self, Currency},
+};
+
+impl Reader<'_, Russian> {
+    /// `$5`, `$5,50`, `$5 млн`.
+    pub(super) fn money(&mut self, sign_at: usize, at: usize) -> usize {
+        let sign = self.tokens.text(sign_at);
+        let before = self.governor(sign_at);
+        let (Some(first), Some(currency)) = (
+            figure(self.tokens, at, Style::Russian),
+            units::currency(sign),
+        ) else {
+            return self.copy(sign_at);
+        };
+        let second = range_end(self.tokens, first.end, Style::Russian);
+        let last = second.as_ref().unwrap_or(&first);
+        let end = last.end;
+        let next = self.tokens.skip_space(end);
+        let case = self.unit_case(at, &before, last.whole(), "");
+        if let Some(power) = units::multiplier(self.tokens.text(next)) {
+            self.say_amount(&first, second.as_ref(), &power, case);
+            self.out.say(" ");
+            self.out.say(&currency.noun.genitive_plural());
+            return self.after_stop(next, true);
+        }
+        if second.is_none() && self.say_with_coins(&first, currency, case) {
+            return end;
+        }
+        self.say_amount(&first, second.as_ref(), &currency.noun, case);
+        self.priced_by(end, end)
+    }
+
+    /// Figures before a currency.
+    pub(super) fn priced(
+        &mut self,
+        at: usize,
+        first: &Figure,
+        second: Option<&Figure>,
+        next: usize,
+        before: &str,
+    ) -> Option<usize> {
+        let last = second.unwrap_or(first);
+        let text = self.tokens.text(next);
+        let case = self.unit_case(at, before, last.whole(), text);
+        let Some(currency) = units::currency(text) else {
+            return self.priced_in_full(first, second, next, case);
+        };
+        if text == "р" && self.is_times(next) {
+            let noun = Noun::named("раз")?;
+            self.say_amount(first, second, &noun, case);
+            return Some(self.after_stop(next, true));
+        }
+        let after = self.after_stop(next, currency.takes_stop());
+        if second.is_none() && self.say_with_coins(first, currency, case) {
+            return Some(self.priced_by(next + 1, after));
+        }
+        self.say_amount(first, second, &currency.noun, case);
+        if let Some(end) = self.coins_after(after, case, currency) {
+            return Some(end);
+        }
+        Some(self.priced_by(next + 1, after))
+    }
+
+    /// `2 р. в день`.
+    fn is_times(&self, at: usize) -> bool {
+        let stop = usize::from(self.tokens.text(at + 1) == ".");
+        let preposition = self.tokens.skip_space(at + 1 + stop);
+        let time = self.tokens.text(self.tokens.skip_space(preposition + 1));
+        matches!(self.tokens.text(preposition), "в" | "/")
+            && matches!(
+                time,
+                "день" | "сутки" | "неделю" | "месяц" | "год" | "сут" | "нед" | "мес"
+            )
+    }
+
+    /// `25 600,50 рублей`: two decimals of a currency in full are its coins.
+    fn priced_in_full(
+        &mut self,
+        first: &Figure,
+        second: Option<&Figure>,
+        next: usize,
+        case: Case,
+    ) -> Option<usize> {
+        if second.is_some() || first.fraction.is_none_or(|fraction| fraction.len() != 2) {
+            return None;
+        }
+        let noun = senses(self.tokens.text(next)).first()?.noun;
+        let code = match noun.name() {
+            "рубль" => "RUB",
+            "доллар" => "USD",
+            "евро" => "EUR",
+            "гривна" => "UAH",
+            _ => return None,
+        };
+        let currency = units::currency(code)?;
+        self.say_with_coins(first, currency, case)
+            .then_some(next + 1)
+    }
+
+    /// `до 100 руб. 50 коп.`: the coins stand in the case of the whole.
+    fn coins_after(&mut self, after: usize, case: Case, currency: &Currency) -> Option<usize> {
+        let at = self.tokens.skip_space(after);
+        let coins = figure(self.tokens, at, Style::Russian)?;
+        let count = coins.whole().filter(|count| *count < 100)?;
+        let next = self.tokens.skip_space(coins.end);
+        let coin = units::currency(self.tokens.text(next)).filter(|coin| coin.coin.is_none())?;
+        let fits = currency.coin.is_some() && self.tokens.text(next) == "коп";
+        if !fits {
+            return None;
+        }
+        self.out.say(" ");
+        self.say_counted(count, &coin.noun, case);
+        Some(self.after_stop(next, true))
+    }
+
+    /// `/кг` after a price whose abbreviation ends before `stroke` or, with its full stop, before `after`.
+    fn priced_by(&mut self, stroke: usize, after: usize) -> usize {
+        let stop = usize::from(self.tokens.text(stroke) == ".");
+        match self.rate(stroke + stop, true) {
+            Some((tail, end)) => {
+                self.out.say(" ");
+                self.out.say(&tail);
+                end
+            }
+            None => after,
+        }
+    }
+
+    /// `5,50` of a currency whose hundredths have a name; whether that was said.
+    fn say_with_coins(&mut self, amount: &Figure, currency: &Currency, case: Case) -> bool {
+        let cents = amount.fraction.filter(|fraction| fraction.len() == 2);
+        let (Some(cents), Some(value), Some(coin)) = (
+            cents.and_then(|cents| cents.parse().ok()),
+            amount.integer(),
+            &currency.coin,
+        ) else {
+            return false;
+        };
+        self.say_counted(value, &currency.noun, case);
+        if cents > 0 {
+            self.out.say(" ");
+            self.say_counted(cents, coin, case);
+        }
+        true
+    }
+
+    fn say_counted(&mut self, count: u64, noun: &Noun, case: Case) {
+        self.say_number(&noun.count_words(count, case));
+        self.out.say(&noun.counted(count, case));
+    }
+
+    fn say_amount(&mut self, first: &Figure, second: Option<&Figure>, noun: &Noun, case: Case) {
+        let last = second.unwrap_or(first);
+        self.say_figures(first, second, noun.gender(), case);
+        self.out.say(&match last.whole() {
+            Some(count) => noun.counted(count, case),
+            None if last.fraction.is_some() => noun.after_fraction(),
+            None => noun.genitive_plural(),
+        });
+    }
+}

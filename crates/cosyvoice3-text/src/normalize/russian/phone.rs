@@ -1,0 +1,163 @@
+//! Telephone numbers in groups, and the numbers of accounts and documents digit by digit.
+
+use super::{
+    super::{figures, reader::Reader},
+    Russian,
+    amounts::{digits_words, each_digit},
+    nouns::{Kind, senses},
+};
+
+/// Words before a number that is told digit by digit, besides the nouns of that kind.
+const CODES: [&str; 15] = [
+    "ИНН",
+    "КПП",
+    "ОГРН",
+    "ОГРНИП",
+    "БИК",
+    "ОКПО",
+    "ОКТМО",
+    "ОКАТО",
+    "СНИЛС",
+    "КБК",
+    "УИН",
+    "IMEI",
+    "VIN",
+    "ID",
+    "ПИН",
+];
+
+/// From so many digits on the number of a document is no amount.
+const LONG: usize = 5;
+
+impl<'a> Reader<'a, Russian> {
+    /// A telephone number that starts at `at`.
+    pub(super) fn telephone(&mut self, at: usize) -> Option<usize> {
+        let starts = match self.tokens.text(at) {
+            "+" => self.tokens.number(at + 1).is_some(),
+            "(" => self
+                .tokens
+                .number(at + 1)
+                .is_some_and(|group| (3..=5).contains(&group.len())),
+            _ => self.tokens.number(at).is_some(),
+        };
+        if !starts {
+            return None;
+        }
+        let (groups, end) = figures::telephone(self.tokens, at)
+            .or_else(|| self.blank_groups(at))
+            .or_else(|| self.called_number(at))?;
+        if self.tokens.text(at) == "+" {
+            self.out.say("плюс");
+        }
+        let groups: Vec<String> = groups.into_iter().flat_map(spoken_groups).collect();
+        for group in groups {
+            self.out.say(&digits_words(&group));
+        }
+        Some(end)
+    }
+
+    /// `007 495 123 45 67`: groups as Russian numbers are written, parted by blanks alone.
+    fn blank_groups(&self, at: usize) -> Option<(Vec<&'a str>, usize)> {
+        let mut groups = Vec::new();
+        let mut next = at;
+        while let Some(group) = self.tokens.number(next).filter(|_| groups.len() < 6) {
+            groups.push(group);
+            if self.tokens.text(next + 1) != " " {
+                next += 1;
+                break;
+            }
+            next += 2;
+        }
+        let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
+        let good = matches!(groups.first(), Some(&"7" | &"8" | &"007"))
+            && matches!(lengths[1..], [3, 3, 2, 2] | [4, 2, 2, 2]);
+        if !good {
+            return None;
+        }
+        // The last blank belongs to what follows.
+        let end = next - usize::from(self.tokens.text(next - 1) == " ");
+        Some((groups, end))
+    }
+
+    /// `тел. 223344`: the digits alone, after a word that says what they are.
+    fn called_number(&self, at: usize) -> Option<(Vec<&'a str>, usize)> {
+        let digits = self.tokens.number(at)?;
+        let named = (5..=7).contains(&digits.len()) && self.tokens.number(at + 2).is_none();
+        let words = self.words_before(at);
+        let called = words.iter().any(|word| {
+            ["тел", "факс"]
+                .iter()
+                .any(|stem| word.to_lowercase().starts_with(stem))
+        });
+        (named && called).then(|| (vec![digits], at + 1))
+    }
+
+    /// The last three words before `at`, as far as no sentence ends between.
+    fn words_before(&self, at: usize) -> Vec<&'a str> {
+        let mut words = Vec::new();
+        for i in (at.saturating_sub(8)..at).rev() {
+            match self.tokens.text(i) {
+                "!" | "?" | "," | ";" => break,
+                text if self.tokens.is_word(i) => words.push(text),
+                _ => {}
+            }
+            if words.len() == 3 {
+                break;
+            }
+        }
+        words
+    }
+
+    /// `ИНН 7701234567`, `карта 4276 1234 5678 9012`: digit by digit, with a pause between groups.
+    pub(super) fn code(&mut self, at: usize) -> Option<usize> {
+        let mut groups = vec![self.tokens.number(at)?];
+        let mut end = at + 1;
+        while matches!(self.tokens.text(end), " " | "-")
+            && let Some(group) = self.tokens.number(end + 1).filter(|_| groups.len() < 8)
+        {
+            groups.push(group);
+            end += 2;
+        }
+        let digits: usize = groups.iter().map(|group| group.len()).sum();
+        if digits < LONG || !self.follows_code_name(at) {
+            return None;
+        }
+        let said: Vec<String> = groups.iter().map(|group| each_digit(group)).collect();
+        self.out.say(&said.join(", "));
+        Some(end)
+    }
+
+    fn follows_code_name(&self, at: usize) -> bool {
+        let marks = |i: &usize| matches!(self.tokens.text(*i), " " | "№" | ":" | "номер");
+        let Some(name) = (at.saturating_sub(6)..at).rev().find(|i| !marks(i)) else {
+            return false;
+        };
+        let word = self.tokens.text(name);
+        let account = matches!(word, "с" | "сч") && self.tokens.text(name.wrapping_sub(1)) == "/";
+        account
+            || CODES.contains(&word)
+            || self.tokens.is_word(name)
+                && senses(word)
+                    .iter()
+                    .any(|sense| !sense.plural && sense.noun.is(Kind::Code))
+    }
+}
+
+/// A group of a telephone number as it is told: two and three digits at a time.
+fn spoken_groups(group: &str) -> Vec<String> {
+    let cuts: &[usize] = match group.len() {
+        // 8 926 123 45 67 without its blanks.
+        11 => &[1, 4, 7, 9],
+        10 => &[3, 6, 8],
+        7 => &[3, 5],
+        6 => &[2, 4],
+        4 | 5 => &[2],
+        _ => &[],
+    };
+    let ends = cuts.iter().copied().chain([group.len()]);
+    let starts = [0].into_iter().chain(cuts.iter().copied());
+    starts
+        .zip(ends)
+        .map(|(start, end)| group[start..end].to_owned())
+        .collect()
+}

@@ -1,0 +1,303 @@
+//! Years, with their word or told by what stands around: `в 2025 г.`, `1943 и 1951 гг.`, `в мае 2010`, `120 до н. э.`.
+
+use super::{
+    super::{
+        figures::{Figure, Style, figure},
+        lex::{Kind, is_cyrillic},
+        reader::Reader,
+    },
+    Russian, abbreviations,
+    context::{self, governed},
+    dates::month_called,
+    nouns,
+    numerals::{Case, Gender, ordinal},
+    surroundings::LONGEST_LIST,
+    units,
+};
+
+/// A year or two, and how they are told.
+struct Years {
+    first: u64,
+    second: Option<u64>,
+    case: Case,
+    /// The word that is said after them and not written, or written short.
+    word: Option<&'static str>,
+    end: usize,
+}
+
+impl Reader<'_, Russian> {
+    /// A year, or a range of years, whose figures are `first` and `second`.
+    pub(super) fn year(
+        &mut self,
+        at: usize,
+        first: &Figure,
+        second: Option<&Figure>,
+        before: &str,
+    ) -> Option<usize> {
+        let years = self.years(at, first, second, before)?;
+        self.out
+            .say(&ordinal(years.first, Gender::Masculine, years.case));
+        if let Some(second) = years.second {
+            self.out.say(" - ");
+            self.out
+                .say(&ordinal(second, Gender::Masculine, years.case));
+        }
+        if let Some(word) = years.word {
+            self.out.say(" ");
+            self.out.say(word);
+        }
+        Some(years.end)
+    }
+
+    fn years(
+        &self,
+        at: usize,
+        first: &Figure,
+        second: Option<&Figure>,
+        before: &str,
+    ) -> Option<Years> {
+        let value = first.whole()?;
+        let (second, end) = match (second, self.second_of_century(value, first.end)) {
+            (_, Some((second, end))) => (Some(second), end),
+            (Some(second), None) => (Some(second.whole()?), second.end),
+            (None, None) => (None, first.end),
+        };
+        let next = self.tokens.skip_space(end);
+        let word = self.tokens.text(next);
+        let is_long = |year: u64| (1000..3000).contains(&year);
+        let long = is_long(value) && second.is_none_or(is_long);
+        let era =
+            self.era_at(next) || self.is_year_word(word) && self.era_at(self.after_word(next));
+        let guess = self.year_case(at, before);
+        let years = |case, word, end| Years {
+            first: value,
+            second,
+            case,
+            word,
+            end,
+        };
+        if matches!(word, "г" | "гг") {
+            let (case, said, end) = self.abbreviated_year(next, value, guess, long, era)?;
+            return Some(years(case, Some(said), end));
+        }
+        if let Some(case) = self.written_year_case(word, value, long, era, before, guess) {
+            return Some(years(case, None, end));
+        }
+        if era {
+            return Some(years(guess, Some(year_word(guess, second.is_some())), end));
+        }
+        if second.is_none() && long && self.is_listed_year(end) {
+            return Some(years(guess, None, end));
+        }
+        if long && self.follows_month(at) {
+            return Some(years(Case::Genitive, Some("года"), end));
+        }
+        let told_by_preposition = matches!(before, "в" | "во") && second.is_none();
+        (told_by_preposition && self.is_year_alone(value, next))
+            .then(|| years(Case::Prepositional, None, end))
+    }
+
+    /// `1997-98`: the second year of a range without its century.
+    fn second_of_century(&self, first: u64, end: usize) -> Option<(u64, usize)> {
+        let dash = self.tokens.skip_space(end);
+        let at = self.tokens.skip_space(dash + 1);
+        let digits = self.tokens.number(at).filter(|digits| digits.len() == 2)?;
+        let second = first / 100 * 100 + digits.parse::<u64>().ok()?;
+        let word = self.tokens.text(self.tokens.skip_space(at + 1));
+        let good = matches!(self.tokens.text(dash), "-" | "—")
+            && (1000..3000).contains(&first)
+            && second > first
+            && (word == "гг" || self.is_year_word(word));
+        good.then_some((second, at + 1))
+    }
+
+    fn is_year_word(&self, word: &str) -> bool {
+        matches!(word, "г" | "гг")
+            || word.starts_with("год") && nouns::senses(word).iter().any(|s| s.noun.name() == "год")
+    }
+
+    /// The index after the word at `at` and its full stop.
+    fn after_word(&self, at: usize) -> usize {
+        let stop = self.tokens.text(at + 1) == ".";
+        self.tokens.skip_space(at + 1 + usize::from(stop))
+    }
+
+    /// `н. э.` or `до н. э.`.
+    fn era_at(&self, at: usize) -> bool {
+        let at = match self.tokens.text(at) {
+            "до" => self.tokens.skip_space(at + 1),
+            _ => at,
+        };
+        let second = self.tokens.skip_space(at + 2);
+        self.tokens.text(at) == "н"
+            && self.tokens.text(at + 1) == "."
+            && self.tokens.text(second) == "э"
+    }
+
+    /// The case of a year before a word that does not tell it.
+    fn year_case(&self, at: usize, before: &str) -> Case {
+        if matches!(before, "в" | "во" | "о" | "об" | "при") {
+            Case::Prepositional
+        } else if self.follows_month(at) {
+            Case::Genitive
+        } else {
+            match governed(before) {
+                None if self.is_of_something(at, before) => Case::Genitive,
+                None | Some(Case::Accusative) => Case::Nominative,
+                Some(case) => case,
+            }
+        }
+    }
+
+    /// `выборы 2026 г.`, `II кв. 2026 г.`: after a noun it is the year of that.
+    fn is_of_something(&self, at: usize, before: &str) -> bool {
+        match before {
+            "" => self.previous(at).is_some_and(|stop| {
+                let short = self.tokens.word_before(stop);
+                self.tokens.text(stop) == "." && matches!(short.as_str(), "кв" | "полуг" | "сез")
+            }),
+            word => {
+                word.chars().count() > 2
+                    && word.starts_with(is_cyrillic)
+                    && !context::is_function_word(word)
+                    && !context::is_verb(word)
+            }
+        }
+    }
+
+    /// Whether a month stands before `at`: `в мае 2010`, `22 нояб. 2026`.
+    fn follows_month(&self, at: usize) -> bool {
+        let Some(before) = self.previous(at) else {
+            return false;
+        };
+        match self.tokens.text(before) {
+            "." => abbreviations::month(&self.tokens.word_before(before)).is_some(),
+            word => {
+                self.tokens.is_word(before)
+                    && (month_called(word).is_some()
+                        || abbreviations::month(&word.to_lowercase()).is_some())
+            }
+        }
+    }
+
+    /// `2025 г.`, `2020-2025 гг.`, `55 г. рождения`, `1990 г. р.`.
+    fn abbreviated_year(
+        &self,
+        at: usize,
+        value: u64,
+        guess: Case,
+        long: bool,
+        era: bool,
+    ) -> Option<(Case, &'static str, usize)> {
+        let dotted = self.tokens.text(at + 1) == ".";
+        let after = self.after_word(at);
+        let born = dotted && self.tokens.text(after) == "р" && self.tokens.text(after + 1) == ".";
+        if born {
+            let end = after + 2 - usize::from(self.tokens.ends_sentence(after + 1));
+            return Some((Case::Genitive, "года рождения", end));
+        }
+        let of_birth = matches!(
+            self.tokens.text(after),
+            "рождения" | "выпуска" | "постройки" | "издания" | "урожая"
+        );
+        let plural = self.tokens.text(at) == "гг";
+        let year = long && (plural || dotted || value >= 1500) || era || plural || of_birth;
+        if !year {
+            return None;
+        }
+        let case = if of_birth { Case::Genitive } else { guess };
+        let end = at + 1 + usize::from(dotted && !self.tokens.ends_sentence(at + 1));
+        Some((case, year_word(case, plural), end))
+    }
+
+    /// The case of a year before a form of *год*; `None` where the number counts years.
+    fn written_year_case(
+        &self,
+        word: &str,
+        value: u64,
+        long: bool,
+        era: bool,
+        before: &str,
+        guess: Case,
+    ) -> Option<Case> {
+        let far = (3000..10_000).contains(&value);
+        let prepositional = matches!(before, "в" | "во" | "о" | "об" | "при");
+        let dative = governed(before) == Some(Case::Dative);
+        match word {
+            "год" | "годы" if long || era => Some(match guess {
+                Case::Nominative => Case::Nominative,
+                _ => Case::Accusative,
+            }),
+            "года" | "годов" if long || era => Some(Case::Genitive),
+            "году" if long || far || prepositional || dative => Some(match dative {
+                true => Case::Dative,
+                false => Case::Prepositional,
+            }),
+            "годам" if long => Some(Case::Dative),
+            "годом" | "годами" if long => Some(Case::Instrumental),
+            "годе" | "годах" if long => Some(Case::Prepositional),
+            _ => None,
+        }
+    }
+
+    /// Whether other years follow and then their word: `1943 и 1951 гг.`, `с 1920 до 1933 г.`.
+    fn is_listed_year(&self, end: usize) -> bool {
+        let mut next = end;
+        for _ in 0..LONGEST_LIST {
+            let joint = self.tokens.skip_space(next);
+            let listed = matches!(
+                self.tokens.text(joint),
+                "и" | "или" | "," | "по" | "до" | "на" | "-" | "—"
+            );
+            let at = self.tokens.skip_space(joint + 1);
+            let Some(figure) = figure(self.tokens, at, Style::Russian).filter(|_| listed) else {
+                return false;
+            };
+            if !figure
+                .whole()
+                .is_some_and(|year| (1000..3000).contains(&year))
+            {
+                return false;
+            }
+            next = figure.end;
+            let word = self.tokens.text(self.tokens.skip_space(next));
+            if self.is_year_word(word) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// `в 1511`, `в 1990 началось`: a number of a year's size after *в* that counts nothing.
+    fn is_year_alone(&self, value: u64, next: usize) -> bool {
+        let modern = (1800..2100).contains(&value);
+        let old = (1001..1800).contains(&value) && !value.is_multiple_of(100);
+        if !modern && !old {
+            return false;
+        }
+        if !self.tokens.is_word(next) {
+            let counts = matches!(
+                self.tokens.text(next),
+                "%" | "‰" | "°" | "$" | "€" | "₽" | "№"
+            );
+            return !counts;
+        }
+        let word = self.tokens.text(next).to_lowercase();
+        let preposition = !context::cases(&word).is_empty();
+        let counted = units::unit(&word).is_some_and(|_| !preposition)
+            || units::currency(&word).is_some()
+            || units::multiplier(&word).is_some();
+        let other = self.tokens.kind(next) == Some(Kind::Word)
+            && (preposition || context::is_function_word(&word) || context::is_verb(&word));
+        other && !counted
+    }
+}
+
+fn year_word(case: Case, plural: bool) -> &'static str {
+    let forms = if plural {
+        ["годы", "годов", "годам", "годы", "годами", "годах"]
+    } else {
+        ["год", "года", "году", "год", "годом", "году"]
+    };
+    forms[case as usize]
+}
