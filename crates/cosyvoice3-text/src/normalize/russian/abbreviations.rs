@@ -11,7 +11,7 @@ use super::{
     context::{self, governed},
     data,
     forms::{self, CASES, Forms, adjective_ending},
-    nouns::{self, Entry},
+    nouns::{self, Entry, Kind},
     numerals::{Case, Gender},
 };
 
@@ -26,8 +26,8 @@ pub(super) enum Meaning {
     Noun(&'static Entry),
     /// A noun before a number.
     BeforeNumber(&'static Entry),
-    /// A noun beside a name.
-    BesideName(&'static Entry),
+    /// A noun beside a name, and what follows it in every form.
+    BesideName(&'static Entry, &'static str),
     /// Stem and masculine nominative ending of an adjective, if that is not the common one.
     Adjective(&'static str, Option<&'static str>),
     Weekday(&'static Entry),
@@ -56,7 +56,12 @@ fn parse(
         "текст" => Meaning::Text(text),
         "слово" => Meaning::Noun(noun()?),
         "перед-числом" => Meaning::BeforeNumber(noun()?),
-        "перед-именем" => Meaning::BesideName(noun()?),
+        "перед-именем" => {
+            let (name, tail) = text.split_once(' ').unwrap_or((text, ""));
+            let noun =
+                nouns::entry(name).ok_or_else(|| format!("{name} is no noun of nouns.tsv"))?;
+            Meaning::BesideName(noun, tail)
+        }
         "день" => Meaning::Weekday(noun()?),
         "месяц" => Meaning::Month(noun()?),
         "прилагательное" => match text.split_once('|') {
@@ -173,8 +178,8 @@ impl Reader<'_, Russian> {
         let end = written.end;
         let keeps_stop = written.stop
             && match abbreviation.meaning {
-                Meaning::BesideName(_) if self.describes(at) => self.tokens.ends_sentence(end - 1),
-                Meaning::BesideName(_) | Meaning::Noun(_) => self.closes(end),
+                Meaning::BesideName(..) if self.describes(at) => self.tokens.ends_sentence(end - 1),
+                Meaning::BesideName(..) => self.closes(end),
                 _ => abbreviation.may_end && self.tokens.ends_sentence(end - 1),
             };
         end - usize::from(keeps_stop)
@@ -201,14 +206,27 @@ impl Reader<'_, Russian> {
                 };
                 noun.form(false, self.place_case(at))
             }
-            Meaning::BesideName(noun) => self.beside_name(at, next, noun)?,
+            Meaning::BesideName(noun, tail) => {
+                let form = self.beside_name(at, next, noun)?;
+                return Some(match tail {
+                    "" => Cow::Borrowed(form),
+                    tail => Cow::Owned(format!("{form} {tail}")),
+                });
+            }
             Meaning::Noun(noun) | Meaning::Weekday(noun) | Meaning::Month(noun) => {
                 noun.form(false, self.place_case(at))
             }
             Meaning::Adjective(stem, own) => {
                 return self.adjective(at, next, stem, own).map(Cow::Owned);
             }
-            Meaning::BeforeNumber(_) => return None,
+            // `3-комнатная кв.`
+            Meaning::BeforeNumber(noun) => {
+                let described = forms::adjective(&self.tokens.word_before(at));
+                let long = written.short.chars().count() > 1 && !described.is_empty();
+                let forms = described.and(Forms::of(noun.gender, &CASES));
+                let (case, _) = forms.first(&CASES).filter(|_| long)?;
+                noun.form(false, case)
+            }
         };
         Some(Cow::Borrowed(said))
     }
@@ -217,16 +235,17 @@ impl Reader<'_, Russian> {
     pub(super) fn place_case(&self, at: usize) -> Case {
         let before = self.tokens.word_before(at);
         match before.as_str() {
-            "в" | "во" | "на" if self.is_way(at) => Case::Accusative,
+            "в" | "во" | "на" if self.is_way_to(at) => Case::Accusative,
             "в" | "во" | "на" => Case::Prepositional,
             "по" => Case::Dative,
             _ if self.is_referred_to(at) => Case::Accusative,
+            _ if self.is_part(at) => Case::Genitive,
             _ => governed(&before).unwrap_or(Case::Nominative),
         }
     }
 
     /// `пройдите в каб. 5`: the preposition before `at` follows a word of moving.
-    fn is_way(&self, at: usize) -> bool {
+    pub(super) fn is_way_to(&self, at: usize) -> bool {
         let mut at = self.previous_word(at);
         for _ in 0..3 {
             at = at.and_then(|word| self.previous_word(word));
@@ -255,7 +274,7 @@ impl Reader<'_, Russian> {
     }
 
     /// `д. 5, стр. 2`: among the words before `at` there is a house or a street.
-    fn in_address(&self, at: usize) -> bool {
+    pub(super) fn in_address(&self, at: usize) -> bool {
         let before = at.saturating_sub(16)..at;
         before.into_iter().any(|i| {
             let word = self.tokens.text(i);
@@ -270,7 +289,10 @@ impl Reader<'_, Russian> {
     /// `ул. Ленина`, `Тверская ул.`.
     fn beside_name(&self, at: usize, next: usize, noun: &'static Entry) -> Option<&'static str> {
         if !self.describes(at) {
-            let named = is_name(self.tokens.text(next)) && !self.is_initial(next);
+            let quoted = usize::from(matches!(self.tokens.text(next), "«" | "\""));
+            let word = self.tokens.text(at).chars().count() > 1;
+            let named =
+                is_name(self.tokens.text(next + quoted)) && (word || !self.is_initial(next));
             return named.then(|| noun.form(false, self.place_case(at)));
         }
         let described = forms::adjective(&self.tokens.word_before(at));
@@ -281,6 +303,17 @@ impl Reader<'_, Russian> {
         let cases = context::place_cases(&first);
         let (case, _) = forms.first(cases).or_else(|| forms.first(&CASES))?;
         Some(noun.form(false, case))
+    }
+
+    /// `п. 3 ст. 5`: a section of the one that is named at `at`.
+    fn is_part(&self, at: usize) -> bool {
+        let section = |noun: &Entry| noun.is(Kind::Section);
+        let whole = before_number(&self.tokens.text(at).to_lowercase()).is_some_and(section);
+        let part = self
+            .previous(at)
+            .filter(|number| self.tokens.number(*number).is_some())
+            .and_then(|number| self.noun_before(number));
+        whole && part.is_some_and(|part| section(part.noun))
     }
 
     /// Whether the word before `at` is an adjective with a capital: `Тверская ул.`.

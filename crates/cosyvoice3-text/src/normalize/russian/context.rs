@@ -493,7 +493,13 @@ pub(super) fn is_predicate(word: &str) -> bool {
 
 /// Whether `word` says that somebody or something goes somewhere: *пройдите*, *прибывает*.
 pub(super) fn is_motion(word: &str) -> bool {
-    const STEMS: [&str; 24] = [
+    const STEMS: [&str; 30] = [
+        "выход",
+        "вход",
+        "поворот",
+        "въезд",
+        "выезд",
+        "подъём",
         "пройд",
         "пройт",
         "проход",

@@ -50,7 +50,7 @@ impl Reader<'_, Russian> {
     pub(super) fn date(&mut self, at: usize, before: &str) -> Option<usize> {
         let date = figures::date(self.tokens, at, Style::Russian)
             .or_else(|| self.date_with_short_month(at))?;
-        let otherwise = if context::is_verb(before) {
+        let otherwise = if context::is_predicate(before) {
             Case::Genitive
         } else {
             Case::Nominative
@@ -102,7 +102,19 @@ impl Reader<'_, Russian> {
         let two = |at: usize| self.tokens.number(at).filter(|digits| digits.len() == 2);
         let day: u64 = two(at)?.parse().ok()?;
         let number: usize = two(at + 2)?.parse().ok()?;
-        let asks = matches!(before, "до" | "с" | "от" | "к" | "по" | "на" | "после");
+        let asks = matches!(
+            before,
+            "до" | "с"
+                | "от"
+                | "к"
+                | "по"
+                | "на"
+                | "после"
+                | "заезд"
+                | "выезд"
+                | "дата"
+                | "даты"
+        );
         let valid = (1..=31).contains(&day) && (1..=12).contains(&number);
         if !asks || !valid || self.tokens.text(at + 1) != "." {
             return None;

@@ -113,13 +113,13 @@ impl Reader<'_, Russian> {
             .or_else(|| self.code(at))
             .or_else(|| self.telephone(at))
             .or_else(|| self.time(at, before))
-            .or_else(|| self.suffixed(at, before))
+            .or_else(|| self.suffixed(at, start, before))
             .or_else(|| self.days(at, before))
+            .or_else(|| self.short_date(at, before))
             .or_else(|| self.name(at, start))
             .or_else(|| self.lettered(at))
             .or_else(|| self.fraction(at, before))
             .or_else(|| self.outline(at))
-            .or_else(|| self.short_date(at, before))
             .or_else(|| self.month_of_year(at, before))
             .unwrap_or_else(|| match figure(self.tokens, at, Style::Russian) {
                 Some(first) => self.quantity(at, first, before),

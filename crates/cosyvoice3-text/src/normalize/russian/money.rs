@@ -124,7 +124,7 @@ impl Reader<'_, Russian> {
     }
 
     /// `/кг` after a price whose abbreviation ends before `stroke` or, with its full stop, before `after`.
-    fn priced_by(&mut self, stroke: usize, after: usize) -> usize {
+    pub(super) fn priced_by(&mut self, stroke: usize, after: usize) -> usize {
         let stop = usize::from(self.tokens.text(stroke) == ".");
         match self.rate(stroke + stop, true) {
             Some((tail, end)) => {

@@ -37,7 +37,7 @@ impl Reader<'_, Russian> {
             self.out.say(&said);
             return Some(self.building_part(end).unwrap_or(end));
         }
-        if let Some(end) = self.building_part(at + 1) {
+        if let Some(end) = self.building_part(self.tokens.skip_space(at + 1)) {
             return Some(end);
         }
         match range_end(self.tokens, at + 1, Style::Russian) {
@@ -89,14 +89,19 @@ impl Reader<'_, Russian> {
             "с" | "стр" => "строение",
             _ => return None,
         };
-        let digits = self.tokens.number(at + 1)?;
+        let stop = usize::from(self.tokens.text(at + 1) == ".");
+        let number = match stop {
+            0 => at + 1,
+            _ => self.tokens.skip_space(at + 2),
+        };
+        let digits = self.tokens.number(number)?;
         self.out.say(part);
         self.out.say(&digits_words(digits));
-        Some(at + 2)
+        Some(number + 1)
     }
 
     /// Whether the number at `at` tells one thing from others rather than how many there are.
-    fn is_name(&self, at: usize, start: usize) -> bool {
+    pub(super) fn is_name(&self, at: usize, start: usize) -> bool {
         let mut first = start;
         for _ in 0..LONGEST_LIST {
             match self.name_before_in_list(first) {
@@ -117,8 +122,17 @@ impl Reader<'_, Russian> {
             .filter(|sense| first == start || sense.noun.is(Kind::Named));
         match named {
             Some(sense) => !self.counts_after(at, sense),
-            None => false,
+            None => self.is_house(at),
         }
+    }
+
+    /// `ул. Кирова, 3/5`.
+    fn is_house(&self, at: usize) -> bool {
+        let stroke = self.tokens.text(at + 1) == "/" && self.tokens.number(at + 2).is_some();
+        let after_comma = self
+            .previous(at)
+            .is_some_and(|comma| self.tokens.text(comma) == ",");
+        stroke && after_comma && self.in_address(at)
     }
 
     /// The number before the one at `at` in a list of names: `5, 6 и 11`.
@@ -157,8 +171,11 @@ impl Reader<'_, Russian> {
         }
         let text = self.tokens.text(next);
         let stop = self.tokens.text(next + 1) == ".";
-        let unit = units::unit(text)
-            .is_some_and(|unit| !unit.may_be_letter() && (stop || !unit.needs_stop()));
+        let part_number = self.tokens.skip_space(next + 1 + usize::from(stop));
+        let building = matches!(text, "с" | "стр") && self.tokens.number(part_number).is_some();
+        let unit = !building
+            && units::unit(text)
+                .is_some_and(|unit| !unit.may_be_letter() && (stop || !unit.needs_stop()));
         if matches!(text, "%" | "°") || unit || units::multiplier(text).is_some() {
             return true;
         }

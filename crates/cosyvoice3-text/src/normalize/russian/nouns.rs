@@ -11,7 +11,7 @@ use super::{
 const TABLE: &str = include_str!("data/nouns.tsv");
 
 /// Kinds of nouns, as the table names them, in the order of their bits.
-const KINDS: [&str; 9] = [
+const KINDS: [&str; 10] = [
     "порядок",
     "порядок-после-предлога",
     "имя",
@@ -21,6 +21,7 @@ const KINDS: [&str; 9] = [
     "измерение",
     "код",
     "месяц",
+    "день",
 ];
 
 /// What is told of a noun beside its forms.
@@ -43,6 +44,7 @@ pub(super) enum Kind {
     /// A long number after it is said digit by digit.
     Code,
     Month,
+    Weekday,
 }
 
 /// A noun in all its forms.
@@ -197,6 +199,11 @@ impl Noun {
             adjective: "",
             tail: tail.to_owned(),
         })
+    }
+
+    /// Whether it is of that kind.
+    pub fn is(&self, kind: Kind) -> bool {
+        self.entry.is(kind)
     }
 
     /// Its gender.

@@ -26,8 +26,16 @@ enum Ending {
 
 impl Reader<'_, Russian> {
     /// The number at `at` where letters of its ending follow.
-    pub(super) fn suffixed(&mut self, at: usize, before: &str) -> Option<usize> {
+    pub(super) fn suffixed(&mut self, at: usize, start: usize, before: &str) -> Option<usize> {
         let number = figures::integer(self.tokens.number(at)?)?;
+        // `поезд 102Й`: a letter.
+        let letter = self.tokens.text(at + 1);
+        if letter.chars().count() == 1
+            && letter.starts_with(char::is_uppercase)
+            && self.is_name(at, start)
+        {
+            return None;
+        }
         if let Some(end) = self.percentage(at, number) {
             return Some(end);
         }

@@ -50,8 +50,11 @@ impl<'a> Reader<'a, Russian> {
             self.out.say("плюс");
         }
         let groups: Vec<String> = groups.into_iter().flat_map(spoken_groups).collect();
-        for group in groups {
-            self.out.say(&digits_words(&group));
+        for (i, group) in groups.iter().enumerate() {
+            if i > 0 && could_be_one(&groups[i - 1], group) {
+                self.out.say(", ");
+            }
+            self.out.say(&digits_words(group));
         }
         Some(end)
     }
@@ -79,17 +82,26 @@ impl<'a> Reader<'a, Russian> {
         Some((groups, end))
     }
 
-    /// `тел. 223344`: the digits alone, after a word that says what they are.
+    /// `тел. 223344`, `по телефонам: 903-543, 903-545`: after a word that says what they are.
     fn called_number(&self, at: usize) -> Option<(Vec<&'a str>, usize)> {
-        let digits = self.tokens.number(at)?;
-        let named = (5..=7).contains(&digits.len()) && self.tokens.number(at + 2).is_none();
-        let words = self.words_before(at);
-        let called = words.iter().any(|word| {
-            ["тел", "факс"]
-                .iter()
-                .any(|stem| word.to_lowercase().starts_with(stem))
-        });
-        (named && called).then(|| (vec![digits], at + 1))
+        let mut groups = vec![self.tokens.number(at)?];
+        let mut end = at + 1;
+        while self.tokens.text(end) == "-"
+            && let Some(group) = self.tokens.number(end + 1).filter(|_| groups.len() < 4)
+        {
+            groups.push(group);
+            end += 2;
+        }
+        let digits: usize = groups.iter().map(|group| group.len()).sum();
+        let called = || {
+            self.words_before(at).iter().any(|word| {
+                let word = word.to_lowercase();
+                ["тел", "факс", "звон"]
+                    .iter()
+                    .any(|stem| word.starts_with(stem))
+            })
+        };
+        ((5..=7).contains(&digits) && called()).then_some((groups, end))
     }
 
     /// The last three words before `at`, as far as no sentence ends between.
@@ -97,7 +109,7 @@ impl<'a> Reader<'a, Russian> {
         let mut words = Vec::new();
         for i in (at.saturating_sub(8)..at).rev() {
             match self.tokens.text(i) {
-                "!" | "?" | "," | ";" => break,
+                "!" | "?" | ";" => break,
                 text if self.tokens.is_word(i) => words.push(text),
                 _ => {}
             }
@@ -141,6 +153,15 @@ impl<'a> Reader<'a, Russian> {
                     .iter()
                     .any(|sense| !sense.plural && sense.noun.is(Kind::Code))
     }
+}
+
+/// Whether two groups without a pause would be heard as one number: *сто двадцать*.
+fn could_be_one(first: &str, second: &str) -> bool {
+    let zeros = first.len() - first.trim_end_matches('0').len();
+    !first.starts_with('0')
+        && !second.starts_with('0')
+        && zeros >= second.len()
+        && zeros < first.len()
 }
 
 /// A group of a telephone number as it is told: two and three digits at a time.

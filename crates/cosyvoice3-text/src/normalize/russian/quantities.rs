@@ -12,7 +12,7 @@ use super::{
     },
     context::{self, agreement, governed},
     nouns::{self, Noun},
-    numerals::{Case, Gender},
+    numerals::{Case, Gender, ordinal},
     units,
 };
 
@@ -35,7 +35,7 @@ impl<'a> Reader<'a, Russian> {
     pub(super) fn quantity(&mut self, at: usize, first: Figure, before: &str) -> usize {
         let second = range_end(self.tokens, first.end, Style::Russian)
             .or_else(|| self.signed_end(first.end));
-        let second = second.as_ref();
+        let second = second.as_ref().filter(|_| !self.is_product(at));
         let last = second.unwrap_or(&first);
         let end = last.end;
         let next = self.tokens.skip_space(end);
@@ -219,6 +219,20 @@ impl<'a> Reader<'a, Russian> {
         let last = second.unwrap_or(first);
         let unit = self.tokens.text(noun_at);
         let case = self.unit_case(at, before, last.whole(), unit);
+        if second.is_none()
+            && noun.is(nouns::Kind::Ordered)
+            && let (Some(number), Some(place)) =
+                (value(first), context::place_cases(before).first())
+        {
+            let place = if self.is_way_to(at) {
+                Case::Accusative
+            } else {
+                *place
+            };
+            self.say_number(&ordinal(number, noun.gender(), place));
+            self.out.say(&noun.singular(place));
+            return after;
+        }
         match (value(first), second) {
             (Some(count), None) => {
                 let said = noun.count_words(count, case);
@@ -367,7 +381,7 @@ impl<'a> Reader<'a, Russian> {
         let (per, end) = match self.tokens.number(at + 1) {
             Some(digits) => {
                 let next = self.tokens.skip_space(at + 2);
-                let unit = units::unit(self.tokens.text(next))?;
+                let unit = units::unit(self.tokens.text(next)).filter(|_| next > at + 2)?;
                 let count = figures::integer(digits)?;
                 let number = unit.noun.count_words(count, Case::Accusative);
                 let noun = unit.noun.counted(count, Case::Accusative);
@@ -445,10 +459,12 @@ impl<'a> Reader<'a, Russian> {
         }
         let next = self.tokens.skip_space(after);
         let (noun, end) = match units::currency(self.tokens.text(next)) {
-            Some(currency) => (
-                currency.noun.clone(),
-                self.after_stop(next, currency.takes_stop()),
-            ),
+            Some(currency) => {
+                let end = self.after_stop(next, currency.takes_stop());
+                self.out.say(" ");
+                self.out.say(&currency.noun.genitive_plural());
+                return self.priced_by(next + 1, end);
+            }
             None => {
                 let nothing = Figure {
                     digits: String::new(),

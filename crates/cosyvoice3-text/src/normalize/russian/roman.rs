@@ -129,14 +129,21 @@ impl Reader<'_, Russian> {
         if governed(before) == Some(Case::Accusative) {
             return Case::Accusative;
         }
-        let after_noun = self
-            .previous_word(at)
-            .is_some_and(|word| !context::is_function_word(&self.tokens.text(word).to_lowercase()));
-        if after_noun {
+        if self.follows_noun(at) {
             Case::Genitive
         } else {
             Case::Nominative
         }
+    }
+
+    /// Whether the word before `at` may be a noun.
+    fn follows_noun(&self, at: usize) -> bool {
+        self.previous_word(at).is_some_and(|word| {
+            let word = self.tokens.text(word).to_lowercase();
+            word.starts_with(is_cyrillic)
+                && !context::is_function_word(&word)
+                && !context::is_verb(&word)
+        })
     }
 
     /// `В V и IV веках`, `от XVI до XVIII века`, `IV квартал`.
@@ -158,15 +165,19 @@ impl Reader<'_, Russian> {
             last
         };
         let (case, gender) = if known {
-            let forms = phrase.forms();
             let each = phrase.forms_of_each();
-            let one = forms.and(each).or_else(each);
-            let forms = if numerals.all.len() > 1 {
-                one.or(each)
-            } else {
-                forms
+            let one = phrase
+                .forms()
+                .and(Forms::of(phrase.senses[0].noun.gender, &CASES));
+            let forms = match numerals.all.len() {
+                1 => one.or_else(phrase.forms()),
+                _ => each,
             };
-            let cases = context::place_cases(own);
+            // `инвалидам II группы`: after a noun it is of what.
+            let cases: &[Case] = match context::place_cases(own) {
+                [] if self.follows_noun(numerals.start) => &[Case::Genitive, Case::Nominative],
+                cases => cases,
+            };
             forms.first(cases).or_else(|| forms.first(&CASES))?
         } else if self.tokens.is_word(next) && is_ordered(&self.tokens.text(next).to_lowercase()) {
             let (case, gender) = ordinal_agreement(own, &self.tokens.text(next).to_lowercase());

@@ -49,6 +49,10 @@ impl Reader<'_, Russian> {
             "±" => "плюс-минус",
             "~" => "примерно",
             "≈" if !self.follows_number(at) => "примерно",
+            "-" if self.follows_number(at) && self.is_product(next) => {
+                self.out.say(" минус ");
+                return Some(at + 1);
+            }
             "≥" => return self.comparison(at, next, " больше или равно ", Case::Dative),
             "≤" => return self.comparison(at, next, " меньше или равно ", Case::Dative),
             ">" => return self.comparison(at, next, " больше ", Case::Genitive),
@@ -90,7 +94,7 @@ impl Reader<'_, Russian> {
     }
 
     /// `3×4=12`, but `40×20 см`: what is multiplied is equal to something.
-    fn is_product(&self, next: usize) -> bool {
+    pub(super) fn is_product(&self, next: usize) -> bool {
         let mut at = next;
         for _ in 0..LONGEST_LIST {
             let Some(figure) = figure(self.tokens, at, Style::Russian) else {

@@ -5,17 +5,20 @@ use super::{
         figures::{self, Time},
         reader::Reader,
     },
-    Russian,
+    Russian, abbreviations,
     context::{self, governed},
+    nouns::{Kind, senses},
     numerals::{Case, Gender, cardinal},
     units,
 };
 
 /// Words after which two numbers with a full stop are a time.
-const OCCASIONS: [&str; 16] = [
+const OCCASIONS: [&str; 18] = [
     "начало",
     "конец",
     "окончание",
+    "сегодня",
+    "завтра",
     "отправление",
     "прибытие",
     "вылет",
@@ -90,9 +93,7 @@ impl Reader<'_, Russian> {
         if counted {
             return None;
         }
-        let sure = self.is_part_of_day(next)
-            || before == "в"
-            || OCCASIONS.contains(&self.occasion(at).as_str());
+        let sure = self.is_part_of_day(next) || before == "в" || self.is_occasion(at);
         let bound = BOUNDS.contains(&before) || self.time_after_dash(time.end).is_some();
         let may = bound && (!self.is_day_and_month(at) || self.is_beside_time(at, time.end));
         (sure || may).then_some(time)
@@ -142,14 +143,19 @@ impl Reader<'_, Russian> {
         after || before
     }
 
-    /// The word that says what happens at the time, over a colon or dash.
-    fn occasion(&self, at: usize) -> String {
-        match self.previous(at) {
+    /// Whether the word before, over a colon or dash, says what happens at a time, or on which day.
+    fn is_occasion(&self, at: usize) -> bool {
+        let word = match self.previous(at) {
             Some(mark) if matches!(self.tokens.text(mark), ":" | "—" | "-") => {
                 self.tokens.word_before(mark)
             }
             _ => self.tokens.word_before(at),
-        }
+        };
+        OCCASIONS.contains(&word.as_str())
+            || abbreviations::weekday(&word).is_some()
+            || senses(&word)
+                .iter()
+                .any(|sense| sense.noun.is(Kind::Weekday))
     }
 
     fn is_part_of_day(&self, at: usize) -> bool {

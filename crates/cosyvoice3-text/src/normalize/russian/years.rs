@@ -97,8 +97,14 @@ impl Reader<'_, Russian> {
             .then(|| years(Case::Prepositional, None, end))
     }
 
-    /// `1997-98`: the second year of a range without its century.
+    /// `1997-98`, `2024/2025`: the second year of a range without its century, or after a stroke.
     fn second_of_century(&self, first: u64, end: usize) -> Option<(u64, usize)> {
+        if self.tokens.text(end) == "/"
+            && let Some(next) = self.tokens.number(end + 1)
+            && next.parse() == Ok(first + 1)
+        {
+            return Some((first + 1, end + 2));
+        }
         let dash = self.tokens.skip_space(end);
         let at = self.tokens.skip_space(dash + 1);
         let digits = self.tokens.number(at).filter(|digits| digits.len() == 2)?;
@@ -229,6 +235,9 @@ impl Reader<'_, Russian> {
                 _ => Case::Accusative,
             }),
             "года" | "годов" if long || era => Some(Case::Genitive),
+            "учебный" | "финансовый" if long => Some(guess),
+            "учебном" | "финансовом" if long => Some(Case::Prepositional),
+            "учебного" | "финансового" if long => Some(Case::Genitive),
             "году" if long || far || prepositional || dative => Some(match dative {
                 true => Case::Dative,
                 false => Case::Prepositional,
