@@ -40,6 +40,7 @@ pub(super) fn clean(text: &str) -> String {
 
 fn push_clean(out: &mut String, c: char, rest: &str) {
     match c {
+        'а'..='я' | 'А'..='Я' | 'a'..='z' | 'A'..='Z' => out.push(c),
         '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => {}
         '\u{fe00}'..='\u{fe0f}' | '\u{20d0}'..='\u{20ff}' => {}
         '“' | '”' | '„' | '‟' | '‹' | '›' | '〝' | '〞' | '″' => out.push('"'),
