@@ -1,6 +1,6 @@
 //! Abbreviations of words: read in full, in the form that their surroundings ask for.
 
-use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
+use std::{borrow::Cow, sync::LazyLock};
 
 use super::{
     super::{
@@ -9,7 +9,7 @@ use super::{
     },
     Russian,
     context::{self, governed},
-    data,
+    data::{self, ByWord},
     forms::{self, CASES, Forms, adjective_ending},
     nouns::{self, Entry, Kind},
     numerals::{Case, Gender},
@@ -40,8 +40,8 @@ struct Abbreviation {
     may_end: bool,
 }
 
-static BY_SHORT: LazyLock<HashMap<&'static str, Vec<Abbreviation>>> = LazyLock::new(|| {
-    let mut by_short: HashMap<_, Vec<Abbreviation>> = HashMap::new();
+static BY_SHORT: LazyLock<ByWord<&'static str, Vec<Abbreviation>>> = LazyLock::new(|| {
+    let mut by_short: ByWord<_, Vec<Abbreviation>> = ByWord::default();
     for (short, abbreviation) in data::entries(TABLE, parse) {
         by_short.entry(short).or_default().push(abbreviation);
     }

@@ -1,8 +1,11 @@
 //! Words in capitals: by the names of their letters, as a word, or as `data/acronyms.tsv` says.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::sync::LazyLock;
 
-use super::{super::lex::is_cyrillic, data};
+use super::{
+    super::lex::is_cyrillic,
+    data::{self, ByWord},
+};
 
 const TABLE: &str = include_str!("data/acronyms.tsv");
 
@@ -13,7 +16,7 @@ enum Reading {
     As(&'static str),
 }
 
-static READINGS: LazyLock<HashMap<&'static str, Reading>> =
+static READINGS: LazyLock<ByWord<&'static str, Reading>> =
     LazyLock::new(|| data::entries(TABLE, parse).into_iter().collect());
 
 fn parse([word, reading]: [&'static str; 2]) -> Result<(&'static str, Reading), String> {
@@ -36,6 +39,9 @@ fn parse([word, reading]: [&'static str; 2]) -> Result<(&'static str, Reading), 
 
 /// How `word` is said where not as it is written.
 pub(super) fn spelled(word: &str) -> Option<String> {
+    if !word.starts_with(char::is_uppercase) {
+        return None;
+    }
     match READINGS.get(word) {
         Some(Reading::As(text)) => return Some((*text).into()),
         Some(Reading::Letters) => return letters(word),

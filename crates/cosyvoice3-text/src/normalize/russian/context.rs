@@ -1,9 +1,9 @@
 //! What the words around a number tell of its case and gender.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::sync::LazyLock;
 
 use super::{
-    data,
+    data::{self, ByWord},
     forms::{CASES, Forms},
     nouns::{Kind, Sense},
     numerals::{Case, Gender},
@@ -13,7 +13,7 @@ const TABLE: &str = include_str!("data/governing.tsv");
 
 /// Words that govern, with the cases they ask for.
 struct Governing {
-    words: HashMap<&'static str, Vec<Case>>,
+    words: ByWord<&'static str, Vec<Case>>,
     /// First letters, in the table's order.
     beginnings: Vec<(&'static str, Vec<Case>)>,
 }
@@ -470,8 +470,7 @@ pub(super) fn is_verb(word: &str) -> bool {
 }
 
 /// *двое суток*, *трое детей*: nouns that are counted so.
-pub(super) fn collective(number: u64, before: &str, after: &[&str]) -> Option<&'static str> {
-    let noun = *after.first()?;
+pub(super) fn collective(number: u64, before: &str, noun: &str) -> Option<&'static str> {
     let collective = matches!(
         noun,
         "суток" | "детей" | "ножниц" | "брюк" | "ворот" | "саней"

@@ -1,5 +1,36 @@
 //! Tables of words: one entry a line, columns parted by tabs, comments after `#`.
 
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
+};
+
+/// A table that is looked up by its words.
+pub(super) type ByWord<K, V> = HashMap<K, V, BuildHasherDefault<Fnv>>;
+
+/// FNV-1a. The keys are short words of our own tables, which nobody can choose so that they collide, and every word of a
+/// text is looked up: the standard hasher would take most of the time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// The lines of a table that hold an entry, with their numbers, as columns.
 pub(super) fn rows<const COLUMNS: usize>(
     table: &'static str,
@@ -36,7 +67,7 @@ pub(super) fn complaints<const COLUMNS: usize, T>(
     parse: impl Fn([&'static str; COLUMNS]) -> Result<T, String>,
     key: impl Fn([&'static str; COLUMNS]) -> String,
 ) -> String {
-    let mut seen = std::collections::HashMap::new();
+    let mut seen = HashMap::new();
     let mut out = String::new();
     for (line, columns) in rows(table) {
         let fault = match columns {

@@ -1,9 +1,9 @@
 //! Nouns beside numbers: their forms from `data/nouns.tsv`, and how a count changes them.
 
-use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
+use std::{borrow::Cow, sync::LazyLock};
 
 use super::{
-    data,
+    data::{self, ByWord},
     forms::adjective_ending,
     numerals::{Case, Gender, cardinal},
 };
@@ -105,8 +105,8 @@ pub(super) struct Sense {
 
 static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| data::entries(TABLE, parse));
 
-static FORMS: LazyLock<HashMap<String, Vec<Sense>>> = LazyLock::new(|| {
-    let mut forms: HashMap<String, Vec<Sense>> = HashMap::new();
+static FORMS: LazyLock<ByWord<String, Vec<Sense>>> = LazyLock::new(|| {
+    let mut forms: ByWord<String, Vec<Sense>> = ByWord::default();
     for noun in ENTRIES.iter() {
         for (form, plural, case) in noun.forms() {
             let sense = Sense { noun, plural, case };

@@ -61,6 +61,9 @@ impl<'a> Reader<'a, Russian> {
 
     /// `007 495 123 45 67`: groups as Russian numbers are written, parted by blanks alone.
     fn blank_groups(&self, at: usize) -> Option<(Vec<&'a str>, usize)> {
+        if !matches!(self.tokens.number(at), Some("7" | "8" | "007")) {
+            return None;
+        }
         let mut groups = Vec::new();
         let mut next = at;
         while let Some(group) = self.tokens.number(next).filter(|_| groups.len() < 6) {
@@ -72,9 +75,7 @@ impl<'a> Reader<'a, Russian> {
             next += 2;
         }
         let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
-        let good = matches!(groups.first(), Some(&"7" | &"8" | &"007"))
-            && matches!(lengths[1..], [3, 3, 2, 2] | [4, 2, 2, 2]);
-        if !good {
+        if !matches!(lengths[1..], [3, 3, 2, 2] | [4, 2, 2, 2]) {
             return None;
         }
         // The last blank belongs to what follows.
@@ -84,7 +85,11 @@ impl<'a> Reader<'a, Russian> {
 
     /// `тел. 223344`, `по телефонам: 903-543, 903-545`: after a word that says what they are.
     fn called_number(&self, at: usize) -> Option<(Vec<&'a str>, usize)> {
-        let mut groups = vec![self.tokens.number(at)?];
+        let first = self.tokens.number(at)?;
+        if first.len() < 5 && self.tokens.text(at + 1) != "-" {
+            return None;
+        }
+        let mut groups = vec![first];
         let mut end = at + 1;
         while self.tokens.text(end) == "-"
             && let Some(group) = self.tokens.number(end + 1).filter(|_| groups.len() < 4)
@@ -122,7 +127,13 @@ impl<'a> Reader<'a, Russian> {
 
     /// `ИНН 7701234567`, `карта 4276 1234 5678 9012`: digit by digit, with a pause between groups.
     pub(super) fn code(&mut self, at: usize) -> Option<usize> {
-        let mut groups = vec![self.tokens.number(at)?];
+        let first = self.tokens.number(at)?;
+        let joined =
+            matches!(self.tokens.text(at + 1), " " | "-") && self.tokens.number(at + 2).is_some();
+        if first.len() < LONG && !joined {
+            return None;
+        }
+        let mut groups = vec![first];
         let mut end = at + 1;
         while matches!(self.tokens.text(end), " " | "-")
             && let Some(group) = self.tokens.number(end + 1).filter(|_| groups.len() < 8)

@@ -75,26 +75,29 @@ impl<'a> Reader<'a, Russian> {
         at: usize,
     ) {
         let last = second.unwrap_or(first);
-        let words = self.words_after(end);
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let Some(count) = value(last) else {
             let case = governed(before).unwrap_or(Case::Nominative);
             return self.say_figures(first, second, Gender::Masculine, case);
         };
         if second.is_none()
-            && let Some(said) = context::collective(count, before, &words)
+            && let Some(said) =
+                context::collective(count, before, self.tokens.text(self.tokens.skip_space(end)))
         {
             return self.say_number(said);
         }
         let phrase = self.phrase(end);
         let cases = amount_cases(before);
         let known = context::count_agreement(count, cases, phrase.adjectives, phrase.senses);
-        let (case, gender) = known.unwrap_or_else(|| match words.is_empty() {
-            true => (
-                governed(before).unwrap_or(Case::Nominative),
-                self.gender_of_elided(at, before),
-            ),
-            false => agreement(count, before, &words),
+        let (case, gender) = known.unwrap_or_else(|| {
+            let words = self.words_after(end);
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            match words.is_empty() {
+                true => (
+                    governed(before).unwrap_or(Case::Nominative),
+                    self.gender_of_elided(at, before),
+                ),
+                false => agreement(count, before, &words),
+            }
         });
         self.say_figures(first, second, gender, case);
     }

@@ -1,8 +1,11 @@
 //! Units, currencies and powers of thousand as they are written after numbers.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::sync::LazyLock;
 
-use super::{data, nouns::Noun};
+use super::{
+    data::{self, ByWord},
+    nouns::Noun,
+};
 
 const UNITS: &str = include_str!("data/units.tsv");
 const CURRENCIES: &str = include_str!("data/currencies.tsv");
@@ -90,9 +93,9 @@ impl Currency {
     }
 }
 
-static BY_SHORT: LazyLock<HashMap<&'static str, Unit>> =
+static BY_SHORT: LazyLock<ByWord<&'static str, Unit>> =
     LazyLock::new(|| data::entries(UNITS, parse_unit).into_iter().collect());
-static BY_SIGN: LazyLock<HashMap<&'static str, Currency>> = LazyLock::new(|| {
+static BY_SIGN: LazyLock<ByWord<&'static str, Currency>> = LazyLock::new(|| {
     data::entries(CURRENCIES, parse_currency)
         .into_iter()
         .collect()

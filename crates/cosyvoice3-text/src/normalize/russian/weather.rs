@@ -11,8 +11,11 @@ use super::{
 impl Reader<'_, Russian> {
     /// `Ветер С-З 3–5 м/с`, `ветра ЮВ`: the point of the compass as an adjective of the wind.
     pub(super) fn wind(&mut self, at: usize) -> Option<usize> {
-        let wind = senses_of_wind(&self.tokens.word_before(at))?;
-        let mut letters: String = self.tokens.text(at).to_owned();
+        if !self.tokens.text(at).starts_with(['С', 'Ю', 'З', 'В']) || self.tokens.text(at).len() > 4
+        {
+            return None;
+        }
+        let mut letters = self.tokens.text(at).to_owned();
         let mut end = at + 1;
         if self.tokens.text(end) == "-" && self.tokens.text(end + 1).chars().count() == 1 {
             letters.push_str(self.tokens.text(end + 1));
@@ -29,6 +32,7 @@ impl Reader<'_, Russian> {
             "ЮВ" => "юго-восточн",
             _ => return None,
         };
+        let wind = senses_of_wind(&self.tokens.word_before(at))?;
         let ending = adjective_ending(stem, Gender::Masculine, wind);
         self.out.say(&format!("{stem}{ending}"));
         Some(end)

@@ -35,6 +35,10 @@ impl Reader<'_, Russian> {
 
     fn weekday_at(&self, at: usize) -> Option<(&'static Entry, usize)> {
         let word = self.tokens.text(at);
+        // Two letters of two bytes each.
+        if word.len() != 4 {
+            return None;
+        }
         let day = abbreviations::weekday(&word.to_lowercase())?;
         let stop = self.tokens.text(at + 1) == "." && !self.ends_with_day(at + 1);
         Some((day, at + 1 + usize::from(stop)))
