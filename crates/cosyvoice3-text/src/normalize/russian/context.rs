@@ -116,8 +116,7 @@ fn one(order: &[Case], adjectives: Forms, senses: &[Sense]) -> Option<(Case, Gen
     };
     let sense = order
         .iter()
-        .find_map(|case| singular().find(|sense| sense.case == *case))
-        .or_else(|| singular().next())?;
+        .find_map(|case| singular().find(|sense| sense.case == *case))?;
     let animate = sense.noun.animate && sense.noun.gender == Gender::Masculine;
     match sense.case {
         Case::Accusative if animate => Some((Case::Genitive, sense.noun.gender)),
@@ -174,9 +173,12 @@ pub(super) fn order_forms(number: u64, before: &str, adjectives: Forms, senses: 
     let one = number % 10 == 1 && number % 100 != 11;
     let few = (2..=4).contains(&(number % 10)) && number % 100 / 10 != 1;
     let locative = matches!(before, "в" | "во" | "на" | "о" | "об" | "при");
+    // `с 21 ящиком`: how many there are along.
+    let company = forms.and(in_cases(&[Case::Genitive])).is_empty();
+    let is_company = matches!(before, "с" | "со") && company;
     let ordered = if one {
         is(Kind::Ordered) && !is_amount(before)
-            || is(Kind::OrderedAfterPreposition) && leads_to(before)
+            || is(Kind::OrderedAfterPreposition) && leads_to(before) && !is_company
     } else if few && locative {
         let prepositional = forms.and(in_cases(&[Case::Prepositional]));
         !counts || is(Kind::Ordered) && !prepositional.is_empty()
@@ -186,7 +188,8 @@ pub(super) fn order_forms(number: u64, before: &str, adjectives: Forms, senses: 
     match (ordered, before.is_empty() || cases.is_empty()) {
         (false, _) => Forms::NONE,
         (true, true) => forms,
-        (true, false) => in_place.or_else(forms),
+        // `после 22 вход закрыт`: the noun is not what the preposition governs.
+        (true, false) => in_place,
     }
 }
 

@@ -126,7 +126,10 @@ impl Reader<'_, Russian> {
                 break;
             }
             let word = self.tokens.text(phrase.at);
-            phrase.senses = senses(word);
+            phrase.senses = match self.tokens.text(phrase.at + 1) {
+                "-" => senses(&format!("{word}-{}", self.tokens.text(phrase.at + 2))),
+                _ => senses(word),
+            };
             if !phrase.senses.is_empty() {
                 break;
             }

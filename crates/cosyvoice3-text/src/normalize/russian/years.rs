@@ -277,6 +277,15 @@ impl Reader<'_, Russian> {
         false
     }
 
+    /// Whether the word at `at` is a known noun that no number like `value` counts: `в 1998 группа распалась`.
+    fn is_no_count(&self, value: u64, at: usize) -> bool {
+        let phrase = self.phrase(at);
+        let cases = context::cases("в");
+        !phrase.senses.is_empty()
+            && context::count_agreement(value, cases, phrase.adjectives, phrase.senses).is_none()
+            && context::order_forms(value, "в", phrase.adjectives, phrase.senses).is_empty()
+    }
+
     /// `в 1511`, `в 1990 началось`: a number of a year's size after *в* that counts nothing.
     fn is_year_alone(&self, value: u64, next: usize) -> bool {
         let modern = (1800..2100).contains(&value);
@@ -297,7 +306,10 @@ impl Reader<'_, Russian> {
             || units::currency(&word).is_some()
             || units::multiplier(&word).is_some();
         let other = self.tokens.kind(next) == Some(Kind::Word)
-            && (preposition || context::is_function_word(&word) || context::is_verb(&word));
+            && (preposition
+                || context::is_function_word(&word)
+                || context::is_verb(&word)
+                || self.is_no_count(value, next));
         other && !counted
     }
 }
