@@ -13,6 +13,7 @@ use super::{
     forms::{self, CASES, Forms, adjective_ending},
     nouns::{self, Entry, Kind},
     numerals::{Case, Gender},
+    roman::roman,
 };
 
 const TABLE: &str = include_str!("data/abbreviations.tsv");
@@ -162,7 +163,12 @@ impl Reader<'_, Russian> {
             let is_initial = at + 2 == written.end
                 && written.short != self.tokens.text(at)
                 && written.short.chars().count() == 1;
-            if is_initial {
+            let numbered = self
+                .tokens
+                .number(self.tokens.skip_space(written.end))
+                .is_some()
+                || roman(self.tokens.text(self.tokens.skip_space(written.end))).is_some();
+            if is_initial && !numbered {
                 return None;
             }
             for abbreviation in meanings(&written.short) {
@@ -193,8 +199,9 @@ impl Reader<'_, Russian> {
     fn meant(&self, at: usize, written: &Written, meaning: Meaning) -> Option<Cow<'static, str>> {
         let next = self.tokens.skip_space(written.end);
         let following = self.tokens.text(next);
-        let number_follows =
-            following.starts_with(|c: char| c.is_ascii_digit()) || following == "№";
+        let number_follows = following.starts_with(|c: char| c.is_ascii_digit())
+            || following == "№"
+            || roman(following).is_some();
         let said = match meaning {
             Meaning::Text("свыше") if !number_follows => return None,
             Meaning::Text(text) => text,

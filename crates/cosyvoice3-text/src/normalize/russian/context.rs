@@ -3,9 +3,10 @@
 use std::sync::LazyLock;
 
 use super::{
+    super::lex::is_cyrillic,
     data::{self, ByWord},
     forms::{CASES, Forms},
-    nouns::{Kind, Sense},
+    nouns::{self, Kind, Sense},
     numerals::{Case, Gender},
 };
 
@@ -482,6 +483,16 @@ pub(super) fn collective(number: u64, before: &str, noun: &str) -> Option<&'stat
     let words = ["двое", "трое", "четверо"];
     let at = usize::try_from(number.checked_sub(2)?).ok()?;
     words.get(at).copied().filter(|_| collective && direct)
+}
+
+/// Whether `word`, in small letters, may be a noun: known ones, and what is no verb and no function word.
+pub(super) fn is_noun_like(word: &str) -> bool {
+    !nouns::senses(word).is_empty()
+        || word.chars().count() > 2
+            && word.starts_with(is_cyrillic)
+            && cases(word).is_empty()
+            && !is_function_word(word)
+            && !is_verb(word)
 }
 
 /// Whether `word` tells what happens to something, as verbs and short participles do: *закрыта*.

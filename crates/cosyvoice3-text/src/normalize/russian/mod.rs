@@ -87,6 +87,11 @@ impl Reader<'_, Russian> {
             return end;
         }
         let word = self.tokens.text(at);
+        let next = self.tokens.skip_space(at + 1);
+        if word == "N" && self.tokens.number(next).is_some() {
+            self.out.say("номер");
+            return self.number(next, at);
+        }
         match acronyms::spelled(word) {
             Some(letters) => self.out.say(&letters),
             None => self.out.copy(word),

@@ -52,7 +52,8 @@ impl Reader<'_, Russian> {
         let last = second.unwrap_or(first);
         let text = self.tokens.text(next);
         let case = self.unit_case(at, before, last.whole(), text);
-        let Some(currency) = units::currency(text) else {
+        let compound = self.tokens.text(next + 1) == "-" && self.tokens.is_word(next + 2);
+        let Some(currency) = units::currency(text).filter(|_| !compound) else {
             return self.priced_in_full(first, second, next, case);
         };
         if text == "р" && self.is_times(next) {
@@ -110,9 +111,9 @@ impl Reader<'_, Russian> {
     /// `до 100 руб. 50 коп.`: the coins stand in the case of the whole.
     fn coins_after(&mut self, after: usize, case: Case, currency: &Currency) -> Option<usize> {
         let at = self.tokens.skip_space(after);
-        let coins = figure(self.tokens, at, Style::Russian)?;
-        let count = coins.whole().filter(|count| *count < 100)?;
-        let next = self.tokens.skip_space(coins.end);
+        let coins = self.tokens.number(at).filter(|digits| digits.len() <= 2)?;
+        let count = coins.parse().ok()?;
+        let next = self.tokens.skip_space(at + 1);
         let coin = units::currency(self.tokens.text(next)).filter(|coin| coin.coin.is_none())?;
         let fits = currency.coin.is_some() && self.tokens.text(next) == "коп";
         if !fits {

@@ -113,7 +113,7 @@ impl Reader<'_, Russian> {
         if first != start && !self.phrase(at + 1).senses.is_empty() {
             return false;
         }
-        let signed = |at: usize| matches!(self.tokens.text(at), "№" | "#");
+        let signed = |at: usize| matches!(self.tokens.text(at), "№" | "#" | "N");
         if signed(start) || self.previous(first).is_some_and(signed) {
             return true;
         }

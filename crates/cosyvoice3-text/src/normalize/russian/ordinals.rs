@@ -130,18 +130,24 @@ impl Reader<'_, Russian> {
         let of_noun = of_noun
             .and(forms)
             .or_else(self.forms_of_ruler(start).and(forms));
+        let of_month = phrase.senses.iter().any(|sense| sense.noun.is(Kind::Month));
+        let of_noun = match of_month {
+            true => forms.and(Forms::of(Gender::Neuter, &CASES)),
+            false => of_noun,
+        };
         let left = of_noun.or_else(forms);
         let alone = of_noun.is_empty();
         let round = number > 0 && number.is_multiple_of(10);
         let plural = left.and(Forms::of(Gender::Plural, &CASES));
         // `90-е`, `к 90-м`: round numbers without a noun are years.
-        let left = if alone && round {
+        let cases = context::place_cases(before);
+        let fits = cases.is_empty() || plural.first(cases).is_some();
+        let left = if alone && round && fits {
             plural.or_else(left)
         } else {
             left
         };
-        left.first(context::place_cases(before))
-            .or_else(|| left.first(&CASES))
+        left.first(cases).or_else(|| left.first(&CASES))
     }
 
     /// `Елизаветы 3-й`: the forms of the noun before.

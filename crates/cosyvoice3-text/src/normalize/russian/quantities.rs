@@ -27,6 +27,9 @@ impl<'a> Reader<'a, Russian> {
         if words.starts_with("втор") {
             self.out.replace_last_word("с", "со");
             self.out.replace_last_word("к", "ко");
+            self.out.replace_last_word("в", "во");
+            self.out.replace_last_word("В", "Во");
+            self.out.replace_last_word("С", "Со");
         }
         self.out.say(words);
     }
@@ -385,14 +388,23 @@ impl<'a> Reader<'a, Russian> {
             Some(digits) => {
                 let next = self.tokens.skip_space(at + 2);
                 let unit = units::unit(self.tokens.text(next)).filter(|_| next > at + 2)?;
-                let count = figures::integer(digits)?;
+                let count =
+                    figures::integer(digits).filter(|count| matches!(count, 10 | 100 | 1000))?;
                 let number = unit.noun.count_words(count, Case::Accusative);
                 let noun = unit.noun.counted(count, Case::Accusative);
                 let preposition = if of_price { "за" } else { "на" };
                 (format!("{preposition} {number} {noun}"), next)
             }
             None => {
-                let unit = units::unit(self.tokens.text(at + 1))?;
+                let product = format!("{}{}", self.tokens.text(at + 1), self.tokens.text(at + 3));
+                if self.tokens.text(at + 2) == "*"
+                    && let Some(unit) = units::unit(&product)
+                {
+                    return Some((unit.rate(of_price), at + 4));
+                }
+                let Some(unit) = units::unit(self.tokens.text(at + 1)) else {
+                    return self.rate_in_full(at + 1, of_price);
+                };
                 let square = matches!(self.tokens.text(at + 2), "²" | "2");
                 let cube = matches!(self.tokens.text(at + 2), "³" | "3");
                 match (unit.is_length(), square, cube) {
@@ -430,6 +442,15 @@ impl<'a> Reader<'a, Russian> {
         };
         self.out.say(&said);
         Some(at + 2)
+    }
+    /// `$/баррель`: a known noun in full.
+    fn rate_in_full(&self, at: usize, of_price: bool) -> Option<(String, usize)> {
+        let word = self.tokens.text(at);
+        let sense = nouns::senses(word).first()?;
+        let noun = sense.noun.form(false, Case::Accusative);
+        let preposition = if of_price { "за" } else { "на" };
+        (!sense.plural && sense.case == Case::Nominative)
+            .then(|| (format!("{preposition} {noun}"), at + 1))
     }
 
     /// The index after the abbreviation at `at` and its full stop, unless that ends the sentence as well.
@@ -516,6 +537,13 @@ impl<'a> Reader<'a, Russian> {
     /// The parts of a number with two or more full stops, such as `5.3.2`.
     pub(super) fn outline(&mut self, at: usize) -> Option<usize> {
         let (parts, end) = figures::outline(self.tokens, at)?;
+        // `1.000.000`: thousands.
+        if !parts[0].starts_with('0')
+            && parts[0].len() <= 3
+            && parts[1..].iter().all(|part| part.len() == 3)
+        {
+            return None;
+        }
         let said: Vec<String> = parts.iter().map(|part| digits_words(part)).collect();
         self.out.say(&said.join(" точка "));
         Some(end)

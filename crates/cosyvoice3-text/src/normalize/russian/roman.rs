@@ -28,6 +28,13 @@ struct Numerals {
 }
 
 impl Numerals {
+    /// Whether parts of centuries stand between: `XVIII — начала XIX века`.
+    fn has_parts(&self) -> bool {
+        self.all
+            .iter()
+            .any(|numeral| numeral.joint.starts_with(" — "))
+    }
+
     /// Whether one word tells of all of them: they are joined by *и*, commas and dashes only.
     fn is_one_list(&self) -> bool {
         let joints = self.all.iter().skip(1);
@@ -37,7 +44,15 @@ impl Numerals {
 
 /// Whether what follows `joint` stands in the case of what precedes it.
 fn inherits(joint: &str) -> bool {
-    matches!(joint, "," | "и" | "или" | "-" | "—")
+    matches!(joint, "," | "и" | "или" | "-" | "—") || joint.starts_with(" — ")
+}
+
+/// `XVIII — начала XIX века`.
+fn is_part_of_century(word: &str) -> bool {
+    matches!(
+        word,
+        "начало" | "начала" | "конец" | "конца" | "середина" | "середины"
+    )
 }
 
 impl Reader<'_, Russian> {
@@ -75,6 +90,10 @@ impl Reader<'_, Russian> {
             }
             joint = text.to_owned();
             next = self.tokens.skip_space(after + 1);
+            if matches!(text, "-" | "—") && is_part_of_century(self.tokens.text(next)) {
+                joint = format!(" — {}", self.tokens.text(next));
+                next = self.tokens.skip_space(next + 1);
+            }
         }
         (!all.is_empty()).then_some(Numerals {
             all,
@@ -138,12 +157,8 @@ impl Reader<'_, Russian> {
 
     /// Whether the word before `at` may be a noun.
     fn follows_noun(&self, at: usize) -> bool {
-        self.previous_word(at).is_some_and(|word| {
-            let word = self.tokens.text(word).to_lowercase();
-            word.starts_with(is_cyrillic)
-                && !context::is_function_word(&word)
-                && !context::is_verb(&word)
-        })
+        self.previous_word(at)
+            .is_some_and(|word| context::is_noun_like(&self.tokens.text(word).to_lowercase()))
     }
 
     /// `В V и IV веках`, `от XVI до XVIII века`, `IV квартал`.
@@ -175,7 +190,9 @@ impl Reader<'_, Russian> {
             };
             // `инвалидам II группы`: after a noun it is of what.
             let cases: &[Case] = match context::place_cases(own) {
-                [] if self.follows_noun(numerals.start) => &[Case::Genitive, Case::Nominative],
+                [] if self.follows_noun(numerals.start) || numerals.has_parts() => {
+                    &[Case::Genitive, Case::Nominative]
+                }
                 cases => cases,
             };
             forms.first(cases).or_else(|| forms.first(&CASES))?
@@ -256,12 +273,19 @@ impl Reader<'_, Russian> {
 
     /// A numeral that nothing orders: *глава четыре*; a single letter may be one.
     fn plain_roman(&mut self, at: usize, value: u64) -> Option<usize> {
-        let section = self.previous_word(at).is_some_and(|word| {
-            let word = self.tokens.text(word);
-            is_section(&word.to_lowercase())
-                || senses(word).iter().any(|sense| sense.noun.is(Kind::Named))
-        });
-        if !section && self.tokens.text(at).chars().count() == 1 {
+        let abbreviated = self
+            .noun_before(at)
+            .is_some_and(|sense| sense.noun.is(Kind::Named));
+        let section = abbreviated
+            || self.previous_word(at).is_some_and(|word| {
+                let word = self.tokens.text(word);
+                is_section(&word.to_lowercase())
+                    || senses(word).iter().any(|sense| sense.noun.is(Kind::Named))
+            });
+        let listed = self
+            .numerals(at)
+            .is_some_and(|numerals| numerals.all.len() > 1);
+        if !section && !listed && self.tokens.text(at).chars().count() == 1 {
             return None;
         }
         self.out
@@ -296,13 +320,13 @@ impl Reader<'_, Russian> {
         if word.starts_with(char::is_uppercase) {
             said = capitalized(&said);
         }
-        self.out.say(&format!("{said} {}", word.to_lowercase()));
+        self.say_number(&format!("{said} {}", word.to_lowercase()));
         Some(numerals.end)
     }
 }
 
 /// The value of a Roman numeral, also one that is written with the Cyrillic letter that looks like X.
-fn roman(word: &str) -> Option<u64> {
+pub(super) fn roman(word: &str) -> Option<u64> {
     if word.starts_with('Х') && word.chars().all(|c| c == 'Х') && word.chars().count() > 1 {
         return figures::roman(&word.replace('Х', "X"));
     }

@@ -52,11 +52,15 @@ impl Reader<'_, Russian> {
             "-" if self.follows_number(at) && self.is_product(next) => {
                 self.out.say(" минус ");
                 return Some(at + 1);
+            } // Their cases are in the table of governing words.
+            "≥" => " больше или равно ",
+            "≤" => " меньше или равно ",
+            ">" => " больше ",
+            "<" => " меньше ",
+            "/" | ":" | "÷" if self.follows_number(at) && self.is_product(next) => {
+                self.out.say(" разделить на ");
+                return Some(at + 1);
             }
-            "≥" => return self.comparison(at, next, " больше или равно ", Case::Dative),
-            "≤" => return self.comparison(at, next, " меньше или равно ", Case::Dative),
-            ">" => return self.comparison(at, next, " больше ", Case::Genitive),
-            "<" => return self.comparison(at, next, " меньше ", Case::Genitive),
             "$" | "€" | "£" | "¥" | "₽" | "₴" | "₸" | "₩" | "₹" | "₺" => {
                 return Some(self.money(at, next));
             }
@@ -71,26 +75,12 @@ impl Reader<'_, Russian> {
             _ => return None,
         };
         self.out.say(name);
-        Some(self.number(next, at))
-    }
-
-    /// `≥ 30`: the number alone stands in `case`; with what it counts it is told as ever.
-    fn comparison(&mut self, at: usize, next: usize, name: &str, case: Case) -> Option<usize> {
-        self.out.say(name);
-        let alone = figure(self.tokens, next, Style::Russian).filter(|figure| {
-            let after = self.tokens.skip_space(figure.end);
-            !self.tokens.is_word(after)
-                && !matches!(
-                    self.tokens.text(after),
-                    "%" | "‰" | "°" | "/" | "-" | ":" | "—"
-                )
-        });
-        let Some(figure) = alone else {
-            return Some(at + 1);
+        let start = if matches!(mark, "≥" | "≤" | ">" | "<") {
+            next
+        } else {
+            at
         };
-        self.out
-            .say(&figure_words(&figure, Gender::Masculine, case));
-        Some(figure.end)
+        Some(self.number(next, start))
     }
 
     /// `3×4=12`, but `40×20 см`: what is multiplied is equal to something.
@@ -103,7 +93,7 @@ impl Reader<'_, Russian> {
             let sign = self.tokens.skip_space(figure.end);
             match self.tokens.text(sign) {
                 "=" => return true,
-                "×" | "*" | "+" | "-" | "÷" => at = self.tokens.skip_space(sign + 1),
+                "×" | "*" | "+" | "-" | "÷" | "/" | ":" => at = self.tokens.skip_space(sign + 1),
                 _ => return false,
             }
         }

@@ -80,6 +80,7 @@ impl Reader<'_, Russian> {
                 match self.tokens.text(before) {
                     "+" | "-" | "±" | "≈" | "~" if before + 1 == at => at = before,
                     "." => return self.abbreviated_governor(before),
+                    sign @ ("≥" | "≤" | ">" | "<") => return sign.to_owned(),
                     _ => return String::new(),
                 }
                 continue;

@@ -3,7 +3,7 @@
 use super::{
     super::{
         figures::{Figure, Style, figure},
-        lex::{Kind, is_cyrillic},
+        lex::Kind,
         reader::Reader,
     },
     Russian, abbreviations,
@@ -92,6 +92,9 @@ impl Reader<'_, Russian> {
         if long && self.follows_month(at) {
             return Some(years(Case::Genitive, Some("года"), end));
         }
+        if long && let Some(sense) = self.year_word_before(at) {
+            return Some(years(sense, None, end));
+        }
         let told_by_preposition = matches!(before, "в" | "во") && second.is_none();
         (told_by_preposition && self.is_year_alone(value, next))
             .then(|| years(Case::Prepositional, None, end))
@@ -101,7 +104,8 @@ impl Reader<'_, Russian> {
     fn second_of_century(&self, first: u64, end: usize) -> Option<(u64, usize)> {
         if self.tokens.text(end) == "/"
             && let Some(next) = self.tokens.number(end + 1)
-            && next.parse() == Ok(first + 1)
+            && let Ok(second) = next.parse::<u64>()
+            && (second == first + 1 || next.len() == 2 && second == (first + 1) % 100)
         {
             return Some((first + 1, end + 2));
         }
@@ -120,6 +124,13 @@ impl Reader<'_, Russian> {
     fn is_year_word(&self, word: &str) -> bool {
         matches!(word, "г" | "гг")
             || word.starts_with("год") && nouns::senses(word).iter().any(|s| s.noun.name() == "год")
+    }
+    /// `годы 1941–1945`: the case of the word before.
+    fn year_word_before(&self, at: usize) -> Option<Case> {
+        let word = self.tokens.text(self.previous_word(at)?);
+        let senses = nouns::senses(word).iter();
+        let mut years = senses.filter(|sense| sense.noun.name() == "год");
+        years.next().map(|sense| sense.case)
     }
 
     /// The index after the word at `at` and its full stop.
@@ -162,12 +173,7 @@ impl Reader<'_, Russian> {
                 let short = self.tokens.word_before(stop);
                 self.tokens.text(stop) == "." && matches!(short.as_str(), "кв" | "полуг" | "сез")
             }),
-            word => {
-                word.chars().count() > 2
-                    && word.starts_with(is_cyrillic)
-                    && !context::is_function_word(word)
-                    && !context::is_verb(word)
-            }
+            word => context::is_noun_like(word),
         }
     }
 
@@ -207,7 +213,9 @@ impl Reader<'_, Russian> {
             "рождения" | "выпуска" | "постройки" | "издания" | "урожая"
         );
         let plural = self.tokens.text(at) == "гг";
-        let year = long && (plural || dotted || value >= 1500) || era || plural || of_birth;
+        let early = (100..1000).contains(&value) && dotted && guess == Case::Prepositional;
+        let year =
+            long && (plural || dotted || value >= 1500) || era || plural || of_birth || early;
         if !year {
             return None;
         }
