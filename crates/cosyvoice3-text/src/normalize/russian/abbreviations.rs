@@ -344,7 +344,7 @@ impl Reader<'_, Russian> {
         let noun = self.tokens.text(next);
         let described = noun.starts_with(is_cyrillic)
             && noun.chars().count() > 2
-            && noun.starts_with(char::is_uppercase) == masculine.is_some();
+            && noun.starts_with(char::is_uppercase) == (stem == "свят");
         if !described {
             return None;
         }

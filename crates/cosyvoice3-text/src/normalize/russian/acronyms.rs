@@ -54,8 +54,8 @@ pub(super) fn spelled(word: &str) -> Option<String> {
     }
     let cyrillic = word.chars().all(is_cyrillic);
     // Longer Latin ones are words more often than not: LINUX.
-    if !cyrillic && length > 4 || cyrillic && word.chars().any(|c| "АЕЁИОУЫЭЮЯ".contains(c))
-    {
+    let vowels = word.chars().filter(|c| "АЕЁИОУЫЭЮЯ".contains(*c)).count();
+    if !cyrillic && length > 4 || cyrillic && vowels > 0 && vowels < length {
         return None;
     }
     letters(word)

@@ -541,6 +541,35 @@ pub(super) fn is_motion(word: &str) -> bool {
     STEMS.iter().any(|stem| word.starts_with(stem))
 }
 
+/// Whether `word` tells the state of something that stands before it: *открыта*, *свободно*, *задерживается*.
+pub(super) fn is_state(word: &str) -> bool {
+    const STEMS: [&str; 21] = [
+        "открыт",
+        "закрыт",
+        "свободн",
+        "занят",
+        "готов",
+        "включен",
+        "отключен",
+        "включён",
+        "отключён",
+        "неисправн",
+        "исправн",
+        "заблокирован",
+        "отменен",
+        "отменён",
+        "задержан",
+        "перенесен",
+        "перенесён",
+        "доступн",
+        "переполнен",
+        "активн",
+        "недоступн",
+    ];
+    let short = |stem: &str| matches!(word.strip_prefix(stem), Some("" | "а" | "о" | "ы"));
+    word.ends_with("тся") || STEMS.iter().any(|stem| short(stem))
+}
+
 /// A count that is written as a word, and the case of the whole.
 pub(super) fn number_word(word: &str) -> Option<(u64, Case)> {
     Some(match word {

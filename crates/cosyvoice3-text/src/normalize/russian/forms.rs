@@ -192,6 +192,7 @@ pub(super) fn ordinal_suffix(number: u64, suffix: &str) -> Forms {
         "ее" => neuter(DIRECT).or(feminine(&[Genitive])),
         "ое" | "ье" | "тье" => neuter(DIRECT),
         "ые" | "ие" | "ьи" | "тьи" => plural(DIRECT),
+        "и" if number % 10 == 3 => plural(DIRECT),
         "го" | "ого" | "его" | "ьего" => GENITIVE,
         "му" | "ому" | "ему" | "ьему" => DATIVE,
         "м" => PREPOSITIONAL.or(INSTRUMENTAL).or(plural(&[Dative])),
@@ -205,8 +206,14 @@ pub(super) fn ordinal_suffix(number: u64, suffix: &str) -> Forms {
 
 /// The ending of an adjective with a hard stem, or one that ends with a velar: *квадратный*, *кубический*.
 pub(super) fn adjective_ending(stem: &str, gender: Gender, case: Case) -> &'static str {
-    let velar = stem.ends_with(['к', 'г', 'х']);
+    let hushing = stem.ends_with(['ж', 'ш', 'ч', 'щ']);
+    let velar = hushing || stem.ends_with(['к', 'г', 'х']);
     match (gender, case) {
+        (Gender::Neuter, Nominative | Accusative) if hushing => "ее",
+        (Gender::Feminine, Genitive | Dative | Instrumental | Prepositional) if hushing => "ей",
+        (Gender::Masculine | Gender::Neuter, Genitive) if hushing => "его",
+        (Gender::Masculine | Gender::Neuter, Dative) if hushing => "ему",
+        (Gender::Masculine | Gender::Neuter, Prepositional) if hushing => "ем",
         (Gender::Masculine, Nominative | Accusative) if velar => "ий",
         (Gender::Masculine, Nominative | Accusative) => "ый",
         (Gender::Neuter, Nominative | Accusative) => "ое",

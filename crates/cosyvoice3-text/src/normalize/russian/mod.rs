@@ -92,6 +92,10 @@ impl Reader<'_, Russian> {
             self.out.say("номер");
             return self.number(next, at);
         }
+        if let Some(name) = self.letter_of_number(at) {
+            self.out.say(name);
+            return at + 1;
+        }
         match acronyms::spelled(word) {
             Some(letters) => self.out.say(&letters),
             None => self.out.copy(word),

@@ -59,7 +59,8 @@ impl Reader<'_, Russian> {
         if text == "р" && self.is_times(next) {
             let noun = Noun::named("раз")?;
             self.say_amount(first, second, &noun, case);
-            return Some(self.after_stop(next, true));
+            let after = self.after_stop(next, true);
+            return Some(self.priced_by(next + 1, after));
         }
         let after = self.after_stop(next, currency.takes_stop());
         if second.is_none() && self.say_with_coins(first, currency, case) {

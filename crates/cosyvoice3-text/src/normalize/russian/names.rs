@@ -50,6 +50,17 @@ impl Reader<'_, Russian> {
         }
     }
 
+    /// `М-4`, `Т500АА`: a capital letter right before a number.
+    pub(super) fn letter_of_number(&self, at: usize) -> Option<&'static str> {
+        let hyphen = usize::from(self.tokens.text(at + 1) == "-");
+        self.tokens.number(at + 1 + hyphen)?;
+        let mut letters = self.tokens.text(at).chars();
+        let (c, None) = (letters.next()?, letters.next()) else {
+            return None;
+        };
+        letter(c).filter(|_| is_cyrillic(c))
+    }
+
     /// `10А класс`: a number with a letter where nothing before tells that it is a name.
     pub(super) fn lettered(&mut self, at: usize) -> Option<usize> {
         let (letter, end) = self.letter_after(at, false)?;

@@ -99,6 +99,11 @@ impl<'a> Reader<'a, Russian> {
                     governed(before).unwrap_or(Case::Nominative),
                     self.gender_of_elided(at, before),
                 ),
+                // `Стойка 1 открыта`: no noun, so that the number is a name.
+                false if context::is_state(words[0]) => (
+                    governed(before).unwrap_or(Case::Nominative),
+                    Gender::Masculine,
+                ),
                 false => agreement(count, before, &words),
             }
         });
@@ -448,7 +453,15 @@ impl<'a> Reader<'a, Russian> {
         let word = self.tokens.text(at);
         let sense = nouns::senses(word).first()?;
         let noun = sense.noun.form(false, Case::Accusative);
-        let preposition = if of_price { "за" } else { "на" };
+        let time = matches!(
+            sense.noun.name(),
+            "день" | "сутки" | "неделя" | "месяц" | "год" | "час" | "минута" | "секунда"
+        );
+        let preposition = match (time, of_price) {
+            (true, _) => "в",
+            (false, true) => "за",
+            (false, false) => "на",
+        };
         (!sense.plural && sense.case == Case::Nominative)
             .then(|| (format!("{preposition} {noun}"), at + 1))
     }

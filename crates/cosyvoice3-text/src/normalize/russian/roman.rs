@@ -276,7 +276,11 @@ impl Reader<'_, Russian> {
         let abbreviated = self
             .noun_before(at)
             .is_some_and(|sense| sense.noun.is(Kind::Named));
+        let signed = self
+            .previous(at)
+            .is_some_and(|sign| self.tokens.text(sign) == "№");
         let section = abbreviated
+            || signed
             || self.previous_word(at).is_some_and(|word| {
                 let word = self.tokens.text(word);
                 is_section(&word.to_lowercase())
