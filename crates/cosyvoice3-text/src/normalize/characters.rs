@@ -20,8 +20,9 @@ pub(super) fn clean(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text.as_str();
     while let Some(c) = rest.chars().next() {
-        // `m^2` is m².
-        if let Some(tail) = rest.strip_prefix("^2").or_else(|| rest.strip_prefix("^3")) {
+        // `m^2` is m², `10^24` is another power.
+        let power = rest.strip_prefix("^2").or_else(|| rest.strip_prefix("^3"));
+        if let Some(tail) = power.filter(|tail| !tail.starts_with(|c: char| c.is_ascii_digit())) {
             out.push(if rest.starts_with("^2") { '²' } else { '³' });
             rest = tail;
             continue;

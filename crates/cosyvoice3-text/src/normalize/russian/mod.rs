@@ -10,6 +10,8 @@ mod context;
 mod data;
 mod dates;
 mod forms;
+mod fractions;
+mod measures;
 mod money;
 mod names;
 mod nouns;
@@ -88,7 +90,7 @@ impl Reader<'_, Russian> {
         }
         let word = self.tokens.text(at);
         let next = self.tokens.skip_space(at + 1);
-        if word == "N" && self.tokens.number(next).is_some() {
+        if word == "N" && next > at + 1 && self.tokens.number(next).is_some() {
             self.out.say("номер");
             return self.number(next, at);
         }

@@ -2,12 +2,13 @@
 
 use super::{
     super::{
-        figures::{Figure, Style, figure, range_end},
+        figures::{Style, figure, range_end},
         reader::Reader,
     },
     Russian,
     nouns::{Noun, senses},
     numerals::Case,
+    quantities::Amount,
     units::{self, Currency},
 };
 
@@ -22,51 +23,46 @@ impl Reader<'_, Russian> {
         ) else {
             return self.copy(sign_at);
         };
-        let second = range_end(self.tokens, first.end, Style::Russian);
-        let last = second.as_ref().unwrap_or(&first);
-        let end = last.end;
+        let amount = Amount {
+            at,
+            second: range_end(self.tokens, first.end, Style::Russian),
+            first,
+            before: &before,
+        };
+        let end = amount.last().end;
         let next = self.tokens.skip_space(end);
-        let case = self.unit_case(at, &before, last.whole(), "");
+        let case = self.unit_case(&amount, "");
         if let Some(power) = units::multiplier(self.tokens.text(next)) {
-            self.say_amount(&first, second.as_ref(), &power, case);
+            self.say_amount(&amount, &power, case);
             self.out.say(" ");
             self.out.say(&currency.noun.genitive_plural());
             return self.after_stop(next, true);
         }
-        if second.is_none() && self.say_with_coins(&first, currency, case) {
+        if self.say_with_coins(&amount, currency, case) {
             return end;
         }
-        self.say_amount(&first, second.as_ref(), &currency.noun, case);
+        self.say_amount(&amount, &currency.noun, case);
         self.priced_by(end, end)
     }
 
     /// Figures before a currency.
-    pub(super) fn priced(
-        &mut self,
-        at: usize,
-        first: &Figure,
-        second: Option<&Figure>,
-        next: usize,
-        before: &str,
-    ) -> Option<usize> {
-        let last = second.unwrap_or(first);
+    pub(super) fn priced(&mut self, amount: &Amount, next: usize) -> Option<usize> {
         let text = self.tokens.text(next);
-        let case = self.unit_case(at, before, last.whole(), text);
+        let case = self.unit_case(amount, text);
         let compound = self.tokens.text(next + 1) == "-" && self.tokens.is_word(next + 2);
         let Some(currency) = units::currency(text).filter(|_| !compound) else {
-            return self.priced_in_full(first, second, next, case);
+            return self.priced_in_full(amount, next, case);
         };
         if text == "р" && self.is_times(next) {
-            let noun = Noun::named("раз")?;
-            self.say_amount(first, second, &noun, case);
+            self.say_amount(amount, &Noun::named("раз")?, case);
             let after = self.after_stop(next, true);
             return Some(self.priced_by(next + 1, after));
         }
         let after = self.after_stop(next, currency.takes_stop());
-        if second.is_none() && self.say_with_coins(first, currency, case) {
+        if self.say_with_coins(amount, currency, case) {
             return Some(self.priced_by(next + 1, after));
         }
-        self.say_amount(first, second, &currency.noun, case);
+        self.say_amount(amount, &currency.noun, case);
         if let Some(end) = self.coins_after(after, case, currency) {
             return Some(end);
         }
@@ -86,14 +82,9 @@ impl Reader<'_, Russian> {
     }
 
     /// `25 600,50 рублей`: two decimals of a currency in full are its coins.
-    fn priced_in_full(
-        &mut self,
-        first: &Figure,
-        second: Option<&Figure>,
-        next: usize,
-        case: Case,
-    ) -> Option<usize> {
-        if second.is_some() || first.fraction.is_none_or(|fraction| fraction.len() != 2) {
+    fn priced_in_full(&mut self, amount: &Amount, next: usize, case: Case) -> Option<usize> {
+        let fraction = amount.single()?.fraction?;
+        if fraction.len() != 2 {
             return None;
         }
         let noun = senses(self.tokens.text(next)).first()?.noun;
@@ -105,7 +96,7 @@ impl Reader<'_, Russian> {
             _ => return None,
         };
         let currency = units::currency(code)?;
-        self.say_with_coins(first, currency, case)
+        self.say_with_coins(amount, currency, case)
             .then_some(next + 1)
     }
 
@@ -139,11 +130,14 @@ impl Reader<'_, Russian> {
     }
 
     /// `5,50` of a currency whose hundredths have a name; whether that was said.
-    fn say_with_coins(&mut self, amount: &Figure, currency: &Currency, case: Case) -> bool {
-        let cents = amount.fraction.filter(|fraction| fraction.len() == 2);
+    fn say_with_coins(&mut self, amount: &Amount, currency: &Currency, case: Case) -> bool {
+        let Some(figure) = amount.single() else {
+            return false;
+        };
+        let cents = figure.fraction.filter(|fraction| fraction.len() == 2);
         let (Some(cents), Some(value), Some(coin)) = (
             cents.and_then(|cents| cents.parse().ok()),
-            amount.integer(),
+            figure.integer(),
             &currency.coin,
         ) else {
             return false;
@@ -159,15 +153,5 @@ impl Reader<'_, Russian> {
     fn say_counted(&mut self, count: u64, noun: &Noun, case: Case) {
         self.say_number(&noun.count_words(count, case));
         self.out.say(&noun.counted(count, case));
-    }
-
-    fn say_amount(&mut self, first: &Figure, second: Option<&Figure>, noun: &Noun, case: Case) {
-        let last = second.unwrap_or(first);
-        self.say_figures(first, second, noun.gender(), case);
-        self.out.say(&match last.whole() {
-            Some(count) => noun.counted(count, case),
-            None if last.fraction.is_some() => noun.after_fraction(),
-            None => noun.genitive_plural(),
-        });
     }
 }

@@ -4,8 +4,9 @@ use super::{
     super::{figures, lex::is_cyrillic, reader::Reader},
     Russian, context,
     forms::{self, CASES, Forms, ordinal_suffix},
-    nouns::{Kind, senses},
+    nouns::{Kind, Sense, senses},
     numerals::{Case, Gender, cardinal, compound, ordinal},
+    quantities::Amount,
     surroundings::LONGEST_LIST,
     units,
 };
@@ -300,6 +301,61 @@ impl Reader<'_, Russian> {
             .first(context::place_cases(before))
             .or_else(|| forms.first(&CASES))?;
         self.say_number(&ordinal(number, gender, case));
+        Some(end)
+    }
+}
+
+impl Reader<'_, Russian> {
+    /// `к 3 и 4 платформам`, `на 2–3 этажах`: several of the things that are told by their numbers.
+    pub(super) fn ordered_list(&mut self, amount: &Amount) -> Option<usize> {
+        let start = amount.first.end - 1;
+        let end = self.after_list(amount.first.end);
+        let phrase = self.phrase(end);
+        let kinds = [Kind::Ordered, Kind::OrderedAfterPreposition];
+        let ordered =
+            |sense: &&Sense| sense.plural && kinds.iter().any(|kind| sense.noun.is(*kind));
+        let forms = phrase
+            .senses
+            .iter()
+            .filter(ordered)
+            .fold(Forms::NONE, |forms, sense| {
+                forms.or(Forms::of(sense.noun.gender, &[sense.case]))
+            });
+        if end == amount.first.end || forms.is_empty() || self.tokens.number(start).is_none() {
+            return None;
+        }
+        let range = amount.second.is_some();
+        let cases = context::place_cases(amount.before);
+        let (case, gender) = match cases {
+            [] => forms.first(&[
+                Case::Nominative,
+                Case::Dative,
+                Case::Instrumental,
+                Case::Prepositional,
+            ])?,
+            cases => forms.first(cases)?,
+        };
+        // `через 2–3 остановки` counts them.
+        let counts = matches!(case, Case::Nominative | Case::Accusative | Case::Genitive);
+        if range && counts || case == Case::Accusative && !phrase.senses[0].noun.is(Kind::Ordered) {
+            return None;
+        }
+        self.say_list(start, end, gender, case)
+    }
+
+    /// The numbers between `start` and `end` as ordinals, with what stands between them.
+    fn say_list(&mut self, start: usize, end: usize, gender: Gender, case: Case) -> Option<usize> {
+        for i in start..end {
+            match (self.tokens.number(i), self.tokens.text(i)) {
+                (Some(digits), _) => {
+                    let said = ordinal(figures::integer(digits)?, gender, case);
+                    self.say_number(&said);
+                }
+                (None, "-" | "—") => self.out.say(" - "),
+                (None, " ") => {}
+                (None, joint) => self.out.copy(joint),
+            }
+        }
         Some(end)
     }
 }

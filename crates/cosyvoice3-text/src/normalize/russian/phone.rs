@@ -183,6 +183,7 @@ fn spoken_groups(group: &str) -> Vec<String> {
         10 => &[3, 6, 8],
         7 => &[3, 5],
         6 => &[2, 4],
+        4 if group.ends_with("00") => &[],
         4 | 5 => &[2],
         _ => &[],
     };

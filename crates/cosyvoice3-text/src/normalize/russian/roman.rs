@@ -136,7 +136,7 @@ impl Reader<'_, Russian> {
             || short == "кв" && numerals.is_one_list() && numerals.all.len() > 1;
         self.out.say(" ");
         self.out.say(noun.form(plural, last_case));
-        Some(next + 1 + usize::from(!self.tokens.ends_sentence(next + 1)))
+        Some(next + 1 + usize::from(!self.ends_here(at, next + 1)))
     }
 
     /// The case of a century that does not tell it: that of the preposition, after a noun the genitive.

@@ -6,7 +6,7 @@ use super::{
         reader::Reader,
     },
     Russian, abbreviations,
-    context::is_function_word,
+    context::{self, is_function_word},
     forms::{self, Forms},
     nouns::{Sense, senses},
     numerals::Gender,
@@ -112,6 +112,30 @@ impl Reader<'_, Russian> {
             true => format!("{}-{word}", self.tokens.text(at - 2).to_lowercase()),
             false => word,
         }
+    }
+
+    /// Whether the full stop at `stop` ends a sentence: not after a few words that only say when, `В 1812 г. Наполеон`, which
+    /// stand before `at`.
+    pub(super) fn ends_here(&self, at: usize, stop: usize) -> bool {
+        if !self.tokens.ends_sentence(stop) {
+            return false;
+        }
+        let follows = self.tokens.is_word(self.tokens.skip_space(stop + 1));
+        let preposition = (at.saturating_sub(6)..at).rev().find(|i| {
+            self.tokens.is_word(*i) && !context::cases(self.tokens.text(*i)).is_empty()
+                || self.tokens.text(*i).chars().count() <= 2
+                    && self.tokens.text(*i).starts_with(char::is_uppercase)
+        });
+        let opens = preposition.is_some_and(|i| {
+            let word = self.tokens.text(i);
+            let first = self
+                .previous(i)
+                .is_none_or(|before| matches!(self.tokens.text(before), "." | "!" | "?"));
+            first
+                && word.starts_with(char::is_uppercase)
+                && !context::cases(&word.to_lowercase()).is_empty()
+        });
+        !(follows && opens)
     }
 
     /// The adjectives and the known noun from `at` on.

@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        figures::{Figure, Style, figure},
+        figures::{Style, figure},
         lex::Kind,
         reader::Reader,
     },
@@ -11,6 +11,7 @@ use super::{
     dates::month_called,
     nouns,
     numerals::{Case, Gender, ordinal},
+    quantities::Amount,
     surroundings::LONGEST_LIST,
     units,
 };
@@ -26,15 +27,9 @@ struct Years {
 }
 
 impl Reader<'_, Russian> {
-    /// A year, or a range of years, whose figures are `first` and `second`.
-    pub(super) fn year(
-        &mut self,
-        at: usize,
-        first: &Figure,
-        second: Option<&Figure>,
-        before: &str,
-    ) -> Option<usize> {
-        let years = self.years(at, first, second, before)?;
+    /// A year, or a range of years.
+    pub(super) fn year(&mut self, amount: &Amount) -> Option<usize> {
+        let years = self.years(amount)?;
         self.out
             .say(&ordinal(years.first, Gender::Masculine, years.case));
         if let Some(second) = years.second {
@@ -49,13 +44,13 @@ impl Reader<'_, Russian> {
         Some(years.end)
     }
 
-    fn years(
-        &self,
-        at: usize,
-        first: &Figure,
-        second: Option<&Figure>,
-        before: &str,
-    ) -> Option<Years> {
+    fn years(&self, amount: &Amount) -> Option<Years> {
+        let Amount {
+            at,
+            ref first,
+            ref second,
+            before,
+        } = *amount;
         let value = first.whole()?;
         let (second, end) = match (second, self.second_of_century(value, first.end)) {
             (_, Some((second, end))) => (Some(second), end),
@@ -178,7 +173,7 @@ impl Reader<'_, Russian> {
     }
 
     /// Whether a month stands before `at`: `в мае 2010`, `22 нояб. 2026`.
-    fn follows_month(&self, at: usize) -> bool {
+    pub(super) fn follows_month(&self, at: usize) -> bool {
         let Some(before) = self.previous(at) else {
             return false;
         };
@@ -205,7 +200,7 @@ impl Reader<'_, Russian> {
         let after = self.after_word(at);
         let born = dotted && self.tokens.text(after) == "р" && self.tokens.text(after + 1) == ".";
         if born {
-            let end = after + 2 - usize::from(self.tokens.ends_sentence(after + 1));
+            let end = after + 2 - usize::from(self.ends_here(at, after + 1));
             return Some((Case::Genitive, "года рождения", end));
         }
         let of_birth = matches!(
@@ -220,7 +215,7 @@ impl Reader<'_, Russian> {
             return None;
         }
         let case = if of_birth { Case::Genitive } else { guess };
-        let end = at + 1 + usize::from(dotted && !self.tokens.ends_sentence(at + 1));
+        let end = at + 1 + usize::from(dotted && !self.ends_here(at, at + 1));
         Some((case, year_word(case, plural), end))
     }
 
