@@ -300,7 +300,9 @@ impl Reader<'_, Russian> {
             let word = self.tokens.text(at).chars().count() > 1;
             let named =
                 is_name(self.tokens.text(next + quoted)) && (word || !self.is_initial(next));
-            return named.then(|| noun.form(false, self.place_case(at)));
+            // `ул. 8 Марта`
+            let numbered = word && self.tokens.number(next).is_some();
+            return (named || numbered).then(|| noun.form(false, self.place_case(at)));
         }
         let described = forms::adjective(&self.tokens.word_before(at));
         let forms = Forms::of(noun.gender, &CASES).and(described);

@@ -47,7 +47,20 @@ impl Reader<'_, Russian> {
             .flatten();
         let said = third.unwrap_or_else(|| fraction_words(above, below, case));
         self.say_number(&said);
-        Some(end)
+        // `1/2 таб.`
+        let figure = Figure {
+            digits: String::new(),
+            fraction: None,
+            end,
+        };
+        match self.counted_noun(at, &figure, next) {
+            Some((noun, end)) if self.tokens.is_word(next) => {
+                self.out.say(" ");
+                self.out.say(&noun.after_fraction());
+                Some(end)
+            }
+            _ => Some(end),
+        }
     }
 
     /// `давление 120/80 мм рт. ст.`: two measures that are told together.

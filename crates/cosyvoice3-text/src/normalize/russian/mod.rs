@@ -129,6 +129,7 @@ impl Reader<'_, Russian> {
             .or_else(|| self.short_date(at, before))
             .or_else(|| self.name(at, start))
             .or_else(|| self.lettered(at))
+            .or_else(|| self.span(at, before))
             .or_else(|| self.fraction(at, before))
             .or_else(|| self.outline(at))
             .or_else(|| self.month_of_year(at, before))

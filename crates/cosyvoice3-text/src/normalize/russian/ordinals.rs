@@ -4,10 +4,10 @@ use super::{
     super::{figures, lex::is_cyrillic, reader::Reader},
     Russian, context,
     forms::{self, CASES, Forms, ordinal_suffix},
-    nouns::{Kind, Sense, senses},
+    nouns::{Kind, senses},
     numerals::{Case, Gender, cardinal, compound, ordinal},
     quantities::Amount,
-    surroundings::LONGEST_LIST,
+    surroundings::{LONGEST_LIST, Phrase},
     units,
 };
 
@@ -288,11 +288,22 @@ impl Reader<'_, Russian> {
 
     /// The number in `figure` where its noun says that it is an ordinal: `5 этаж`, `с 3 пути`.
     pub(super) fn ordered(&mut self, number: u64, end: usize, before: &str) -> Option<usize> {
-        let phrase = self.phrase(end);
+        let lettered = self.after_quoted_letter(end);
+        let phrase = self.phrase(lettered.unwrap_or(end));
         if phrase.senses.is_empty() || self.tokens.skip_space(end) == end {
             return None;
         }
-        let forms = context::order_forms(number, before, phrase.adjectives, phrase.senses);
+        let forms = match lettered {
+            Some(_) => phrase.forms_of_each(),
+            None if self.belongs_to_someone(before) => one_of_ordered(&phrase),
+            None => Forms::NONE,
+        };
+        let forms = forms.or_else(context::order_forms(
+            number,
+            before,
+            phrase.adjectives,
+            phrase.senses,
+        ));
         let is_date = phrase.senses[0].noun.is(Kind::Month);
         if forms.is_empty() || is_date {
             return None;
@@ -306,33 +317,111 @@ impl Reader<'_, Russian> {
 }
 
 impl Reader<'_, Russian> {
+    /// `5 «А» класс`, `1 «А» и 2 «Б» классов`: over the letter, and the others of a list, to the noun.
+    fn after_quoted_letter(&self, end: usize) -> Option<usize> {
+        let mut at = self.tokens.skip_space(end);
+        for _ in 0..LONGEST_LIST {
+            let quoted = matches!(self.tokens.text(at), "«" | "\"")
+                && self.tokens.text(at + 1).chars().count() == 1
+                && matches!(self.tokens.text(at + 2), "»" | "\"");
+            if !quoted {
+                return None;
+            }
+            let after = self.tokens.skip_space(at + 3);
+            let number = self.tokens.skip_space(after + 1);
+            let listed = matches!(self.tokens.text(after), "," | "и" | "или")
+                && self.tokens.number(number).is_some();
+            if !listed {
+                return Some(after);
+            }
+            at = self.tokens.skip_space(number + 1);
+        }
+        None
+    }
+
+    /// `ученик 2 класса`, `жители 3 подъезда`: the word before is somebody, who is of what follows.
+    fn belongs_to_someone(&self, before: &str) -> bool {
+        const ENDINGS: [&str; 12] = [
+            "тель",
+            "теля",
+            "тели",
+            "телей",
+            "телям",
+            "телю",
+            "ники",
+            "ников",
+            "никам",
+            "жильцы",
+            "жильцам",
+            "жильцов",
+        ];
+        let someone = senses(before).iter().any(|sense| sense.noun.animate);
+        someone || ENDINGS.iter().any(|ending| before.ends_with(ending))
+    }
+
+    /// `с 1 по 5 класс`: the first of a span of what is told by its number.
+    pub(super) fn span(&mut self, at: usize, before: &str) -> Option<usize> {
+        let number = figures::integer(self.tokens.number(at)?)?;
+        let by = self.tokens.skip_space(at + 1);
+        let last = self.tokens.skip_space(by + 1);
+        let spans = matches!(before, "с" | "со") && matches!(self.tokens.text(by), "по" | "до");
+        let second = figures::integer(self.tokens.number(last).filter(|_| spans)?)?;
+        let phrase = self.phrase(last + 1);
+        let by = self.tokens.text(by);
+        let forms = context::order_forms(second, by, phrase.adjectives, phrase.senses);
+        let (_, gender) = forms.first(&CASES)?;
+        self.say_number(&ordinal(number, gender, Case::Genitive));
+        Some(at + 1)
+    }
+
     /// `к 3 и 4 платформам`, `на 2–3 этажах`: several of the things that are told by their numbers.
     pub(super) fn ordered_list(&mut self, amount: &Amount) -> Option<usize> {
         let start = amount.first.end - 1;
         let end = self.after_list(amount.first.end);
         let phrase = self.phrase(end);
         let kinds = [Kind::Ordered, Kind::OrderedAfterPreposition];
-        let ordered =
-            |sense: &&Sense| sense.plural && kinds.iter().any(|kind| sense.noun.is(*kind));
-        let forms = phrase
-            .senses
-            .iter()
-            .filter(ordered)
-            .fold(Forms::NONE, |forms, sense| {
+        let last = self
+            .tokens
+            .number(end - 1)
+            .and_then(figures::integer)
+            .unwrap_or(0);
+        let one = context::order_forms(last, amount.before, phrase.adjectives, phrase.senses);
+        let known = |plural: bool| {
+            let senses = phrase.senses.iter().filter(|sense| sense.plural == plural);
+            let ordered = senses.filter(|sense| kinds.iter().any(|kind| sense.noun.is(*kind)));
+            ordered.fold(Forms::NONE, |forms, sense| {
                 forms.or(Forms::of(sense.noun.gender, &[sense.case]))
-            });
+            })
+        };
+        let forms = known(true);
+        let cases = context::place_cases(amount.before);
+        let fits = !forms.is_empty() && (cases.is_empty() || forms.first(cases).is_some());
+        let forms = match (fits, one.is_empty()) {
+            (false, false) => known(false),
+            _ => forms,
+        };
         if end == amount.first.end || forms.is_empty() || self.tokens.number(start).is_none() {
             return None;
         }
         let range = amount.second.is_some();
-        let cases = context::place_cases(amount.before);
+        let forms = match (range, phrase.senses[0].noun.name()) {
+            // `зарплата 5 и 20 числа`
+            (false, "число") => Forms::of(Gender::Neuter, &[Case::Genitive]),
+            _ => forms,
+        };
         let (case, gender) = match cases {
-            [] => forms.first(&[
-                Case::Nominative,
-                Case::Dative,
-                Case::Instrumental,
-                Case::Prepositional,
-            ])?,
+            [] => forms
+                .first(&[
+                    Case::Nominative,
+                    Case::Dative,
+                    Case::Instrumental,
+                    Case::Prepositional,
+                ])
+                .or_else(|| {
+                    forms
+                        .first(&[Case::Genitive])
+                        .filter(|_| phrase.senses[0].noun.name() == "число")
+                })?,
             cases => forms.first(cases)?,
         };
         // `через 2–3 остановки` counts them.
@@ -353,11 +442,26 @@ impl Reader<'_, Russian> {
                 }
                 (None, "-" | "—") => self.out.say(" - "),
                 (None, " ") => {}
-                (None, joint) => self.out.copy(joint),
+                (None, ",") => self.out.say(", "),
+                (None, joint) => self.out.say(joint),
             }
         }
         Some(end)
     }
+}
+
+/// The genitive of one of several numbered things: *ученик второго класса*.
+fn one_of_ordered(phrase: &Phrase) -> Forms {
+    let mut senses = phrase.senses.iter();
+    let kinds = [Kind::Ordered, Kind::OrderedAfterPreposition];
+    let one = senses.find(|sense| {
+        !sense.plural
+            && sense.case == Case::Genitive
+            && kinds.iter().any(|kind| sense.noun.is(*kind))
+    });
+    one.map_or(Forms::NONE, |sense| {
+        Forms::of(sense.noun.gender, &[Case::Genitive])
+    })
 }
 
 /// Whether a number of 2, 3 or 4 in the end is counted so: *двух*, not *вторых*.

@@ -106,7 +106,8 @@ impl<'a> Reader<'a, Russian> {
                     .any(|stem| word.starts_with(stem))
             })
         };
-        ((5..=7).contains(&digits) && called()).then_some((groups, end))
+        let short = matches!(groups[..], [a, b, c] if (a.len(), b.len(), c.len()) == (1, 2, 2));
+        (short || (5..=7).contains(&digits) && called()).then_some((groups, end))
     }
 
     /// The last three words before `at`, as far as no sentence ends between.
