@@ -7,10 +7,10 @@ use super::{
         lex::{Tokens, is_cyrillic},
         reader::Reader,
     },
-    Russian,
-    context::{self, governed},
+    Russian, context,
     data::{self, ByWord},
     forms::{self, CASES, Forms, adjective_ending},
+    governing::{self, governed},
     nouns::{self, Entry, Kind},
     numerals::{Case, Gender},
     roman::roman,
@@ -309,7 +309,7 @@ impl Reader<'_, Russian> {
         let first = self
             .previous_word(at)
             .map_or(String::new(), |i| self.tokens.word_before(i));
-        let cases = context::place_cases(&first);
+        let cases = governing::place_cases(&first);
         let (case, _) = forms.first(cases).or_else(|| forms.first(&CASES))?;
         Some(noun.form(false, case))
     }
@@ -354,7 +354,7 @@ impl Reader<'_, Russian> {
         let forms = phrase.forms().or_else(forms::guess(&noun.to_lowercase()));
         let before = self.tokens.word_before(at);
         // After a noun it is what that one is of.
-        let cases: &[Case] = match context::cases(&before) {
+        let cases: &[Case] = match governing::cases(&before) {
             [] if before.is_empty() => &CASES,
             [] => &[Case::Genitive, Case::Nominative, Case::Accusative],
             cases => cases,

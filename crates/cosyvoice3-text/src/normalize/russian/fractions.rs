@@ -8,7 +8,7 @@ use super::{
     },
     Russian,
     amounts::{digits_words, fraction_words, point_words, thirds_words, whole_words},
-    context::governed,
+    governing::governed,
     numerals::Case,
     units,
 };

@@ -161,46 +161,49 @@ impl Reader<'_, Russian> {
         if self.tokens.text(at) != "/" {
             return None;
         }
-        let (per, end) = match self.tokens.number(at + 1) {
-            Some(digits) => {
-                let next = self.tokens.skip_space(at + 2);
-                let unit = units::unit(self.tokens.text(next)).filter(|_| next > at + 2)?;
-                let count =
-                    figures::integer(digits).filter(|count| matches!(count, 10 | 100 | 1000))?;
-                let number = unit.noun.count_words(count, Case::Accusative);
-                let noun = unit.noun.counted(count, Case::Accusative);
-                let preposition = if of_price { "за" } else { "на" };
-                (format!("{preposition} {number} {noun}"), next)
-            }
-            None => {
-                let product = format!("{}{}", self.tokens.text(at + 1), self.tokens.text(at + 3));
-                if self.tokens.text(at + 2) == "*"
-                    && let Some(unit) = units::unit(&product)
-                {
-                    return Some((unit.rate(of_price), at + 4));
+        let preposition = if of_price { "за" } else { "на" };
+        let (per, end) = if self.tokens.number(at + 1).is_some() {
+            self.rate_of_several(at + 1, preposition)?
+        } else if let Some(product) = self.product_at(at + 1) {
+            (product.rate(of_price), at + 3)
+        } else if let Some(unit) = units::unit(self.tokens.text(at + 1)) {
+            let power = match self.tokens.text(at + 2) {
+                "²" | "2" => "квадратн",
+                "³" | "3" => "кубическ",
+                _ => "",
+            };
+            match (unit.is_length(), power) {
+                (_, "") => (unit.rate(of_price), at + 1),
+                (true, power) => {
+                    let noun = unit.noun.clone().with_adjective(power).one();
+                    (format!("{preposition} {noun}"), at + 2)
                 }
-                let Some(unit) = units::unit(self.tokens.text(at + 1)) else {
-                    return self.rate_in_full(at + 1, of_price);
-                };
-                let square = matches!(self.tokens.text(at + 2), "²" | "2");
-                let cube = matches!(self.tokens.text(at + 2), "³" | "3");
-                match (unit.is_length(), square, cube) {
-                    (true, true, _) => {
-                        let noun = unit.noun.clone().with_adjective("квадратн").one();
-                        let preposition = if of_price { "за" } else { "на" };
-                        (format!("{preposition} {noun}"), at + 2)
-                    }
-                    (true, _, true) => {
-                        let noun = unit.noun.clone().with_adjective("кубическ").one();
-                        let preposition = if of_price { "за" } else { "на" };
-                        (format!("{preposition} {noun}"), at + 2)
-                    }
-                    (false, true, _) => (format!("{} в квадрате", unit.rate(of_price)), at + 2),
-                    _ => (unit.rate(of_price), at + 1),
+                (false, "квадратн") => {
+                    (format!("{} в квадрате", unit.rate(of_price)), at + 2)
                 }
+                (false, _) => (format!("{} в кубе", unit.rate(of_price)), at + 2),
             }
+        } else {
+            return self.rate_in_full(at + 1, of_price);
         };
         Some((per, self.after_stop(end, true)))
+    }
+
+    /// `100 км`.
+    fn rate_of_several(&self, at: usize, preposition: &str) -> Option<(String, usize)> {
+        let next = self.tokens.skip_space(at + 1);
+        let unit = units::unit(self.tokens.text(next)).filter(|_| next > at + 1)?;
+        let count = figures::integer(self.tokens.number(at)?)?;
+        let number = unit.noun.count_words(count, Case::Accusative);
+        let noun = unit.noun.counted(count, Case::Accusative);
+        matches!(count, 10 | 100 | 1000).then(|| (format!("{preposition} {number} {noun}"), next))
+    }
+
+    /// `кВт·ч`, written with a dot for the product.
+    fn product_at(&self, at: usize) -> Option<&'static units::Unit> {
+        let joined = format!("{}{}", self.tokens.text(at), self.tokens.text(at + 2));
+        let unit = (self.tokens.text(at + 1) == "*").then(|| units::unit(&joined));
+        unit.flatten()
     }
 
     /// `$/баррель`: a known noun in full.

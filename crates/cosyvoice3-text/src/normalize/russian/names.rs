@@ -9,7 +9,7 @@ use super::{
     Russian,
     acronyms::letter,
     amounts::{digits_words, point_words},
-    context,
+    context, counting,
     nouns::{Kind, Sense},
     numerals::Case,
     surroundings::LONGEST_LIST,
@@ -192,7 +192,7 @@ impl Reader<'_, Russian> {
         }
         let phrase = self.phrase(next);
         if !phrase.senses.is_empty() {
-            let governed = context::count_agreement(number, &[], phrase.adjectives, phrase.senses);
+            let governed = counting::count_agreement(number, &[], phrase.adjectives, phrase.senses);
             return governed.is_some();
         }
         let word = text.to_lowercase();

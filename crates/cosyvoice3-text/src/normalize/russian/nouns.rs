@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::LazyLock};
 
 use super::{
     data::{self, ByWord},
-    forms::adjective_ending,
+    forms::{Forms, adjective_ending},
     numerals::{Case, Gender, cardinal},
 };
 
@@ -64,6 +64,11 @@ impl Entry {
         self.kinds & 1 << kind as u16 != 0
     }
 
+    /// Whether numbers ever say which one of it.
+    pub fn is_ordered(&self) -> bool {
+        self.is(Kind::Ordered) || self.is(Kind::OrderedAfterPreposition)
+    }
+
     /// The noun in one form.
     pub fn form(&self, plural: bool, case: Case) -> &'static str {
         match self.plural {
@@ -119,6 +124,14 @@ static FORMS: LazyLock<ByWord<String, Vec<Sense>>> = LazyLock::new(|| {
 /// What a word may be; nothing where it is no form of a known noun.
 pub(super) fn senses(word: &str) -> &'static [Sense] {
     FORMS.get(key(word).as_ref()).map_or(&[], Vec::as_slice)
+}
+
+/// The forms that one thing may be in where several are named together, or it alone: its noun's gender in the case of each
+/// of `senses`.
+pub(super) fn forms_of_one<'s>(senses: impl IntoIterator<Item = &'s Sense>) -> Forms {
+    senses.into_iter().fold(Forms::NONE, |forms, sense| {
+        forms.or(Forms::of(sense.noun.gender, &[sense.case]))
+    })
 }
 
 /// The noun that is called so.

@@ -4,10 +4,9 @@ use super::{
     super::{figures, lex::is_cyrillic, reader::Reader},
     Russian, context,
     forms::{self, CASES, Forms, ordinal_suffix},
-    nouns::{Kind, senses},
+    governing,
+    nouns::{self, Kind, forms_of_one, senses},
     numerals::{Case, Gender, cardinal, compound, ordinal},
-    quantities::Amount,
-    surroundings::{LONGEST_LIST, Phrase},
     units,
 };
 
@@ -115,72 +114,46 @@ impl Reader<'_, Russian> {
         number: u64,
         start: usize,
     ) -> Option<(Case, Gender)> {
-        let phrase = self.phrase(self.after_list(end));
-        let next = self.tokens.skip_space(end);
-        let of_noun = if self.tokens.text(next) == "гг" {
-            Forms::of(Gender::Plural, &CASES)
-        } else if !phrase.senses.is_empty() {
-            forms
-                .and(phrase.forms())
-                .or_else(forms.and(phrase.forms_of_each()))
-        } else if self.tokens.is_word(next) && !context::is_function_word(self.tokens.text(next)) {
-            forms.and(forms::guess(&self.tokens.text(next).to_lowercase()))
-        } else {
-            Forms::NONE
-        };
-        let of_noun = of_noun
-            .and(forms)
-            .or_else(self.forms_of_ruler(start).and(forms));
-        let of_month = phrase.senses.iter().any(|sense| sense.noun.is(Kind::Month));
-        let of_noun = match of_month {
-            true => forms.and(Forms::of(Gender::Neuter, &CASES)),
-            false => of_noun,
-        };
-        let left = of_noun.or_else(forms);
-        let alone = of_noun.is_empty();
-        let round = number > 0 && number.is_multiple_of(10);
-        let plural = left.and(Forms::of(Gender::Plural, &CASES));
+        let cases = governing::place_cases(before);
+        let of_noun = self
+            .forms_by_noun(forms, end)
+            .or_else(self.forms_by_noun_before(start).and(forms));
+        let plural = forms.and(Forms::of(Gender::Plural, &CASES));
         // `90-е`, `к 90-м`: round numbers without a noun are years.
-        let cases = context::place_cases(before);
+        let round = number > 0 && number.is_multiple_of(10);
         let fits = cases.is_empty() || plural.first(cases).is_some();
-        let left = if alone && round && fits {
-            plural.or_else(left)
-        } else {
-            left
+        let left = match of_noun.is_empty() && round && fits {
+            true => plural.or_else(forms),
+            false => of_noun.or_else(forms),
         };
         left.first(cases).or_else(|| left.first(&CASES))
     }
 
-    /// `Елизаветы 3-й`: the forms of the noun before.
-    fn forms_of_ruler(&self, start: usize) -> Forms {
-        let Some(word) = self.previous_word(start) else {
-            return Forms::NONE;
-        };
-        let singular = senses(self.tokens.text(word))
-            .iter()
-            .filter(|sense| !sense.plural);
-        singular.fold(Forms::NONE, |forms, sense| {
-            forms.or(Forms::of(sense.noun.gender, &[sense.case]))
-        })
+    /// What the noun after a number that ends at `end` leaves of `forms`.
+    fn forms_by_noun(&self, forms: Forms, end: usize) -> Forms {
+        let next = self.tokens.skip_space(end);
+        let word = self.tokens.text(next);
+        let phrase = self.phrase(self.after_list(end));
+        if word == "гг" {
+            forms.and(Forms::of(Gender::Plural, &CASES))
+        } else if phrase.senses.iter().any(|sense| sense.noun.is(Kind::Month)) {
+            forms.and(Forms::of(Gender::Neuter, &CASES))
+        } else if !phrase.senses.is_empty() {
+            forms
+                .and(phrase.forms())
+                .or_else(forms.and(phrase.forms_of_each()))
+        } else if self.tokens.is_word(next) && !context::is_function_word(word) {
+            forms.and(forms::guess(&word.to_lowercase()))
+        } else {
+            Forms::NONE
+        }
     }
 
-    /// Over the other numbers of a list to what they all say: `1-й и 2-й платформам`.
-    pub(super) fn after_list(&self, end: usize) -> usize {
-        let mut at = end;
-        for _ in 0..LONGEST_LIST {
-            let joint = self.tokens.skip_space(at);
-            let next = self.tokens.skip_space(joint + 1);
-            let listed = matches!(self.tokens.text(joint), "," | "и" | "или" | "-" | "—")
-                && self.tokens.number(next).is_some();
-            if !listed {
-                break;
-            }
-            at = next + 1;
-            if self.tokens.text(at) == "-" && self.tokens.is_word(at + 1) {
-                at += 2;
-            }
-        }
-        at
+    /// `Елизаветы 3-й`: the forms of the noun before.
+    fn forms_by_noun_before(&self, start: usize) -> Forms {
+        let word = self.previous_word(start);
+        let senses = word.map_or(&[][..], |word| senses(self.tokens.text(word)));
+        forms_of_one(senses.iter().filter(|sense| !sense.plural))
     }
 
     /// `до 41-го км`, `В 60-х гг.`: the abbreviation after an ordinal, in its form.
@@ -195,41 +168,22 @@ impl Reader<'_, Russian> {
             return None;
         };
         let next = self.tokens.skip_space(end);
-        let text = self.tokens.text(next);
-        let cases = context::place_cases(before);
-        let first = |forms: Forms| forms.first(cases).or_else(|| forms.first(&CASES));
         let stop = self.tokens.text(next + 1) == ".";
-        let after = next + 1 + usize::from(stop && !self.tokens.ends_sentence(next + 1));
-        if text == "гг" || text == "г" && stop {
-            let gender = if text == "гг" {
-                Gender::Plural
-            } else {
-                Gender::Masculine
-            };
-            let (case, _) = first(forms.and(Forms::of(gender, &CASES)))?;
-            let year = super::nouns::entry("год")?;
-            let said = match (gender, case) {
-                (Gender::Plural, Case::Genitive) => "годов",
-                (Gender::Masculine, Case::Prepositional) => "году",
-                (gender, case) => year.form(gender == Gender::Plural, case),
-            };
-            self.out.say(" ");
-            self.out.say(said);
-            return Some(after);
-        }
-        let unit = units::unit(text).filter(|unit| {
-            self.tokens.is_word(next)
-                && next > end
-                && !unit.may_be_letter()
-                && (stop || !unit.needs_stop())
-        })?;
-        let letter = text.chars().count() == 1 && text != "м";
-        let (case, _) =
-            first(forms.and(Forms::of(unit.noun.gender(), &CASES))).filter(|_| !letter)?;
+        let (said, takes_stop) = match self.tokens.text(next) {
+            "гг" => (year_in(forms, Gender::Plural, before)?, true),
+            "г" if stop => (year_in(forms, Gender::Masculine, before)?, true),
+            text => {
+                let letter = text.chars().count() == 1 && text != "м";
+                let unit = units::unit(text).filter(|unit| {
+                    next > end && !letter && !unit.may_be_letter() && (stop || !unit.needs_stop())
+                })?;
+                let case = case_in(forms, unit.noun.gender(), before)?;
+                (unit.noun.singular(case), unit.takes_stop())
+            }
+        };
         self.out.say(" ");
-        self.out.say(&unit.noun.singular(case));
-        let keeps = !unit.takes_stop() || !stop || self.tokens.ends_sentence(next + 1);
-        Some(if keeps { next + 1 } else { next + 2 })
+        self.out.say(&said);
+        Some(self.after_stop(next, takes_stop))
     }
 
     /// `100-летие`.
@@ -285,183 +239,27 @@ impl Reader<'_, Russian> {
         }
         self.ending(next + 1, second, before, at)
     }
-
-    /// The number in `figure` where its noun says that it is an ordinal: `5 этаж`, `с 3 пути`.
-    pub(super) fn ordered(&mut self, number: u64, end: usize, before: &str) -> Option<usize> {
-        let lettered = self.after_quoted_letter(end);
-        let phrase = self.phrase(lettered.unwrap_or(end));
-        if phrase.senses.is_empty() || self.tokens.skip_space(end) == end {
-            return None;
-        }
-        let forms = match lettered {
-            Some(_) => phrase.forms_of_each(),
-            None if self.belongs_to_someone(before) => one_of_ordered(&phrase),
-            None => Forms::NONE,
-        };
-        let forms = forms.or_else(context::order_forms(
-            number,
-            before,
-            phrase.adjectives,
-            phrase.senses,
-        ));
-        let is_date = phrase.senses[0].noun.is(Kind::Month);
-        if forms.is_empty() || is_date {
-            return None;
-        }
-        let (case, gender) = forms
-            .first(context::place_cases(before))
-            .or_else(|| forms.first(&CASES))?;
-        self.say_number(&ordinal(number, gender, case));
-        Some(end)
-    }
 }
 
-impl Reader<'_, Russian> {
-    /// `5 «А» класс`, `1 «А» и 2 «Б» классов`: over the letter, and the others of a list, to the noun.
-    fn after_quoted_letter(&self, end: usize) -> Option<usize> {
-        let mut at = self.tokens.skip_space(end);
-        for _ in 0..LONGEST_LIST {
-            let quoted = matches!(self.tokens.text(at), "«" | "\"")
-                && self.tokens.text(at + 1).chars().count() == 1
-                && matches!(self.tokens.text(at + 2), "»" | "\"");
-            if !quoted {
-                return None;
-            }
-            let after = self.tokens.skip_space(at + 3);
-            let number = self.tokens.skip_space(after + 1);
-            let listed = matches!(self.tokens.text(after), "," | "и" | "или")
-                && self.tokens.number(number).is_some();
-            if !listed {
-                return Some(after);
-            }
-            at = self.tokens.skip_space(number + 1);
-        }
-        None
-    }
-
-    /// `ученик 2 класса`, `жители 3 подъезда`: the word before is somebody, who is of what follows.
-    fn belongs_to_someone(&self, before: &str) -> bool {
-        const ENDINGS: [&str; 12] = [
-            "тель",
-            "теля",
-            "тели",
-            "телей",
-            "телям",
-            "телю",
-            "ники",
-            "ников",
-            "никам",
-            "жильцы",
-            "жильцам",
-            "жильцов",
-        ];
-        let someone = senses(before).iter().any(|sense| sense.noun.animate);
-        someone || ENDINGS.iter().any(|ending| before.ends_with(ending))
-    }
-
-    /// `с 1 по 5 класс`: the first of a span of what is told by its number.
-    pub(super) fn span(&mut self, at: usize, before: &str) -> Option<usize> {
-        let number = figures::integer(self.tokens.number(at)?)?;
-        let by = self.tokens.skip_space(at + 1);
-        let last = self.tokens.skip_space(by + 1);
-        let spans = matches!(before, "с" | "со") && matches!(self.tokens.text(by), "по" | "до");
-        let second = figures::integer(self.tokens.number(last).filter(|_| spans)?)?;
-        let phrase = self.phrase(last + 1);
-        let by = self.tokens.text(by);
-        let forms = context::order_forms(second, by, phrase.adjectives, phrase.senses);
-        let (_, gender) = forms.first(&CASES)?;
-        self.say_number(&ordinal(number, gender, Case::Genitive));
-        Some(at + 1)
-    }
-
-    /// `к 3 и 4 платформам`, `на 2–3 этажах`: several of the things that are told by their numbers.
-    pub(super) fn ordered_list(&mut self, amount: &Amount) -> Option<usize> {
-        let start = amount.first.end - 1;
-        let end = self.after_list(amount.first.end);
-        let phrase = self.phrase(end);
-        let kinds = [Kind::Ordered, Kind::OrderedAfterPreposition];
-        let last = self
-            .tokens
-            .number(end - 1)
-            .and_then(figures::integer)
-            .unwrap_or(0);
-        let one = context::order_forms(last, amount.before, phrase.adjectives, phrase.senses);
-        let known = |plural: bool| {
-            let senses = phrase.senses.iter().filter(|sense| sense.plural == plural);
-            let ordered = senses.filter(|sense| kinds.iter().any(|kind| sense.noun.is(*kind)));
-            ordered.fold(Forms::NONE, |forms, sense| {
-                forms.or(Forms::of(sense.noun.gender, &[sense.case]))
-            })
-        };
-        let forms = known(true);
-        let cases = context::place_cases(amount.before);
-        let fits = !forms.is_empty() && (cases.is_empty() || forms.first(cases).is_some());
-        let forms = match (fits, one.is_empty()) {
-            (false, false) => known(false),
-            _ => forms,
-        };
-        if end == amount.first.end || forms.is_empty() || self.tokens.number(start).is_none() {
-            return None;
-        }
-        let range = amount.second.is_some();
-        let forms = match (range, phrase.senses[0].noun.name()) {
-            // `зарплата 5 и 20 числа`
-            (false, "число") => Forms::of(Gender::Neuter, &[Case::Genitive]),
-            _ => forms,
-        };
-        let (case, gender) = match cases {
-            [] => forms
-                .first(&[
-                    Case::Nominative,
-                    Case::Dative,
-                    Case::Instrumental,
-                    Case::Prepositional,
-                ])
-                .or_else(|| {
-                    forms
-                        .first(&[Case::Genitive])
-                        .filter(|_| phrase.senses[0].noun.name() == "число")
-                })?,
-            cases => forms.first(cases)?,
-        };
-        // `через 2–3 остановки` counts them.
-        let counts = matches!(case, Case::Nominative | Case::Accusative | Case::Genitive);
-        if range && counts || case == Case::Accusative && !phrase.senses[0].noun.is(Kind::Ordered) {
-            return None;
-        }
-        self.say_list(start, end, gender, case)
-    }
-
-    /// The numbers between `start` and `end` as ordinals, with what stands between them.
-    fn say_list(&mut self, start: usize, end: usize, gender: Gender, case: Case) -> Option<usize> {
-        for i in start..end {
-            match (self.tokens.number(i), self.tokens.text(i)) {
-                (Some(digits), _) => {
-                    let said = ordinal(figures::integer(digits)?, gender, case);
-                    self.say_number(&said);
-                }
-                (None, "-" | "—") => self.out.say(" - "),
-                (None, " ") => {}
-                (None, ",") => self.out.say(", "),
-                (None, joint) => self.out.say(joint),
-            }
-        }
-        Some(end)
-    }
+/// The case of `gender` in `forms` after `before`.
+fn case_in(forms: Forms, gender: Gender, before: &str) -> Option<Case> {
+    let forms = forms.and(Forms::of(gender, &CASES));
+    let form = forms
+        .first(governing::place_cases(before))
+        .or_else(|| forms.first(&CASES));
+    form.map(|(case, _)| case)
 }
 
-/// The genitive of one of several numbered things: *ученик второго класса*.
-fn one_of_ordered(phrase: &Phrase) -> Forms {
-    let mut senses = phrase.senses.iter();
-    let kinds = [Kind::Ordered, Kind::OrderedAfterPreposition];
-    let one = senses.find(|sense| {
-        !sense.plural
-            && sense.case == Case::Genitive
-            && kinds.iter().any(|kind| sense.noun.is(*kind))
-    });
-    one.map_or(Forms::NONE, |sense| {
-        Forms::of(sense.noun.gender, &[Case::Genitive])
-    })
+/// *годах*, *году* after an ordinal in `forms`.
+fn year_in(forms: Forms, gender: Gender, before: &str) -> Option<String> {
+    let case = case_in(forms, gender, before)?;
+    let year = nouns::entry("год")?;
+    let said = match (gender, case) {
+        (Gender::Plural, Case::Genitive) => "годов",
+        (Gender::Masculine, Case::Prepositional) => "году",
+        (gender, case) => year.form(gender == Gender::Plural, case),
+    };
+    Some(said.into())
 }
 
 /// Whether a number of 2, 3 or 4 in the end is counted so: *двух*, not *вторых*.

@@ -7,7 +7,9 @@ use super::{
     },
     Russian,
     amounts::{figure_words, value},
-    context::{self, agreement, governed},
+    context::{self, agreement},
+    counting,
+    governing::{self, governed},
     nouns::{Kind, Noun},
     numerals::{Case, Gender, ordinal},
 };
@@ -119,7 +121,7 @@ impl<'a> Reader<'a, Russian> {
         }
         let phrase = self.phrase(self.counted_after(end));
         let cases = amount_cases(before);
-        let known = context::count_agreement(count, cases, phrase.adjectives, phrase.senses);
+        let known = counting::count_agreement(count, cases, phrase.adjectives, phrase.senses);
         let (case, gender) = known.unwrap_or_else(|| {
             let words = self.words_after(end);
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -177,7 +179,7 @@ impl<'a> Reader<'a, Russian> {
     /// `на 3 эт.`: after a preposition the unit says which one.
     fn ordered_by_unit(&mut self, amount: &Amount, noun: &Noun, after: usize) -> Option<usize> {
         let number = value(amount.single()?).filter(|_| noun.is(Kind::Ordered))?;
-        let place = *context::place_cases(amount.before).first()?;
+        let place = *governing::place_cases(amount.before).first()?;
         let case = match self.is_way_to(amount.at) {
             true => Case::Accusative,
             false => place,
@@ -231,7 +233,7 @@ impl<'a> Reader<'a, Russian> {
 /// The cases of an amount after `before`; adjectives in the genitive plural tell it too: *последних двадцати лет*.
 pub(super) fn amount_cases(before: &str) -> &'static [Case] {
     let of_adjective = before.ends_with("ых") || before.ends_with("их");
-    match context::cases(before) {
+    match governing::cases(before) {
         [] if of_adjective && before.chars().count() >= 5 => &[Case::Genitive, Case::Prepositional],
         cases => cases,
     }

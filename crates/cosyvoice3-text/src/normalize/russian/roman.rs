@@ -7,9 +7,10 @@ use super::{
         reader::Reader,
     },
     Russian,
-    context::{self, governed, ordinal_agreement},
+    context::{self, ordinal_agreement},
     forms::{CASES, Forms},
-    nouns::{self, Kind, senses},
+    governing::{self, governed},
+    nouns::{self, Kind, forms_of_one, senses},
     numerals::{Case, Gender, cardinal, ordinal},
     surroundings::LONGEST_LIST,
 };
@@ -28,6 +29,11 @@ struct Numerals {
 }
 
 impl Numerals {
+    /// What stands before the last of them.
+    fn last_joint(&self) -> &str {
+        self.all.last().map_or("", |numeral| numeral.joint.as_str())
+    }
+
     /// Whether parts of centuries stand between: `XVIII — начала XIX века`.
     fn has_parts(&self) -> bool {
         self.all
@@ -121,10 +127,7 @@ impl Reader<'_, Russian> {
             return None;
         }
         let noun = nouns::entry(name)?;
-        let last = numerals
-            .all
-            .last()
-            .map_or("", |numeral| numeral.joint.as_str());
+        let last = numerals.last_joint();
         let first_case = self.century_case(at, before);
         let last_case = if inherits(last) || last.is_empty() {
             first_case
@@ -141,7 +144,7 @@ impl Reader<'_, Russian> {
 
     /// The case of a century that does not tell it: that of the preposition, after a noun the genitive.
     fn century_case(&self, at: usize, before: &str) -> Case {
-        match context::place_cases(before).first() {
+        match governing::place_cases(before).first() {
             Some(Case::Accusative) | None => {}
             Some(case) => return *case,
         }
@@ -163,55 +166,65 @@ impl Reader<'_, Russian> {
 
     /// `В V и IV веках`, `от XVI до XVIII века`, `IV квартал`.
     fn ordered_by_noun(&mut self, numerals: &Numerals, next: usize, before: &str) -> Option<usize> {
-        let phrase = self.phrase(next);
-        let single = numerals.all.len() == 1 && numerals.end == numerals.start + 1;
-        let letter = single && self.tokens.text(numerals.start).chars().count() == 1;
-        let known = phrase.senses.iter().any(|sense| {
-            let kinds = [Kind::Roman, Kind::Ordered, Kind::Named];
-            !letter || kinds.iter().any(|kind| sense.noun.is(*kind))
-        });
-        let last = numerals
-            .all
-            .last()
-            .map_or("", |numeral| numeral.joint.as_str());
-        let own = if inherits(last) || last.is_empty() {
+        let joint = numerals.last_joint();
+        let own = if inherits(joint) || joint.is_empty() {
             before
         } else {
-            last
+            joint
         };
-        let (case, gender) = if known {
-            let each = phrase.forms_of_each();
-            let one = phrase
-                .forms()
-                .and(Forms::of(phrase.senses[0].noun.gender, &CASES));
-            let forms = match numerals.all.len() {
-                1 => one.or_else(phrase.forms()),
-                _ => each,
-            };
-            // `инвалидам II группы`: after a noun it is of what.
-            let cases: &[Case] = match context::place_cases(own) {
-                [] if self.follows_noun(numerals.start) || numerals.has_parts() => {
-                    &[Case::Genitive, Case::Nominative]
-                }
-                cases => cases,
-            };
-            forms.first(cases).or_else(|| forms.first(&CASES))?
-        } else if self.tokens.is_word(next) && is_ordered(&self.tokens.text(next).to_lowercase()) {
-            let (case, gender) = ordinal_agreement(own, &self.tokens.text(next).to_lowercase());
-            match gender {
-                Gender::Plural if numerals.all.len() > 1 => (case, Gender::Masculine),
-                gender => (case, gender),
-            }
-        } else {
-            return None;
-        };
-        let first_case = if numerals.is_one_list() {
-            case
-        } else {
-            governed(before).unwrap_or(case)
+        let (case, gender) = self
+            .form_by_noun(numerals, next, own)
+            .or_else(|| self.form_by_ending(numerals, next, own))?;
+        let first_case = match numerals.is_one_list() {
+            true => case,
+            false => governed(before).unwrap_or(case),
         };
         self.say_numerals(numerals, gender, first_case, case);
         Some(numerals.end)
+    }
+
+    /// The form of each numeral before a known noun, after the word `own`.
+    fn form_by_noun(&self, numerals: &Numerals, next: usize, own: &str) -> Option<(Case, Gender)> {
+        let phrase = self.phrase(next);
+        let noun = phrase.senses.first()?.noun;
+        // A single letter may be something else.
+        let single = numerals.end == numerals.start + 1;
+        let letter = single && self.tokens.text(numerals.start).chars().count() == 1;
+        let kinds = [Kind::Roman, Kind::Ordered, Kind::Named];
+        let senses = phrase.senses.iter();
+        let mut kinds = senses.flat_map(|sense| kinds.map(|kind| sense.noun.is(kind)));
+        if letter && !kinds.any(|is| is) {
+            return None;
+        }
+        let one = phrase.forms().and(Forms::of(noun.gender, &CASES));
+        let forms = match numerals.all.len() {
+            1 => one.or_else(phrase.forms()),
+            _ => phrase.forms_of_each(),
+        };
+        // `инвалидам II группы`: after a noun it is of what.
+        let of_what = self.follows_noun(numerals.start) || numerals.has_parts();
+        let cases: &[Case] = match governing::place_cases(own) {
+            [] if of_what => &[Case::Genitive, Case::Nominative],
+            cases => cases,
+        };
+        forms.first(cases).or_else(|| forms.first(&CASES))
+    }
+
+    /// The same before an unknown word of those that Roman numerals order.
+    fn form_by_ending(
+        &self,
+        numerals: &Numerals,
+        next: usize,
+        own: &str,
+    ) -> Option<(Case, Gender)> {
+        let noun = self.tokens.text(next).to_lowercase();
+        if !is_ordered(&noun) {
+            return None;
+        }
+        Some(match ordinal_agreement(own, &noun) {
+            (case, Gender::Plural) if numerals.all.len() > 1 => (case, Gender::Masculine),
+            form => form,
+        })
     }
 
     /// The numerals as ordinals with what joins them; the last in a case of its own.
@@ -249,15 +262,13 @@ impl Reader<'_, Russian> {
         let rulers = senses(name)
             .iter()
             .filter(|sense| sense.noun.is(Kind::Ruler));
-        let forms = rulers.fold(Forms::NONE, |forms, sense| {
-            forms.or(Forms::of(sense.noun.gender, &[sense.case]))
-        });
+        let forms = forms_of_one(rulers);
         let forms = forms.or_else(match is_title(&before) {
             true => super::forms::guess(&name.to_lowercase()),
             false => Forms::NONE,
         });
         // After a noun it is whose thing that is: *царя Дария первого*.
-        let cases: &[Case] = match context::cases(&before) {
+        let cases: &[Case] = match governing::cases(&before) {
             [] => &CASES,
             cases => cases,
         };
@@ -307,16 +318,14 @@ impl Reader<'_, Russian> {
         let senses: Vec<_> = senses
             .filter(|sense| sense.plural && sense.noun.is(Kind::Section))
             .collect();
-        let noun = senses.first()?.noun;
+        senses.first()?;
         if numerals.all.len() < 2 || !numerals.is_one_list() {
             return None;
         }
-        let forms = senses.iter().fold(Forms::NONE, |forms, sense| {
-            forms.or(Forms::of(noun.gender, &[sense.case]))
-        });
+        let forms = forms_of_one(senses.iter().copied());
         let before = self.governor(at);
         let (case, gender) = forms
-            .first(context::place_cases(&before))
+            .first(governing::place_cases(&before))
             .or_else(|| forms.first(&CASES))?;
         let outer = std::mem::take(&mut self.out);
         self.say_numerals(&numerals, gender, case, case);

@@ -7,7 +7,7 @@ use super::{
     },
     Russian,
     amounts::figure_words,
-    context::governed,
+    governing::governed,
     nouns::senses,
     numerals::{Case, Gender},
     surroundings::LONGEST_LIST,

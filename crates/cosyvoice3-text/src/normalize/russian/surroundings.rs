@@ -6,9 +6,10 @@ use super::{
         reader::Reader,
     },
     Russian, abbreviations,
-    context::{self, is_function_word},
+    context::is_function_word,
     forms::{self, Forms},
-    nouns::{Sense, senses},
+    governing,
+    nouns::{Sense, forms_of_one, senses},
     numerals::Gender,
 };
 
@@ -40,10 +41,7 @@ impl Phrase {
 
     /// The same, where each of several things that the noun names together is meant: *первая и вторая платформы*.
     pub fn forms_of_each(&self) -> Forms {
-        let senses = self.senses.iter();
-        senses.fold(Forms::NONE, |forms, sense| {
-            forms.or(Forms::of(sense.noun.gender, &[sense.case]))
-        })
+        forms_of_one(self.senses)
     }
 }
 
@@ -122,7 +120,7 @@ impl Reader<'_, Russian> {
         }
         let follows = self.tokens.is_word(self.tokens.skip_space(stop + 1));
         let preposition = (at.saturating_sub(6)..at).rev().find(|i| {
-            self.tokens.is_word(*i) && !context::cases(self.tokens.text(*i)).is_empty()
+            self.tokens.is_word(*i) && !governing::cases(self.tokens.text(*i)).is_empty()
                 || self.tokens.text(*i).chars().count() <= 2
                     && self.tokens.text(*i).starts_with(char::is_uppercase)
         });
@@ -133,7 +131,7 @@ impl Reader<'_, Russian> {
                 .is_none_or(|before| matches!(self.tokens.text(before), "." | "!" | "?"));
             first
                 && word.starts_with(char::is_uppercase)
-                && !context::cases(&word.to_lowercase()).is_empty()
+                && !governing::cases(&word.to_lowercase()).is_empty()
         });
         !(follows && opens)
     }

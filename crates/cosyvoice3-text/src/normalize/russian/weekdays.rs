@@ -1,8 +1,8 @@
 //! Days of the week written short: `пн–пт`, `по вт. и чт.`, `в сб`.
 
 use super::{
-    super::reader::Reader, Russian, abbreviations, context::governed, nouns::Entry, numerals::Case,
-    surroundings::LONGEST_LIST,
+    super::reader::Reader, Russian, abbreviations, governing::governed, nouns::Entry,
+    numerals::Case, surroundings::LONGEST_LIST,
 };
 
 impl Reader<'_, Russian> {

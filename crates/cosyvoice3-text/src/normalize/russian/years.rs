@@ -6,15 +6,26 @@ use super::{
         lex::Kind,
         reader::Reader,
     },
-    Russian, abbreviations,
-    context::{self, governed},
+    Russian, abbreviations, context, counting,
     dates::month_called,
+    governing::{self, governed},
     nouns,
     numerals::{Case, Gender, ordinal},
     quantities::Amount,
     surroundings::LONGEST_LIST,
     units,
 };
+
+/// What tells that a number is a year.
+struct Told {
+    year: u64,
+    /// Whether it and the second one, if there is one, have the size of years.
+    long: bool,
+    /// Whether an era follows.
+    era: bool,
+    /// Its case where no word of its own gives it.
+    guess: Case,
+}
 
 /// A year or two, and how they are told.
 struct Years {
@@ -45,54 +56,70 @@ impl Reader<'_, Russian> {
     }
 
     fn years(&self, amount: &Amount) -> Option<Years> {
-        let Amount {
-            at,
-            ref first,
-            ref second,
-            before,
-        } = *amount;
-        let value = first.whole()?;
-        let (second, end) = match (second, self.second_of_century(value, first.end)) {
-            (_, Some((second, end))) => (Some(second), end),
-            (Some(second), None) => (Some(second.whole()?), second.end),
-            (None, None) => (None, first.end),
-        };
+        let &Amount { at, before, .. } = amount;
+        let (first, second, end) = self.year_figures(amount)?;
         let next = self.tokens.skip_space(end);
         let word = self.tokens.text(next);
         let is_long = |year: u64| (1000..3000).contains(&year);
-        let long = is_long(value) && second.is_none_or(is_long);
-        let era =
-            self.era_at(next) || self.is_year_word(word) && self.era_at(self.after_word(next));
-        let guess = self.year_case(at, before);
-        let years = |case, word, end| Years {
-            first: value,
+        let told = Told {
+            year: first,
+            long: is_long(first) && second.is_none_or(is_long),
+            era: self.era_at(next) || self.is_year_word(word) && self.era_at(self.after_word(next)),
+            guess: self.year_case(at, before),
+        };
+        let (case, word, end) = if matches!(word, "г" | "гг") {
+            let (case, said, end) = self.abbreviated_year(next, &told)?;
+            (case, Some(said), end)
+        } else if let Some(case) = self.written_year_case(word, before, &told) {
+            (case, None, end)
+        } else if told.era {
+            let word = year_word(told.guess, second.is_some());
+            (told.guess, Some(word), end)
+        } else if second.is_none() && told.long && self.is_listed_year(end) {
+            (told.guess, None, end)
+        } else {
+            self.year_by_word_before(amount, &told, end)?
+        };
+        Some(Years {
+            first,
             second,
             case,
             word,
             end,
+        })
+    }
+
+    /// The year or two that `amount` can be, and the index after them.
+    fn year_figures(&self, amount: &Amount) -> Option<(u64, Option<u64>, usize)> {
+        let first = amount.first.whole()?;
+        if let Some((second, end)) = self.second_of_century(first, amount.first.end) {
+            return Some((first, Some(second), end));
+        }
+        let second = match &amount.second {
+            Some(second) => Some(second.whole()?),
+            None => None,
         };
-        if matches!(word, "г" | "гг") {
-            let (case, said, end) = self.abbreviated_year(next, value, guess, long, era)?;
-            return Some(years(case, Some(said), end));
+        Some((first, second, amount.last().end))
+    }
+
+    /// `в мае 2010`, `годы 1941–1945`, `в 1990 началось`.
+    fn year_by_word_before(
+        &self,
+        amount: &Amount,
+        told: &Told,
+        end: usize,
+    ) -> Option<(Case, Option<&'static str>, usize)> {
+        if told.long && self.follows_month(amount.at) {
+            return Some((Case::Genitive, Some("года"), end));
         }
-        if let Some(case) = self.written_year_case(word, value, long, era, before, guess) {
-            return Some(years(case, None, end));
+        if told.long
+            && let Some(case) = self.year_word_before(amount.at)
+        {
+            return Some((case, None, end));
         }
-        if era {
-            return Some(years(guess, Some(year_word(guess, second.is_some())), end));
-        }
-        if second.is_none() && long && self.is_listed_year(end) {
-            return Some(years(guess, None, end));
-        }
-        if long && self.follows_month(at) {
-            return Some(years(Case::Genitive, Some("года"), end));
-        }
-        if long && let Some(sense) = self.year_word_before(at) {
-            return Some(years(sense, None, end));
-        }
-        let told_by_preposition = matches!(before, "в" | "во") && second.is_none();
-        (told_by_preposition && self.is_year_alone(value, next))
-            .then(|| years(Case::Prepositional, None, end))
+        let led = matches!(amount.before, "в" | "во") && amount.single().is_some();
+        let alone = led && self.is_year_alone(told.year, self.tokens.skip_space(end));
+        alone.then_some((Case::Prepositional, None, end))
     }
 
     /// `1997-98`, `2024/2025`: the second year of a range without its century, or after a stroke.
@@ -188,14 +215,13 @@ impl Reader<'_, Russian> {
     }
 
     /// `2025 г.`, `2020-2025 гг.`, `55 г. рождения`, `1990 г. р.`.
-    fn abbreviated_year(
-        &self,
-        at: usize,
-        value: u64,
-        guess: Case,
-        long: bool,
-        era: bool,
-    ) -> Option<(Case, &'static str, usize)> {
+    fn abbreviated_year(&self, at: usize, told: &Told) -> Option<(Case, &'static str, usize)> {
+        let &Told {
+            year: value,
+            long,
+            era,
+            guess,
+        } = told;
         let dotted = self.tokens.text(at + 1) == ".";
         let after = self.after_word(at);
         let born = dotted && self.tokens.text(after) == "р" && self.tokens.text(after + 1) == ".";
@@ -220,15 +246,13 @@ impl Reader<'_, Russian> {
     }
 
     /// The case of a year before a form of *год*; `None` where the number counts years.
-    fn written_year_case(
-        &self,
-        word: &str,
-        value: u64,
-        long: bool,
-        era: bool,
-        before: &str,
-        guess: Case,
-    ) -> Option<Case> {
+    fn written_year_case(&self, word: &str, before: &str, told: &Told) -> Option<Case> {
+        let &Told {
+            year: value,
+            long,
+            era,
+            guess,
+        } = told;
         let far = (3000..10_000).contains(&value);
         let prepositional = matches!(before, "в" | "во" | "о" | "об" | "при");
         let dative = governed(before) == Some(Case::Dative);
@@ -283,10 +307,10 @@ impl Reader<'_, Russian> {
     /// Whether the word at `at` is a known noun that no number like `value` counts: `в 1998 группа распалась`.
     fn is_no_count(&self, value: u64, at: usize) -> bool {
         let phrase = self.phrase(at);
-        let cases = context::cases("в");
+        let cases = governing::cases("в");
         !phrase.senses.is_empty()
-            && context::count_agreement(value, cases, phrase.adjectives, phrase.senses).is_none()
-            && context::order_forms(value, "в", phrase.adjectives, phrase.senses).is_empty()
+            && counting::count_agreement(value, cases, phrase.adjectives, phrase.senses).is_none()
+            && counting::order_forms(value, "в", phrase.adjectives, phrase.senses).is_empty()
     }
 
     /// `в 1511`, `в 1990 началось`: a number of a year's size after *в* that counts nothing.
@@ -304,7 +328,7 @@ impl Reader<'_, Russian> {
             return !counts;
         }
         let word = self.tokens.text(next).to_lowercase();
-        let preposition = !context::cases(&word).is_empty();
+        let preposition = !governing::cases(&word).is_empty();
         let counted = units::unit(&word).is_some_and(|_| !preposition)
             || units::currency(&word).is_some()
             || units::multiplier(&word).is_some();
