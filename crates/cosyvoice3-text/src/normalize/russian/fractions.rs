@@ -29,7 +29,25 @@ impl Reader<'_, Russian> {
             whole_words(value, case),
             fraction_words(above, below, case)
         ));
-        Some(end)
+        Some(self.unit_after_fraction(next, end))
+    }
+
+    /// `1/2 таб.`, `5½ км`: says the unit after a fraction that ends at `end`; the index after it.
+    fn unit_after_fraction(&mut self, at: usize, end: usize) -> usize {
+        let next = self.tokens.skip_space(end);
+        let figure = Figure {
+            digits: String::new(),
+            fraction: None,
+            end,
+        };
+        match self.counted_noun(at, &figure, next) {
+            Some((noun, end)) if self.tokens.is_word(next) => {
+                self.out.say(" ");
+                self.out.say(&noun.after_fraction());
+                end
+            }
+            _ => end,
+        }
     }
 
     /// `3/4`, `1/3 голосов`, and `7/2` in a sum.
@@ -47,20 +65,7 @@ impl Reader<'_, Russian> {
             .flatten();
         let said = third.unwrap_or_else(|| fraction_words(above, below, case));
         self.say_number(&said);
-        // `1/2 таб.`
-        let figure = Figure {
-            digits: String::new(),
-            fraction: None,
-            end,
-        };
-        match self.counted_noun(at, &figure, next) {
-            Some((noun, end)) if self.tokens.is_word(next) => {
-                self.out.say(" ");
-                self.out.say(&noun.after_fraction());
-                Some(end)
-            }
-            _ => Some(end),
-        }
+        Some(self.unit_after_fraction(at, end))
     }
 
     /// `давление 120/80 мм рт. ст.`: two measures that are told together.

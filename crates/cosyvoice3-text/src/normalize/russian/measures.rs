@@ -88,6 +88,7 @@ impl Reader<'_, Russian> {
             "кв" => "квадратн",
             "куб" => "кубическ",
             "пог" => "погонн",
+            "п" if second == "м" => "погонн",
             _ => return None,
         };
         let unit = units::unit(second).filter(|unit| unit.is_length())?;

@@ -74,7 +74,19 @@ impl Reader<'_, Russian> {
         let stop = usize::from(self.tokens.text(at + 1) == ".");
         let preposition = self.tokens.skip_space(at + 1 + stop);
         let time = self.tokens.text(self.tokens.skip_space(preposition + 1));
-        matches!(self.tokens.text(preposition), "в" | "/")
+        let more = matches!(
+            self.tokens.text(preposition),
+            "больше"
+                | "меньше"
+                | "чаще"
+                | "реже"
+                | "выше"
+                | "ниже"
+                | "дороже"
+                | "дешевле"
+                | "быстрее"
+        );
+        more || matches!(self.tokens.text(preposition), "в" | "/")
             && matches!(
                 time,
                 "день" | "сутки" | "неделю" | "месяц" | "год" | "сут" | "нед" | "мес"
@@ -106,13 +118,13 @@ impl Reader<'_, Russian> {
         let coins = self.tokens.number(at).filter(|digits| digits.len() <= 2)?;
         let count = coins.parse().ok()?;
         let next = self.tokens.skip_space(at + 1);
-        let coin = units::currency(self.tokens.text(next)).filter(|coin| coin.coin.is_none())?;
-        let fits = currency.coin.is_some() && self.tokens.text(next) == "коп";
-        if !fits {
+        let short = self.tokens.text(next) == "к" && self.tokens.text(next + 1) == ".";
+        let coin = currency.coin.as_ref()?;
+        if !short && self.tokens.text(next) != "коп" {
             return None;
         }
         self.out.say(" ");
-        self.say_counted(count, &coin.noun, case);
+        self.say_counted(count, coin, case);
         Some(self.after_stop(next, true))
     }
 

@@ -67,6 +67,7 @@ impl<'a> Reader<'a, Russian> {
         let next = self.tokens.skip_space(end);
         self.in_parts(&amount, next)
             .or_else(|| self.year(&amount))
+            .or_else(|| self.arabic_century(&amount, next))
             .or_else(|| self.priced(&amount, next))
             .or_else(|| self.measured(&amount, next))
             .or_else(|| self.ordered_amount(&amount))

@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        figures::{self},
+        figures::{self, Figure},
         lex::is_cyrillic,
         reader::Reader,
     },
@@ -12,6 +12,7 @@ use super::{
     governing::{self, governed},
     nouns::{self, Kind, forms_of_one, senses},
     numerals::{Case, Gender, cardinal, ordinal},
+    quantities::Amount,
     surroundings::LONGEST_LIST,
 };
 
@@ -140,6 +141,28 @@ impl Reader<'_, Russian> {
         self.out.say(" ");
         self.out.say(noun.form(plural, last_case));
         Some(next + 1 + usize::from(!self.ends_here(at, next + 1)))
+    }
+
+    /// `в 19 в.`, `18–19 вв.`: centuries in Arabic figures.
+    pub(super) fn arabic_century(&mut self, amount: &Amount, next: usize) -> Option<usize> {
+        let value = |figure: &Figure| figure.whole().filter(|value| (1..=30).contains(value));
+        let mut all = vec![Numeral {
+            value: value(&amount.first)?,
+            joint: String::new(),
+        }];
+        if let Some(second) = &amount.second {
+            all.push(Numeral {
+                value: value(second)?,
+                joint: "-".into(),
+            });
+        }
+        let numerals = Numerals {
+            all,
+            start: amount.at,
+            end: amount.last().end,
+        };
+        let century = matches!(self.tokens.text(next), "в" | "вв") && next > numerals.end;
+        century.then(|| self.abbreviated_century(amount.at, &numerals, next, amount.before))?
     }
 
     /// The case of a century that does not tell it: that of the preposition, after a noun the genitive.

@@ -26,6 +26,10 @@ impl Reader<'_, Russian> {
         }
         match self.tokens.text(at) {
             "№" => return self.number_sign(at),
+            "§" if self.tokens.text(at + 1) == "§" => {
+                self.out.say(" параграфы ");
+                return at + 2;
+            }
             ":" | "∶" if self.tokens.number(next).is_some() && self.follows_number(at) => {
                 if let Some(end) = self.ratio(at, next) {
                     return end;

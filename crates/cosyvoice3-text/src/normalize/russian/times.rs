@@ -51,6 +51,9 @@ const BOUNDS: [&str; 10] = [
 impl Reader<'_, Russian> {
     /// A time that starts at `at`, or two with a dash between.
     pub(super) fn time(&mut self, at: usize, before: &str) -> Option<usize> {
+        if let Some(end) = self.hours_of_weekday(at) {
+            return Some(end);
+        }
         let (first, dotted) = match figures::time(self.tokens, at) {
             Some(time) => (time, false),
             None => (self.dotted_time(at, before)?, true),
@@ -71,6 +74,39 @@ impl Reader<'_, Russian> {
         let full_hour = dotted && BOUNDS.contains(&before);
         self.out.say(&time_words(first, case, full_hour));
         Some(first.end)
+    }
+
+    /// `пн–пт 9–18`: full hours after a day of the week.
+    fn hours_of_weekday(&mut self, at: usize) -> Option<usize> {
+        let hour = |at: usize| {
+            let digits = self.tokens.number(at).filter(|digits| digits.len() <= 2)?;
+            digits.parse::<u64>().ok().filter(|hour| *hour <= 24)
+        };
+        let dash = self.tokens.skip_space(at + 1);
+        let last = self.tokens.skip_space(dash + 1);
+        let (from, to) = (hour(at)?, hour(last)?);
+        let alone = !matches!(self.tokens.text(last + 1), "." | ":" | ",")
+            || self.tokens.number(last + 2).is_none();
+        let spans = matches!(self.tokens.text(dash), "-" | "—") && from < to && alone;
+        if !spans || !self.is_after_weekday(at) {
+            return None;
+        }
+        let words = |hour| cardinal(hour, Gender::Masculine, Case::Genitive);
+        self.out.say(&format!("с {} до {}", words(from), words(to)));
+        Some(last + 1)
+    }
+
+    fn is_after_weekday(&self, at: usize) -> bool {
+        let before = match self.previous(at) {
+            Some(mark) if matches!(self.tokens.text(mark), ":" | "." | "—") => {
+                self.tokens.word_before(mark)
+            }
+            _ => self.tokens.word_before(at),
+        };
+        abbreviations::weekday(&before).is_some()
+            || senses(&before)
+                .iter()
+                .any(|sense| sense.noun.is(Kind::Weekday))
     }
 
     fn time_after_dash(&self, end: usize) -> Option<Time> {

@@ -58,6 +58,8 @@ impl Reader<'_, Russian> {
     fn years(&self, amount: &Amount) -> Option<Years> {
         let &Amount { at, before, .. } = amount;
         let (first, second, end) = self.year_figures(amount)?;
+        let of_list = self.governor_of_years(at);
+        let before = of_list.as_deref().unwrap_or(before);
         let next = self.tokens.skip_space(end);
         let word = self.tokens.text(next);
         let is_long = |year: u64| (1000..3000).contains(&year);
@@ -87,6 +89,23 @@ impl Reader<'_, Russian> {
             word,
             end,
         })
+    }
+
+    /// `в 1943, 1951 и 1960 годах`: what governs the first year of a list, before one that follows a comma.
+    fn governor_of_years(&self, at: usize) -> Option<String> {
+        let year = |at: usize| self.tokens.number(at).filter(|digits| digits.len() == 4);
+        let mut first = at;
+        for _ in 0..LONGEST_LIST {
+            let comma = self.previous(first)?;
+            let before = self
+                .previous(comma)
+                .filter(|before| year(*before).is_some());
+            match (self.tokens.text(comma), before) {
+                ("," | "и" | "или", Some(before)) => first = before,
+                _ => break,
+            }
+        }
+        (first != at).then(|| self.governor(first))
     }
 
     /// The year or two that `amount` can be, and the index after them.
