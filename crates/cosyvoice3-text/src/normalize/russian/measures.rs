@@ -245,7 +245,8 @@ impl Reader<'_, Russian> {
 
     /// `днём до +2 °С`.
     fn is_forecast(&self, at: usize) -> bool {
-        (at.saturating_sub(5)..at).any(|i| context::is_day_part(self.tokens.text(i)))
+        (at.saturating_sub(20)..at)
+            .any(|i| context::is_day_part(&self.tokens.text(i).to_lowercase()))
     }
 
     /// `5 млн руб.`: the unit after a power of thousand.

@@ -97,6 +97,13 @@ impl Reader<'_, Russian> {
             self.out.say("номер");
             return self.number(next, at);
         }
+        if let Some(end) = self.plate(at) {
+            return end;
+        }
+        if let Some(letters) = self.flight_letters(at) {
+            self.out.say(&letters);
+            return at + 1;
+        }
         if let Some(name) = self.letter_of_number(at) {
             self.out.say(name);
             return at + 1;

@@ -7,7 +7,7 @@ use super::{
         reader::Reader,
     },
     Russian,
-    acronyms::letter,
+    acronyms::{letter, letters},
     amounts::{digits_words, point_words},
     context, counting,
     nouns::{Kind, Sense},
@@ -48,6 +48,39 @@ impl Reader<'_, Russian> {
             }
             _ => Some(at + 1),
         }
+    }
+
+    /// `В 345 ОР`, `Е001КХ177`: the number plate of a car.
+    pub(super) fn plate(&mut self, at: usize) -> Option<usize> {
+        let of_plate = |word: &str, count: usize| {
+            word.chars().count() == count && word.chars().all(|c| "АВЕКМНОРСТУХ".contains(c))
+        };
+        let number = self.tokens.skip_space(at + 1);
+        let digits = self
+            .tokens
+            .number(number)
+            .filter(|digits| digits.len() == 3)?;
+        let series = self.tokens.skip_space(number + 1);
+        let (first, rest) = (self.tokens.text(at), self.tokens.text(series));
+        if !of_plate(first, 1) || !of_plate(rest, 2) {
+            return None;
+        }
+        self.out.say(&letters(first)?);
+        self.out.say(&digits_words(digits));
+        self.out.say(&letters(rest)?);
+        Some(series + 1)
+    }
+
+    /// `рейс ЮТ 583`: the letters of a flight, which are no word.
+    pub(super) fn flight_letters(&self, at: usize) -> Option<String> {
+        let word = self.tokens.text(at);
+        let short = word.chars().count() == 2 && word.chars().all(char::is_uppercase);
+        let joint = usize::from(self.tokens.text(at + 1) == "-");
+        let next = self.tokens.skip_space(at + 1 + joint);
+        let flight = short
+            && self.tokens.number(next).is_some()
+            && self.tokens.word_before(at).starts_with("рейс");
+        flight.then(|| letters(word)).flatten()
     }
 
     /// `М-4`, `Т500АА`: a capital letter right before a number.

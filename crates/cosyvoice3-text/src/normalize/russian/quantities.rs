@@ -127,7 +127,13 @@ impl<'a> Reader<'a, Russian> {
             let words = self.words_after(end);
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             match words.first() {
-                None => (governed, self.gender_of_elided(at, before)),
+                // `2 упаковки по цене 1`
+                None if before == "цене" => (Case::Genitive, self.gender_of_elided(at)),
+                // `по 1 в день`
+                None if before == "по" && count % 10 == 1 && count % 100 != 11 => {
+                    (Case::Dative, Gender::Masculine)
+                }
+                None => (governed, Gender::Masculine),
                 // `Стойка 1 открыта`: no noun, so that the number is a name.
                 Some(word) if context::is_state(word) => (governed, Gender::Masculine),
                 Some(_) => agreement(count, before, &words),
@@ -145,11 +151,8 @@ impl<'a> Reader<'a, Russian> {
         }
     }
 
-    /// `2 упаковки по цене 1`: the gender of what was counted before.
-    fn gender_of_elided(&self, at: usize, before: &str) -> Gender {
-        if before != "цене" {
-            return Gender::Masculine;
-        }
+    /// The gender of what was counted before.
+    fn gender_of_elided(&self, at: usize) -> Gender {
         let counted = (at.saturating_sub(16)..at)
             .rev()
             .filter(|i| self.tokens.number(*i).is_some())

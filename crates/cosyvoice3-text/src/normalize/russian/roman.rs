@@ -14,6 +14,7 @@ use super::{
     numerals::{Case, Gender, cardinal, ordinal},
     quantities::Amount,
     surroundings::LONGEST_LIST,
+    units,
 };
 
 /// A numeral in a list, and the word or sign before it.
@@ -143,7 +144,7 @@ impl Reader<'_, Russian> {
         Some(next + 1 + usize::from(!self.ends_here(at, next + 1)))
     }
 
-    /// `в 19 в.`, `18–19 вв.`: centuries in Arabic figures.
+    /// `в 19 в.`, `18–19 вв.`, `за 1–3 кв.`: centuries and quarters in Arabic figures.
     pub(super) fn arabic_century(&mut self, amount: &Amount, next: usize) -> Option<usize> {
         let value = |figure: &Figure| figure.whole().filter(|value| (1..=30).contains(value));
         let mut all = vec![Numeral {
@@ -161,7 +162,12 @@ impl Reader<'_, Russian> {
             start: amount.at,
             end: amount.last().end,
         };
-        let century = matches!(self.tokens.text(next), "в" | "вв") && next > numerals.end;
+        let quarter = self.tokens.text(next) == "кв"
+            && numerals.all.iter().all(|numeral| numeral.value <= 4)
+            && !amount.before.is_empty()
+            && units::unit(self.tokens.text(self.tokens.skip_space(next + 2))).is_none();
+        let short = matches!(self.tokens.text(next), "в" | "вв") || quarter;
+        let century = short && next > numerals.end;
         century.then(|| self.abbreviated_century(amount.at, &numerals, next, amount.before))?
     }
 

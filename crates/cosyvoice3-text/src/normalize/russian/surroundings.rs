@@ -83,6 +83,10 @@ impl Reader<'_, Russian> {
                 }
                 continue;
             }
+            // `С1`: a letter, no preposition.
+            if before + 1 == at && self.tokens.text(before).starts_with(char::is_uppercase) {
+                return String::new();
+            }
             let word = self.tokens.text(before).to_lowercase();
             match word.as_str() {
                 "чем" => at = before,
