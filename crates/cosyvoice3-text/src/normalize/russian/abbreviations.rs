@@ -18,7 +18,7 @@ use super::{
 
 const TABLE: &str = include_str!("data/abbreviations.tsv");
 
-/// Where an abbreviation stands and what it is there.
+/// The reading of an abbreviation, by the place where it stands.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Meaning {
     /// The same text anywhere.
@@ -100,7 +100,7 @@ pub(super) fn month(short: &str) -> Option<&'static Entry> {
     })
 }
 
-/// What `short` is before a number.
+/// The noun that `short` stands for before a number.
 pub(super) fn before_number(short: &str) -> Option<&'static Entry> {
     meanings(short).iter().find_map(|a| match a.meaning {
         Meaning::BeforeNumber(noun) => Some(noun),
@@ -154,7 +154,7 @@ fn written(tokens: &Tokens, at: usize) -> Vec<Written> {
 }
 
 impl Reader<'_, Russian> {
-    /// What the abbreviation at `at` stands for, and the index after it.
+    /// The words that the abbreviation at `at` stands for, and the index after it.
     pub(super) fn abbreviation(&self, at: usize) -> Option<(Cow<'static, str>, usize)> {
         if !matches!(self.tokens.text(at + 1), "." | "-" | "/") {
             return None;
@@ -191,7 +191,7 @@ impl Reader<'_, Russian> {
         end - usize::from(keeps_stop)
     }
 
-    /// Whether nothing that is spoken follows in the sentence.
+    /// True if nothing that is spoken follows in the sentence.
     fn closes(&self, at: usize) -> bool {
         self.tokens.text(self.tokens.skip_space(at)).is_empty()
     }
@@ -325,7 +325,7 @@ impl Reader<'_, Russian> {
         whole && part.is_some_and(|part| section(part.noun))
     }
 
-    /// Whether the word before `at` is an adjective with a capital: `Тверская ул.`.
+    /// True if the word before `at` is an adjective with a capital: `Тверская ул.`.
     fn describes(&self, at: usize) -> bool {
         let name = self.tokens.cased_word_before(at);
         is_name(name) && !forms::adjective(&name.to_lowercase()).is_empty()

@@ -37,7 +37,7 @@ fn parse([word, reading]: [&'static str; 2]) -> Result<(&'static str, Reading), 
     Ok((word, reading))
 }
 
-/// How `word` is said where not as it is written.
+/// The reading of `word`; `None` if it is said as it is written.
 pub(super) fn spelled(word: &str) -> Option<String> {
     if !word.starts_with(char::is_uppercase) {
         return None;

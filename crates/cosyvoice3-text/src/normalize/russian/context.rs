@@ -1,4 +1,4 @@
-//! What the words around a number are by their endings: of unknown nouns the case and gender, of others whether they are verbs.
+//! Unknown words around a number, judged by their endings: the case and gender of nouns, verbs, and other classes.
 
 use super::{
     super::lex::is_cyrillic,
@@ -223,7 +223,7 @@ pub(super) fn ordinal_agreement(before: &str, noun: &str) -> (Case, Gender) {
     singular(before, noun, None)
 }
 
-/// Whether `word` looks like a verb, after which a date says when: *вышел одиннадцатого марта*.
+/// True if `word` looks like a verb, after which a date says when: *вышел одиннадцатого марта*.
 pub(super) fn is_verb(word: &str) -> bool {
     const ENDINGS: [&str; 12] = [
         "л", "ла", "ло", "ли", "ся", "сь", "ет", "ёт", "ит", "ут", "ют", "ят",
@@ -243,7 +243,7 @@ pub(super) fn collective(number: u64, before: &str, noun: &str) -> Option<&'stat
     words.get(at).copied().filter(|_| collective && direct)
 }
 
-/// Whether `word`, in small letters, may be a noun: known ones, and what is no verb and no function word.
+/// True if `word`, in small letters, may be a noun: known ones, and what is no verb and no function word.
 pub(super) fn is_noun_like(word: &str) -> bool {
     !nouns::senses(word).is_empty()
         || word.chars().count() > 2
@@ -253,7 +253,7 @@ pub(super) fn is_noun_like(word: &str) -> bool {
             && !is_verb(word)
 }
 
-/// Whether `word` tells what happens to something, as verbs and short participles do: *закрыта*.
+/// True if `word` tells what happens to something, as verbs and short participles do: *закрыта*.
 pub(super) fn is_predicate(word: &str) -> bool {
     const ENDINGS: [&str; 10] = [
         "ен", "ена", "ено", "ены", "ан", "ана", "ано", "аны", "ыт", "ыта",
@@ -262,7 +262,7 @@ pub(super) fn is_predicate(word: &str) -> bool {
         || word.chars().count() >= 4 && ENDINGS.iter().any(|ending| word.ends_with(ending))
 }
 
-/// Whether `word` says that somebody or something goes somewhere: *пройдите*, *прибывает*.
+/// True if `word` says that somebody or something goes somewhere: *пройдите*, *прибывает*.
 pub(super) fn is_motion(word: &str) -> bool {
     const STEMS: [&str; 30] = [
         "выход",
@@ -299,7 +299,7 @@ pub(super) fn is_motion(word: &str) -> bool {
     STEMS.iter().any(|stem| word.starts_with(stem))
 }
 
-/// Whether `word` tells the state of something that stands before it: *открыта*, *свободно*, *задерживается*.
+/// True if `word` tells the state of something that stands before it: *открыта*, *свободно*, *задерживается*.
 pub(super) fn is_state(word: &str) -> bool {
     const STEMS: [&str; 21] = [
         "открыт",

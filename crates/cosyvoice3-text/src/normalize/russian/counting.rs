@@ -1,4 +1,4 @@
-//! Whether a number counts a known noun or says which one it is, and the form that it has then.
+//! Numbers before known nouns: they count them or say which one, and have the form that the noun's form allows.
 
 use super::{
     forms::{CASES, Forms},
@@ -90,7 +90,7 @@ fn direct_case(cases: &[Case]) -> Option<Case> {
     }
 }
 
-/// Whether the number before a noun says which one: *третий этаж*, *с первого пути*; the forms that it may then have.
+/// The forms of a number that says which one its noun is: *третий этаж*, *с первого пути*; none if it counts.
 pub(super) fn order_forms(number: u64, before: &str, adjectives: Forms, senses: &[Sense]) -> Forms {
     let cases = cases(before);
     let forms = forms_of_one(senses.iter().filter(|sense| !sense.plural));

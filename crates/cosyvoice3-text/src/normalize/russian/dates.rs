@@ -41,7 +41,7 @@ struct Days {
     days_end: usize,
     /// Index of the first token after the month.
     end: usize,
-    /// Whether the month is written short.
+    /// True if the month is written short.
     short: bool,
 }
 

@@ -40,12 +40,12 @@ impl Forms {
         Self(bits)
     }
 
-    /// What is in both.
+    /// The forms in both.
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// What is in one or the other.
+    /// The forms in one or the other.
     pub const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
@@ -55,7 +55,7 @@ impl Forms {
         if self.0 == 0 { other } else { self }
     }
 
-    /// Whether there is none.
+    /// True if there is none.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }

@@ -144,7 +144,7 @@ impl Reader<'_, Russian> {
         Some(number + 1)
     }
 
-    /// Whether the number at `at` tells one thing from others rather than how many there are.
+    /// True if the number at `at` tells one thing from others rather than how many there are.
     pub(super) fn is_name(&self, at: usize, start: usize) -> bool {
         let mut first = start;
         for _ in 0..LONGEST_LIST {
@@ -282,7 +282,7 @@ impl Reader<'_, Russian> {
         self.tokens.text(at + 1) == "." && !self.tokens.ends_sentence(at + 1)
     }
 
-    /// Whether the letter at `at` is no preposition in a line of capitals and no initial.
+    /// True if the letter at `at` is no preposition in a line of capitals and no initial.
     fn stands_alone(&self, at: usize) -> bool {
         let next = self.tokens.skip_space(at + 1);
         let word = self.tokens.text(next);

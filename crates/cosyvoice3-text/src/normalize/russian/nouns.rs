@@ -24,7 +24,7 @@ const KINDS: [&str; 10] = [
     "день",
 ];
 
-/// What is told of a noun beside its forms.
+/// A property of a noun besides its forms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Numbers before it say which one: *первый путь*.
@@ -59,12 +59,12 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Whether it is of that kind.
+    /// True if it is of that kind.
     pub fn is(&self, kind: Kind) -> bool {
         self.kinds & 1 << kind as u16 != 0
     }
 
-    /// Whether numbers ever say which one of it.
+    /// True if numbers ever say which one of it.
     pub fn is_ordered(&self) -> bool {
         self.is(Kind::Ordered) || self.is(Kind::OrderedAfterPreposition)
     }
@@ -77,7 +77,7 @@ impl Entry {
         }
     }
 
-    /// How it is called.
+    /// Its name: the nominative.
     pub fn name(&self) -> &'static str {
         self.singular[0]
     }
@@ -121,7 +121,7 @@ static FORMS: LazyLock<ByWord<String, Vec<Sense>>> = LazyLock::new(|| {
     forms
 });
 
-/// What a word may be; nothing where it is no form of a known noun.
+/// The ways to understand a word; none if it is no form of a known noun.
 pub(super) fn senses(word: &str) -> &'static [Sense] {
     FORMS.get(key(word).as_ref()).map_or(&[], Vec::as_slice)
 }
@@ -214,7 +214,7 @@ impl Noun {
         })
     }
 
-    /// Whether it is of that kind.
+    /// True if it is of that kind.
     pub fn is(&self, kind: Kind) -> bool {
         self.entry.is(kind)
     }
@@ -313,7 +313,7 @@ impl Noun {
 mod tests {
     use super::*;
 
-    /// What a native speaker would see at once in the forms of a noun.
+    /// The mistakes that a native speaker would see at once in the forms of a noun.
     fn check(columns: [&'static str; 4]) -> Result<(), String> {
         let entry = parse(columns)?;
         let ruler = entry.is(Kind::Ruler);

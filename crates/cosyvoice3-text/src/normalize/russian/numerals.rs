@@ -324,7 +324,7 @@ fn last_part(number: u64) -> u64 {
 }
 
 fn ordinal_word(part: u64, gender: Gender, case: Case) -> String {
-    // What the nominative masculine ends with when the ending is stressed: второй.
+    // A stressed ending makes the nominative masculine -ой: второй.
     let (stem, stressed) = match part {
         3 => return third(gender, case).into(),
         0 => ("нулев".into(), true),

@@ -17,7 +17,7 @@ const GLUED: [&str; 32] = [
     "ими",
 ];
 
-/// How a number with such letters is said.
+/// The reading of a number with such letters.
 enum Ending {
     Ordinal(Forms),
     /// A cardinal that is not in the nominative: *двадцати пяти*, *двумя*.
@@ -129,7 +129,7 @@ impl Reader<'_, Russian> {
         left.first(cases).or_else(|| left.first(&CASES))
     }
 
-    /// What the noun after a number that ends at `end` leaves of `forms`.
+    /// The ones of `forms` that agree with the noun after a number that ends at `end`.
     fn forms_by_noun(&self, forms: Forms, end: usize) -> Forms {
         let next = self.tokens.skip_space(end);
         let word = self.tokens.text(next);
@@ -262,7 +262,7 @@ fn year_in(forms: Forms, gender: Gender, before: &str) -> Option<String> {
     Some(said.into())
 }
 
-/// Whether a number of 2, 3 or 4 in the end is counted so: *двух*, not *вторых*.
+/// True if a number of 2, 3 or 4 in the end is counted so: *двух*, not *вторых*.
 fn ends_with_few(number: u64) -> bool {
     (2..=4).contains(&(number % 10)) && number % 100 / 10 != 1
 }
@@ -289,7 +289,7 @@ fn ending_of(number: u64, suffix: &str) -> Option<Ending> {
     }
 }
 
-/// Whether `word` is the second part of a compound such as `100-летие`.
+/// True if `word` is the second part of a compound such as `100-летие`.
 fn is_second_part(word: &str) -> bool {
     word.chars().count() >= 4
         && word

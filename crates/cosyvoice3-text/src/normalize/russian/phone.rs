@@ -167,7 +167,7 @@ impl<'a> Reader<'a, Russian> {
     }
 }
 
-/// Whether two groups without a pause would be heard as one number: *сто двадцать*.
+/// True if two groups without a pause would be heard as one number: *сто двадцать*.
 fn could_be_one(first: &str, second: &str) -> bool {
     let zeros = first.len() - first.trim_end_matches('0').len();
     !first.starts_with('0')

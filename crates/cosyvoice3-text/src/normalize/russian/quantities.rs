@@ -142,7 +142,7 @@ impl<'a> Reader<'a, Russian> {
         self.say_figures(amount, gender, case);
     }
 
-    /// Where what a number counts stands, over the others of its list: `2 и 3 выходами`.
+    /// The index of the noun that a number counts, over the others of its list: `2 и 3 выходами`.
     fn counted_after(&self, end: usize) -> usize {
         let joint = self.tokens.text(self.tokens.skip_space(end));
         match joint {
@@ -219,7 +219,7 @@ impl<'a> Reader<'a, Russian> {
         }
     }
 
-    /// What stands between the numbers of a range, the sign of the second included.
+    /// Says the dash between the numbers of a range, the sign of the second included.
     fn say_joint(&mut self, end: usize, second: &Figure) {
         let signs = (end..second.end).find_map(|i| match self.tokens.text(i) {
             "." => Some(self.tokens.text(end + 3)),

@@ -31,26 +31,26 @@ struct Numerals {
 }
 
 impl Numerals {
-    /// What stands before the last of them.
+    /// The word or sign before the last of them.
     fn last_joint(&self) -> &str {
         self.all.last().map_or("", |numeral| numeral.joint.as_str())
     }
 
-    /// Whether parts of centuries stand between: `XVIII — начала XIX века`.
+    /// True if parts of centuries stand between: `XVIII — начала XIX века`.
     fn has_parts(&self) -> bool {
         self.all
             .iter()
             .any(|numeral| numeral.joint.starts_with(" — "))
     }
 
-    /// Whether one word tells of all of them: they are joined by *и*, commas and dashes only.
+    /// True if one word tells of all of them: they are joined by *и*, commas and dashes only.
     fn is_one_list(&self) -> bool {
         let joints = self.all.iter().skip(1);
         joints.map(|numeral| numeral.joint.as_str()).all(inherits)
     }
 }
 
-/// Whether what follows `joint` stands in the case of what precedes it.
+/// True if what follows `joint` stands in the case of what precedes it.
 fn inherits(joint: &str) -> bool {
     matches!(joint, "," | "и" | "или" | "-" | "—") || joint.starts_with(" — ")
 }
@@ -64,7 +64,7 @@ fn is_part_of_century(word: &str) -> bool {
 }
 
 impl Reader<'_, Russian> {
-    /// What starts with a Roman numeral at `at`; the index after it.
+    /// Reads what starts with a Roman numeral at `at`; the index after it.
     pub(super) fn roman(&mut self, at: usize) -> Option<usize> {
         let value = roman(self.tokens.text(at))?;
         let before = self.governor(at);
@@ -187,7 +187,7 @@ impl Reader<'_, Russian> {
         }
     }
 
-    /// Whether the word before `at` may be a noun.
+    /// True if the word before `at` may be a noun.
     fn follows_noun(&self, at: usize) -> bool {
         self.previous_word(at)
             .is_some_and(|word| context::is_noun_like(&self.tokens.text(word).to_lowercase()))
@@ -381,7 +381,7 @@ fn capitalized(text: &str) -> String {
     first.chain(letters).collect()
 }
 
-/// What Roman numerals count in order, of words that are not in the table of nouns.
+/// Words that Roman numerals count in order and that are not in the table of nouns.
 fn is_ordered(noun: &str) -> bool {
     const STEMS: [&str; 8] = [
         "международн",
@@ -396,7 +396,7 @@ fn is_ordered(noun: &str) -> bool {
     STEMS.iter().any(|stem| noun.starts_with(stem))
 }
 
-/// What Roman numerals number: *глава четыре*.
+/// Words that Roman numerals number: *глава четыре*.
 fn is_section(word: &str) -> bool {
     const STEMS: [&str; 10] = [
         "глав",

@@ -145,7 +145,7 @@ impl Reader<'_, Russian> {
     }
 }
 
-/// Whether a noun that is no nominative, or a word that governs, stands before `№`: *к путям номер один - шесть*.
+/// True if a noun that is no nominative, or a word that governs, stands before `№`: *к путям номер один - шесть*.
 fn is_oblique(word: &str) -> bool {
     let senses = senses(word);
     let direct = senses.iter().any(|sense| sense.case == Case::Nominative);

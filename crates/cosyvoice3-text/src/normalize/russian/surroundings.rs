@@ -13,7 +13,7 @@ use super::{
     numerals::Gender,
 };
 
-/// How many numbers a list may have between a number and what tells its case.
+/// The most numbers that a list may have between a number and the word that tells its case; it keeps time linear.
 pub(super) const LONGEST_LIST: usize = 8;
 
 /// Adjectives and the known noun after them.
@@ -60,7 +60,7 @@ impl Reader<'_, Russian> {
         self.previous(at).filter(|i| self.tokens.is_word(*i))
     }
 
-    /// Whether a number stands right before `at`.
+    /// True if a number stands right before `at`.
     pub(super) fn follows_number(&self, at: usize) -> bool {
         self.previous(at)
             .is_some_and(|before| self.tokens.number(before).is_some())
@@ -116,7 +116,7 @@ impl Reader<'_, Russian> {
         }
     }
 
-    /// Whether the full stop at `stop` ends a sentence: not after a few words that only say when, `В 1812 г. Наполеон`, which
+    /// True if the full stop at `stop` ends a sentence: not after a few words that only say when, `В 1812 г. Наполеон`, which
     /// stand before `at`.
     pub(super) fn ends_here(&self, at: usize, stop: usize) -> bool {
         if !self.tokens.ends_sentence(stop) {
@@ -204,7 +204,7 @@ impl Reader<'_, Russian> {
         all.iter().find(|sense| !sense.plural)
     }
 
-    /// Whether one of the last words before `at` names something that is measured.
+    /// True if one of the last words before `at` names something that is measured.
     pub(super) fn is_measured(&self, at: usize) -> bool {
         (at.saturating_sub(8)..at).any(|i| {
             self.tokens.is_word(i)

@@ -179,7 +179,7 @@ impl Reader<'_, Russian> {
         after || before
     }
 
-    /// Whether the word before, over a colon or dash, says what happens at a time, or on which day.
+    /// True if the word before, over a colon or dash, says what happens at a time, or on which day.
     fn is_occasion(&self, at: usize) -> bool {
         let word = match self.previous(at) {
             Some(mark) if matches!(self.tokens.text(mark), ":" | "—" | "-") => {

@@ -10,7 +10,7 @@ use super::{
 const UNITS: &str = include_str!("data/units.tsv");
 const CURRENCIES: &str = include_str!("data/currencies.tsv");
 
-/// What a full stop after an abbreviation is.
+/// The part that a full stop has in an abbreviation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stop {
     Never,
@@ -29,7 +29,7 @@ impl Stop {
     }
 }
 
-/// What is known of a unit besides its noun.
+/// A property of a unit besides its noun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Plain,
@@ -47,27 +47,27 @@ pub(super) struct Unit {
 }
 
 impl Unit {
-    /// Whether it is a unit with a full stop only: `сот.`.
+    /// True if it is a unit with a full stop only: `сот.`.
     pub fn needs_stop(&self) -> bool {
         self.stop == Stop::Always
     }
 
-    /// Whether a full stop may belong to it.
+    /// True if a full stop may belong to it.
     pub fn takes_stop(&self) -> bool {
         self.stop != Stop::Never
     }
 
-    /// Whether it can be squared and cubed.
+    /// True if it can be squared and cubed.
     pub fn is_length(&self) -> bool {
         self.kind == Kind::Length
     }
 
-    /// Whether it could be a letter that tells things with one number apart.
+    /// True if it could be a letter that tells things with one number apart.
     pub fn may_be_letter(&self) -> bool {
         self.kind == Kind::Letter
     }
 
-    /// What something is told by: *в час*, *на литр*, of a price *за литр*.
+    /// The measure of a rate: *в час*, *на литр*, of a price *за литр*.
     pub fn rate(&self, of_price: bool) -> String {
         let preposition = match (self.kind, of_price) {
             (Kind::Time, _) => "в",
@@ -87,7 +87,7 @@ pub(super) struct Currency {
 }
 
 impl Currency {
-    /// Whether a full stop may belong to its abbreviation.
+    /// True if a full stop may belong to its abbreviation.
     pub fn takes_stop(&self) -> bool {
         self.stop != Stop::Never
     }

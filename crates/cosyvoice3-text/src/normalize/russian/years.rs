@@ -16,12 +16,12 @@ use super::{
     units,
 };
 
-/// What tells that a number is a year.
+/// The signs by which a number is known as a year.
 struct Told {
     year: u64,
-    /// Whether it and the second one, if there is one, have the size of years.
+    /// True if it and the second one, if there is one, have the size of years.
     long: bool,
-    /// Whether an era follows.
+    /// True if an era follows.
     era: bool,
     /// Its case where no word of its own gives it.
     guess: Case,
@@ -218,7 +218,7 @@ impl Reader<'_, Russian> {
         }
     }
 
-    /// Whether a month stands before `at`: `в мае 2010`, `22 нояб. 2026`.
+    /// True if a month stands before `at`: `в мае 2010`, `22 нояб. 2026`.
     pub(super) fn follows_month(&self, at: usize) -> bool {
         let Some(before) = self.previous(at) else {
             return false;
@@ -295,7 +295,7 @@ impl Reader<'_, Russian> {
         }
     }
 
-    /// Whether other years follow and then their word: `1943 и 1951 гг.`, `с 1920 до 1933 г.`.
+    /// True if other years follow and then their word: `1943 и 1951 гг.`, `с 1920 до 1933 г.`.
     fn is_listed_year(&self, end: usize) -> bool {
         let mut next = end;
         for _ in 0..LONGEST_LIST {
@@ -323,7 +323,7 @@ impl Reader<'_, Russian> {
         false
     }
 
-    /// Whether the word at `at` is a known noun that no number like `value` counts: `в 1998 группа распалась`.
+    /// True if the word at `at` is a known noun that no number like `value` counts: `в 1998 группа распалась`.
     fn is_no_count(&self, value: u64, at: usize) -> bool {
         let phrase = self.phrase(at);
         let cases = governing::cases("в");
