@@ -5,7 +5,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::lex::{control, is_combining};
 
 /// Signs that languages read out or that numbers are written with.
-const SIGNS: &str = ".,!?;:-—()\"'«»…%‰№#$€£¥₽₴¢°+=&@/*×÷±~_²³§<>\\≥≤≈≠→←↔↑↓∞√∑∆‱^₩₹₺₸₿₪฿₫₦₱©";
+const SIGNS: &str = ".,!?;:-—()\"'«»…%‰№#$€£¥₽₴¢°+=&@/*×÷±~_²³§<>\\∶≥≤≈≠→←↔↑↓∞√∑∆‱^₩₹₺₸₿₪฿₫₦₱©";
 
 /// Zeros of the decimal digits of other scripts.
 const ZEROS: [u32; 26] = [
@@ -24,6 +24,13 @@ pub(super) fn clean(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text.as_str();
     while let Some(c) = rest.chars().next() {
+        // `m^2` is m², `10^24` is another power.
+        let power = rest.strip_prefix("^2").or_else(|| rest.strip_prefix("^3"));
+        if let Some(tail) = power.filter(|tail| !tail.starts_with(|c: char| c.is_ascii_digit())) {
+            out.push(if rest.starts_with("^2") { '²' } else { '³' });
+            rest = tail;
+            continue;
+        }
         let length = control(rest).unwrap_or(c.len_utf8());
         let (head, tail) = rest.split_at(length);
         if length > c.len_utf8() {
@@ -38,6 +45,7 @@ pub(super) fn clean(text: &str) -> String {
 
 fn push_clean(out: &mut String, c: char, rest: &str) {
     match c {
+        'а'..='я' | 'А'..='Я' | 'a'..='z' | 'A'..='Z' => out.push(c),
         '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => {}
         '\u{fe00}'..='\u{fe0f}' | '\u{20d0}'..='\u{20ff}' => {}
         '“' | '”' | '„' | '‟' | '‹' | '›' | '〝' | '〞' | '″' => out.push('"'),

@@ -109,7 +109,7 @@ fn tokens(text: &str) -> Vec<Token<'_>> {
             (Kind::Space, span(rest, char::is_whitespace))
         } else if c.is_ascii_digit() {
             (Kind::Number, span(rest, |c| c.is_ascii_digit()))
-        } else if c.is_alphabetic() {
+        } else if is_letter(c) {
             (Kind::Word, word(rest, c))
         } else {
             (Kind::Mark, c.len_utf8())
@@ -151,6 +151,11 @@ pub(super) fn is_latin(c: char) -> bool {
         || matches!(c, '\u{1e00}'..='\u{1eff}')
 }
 
+/// Letters of any script; those of two alphabets are known without the search in a table, which took a quarter of the time.
+pub(super) fn is_letter(c: char) -> bool {
+    matches!(c, 'а'..='я' | 'А'..='Я' | 'a'..='z' | 'A'..='Z') || c.is_alphabetic()
+}
+
 /// Cyrillic letters.
 pub(super) fn is_cyrillic(c: char) -> bool {
     matches!(c, '\u{400}'..='\u{52f}')
@@ -167,7 +172,10 @@ fn span(text: &str, belongs: impl Fn(char) -> bool) -> usize {
 
 fn word(text: &str, first: char) -> usize {
     let script = |c: char| (is_cyrillic(c), is_latin(c));
-    let belongs = |c: char| is_combining(c) || c.is_alphabetic() && script(c) == script(first);
+    let belongs = |c: char| match is_letter(c) {
+        true => script(c) == script(first),
+        false => is_combining(c),
+    };
     let mut end = span(text, belongs);
     while let Some(tail) = text[end..].strip_prefix('\'') {
         let more = span(tail, belongs);

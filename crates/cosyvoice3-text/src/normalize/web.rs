@@ -58,7 +58,7 @@ fn is_address(run: &str) -> bool {
         Some((user, host)) => {
             !user.is_empty() && user.is_ascii() && host.contains('.') && is_host(host)
         }
-        None => is_host(run.split('/').next().unwrap_or("")) && is_known_domain(run),
+        None => is_known_domain(run) && is_host(run.split('/').next().unwrap_or("")),
     }
 }
 

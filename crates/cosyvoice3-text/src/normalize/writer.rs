@@ -49,6 +49,20 @@ impl Writer {
         self.text.truncate(length);
     }
 
+    /// Puts `new` in the place of the word `old`, where the text ends with it.
+    pub fn replace_last_word(&mut self, old: &str, new: &str) {
+        let end = self.text.trim_end();
+        let Some(head) = end.strip_suffix(old) else {
+            return;
+        };
+        if !head.ends_with(char::is_alphanumeric) {
+            let blanks = self.text[end.len()..].to_owned();
+            self.text.truncate(head.len());
+            self.text.push_str(new);
+            self.text.push_str(&blanks);
+        }
+    }
+
     /// The text.
     pub fn finish(self) -> String {
         self.text

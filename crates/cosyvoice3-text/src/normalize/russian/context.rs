@@ -1,24 +1,11 @@
-//! What the words around a number tell of its case and gender.
+//! Unknown words around a number, judged by their endings: the case and gender of nouns, verbs, and other classes.
 
-use super::numerals::{Case, Gender};
-
-/// The case that a preposition, or another word that governs numbers, asks for; `None` where it tells nothing.
-pub(super) fn governed(word: &str) -> Option<Case> {
-    Some(match word {
-        "до" | "от" | "ото" | "из" | "изо" | "с" | "со" | "без" | "около" | "после" | "для"
-        | "у" | "свыше" | "более" | "менее" | "больше" | "меньше" | "кроме" | "вместо"
-        | "среди" | "вокруг" | "порядка" | "старше" | "младше" | "моложе" | "против" | "ради"
-        | "выше" | "ниже" | "раньше" | "позже" | "дольше" | "течение" | "размере" | "возрасте"
-        | "мимо" | "возле" | "накануне" => Case::Genitive,
-        "к" | "ко" | "благодаря" | "согласно" => Case::Dative,
-        "через" | "за" | "на" | "в" | "во" | "про" | "сквозь" | "спустя" | "по" => {
-            Case::Accusative
-        }
-        "над" | "перед" | "между" => Case::Instrumental,
-        "о" | "об" | "обо" | "при" => Case::Prepositional,
-        _ => return None,
-    })
-}
+use super::{
+    super::lex::is_cyrillic,
+    governing::{cases, governed},
+    nouns,
+    numerals::{Case, Gender},
+};
 
 /// Case and gender of `number` between the word before it and the words that follow.
 pub(super) fn agreement(number: u64, before: &str, after: &[&str]) -> (Case, Gender) {
@@ -64,7 +51,7 @@ fn plural_case(before: &str, after: &[&str]) -> Case {
         Case::Dative
     } else {
         match governed {
-            Some(Case::Accusative) | None => Case::Nominative,
+            None => Case::Nominative,
             Some(case) => case,
         }
     }
@@ -236,7 +223,7 @@ pub(super) fn ordinal_agreement(before: &str, noun: &str) -> (Case, Gender) {
     singular(before, noun, None)
 }
 
-/// Whether `word` looks like a verb, after which a date says when: *вышел одиннадцатого марта*.
+/// True if `word` looks like a verb, after which a date says when: *вышел одиннадцатого марта*.
 pub(super) fn is_verb(word: &str) -> bool {
     const ENDINGS: [&str; 12] = [
         "л", "ла", "ло", "ли", "ся", "сь", "ет", "ёт", "ит", "ут", "ют", "ят",
@@ -244,31 +231,8 @@ pub(super) fn is_verb(word: &str) -> bool {
     word.chars().count() >= 4 && ENDINGS.iter().any(|ending| word.ends_with(ending))
 }
 
-/// Case and gender where the number is an ordinal because its noun stands in the singular: *в восьмом классе*.
-pub(super) fn in_order(number: u64, before: &str, after: &[&str]) -> Option<(Case, Gender)> {
-    const LOCATIVES: [&str; 8] = [
-        "классе",
-        "этаже",
-        "ряду",
-        "курсе",
-        "веке",
-        "сезоне",
-        "раунде",
-        "подъезде",
-    ];
-    let noun = *after.first()?;
-    if matches!(before, "в" | "во" | "на") && LOCATIVES.contains(&noun) {
-        Some((Case::Prepositional, Gender::Masculine))
-    } else if (5..=31).contains(&number) && noun == "числа" {
-        Some((Case::Genitive, Gender::Neuter))
-    } else {
-        None
-    }
-}
-
 /// *двое суток*, *трое детей*: nouns that are counted so.
-pub(super) fn collective(number: u64, before: &str, after: &[&str]) -> Option<&'static str> {
-    let noun = *after.first()?;
+pub(super) fn collective(number: u64, before: &str, noun: &str) -> Option<&'static str> {
     let collective = matches!(
         noun,
         "суток" | "детей" | "ножниц" | "брюк" | "ворот" | "саней"
@@ -277,6 +241,169 @@ pub(super) fn collective(number: u64, before: &str, after: &[&str]) -> Option<&'
     let words = ["двое", "трое", "четверо"];
     let at = usize::try_from(number.checked_sub(2)?).ok()?;
     words.get(at).copied().filter(|_| collective && direct)
+}
+
+/// True if `word`, in small letters, may be a noun: known ones, and what is no verb and no function word.
+pub(super) fn is_noun_like(word: &str) -> bool {
+    !nouns::senses(word).is_empty()
+        || word.chars().count() > 2
+            && word.starts_with(is_cyrillic)
+            && cases(word).is_empty()
+            && !is_function_word(word)
+            && !is_verb(word)
+}
+
+/// True if `word` tells what happens to something, as verbs and short participles do: *закрыта*.
+pub(super) fn is_predicate(word: &str) -> bool {
+    const ENDINGS: [&str; 10] = [
+        "ен", "ена", "ено", "ены", "ан", "ана", "ано", "аны", "ыт", "ыта",
+    ];
+    is_verb(word)
+        || word.chars().count() >= 4 && ENDINGS.iter().any(|ending| word.ends_with(ending))
+}
+
+/// True if `word` says that somebody or something goes somewhere: *пройдите*, *прибывает*.
+pub(super) fn is_motion(word: &str) -> bool {
+    const STEMS: [&str; 30] = [
+        "выход",
+        "вход",
+        "поворот",
+        "въезд",
+        "выезд",
+        "подъём",
+        "пройд",
+        "пройт",
+        "проход",
+        "подойд",
+        "зайд",
+        "заход",
+        "поднимит",
+        "поднима",
+        "спуст",
+        "спуска",
+        "приглаша",
+        "обрати",
+        "обраща",
+        "перейд",
+        "переход",
+        "прибыва",
+        "прибуд",
+        "направля",
+        "отправля",
+        "поступа",
+        "подаё",
+        "подае",
+        "перенес",
+        "перевед",
+    ];
+    STEMS.iter().any(|stem| word.starts_with(stem))
+}
+
+/// True if `word` tells the state of something that stands before it: *открыта*, *свободно*, *задерживается*.
+pub(super) fn is_state(word: &str) -> bool {
+    const STEMS: [&str; 21] = [
+        "открыт",
+        "закрыт",
+        "свободн",
+        "занят",
+        "готов",
+        "включен",
+        "отключен",
+        "включён",
+        "отключён",
+        "неисправн",
+        "исправн",
+        "заблокирован",
+        "отменен",
+        "отменён",
+        "задержан",
+        "перенесен",
+        "перенесён",
+        "доступн",
+        "переполнен",
+        "активн",
+        "недоступн",
+    ];
+    let short = |stem: &str| matches!(word.strip_prefix(stem), Some("" | "а" | "о" | "ы"));
+    word.ends_with("тся") || STEMS.iter().any(|stem| short(stem))
+}
+
+/// A count that is written as a word, and the case of the whole.
+pub(super) fn number_word(word: &str) -> Option<(u64, Case)> {
+    Some(match word {
+        "один" => (1, Case::Nominative),
+        "одного" => (1, Case::Genitive),
+        "одному" => (1, Case::Dative),
+        "одним" => (1, Case::Instrumental),
+        "одном" => (1, Case::Prepositional),
+        "два" | "три" | "четыре" | "оба" => (2, Case::Nominative),
+        "двух" | "трёх" | "трех" | "четырёх" | "пяти" => (5, Case::Genitive),
+        _ => return None,
+    })
+}
+
+/// *утром*, *ночью*: in forecasts and timetables.
+pub(super) fn is_day_part(word: &str) -> bool {
+    matches!(word, "утром" | "днём" | "днем" | "вечером" | "ночью")
+}
+
+/// Words that a number does not count.
+pub(super) fn is_function_word(word: &str) -> bool {
+    const WORDS: [&str; 52] = [
+        "и",
+        "или",
+        "а",
+        "но",
+        "до",
+        "от",
+        "по",
+        "на",
+        "в",
+        "во",
+        "с",
+        "со",
+        "к",
+        "ко",
+        "из",
+        "за",
+        "у",
+        "о",
+        "об",
+        "не",
+        "ни",
+        "как",
+        "что",
+        "для",
+        "при",
+        "без",
+        "под",
+        "над",
+        "через",
+        "это",
+        "мы",
+        "вы",
+        "он",
+        "она",
+        "они",
+        "я",
+        "ты",
+        "точка",
+        "слэш",
+        "дефис",
+        "двоеточие",
+        "собака",
+        "есть",
+        "был",
+        "была",
+        "было",
+        "будет",
+        "же",
+        "ли",
+        "плюс",
+        "минус",
+        "равно",
+    ];
+    WORDS.contains(&word)
 }
 
 #[cfg(test)]
@@ -303,7 +430,7 @@ mod tests {
             (3, "после", &["дней"], (Genitive, Masculine)),
             (5, "с", &["друзьями"], (Instrumental, Masculine)),
             (5, "в", &["домах"], (Prepositional, Masculine)),
-            (5, "через", &["минут"], (Nominative, Masculine)),
+            (5, "через", &["минут"], (Accusative, Masculine)),
         ] {
             assert_eq!(
                 agreement(number, before, after),

@@ -1,106 +1,252 @@
-//! Russian nouns that are written as signs and abbreviations after numbers: units, currencies, powers of thousand.
+//! Nouns beside numbers: their forms from `data/nouns.tsv`, and how a count changes them.
 
-use super::numerals::{Case, Gender};
+use std::{borrow::Cow, sync::LazyLock};
 
-/// Endings: six cases of the singular, six of the plural.
-type Endings = [&'static str; 12];
+use super::{
+    data::{self, ByWord},
+    forms::{Forms, adjective_ending},
+    numerals::{Case, Gender, cardinal},
+};
 
-const MASCULINE: Endings = [
-    "", "а", "у", "", "ом", "е", "ы", "ов", "ам", "ы", "ами", "ах",
-];
-/// Like [`MASCULINE`], but *пять ватт*.
-const MEASURE: Endings = ["", "а", "у", "", "ом", "е", "ы", "", "ам", "ы", "ами", "ах"];
-const SOFT: Endings = [
-    "ь", "я", "ю", "ь", "ём", "е", "и", "ей", "ям", "и", "ями", "ях",
-];
-const FEMININE: Endings = [
-    "а", "ы", "е", "у", "ой", "е", "ы", "", "ам", "ы", "ами", "ах",
-];
-const HUSHING: Endings = [
-    "а", "и", "е", "у", "ей", "е", "и", "", "ам", "и", "ами", "ах",
-];
-const VELAR: Endings = [
-    "а", "и", "е", "у", "ой", "е", "и", "", "ам", "и", "ами", "ах",
-];
-const KOPECK: Endings = [
-    "йка",
-    "йки",
-    "йке",
-    "йку",
-    "йкой",
-    "йке",
-    "йки",
-    "ек",
-    "йкам",
-    "йки",
-    "йками",
-    "йках",
-];
-const FIXED: Endings = [""; 12];
+const TABLE: &str = include_str!("data/nouns.tsv");
 
-/// A noun that counts.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Noun {
+/// Kinds of nouns, as the table names them, in the order of their bits.
+const KINDS: [&str; 10] = [
+    "порядок",
+    "порядок-после-предлога",
+    "имя",
+    "раздел",
+    "римское",
+    "правитель",
+    "измерение",
+    "код",
+    "месяц",
+    "день",
+];
+
+/// A property of a noun besides its forms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Numbers before it say which one: *первый путь*.
+    Ordered,
+    /// So after a preposition: *к первому окну*.
+    OrderedAfterPreposition,
+    /// A number after it is its name: *рейс двадцать один*.
+    Named,
+    /// Several Roman numerals after it say which ones.
+    Section,
+    /// A Roman numeral before it says which one.
+    Roman,
+    /// A name that Roman numerals follow.
+    Ruler,
+    /// Numbers beside it are measures.
+    Measure,
+    /// A long number after it is said digit by digit.
+    Code,
+    Month,
+    Weekday,
+}
+
+/// A noun in all its forms.
+#[derive(Debug)]
+pub(super) struct Entry {
     pub gender: Gender,
-    /// Stem of an adjective in front: *квадратн(ый)*.
-    adjective: &'static str,
-    stem: &'static str,
-    endings: &'static Endings,
-    /// What follows in every form: *в час*.
-    tail: &'static str,
+    pub animate: bool,
+    singular: [&'static str; 6],
+    locative: Option<&'static str>,
+    plural: Option<[&'static str; 6]>,
+    kinds: u16,
 }
 
-pub(super) const THOUSAND: Noun = noun(Gender::Feminine, "тысяч", &HUSHING);
-pub(super) const SPOON: Noun = noun(
-    Gender::Feminine,
-    "лож",
-    &[
-        "ка", "ки", "ке", "ку", "кой", "ке", "ки", "ек", "кам", "ки", "ками", "ках",
-    ],
-);
-pub(super) const PERCENT: Noun = Noun::masculine("процент");
-pub(super) const DEGREE: Noun = Noun::masculine("градус");
-
-const fn noun(gender: Gender, stem: &'static str, endings: &'static Endings) -> Noun {
-    Noun {
-        gender,
-        adjective: "",
-        stem,
-        endings,
-        tail: "",
-    }
-}
-
-const fn measure(stem: &'static str) -> Noun {
-    noun(Gender::Masculine, stem, &MEASURE)
-}
-
-const fn feminine(stem: &'static str) -> Noun {
-    noun(Gender::Feminine, stem, &FEMININE)
-}
-
-impl Noun {
-    /// A noun like *миллион*.
-    pub const fn masculine(stem: &'static str) -> Self {
-        noun(Gender::Masculine, stem, &MASCULINE)
+impl Entry {
+    /// True if it is of that kind.
+    pub fn is(&self, kind: Kind) -> bool {
+        self.kinds & 1 << kind as u16 != 0
     }
 
-    /// The noun where it has one form only.
-    pub const fn fixed(self) -> Self {
-        Self {
-            endings: &FIXED,
-            ..self
+    /// True if numbers ever say which one of it.
+    pub fn is_ordered(&self) -> bool {
+        self.is(Kind::Ordered) || self.is(Kind::OrderedAfterPreposition)
+    }
+
+    /// The noun in one form.
+    pub fn form(&self, plural: bool, case: Case) -> &'static str {
+        match self.plural {
+            Some(forms) if plural => forms[case as usize],
+            _ => self.singular[case as usize],
         }
     }
 
+    /// Its name: the nominative.
+    pub fn name(&self) -> &'static str {
+        self.singular[0]
+    }
+
+    fn forms(&self) -> impl Iterator<Item = (&'static str, bool, Case)> {
+        let cases = [
+            Case::Nominative,
+            Case::Genitive,
+            Case::Dative,
+            Case::Accusative,
+            Case::Instrumental,
+            Case::Prepositional,
+        ];
+        let plural = self.plural.into_iter().flatten();
+        let singular = self.singular.into_iter().zip(cases);
+        singular
+            .chain(self.locative.map(|form| (form, Case::Prepositional)))
+            .map(|(form, case)| (form, false, case))
+            .chain(plural.zip(cases).map(|(form, case)| (form, true, case)))
+    }
+}
+
+/// One way to understand a word.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sense {
+    pub noun: &'static Entry,
+    pub plural: bool,
+    pub case: Case,
+}
+
+static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| data::entries(TABLE, parse));
+
+static FORMS: LazyLock<ByWord<String, Vec<Sense>>> = LazyLock::new(|| {
+    let mut forms: ByWord<String, Vec<Sense>> = ByWord::default();
+    for noun in ENTRIES.iter() {
+        for (form, plural, case) in noun.forms() {
+            let sense = Sense { noun, plural, case };
+            forms.entry(key(form).into_owned()).or_default().push(sense);
+        }
+    }
+    forms
+});
+
+/// The ways to understand a word; none if it is no form of a known noun.
+pub(super) fn senses(word: &str) -> &'static [Sense] {
+    FORMS.get(key(word).as_ref()).map_or(&[], Vec::as_slice)
+}
+
+/// The forms that one thing may be in where several are named together, or it alone: its noun's gender in the case of each
+/// of `senses`.
+pub(super) fn forms_of_one<'s>(senses: impl IntoIterator<Item = &'s Sense>) -> Forms {
+    senses.into_iter().fold(Forms::NONE, |forms, sense| {
+        forms.or(Forms::of(sense.noun.gender, &[sense.case]))
+    })
+}
+
+/// The noun that is called so.
+pub(super) fn entry(name: &str) -> Option<&'static Entry> {
+    let senses = senses(name).iter();
+    senses
+        .map(|sense| sense.noun)
+        .find(|noun| key(noun.name()) == key(name))
+}
+
+/// `word` in small letters, without stress marks, with `е` for `ё`.
+fn key(word: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_lowercase() && c != 'ё' || c == '-';
+    if word.chars().all(plain) {
+        return Cow::Borrowed(word);
+    }
+    let small = word.to_lowercase().replace('ё', "е").replace('\u{301}', "");
+    Cow::Owned(small)
+}
+
+fn parse([gender, singular, plural, kinds]: [&'static str; 4]) -> Result<Entry, String> {
+    let animate = matches!(gender, "мо" | "жо");
+    let gender = match gender {
+        "м" | "мо" => Gender::Masculine,
+        "ж" | "жо" => Gender::Feminine,
+        "с" => Gender::Neuter,
+        "мн" => Gender::Plural,
+        _ => return Err(format!("gender {gender} is none of м, ж, с, мн, мо, жо")),
+    };
+    let mut forms: Vec<&str> = singular.split(' ').collect();
+    let locative = (forms.len() == 7).then(|| forms.pop()).flatten();
+    let singular = forms
+        .try_into()
+        .map_err(|_| "the singular needs six forms, or seven with a place's own".to_owned())?;
+    let plural = match plural {
+        "-" => None,
+        forms => Some(
+            forms
+                .split(' ')
+                .collect::<Vec<_>>()
+                .try_into()
+                .map_err(|_| "the plural needs six forms, or - for none".to_owned())?,
+        ),
+    };
+    let mut bits = 0;
+    for kind in kinds.split(' ').filter(|kind| *kind != "-") {
+        let at = KINDS.iter().position(|known| *known == kind);
+        bits |= 1 << at.ok_or_else(|| format!("kind {kind} is not known"))?;
+    }
+    let entry = Entry {
+        gender,
+        animate,
+        singular,
+        locative,
+        plural,
+        kinds: bits,
+    };
+    Ok(entry)
+}
+
+/// A noun that counts.
+#[derive(Debug, Clone)]
+pub(super) struct Noun {
+    entry: &'static Entry,
+    /// Stem of an adjective in front: *квадратн(ый)*.
+    adjective: &'static str,
+    /// Follows in every form: *в час*.
+    tail: String,
+}
+
+impl Noun {
+    /// The noun of the table that is called so, with the words after it as its tail.
+    pub fn named(name: &str) -> Option<Self> {
+        let (name, tail) = name.split_once(' ').unwrap_or((name, ""));
+        let entry = entry(name)?;
+        Some(Self {
+            entry,
+            adjective: "",
+            tail: tail.to_owned(),
+        })
+    }
+
+    /// True if it is of that kind.
+    pub fn is(&self, kind: Kind) -> bool {
+        self.entry.is(kind)
+    }
+
+    /// Its gender.
+    pub fn gender(&self) -> Gender {
+        self.entry.gender
+    }
+
     /// The noun with `tail` after it.
-    pub const fn with_tail(self, tail: &'static str) -> Self {
+    pub fn with_tail(self, tail: &str) -> Self {
+        let tail = match self.tail.as_str() {
+            "" => tail.to_owned(),
+            first => format!("{first} {tail}"),
+        };
         Self { tail, ..self }
     }
 
     /// The noun after an adjective with this stem: *квадратн*, *кубическ*.
-    pub const fn with_adjective(self, adjective: &'static str) -> Self {
+    pub fn with_adjective(self, adjective: &'static str) -> Self {
         Self { adjective, ..self }
+    }
+
+    /// `count` in words before it, where the whole stands in `case`: *одну*, *две*, *двое (суток)*.
+    pub fn count_words(&self, count: u64, case: Case) -> String {
+        let direct = matches!(case, Case::Nominative | Case::Accusative);
+        match (self.entry.gender, count) {
+            (Gender::Plural, 2..=4) if direct => {
+                ["двое", "трое", "четверо"][count as usize - 2].into()
+            }
+            (gender, _) => cardinal(count, gender, case),
+        }
     }
 
     /// Its form after `count`, where the whole stands in `case`: *одну минуту, две минуты, пяти минут*.
@@ -108,13 +254,18 @@ impl Noun {
         let direct = matches!(case, Case::Nominative | Case::Accusative);
         match (count % 10, count % 100 / 10) {
             (1, tens) if tens != 1 => self.form(false, case, false),
-            // *две чайные ложки*, but *два квадратных метра*.
-            (2..=4, tens) if tens != 1 && direct && self.gender == Gender::Feminine => self
-                .form(false, Case::Genitive, true)
-                .replacen("ых ", "ые ", 1),
-            (2..=4, tens) if tens != 1 && direct => self.form(false, Case::Genitive, true),
+            (2..=4, tens) if tens != 1 && direct => self.few(),
             _ if direct => self.form(true, Case::Genitive, true),
             _ => self.form(true, case, true),
+        }
+    }
+
+    /// *две чайные ложки*, but *два квадратных метра*.
+    fn few(&self) -> String {
+        let form = self.form(false, Case::Genitive, true);
+        match self.entry.gender {
+            Gender::Feminine => form.replacen("ых ", "ые ", 1).replacen("их ", "ие ", 1),
+            _ => form,
         }
     }
 
@@ -128,203 +279,33 @@ impl Noun {
         self.form(true, Case::Genitive, true)
     }
 
+    /// One of it, after *в*, *на* or *за*: *в минуту*, *за килограмм*.
+    pub fn one(&self) -> String {
+        self.form(false, Case::Accusative, false)
+    }
+
+    /// One of it in `case`: *до сорок первого километра*.
+    pub fn singular(&self, case: Case) -> String {
+        self.form(false, case, false)
+    }
+
     fn form(&self, plural: bool, case: Case, plural_adjective: bool) -> String {
-        let ending = self.endings[usize::from(plural) * 6 + case as usize];
         let mut form = String::new();
         if !self.adjective.is_empty() {
+            let gender = match (plural_adjective, case) {
+                (false, _) => self.entry.gender,
+                (true, _) => Gender::Plural,
+            };
             form.push_str(self.adjective);
-            form.push_str(self.adjective_ending(case, plural_adjective));
+            form.push_str(adjective_ending(self.adjective, gender, case));
             form.push(' ');
         }
-        form.push_str(self.stem);
-        form.push_str(ending);
+        form.push_str(self.entry.form(plural, case));
         if !self.tail.is_empty() {
             form.push(' ');
-            form.push_str(self.tail);
+            form.push_str(&self.tail);
         }
         form
-    }
-
-    fn adjective_ending(&self, case: Case, plural: bool) -> &'static str {
-        let velar = self.adjective.ends_with('к');
-        if self.gender == Gender::Feminine && !plural {
-            return match case {
-                Case::Nominative => "ая",
-                Case::Accusative => "ую",
-                _ => "ой",
-            };
-        }
-        match (plural, case) {
-            (false, Case::Nominative | Case::Accusative) if velar => "ий",
-            (false, Case::Nominative | Case::Accusative) => "ый",
-            (false, Case::Genitive) => "ого",
-            (false, Case::Dative) => "ому",
-            (false, Case::Instrumental) if velar => "им",
-            (false, Case::Instrumental) => "ым",
-            (false, Case::Prepositional) => "ом",
-            (true, Case::Dative) if velar => "им",
-            (true, Case::Dative) => "ым",
-            (true, Case::Instrumental) if velar => "ими",
-            (true, Case::Instrumental) => "ыми",
-            (true, _) if velar => "их",
-            (true, _) => "ых",
-        }
-    }
-}
-
-/// The power of thousand that `word` abbreviates or names after a number.
-pub(super) fn multiplier(word: &str) -> Option<Noun> {
-    Some(match word {
-        "тыс" => THOUSAND,
-        "млн" => Noun::masculine("миллион"),
-        "млрд" => Noun::masculine("миллиард"),
-        "трлн" => Noun::masculine("триллион"),
-        _ => return None,
-    })
-}
-
-/// The currency of a sign or abbreviation.
-pub(super) fn currency(sign: &str) -> Option<Noun> {
-    Some(match sign {
-        "₽" | "руб" | "RUB" => noun(Gender::Masculine, "рубл", &SOFT),
-        "коп" => noun(Gender::Feminine, "копе", &KOPECK),
-        "$" | "USD" | "долл" => Noun::masculine("доллар"),
-        "€" | "EUR" => noun(Gender::Masculine, "евро", &FIXED),
-        "£" | "GBP" => Noun::masculine("фунт"),
-        "¥" | "JPY" => feminine("иен"),
-        "₴" => noun(
-            Gender::Feminine,
-            "грив",
-            &[
-                "на", "ны", "не", "ну", "ной", "не", "ны", "ен", "нам", "ны", "нами", "нах",
-            ],
-        ),
-        "¢" => Noun::masculine("цент"),
-        _ => return None,
-    })
-}
-
-/// The hundredth part of the currency of a sign.
-pub(super) fn subunit(sign: &str) -> Option<Noun> {
-    Some(match sign {
-        "₽" | "руб" => noun(Gender::Feminine, "копе", &KOPECK),
-        "$" | "€" => Noun::masculine("цент"),
-        _ => return None,
-    })
-}
-
-/// The unit of measurement that `word` abbreviates after a number.
-pub(super) fn unit(word: &str) -> Option<Noun> {
-    Some(match word {
-        "км" | "km" => Noun::masculine("километр"),
-        "м" | "m" => Noun::masculine("метр"),
-        "дм" => Noun::masculine("дециметр"),
-        "см" | "cm" => Noun::masculine("сантиметр"),
-        "мм" | "mm" => Noun::masculine("миллиметр"),
-        "мкм" => Noun::masculine("микрометр"),
-        "нм" | "nm" => Noun::masculine("нанометр"),
-        "кг" | "kg" => Noun::masculine("килограмм"),
-        "г" | "гр" => Noun::masculine("грамм"),
-        "мг" | "mg" => Noun::masculine("миллиграмм"),
-        "т" => feminine("тонн"),
-        "ц" => Noun::masculine("центнер"),
-        "л" => Noun::masculine("литр"),
-        "мл" | "ml" => Noun::masculine("миллилитр"),
-        "га" => Noun::masculine("гектар"),
-        "ч" => Noun::masculine("час"),
-        "мин" | "min" => feminine("минут"),
-        "сек" | "с" => feminine("секунд"),
-        "мс" | "ms" => feminine("миллисекунд"),
-        "Гц" | "Hz" => measure("герц"),
-        "кГц" | "kHz" => measure("килогерц"),
-        "МГц" | "MHz" => measure("мегагерц"),
-        "ГГц" | "GHz" => measure("гигагерц"),
-        "Вт" | "W" => measure("ватт"),
-        "кВт" | "kW" => measure("киловатт"),
-        "МВт" => measure("мегаватт"),
-        "В" | "V" => measure("вольт"),
-        "кВ" => measure("киловольт"),
-        "А" => measure("ампер"),
-        "мА" => measure("миллиампер"),
-        "Ом" => measure("ом"),
-        "дБ" | "dB" => measure("децибел"),
-        "Б" => measure("байт"),
-        "КБ" | "Кб" | "кБ" | "KB" | "kB" => measure("килобайт"),
-        "МБ" | "Мб" | "MB" => measure("мегабайт"),
-        "ГБ" | "Гб" | "GB" => measure("гигабайт"),
-        "ТБ" | "Тб" | "TB" => measure("терабайт"),
-        "бит" => measure("бит"),
-        "Кбит" | "кбит" => measure("килобит"),
-        "Мбит" => measure("мегабит"),
-        "Гбит" => measure("гигабит"),
-        "Дж" => Noun::masculine("джоул").soft(),
-        "кДж" => Noun::masculine("килоджоул").soft(),
-        "ккал" => noun(
-            Gender::Feminine,
-            "килокалори",
-            &[
-                "я", "и", "и", "ю", "ей", "и", "и", "й", "ям", "и", "ями", "ях",
-            ],
-        ),
-        "атм" => feminine("атмосфер"),
-        "чел" => measure("человек"),
-        "шт" => noun(Gender::Feminine, "штук", &VELAR),
-        "экз" => Noun::masculine("экземпляр"),
-        _ => return None,
-    })
-}
-
-/// Whether a full stop after the abbreviation belongs to it.
-pub(super) fn takes_stop(word: &str) -> bool {
-    matches!(
-        word,
-        "тыс"
-            | "млн"
-            | "млрд"
-            | "трлн"
-            | "руб"
-            | "коп"
-            | "долл"
-            | "мин"
-            | "сек"
-            | "чел"
-            | "шт"
-            | "экз"
-            | "ч"
-            | "гр"
-            | "г"
-            | "м"
-            | "л"
-            | "т"
-            | "км"
-            | "кг"
-            | "с"
-    )
-}
-
-/// What a unit is divided by: *километров в час*.
-pub(super) fn per(word: &str) -> Option<&'static str> {
-    Some(match word {
-        "ч" | "час" | "h" => "в час",
-        "с" | "сек" | "s" => "в секунду",
-        "мин" => "в минуту",
-        "сут" => "в сутки",
-        "м" => "на метр",
-        "км" => "на километр",
-        "кг" => "на килограмм",
-        "л" => "на литр",
-        _ => return None,
-    })
-}
-
-impl Noun {
-    const fn soft(self) -> Self {
-        Self {
-            endings: &[
-                "ь", "я", "ю", "ь", "ем", "е", "и", "ей", "ям", "и", "ями", "ях",
-            ],
-            ..self
-        }
     }
 }
 
@@ -332,29 +313,98 @@ impl Noun {
 mod tests {
     use super::*;
 
+    /// The mistakes that a native speaker would see at once in the forms of a noun.
+    fn check(columns: [&'static str; 4]) -> Result<(), String> {
+        let entry = parse(columns)?;
+        let ruler = entry.is(Kind::Ruler);
+        for (form, ..) in entry.forms() {
+            let letters = form
+                .chars()
+                .all(|c| matches!(c, 'а'..='я' | 'ё' | '-') || ruler && c.is_uppercase());
+            if !letters || form.is_empty() {
+                return Err(format!("\"{form}\" is not in small Cyrillic letters"));
+            }
+        }
+        let accusative = match (entry.gender, entry.animate) {
+            (Gender::Masculine, true) if !entry.singular[0].ends_with(['а', 'я']) => Some(1),
+            (Gender::Masculine | Gender::Neuter, false) => Some(0),
+            _ => None,
+        };
+        if accusative.is_some_and(|at| entry.singular[3] != entry.singular[at]) {
+            return Err(format!("винительный \"{}\"", entry.singular[3]));
+        }
+        let Some(plural) = entry.plural else {
+            return Ok(());
+        };
+        if plural[0] == entry.singular[0] && entry.gender != Gender::Plural {
+            return Ok(());
+        }
+        let endings: [(usize, &[&str]); 3] = [
+            (2, &["ам", "ям", "ым", "им"]),
+            (4, &["ами", "ями", "ыми", "ими", "ьми"]),
+            (5, &["ах", "ях", "ых", "их"]),
+        ];
+        for (at, endings) in endings {
+            if !endings.iter().any(|ending| plural[at].ends_with(ending)) {
+                return Err(format!("plural form {} is \"{}\"", at + 1, plural[at]));
+            }
+        }
+        match plural[3] == plural[usize::from(entry.animate)] {
+            true => Ok(()),
+            false => Err(format!("plural винительный \"{}\"", plural[3])),
+        }
+    }
+
+    #[test]
+    fn every_line_of_the_table_is_a_noun() {
+        let complaints = data::complaints("data/nouns.tsv", TABLE, check, |[_, forms, ..]| {
+            forms.split(' ').next().unwrap_or("").to_owned()
+        });
+        assert!(complaints.is_empty(), "{complaints}");
+    }
+
     #[test]
     fn nouns_agree_with_their_count() {
-        let rouble = currency("руб").unwrap();
-        let square = unit("м").unwrap().with_adjective("квадратн");
+        let rouble = Noun::named("рубль").unwrap();
+        let square = Noun::named("метр").unwrap().with_adjective("квадратн");
+        let speed = Noun::named("километр").unwrap().with_tail("в час");
         for (noun, count, case, expected) in [
-            (rouble, 21, Case::Nominative, "рубль"),
-            (rouble, 3, Case::Nominative, "рубля"),
-            (rouble, 12, Case::Nominative, "рублей"),
-            (rouble, 5, Case::Dative, "рублям"),
-            (rouble, 1, Case::Instrumental, "рублём"),
-            (currency("коп").unwrap(), 5, Case::Nominative, "копеек"),
-            (square, 1, Case::Nominative, "квадратный метр"),
-            (square, 2, Case::Nominative, "квадратных метра"),
-            (square, 5, Case::Genitive, "квадратных метров"),
+            (&rouble, 21, Case::Nominative, "рубль"),
+            (&rouble, 3, Case::Nominative, "рубля"),
+            (&rouble, 12, Case::Nominative, "рублей"),
+            (&rouble, 5, Case::Dative, "рублям"),
+            (&rouble, 1, Case::Instrumental, "рублём"),
             (
-                unit("км").unwrap().with_tail("в час"),
-                60,
+                &Noun::named("копейка").unwrap(),
+                5,
                 Case::Nominative,
-                "километров в час",
+                "копеек",
             ),
+            (&square, 1, Case::Nominative, "квадратный метр"),
+            (&square, 2, Case::Nominative, "квадратных метра"),
+            (&square, 5, Case::Genitive, "квадратных метров"),
+            (&speed, 60, Case::Nominative, "километров в час"),
         ] {
             assert_eq!(noun.counted(count, case), expected);
         }
         assert_eq!(square.after_fraction(), "квадратного метра");
+        let day = Noun::named("сутки").unwrap();
+        assert_eq!(day.count_words(2, Case::Nominative), "двое");
+        assert_eq!(day.counted(2, Case::Nominative), "суток");
+    }
+
+    #[test]
+    fn words_are_found_in_any_form() {
+        let cases = |word: &str| -> Vec<(bool, Case)> {
+            let senses = senses(word).iter();
+            senses.map(|sense| (sense.plural, sense.case)).collect()
+        };
+        assert_eq!(cases("Этажом"), [(false, Case::Instrumental)]);
+        assert_eq!(
+            cases("ряду"),
+            [(false, Case::Dative), (false, Case::Prepositional)]
+        );
+        assert_eq!(cases("счетах"), cases("счета\u{301}х"));
+        assert!(senses("неслово").is_empty());
     }
 }

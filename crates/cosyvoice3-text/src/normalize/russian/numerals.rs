@@ -1,7 +1,5 @@
 //! Russian numerals: cardinals and ordinals in every case.
 
-use super::nouns::{Noun, THOUSAND};
-
 /// Grammatical case; the order of the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Case {
@@ -25,7 +23,7 @@ pub(in super::super) enum Gender {
 use Gender::{Feminine, Masculine, Neuter, Plural};
 
 /// Numbers from here on are read digit by digit.
-pub(in super::super) const LIMIT: u64 = 1_000_000_000_000_000;
+pub(in super::super) const LIMIT: u64 = 1_000_000_000_000_000_000;
 
 type Forms = [&'static str; 6];
 
@@ -189,8 +187,27 @@ const HUNDREDS: [Forms; 9] = [
     ],
 ];
 
-/// Names of 10^6, 10^9 and 10^12.
-const LARGE: [(u64, &str); 3] = [
+/// *тысяча*: the singular, the plural.
+const THOUSAND: [Forms; 2] = [
+    ["тысяча", "тысячи", "тысяче", "тысячу", "тысячей", "тысяче"],
+    [
+        "тысячи",
+        "тысяч",
+        "тысячам",
+        "тысячи",
+        "тысячами",
+        "тысячах",
+    ],
+];
+/// Endings of *миллион*: the singular, the plural.
+const MILLION: [Forms; 2] = [
+    ["", "а", "у", "", "ом", "е"],
+    ["ы", "ов", "ам", "ы", "ами", "ах"],
+];
+
+/// Names of 10^6, 10^9, 10^12 and 10^15.
+const LARGE: [(u64, &str); 4] = [
+    (1_000_000_000_000_000, "квадриллион"),
     (1_000_000_000_000, "триллион"),
     (1_000_000_000, "миллиард"),
     (1_000_000, "миллион"),
@@ -206,7 +223,7 @@ pub(in super::super) fn cardinal(number: u64, gender: Gender, case: Case) -> Str
         let count = number / scale % 1000;
         if count > 0 {
             push_below_thousand(&mut words, count, Masculine, case);
-            words.push(Noun::masculine(name).counted(count, case));
+            words.push(format!("{name}{}", counted(&MILLION, count, case)));
         }
     }
     let thousands = number / 1000 % 1000;
@@ -215,10 +232,21 @@ pub(in super::super) fn cardinal(number: u64, gender: Gender, case: Case) -> Str
         if thousands > 1 || !words.is_empty() {
             push_below_thousand(&mut words, thousands, Feminine, case);
         }
-        words.push(THOUSAND.counted(thousands, case));
+        words.push(counted(&THOUSAND, thousands, case).into());
     }
     push_below_thousand(&mut words, number % 1000, gender, case);
     words.join(" ")
+}
+
+/// The form of a power of thousand after `count`.
+fn counted(forms: &[Forms; 2], count: u64, case: Case) -> &'static str {
+    let direct = matches!(case, Case::Nominative | Case::Accusative);
+    match (count % 10, count % 100 / 10) {
+        (1, tens) if tens != 1 => forms[0][case as usize],
+        (2..=4, tens) if tens != 1 && direct => forms[0][Case::Genitive as usize],
+        _ if direct => forms[1][Case::Genitive as usize],
+        _ => forms[1][case as usize],
+    }
 }
 
 fn push_below_thousand(words: &mut Vec<String>, number: u64, gender: Gender, case: Case) {
@@ -296,7 +324,7 @@ fn last_part(number: u64) -> u64 {
 }
 
 fn ordinal_word(part: u64, gender: Gender, case: Case) -> String {
-    // What the nominative masculine ends with when the ending is stressed: второй.
+    // A stressed ending makes the nominative masculine -ой: второй.
     let (stem, stressed) = match part {
         3 => return third(gender, case).into(),
         0 => ("нулев".into(), true),

@@ -1,0 +1,316 @@
+//! Dates: in figures, days with their month alone, in lists and ranges.
+
+use super::{
+    super::{
+        figures::{self, Date, Style},
+        reader::Reader,
+    },
+    Russian, abbreviations, context,
+    governing::governed,
+    nouns::{self, Entry, Kind, senses},
+    numerals::{Case, Gender, ordinal},
+    surroundings::LONGEST_LIST,
+};
+
+const MONTHS: [&str; 12] = [
+    "январь",
+    "февраль",
+    "март",
+    "апрель",
+    "май",
+    "июнь",
+    "июль",
+    "август",
+    "сентябрь",
+    "октябрь",
+    "ноябрь",
+    "декабрь",
+];
+
+/// A day in a list of days, and the word or sign before it.
+struct Day {
+    value: u64,
+    joint: String,
+}
+
+/// Days of one month and what follows them.
+struct Days {
+    days: Vec<Day>,
+    month: &'static Entry,
+    /// Index of the first token after the last day.
+    days_end: usize,
+    /// Index of the first token after the month.
+    end: usize,
+    /// True if the month is written short.
+    short: bool,
+}
+
+impl Reader<'_, Russian> {
+    /// `22.11.2026`: *двадцать второе ноября две тысячи двадцать шестого года*.
+    pub(super) fn date(&mut self, at: usize, before: &str) -> Option<usize> {
+        let date = figures::date(self.tokens, at, Style::Russian)
+            .or_else(|| self.date_with_short_month(at))?;
+        let otherwise = if context::is_predicate(before) {
+            Case::Genitive
+        } else {
+            Case::Nominative
+        };
+        let case = day_case(before, otherwise);
+        self.out.say(&format!(
+            "{} {} {} года",
+            ordinal(date.day, Gender::Neuter, case),
+            month(date.month, Case::Genitive),
+            ordinal(date.year, Gender::Masculine, Case::Genitive)
+        ));
+        // `22.11.2026 г.`
+        let next = self.tokens.skip_space(date.end);
+        Some(match self.tokens.text(next) {
+            "г" if self.tokens.text(next + 1) == "." => {
+                next + 2 - usize::from(self.tokens.ends_sentence(next + 1))
+            }
+            "года" | "г" => next + 1,
+            _ => date.end,
+        })
+    }
+
+    /// `03-фев-2002`.
+    fn date_with_short_month(&self, at: usize) -> Option<Date> {
+        let separator = self.tokens.text(at + 1);
+        if !matches!(separator, "-" | "." | "/") || self.tokens.text(at + 3) != separator {
+            return None;
+        }
+        let day = self.tokens.number(at)?.parse().ok()?;
+        let month = abbreviations::month(&self.tokens.text(at + 2).to_lowercase())
+            .or_else(|| month_called(self.tokens.text(at + 2)))?;
+        let year = self.tokens.number(at + 4)?;
+        let year = match year.len() {
+            2 => 2000 + year.parse::<u64>().ok()?,
+            4 => year.parse().ok()?,
+            _ => return None,
+        };
+        let month = MONTHS.iter().position(|name| *name == month.name())? + 1;
+        (1..=31).contains(&day).then_some(Date {
+            day,
+            month,
+            year,
+            end: at + 5,
+        })
+    }
+
+    /// `до 31.12`: a date after a preposition that asks for one; a decimal number has a comma.
+    pub(super) fn short_date(&mut self, at: usize, before: &str) -> Option<usize> {
+        let two = |at: usize| self.tokens.number(at).filter(|digits| digits.len() == 2);
+        let day: u64 = two(at)?.parse().ok()?;
+        let number: usize = two(at + 2)?.parse().ok()?;
+        let asks = matches!(
+            before,
+            "до" | "с"
+                | "от"
+                | "к"
+                | "по"
+                | "на"
+                | "после"
+                | "заезд"
+                | "выезд"
+                | "дата"
+                | "даты"
+        );
+        let valid = (1..=31).contains(&day) && (1..=12).contains(&number);
+        if !asks || !valid || self.tokens.text(at + 1) != "." {
+            return None;
+        }
+        let case = day_case(before, Case::Nominative);
+        let month = month(number, Case::Genitive);
+        self.out
+            .say(&format!("{} {month}", ordinal(day, Gender::Neuter, case)));
+        Some(at + 3)
+    }
+
+    /// `12.2027`: *декабрь две тысячи двадцать седьмого года*.
+    pub(super) fn month_of_year(&mut self, at: usize, before: &str) -> Option<usize> {
+        let number = self.tokens.number(at).filter(|digits| digits.len() == 2)?;
+        let number: usize = number.parse().ok().filter(|n| (1..=12).contains(n))?;
+        let year = self
+            .tokens
+            .number(at + 2)
+            .filter(|digits| digits.len() == 4)?;
+        let year: u64 = year.parse().ok().filter(|y| (1900..2100).contains(y))?;
+        let separator = self.tokens.text(at + 1);
+        let more = self.tokens.text(at + 3) == separator && self.tokens.number(at + 4).is_some();
+        if !matches!(separator, "." | "/") || more {
+            return None;
+        }
+        let case = match before {
+            "в" | "во" => Case::Prepositional,
+            _ => governed(before).unwrap_or(Case::Nominative),
+        };
+        self.out.say(&format!(
+            "{} {} года",
+            month(number, case),
+            ordinal(year, Gender::Masculine, Case::Genitive)
+        ));
+        Some(at + 3)
+    }
+
+    /// `22 ноября`, `10-15 ноября`, `15, 25 и 27 апреля`, `с 1 по 15 дек.`.
+    pub(super) fn days(&mut self, at: usize, before: &str) -> Option<usize> {
+        let Days {
+            days,
+            month,
+            days_end,
+            end,
+            short,
+        } = self.days_of_month(at)?;
+
+        let otherwise = if self.is_subject(at, before, end) {
+            Case::Nominative
+        } else {
+            Case::Genitive
+        };
+        let mut case = day_case(before, otherwise);
+        for day in days {
+            match day.joint.as_str() {
+                "" => {}
+                "-" | "—" => self.out.say(" - "),
+                "," => self.out.say(", "),
+                joint => {
+                    self.out.say(joint);
+                    if !matches!(joint, "и" | "или" | "либо") {
+                        case = day_case(joint, otherwise);
+                    }
+                }
+            }
+            self.out.say(&ordinal(day.value, Gender::Neuter, case));
+        }
+        if !short {
+            return Some(days_end);
+        }
+        self.out.say(month.form(false, Case::Genitive));
+
+        Some(end)
+    }
+
+    fn days_of_month(&self, at: usize) -> Option<Days> {
+        let mut days: Vec<Day> = Vec::new();
+        let mut next = at;
+        let mut joint = String::new();
+        while days.len() < LONGEST_LIST {
+            let digits = self
+                .tokens
+                .number(next)
+                .filter(|digits| digits.len() <= 2)?;
+            let value = digits.parse().ok().filter(|day| (1..=31).contains(day))?;
+            days.push(Day { value, joint });
+            let days_end = next + 1;
+            let after = self.tokens.skip_space(days_end);
+            if let Some((month, end, short)) = self.month_at(after) {
+                return Some(Days {
+                    days,
+                    month,
+                    days_end,
+                    end,
+                    short,
+                });
+            }
+            let text = self.tokens.text(after);
+            if !matches!(
+                text,
+                "," | "-" | "—" | "и" | "или" | "либо" | "по" | "до" | "на"
+            ) {
+                return None;
+            }
+            joint = text.to_owned();
+            next = self.tokens.skip_space(after + 1);
+        }
+        None
+    }
+
+    /// The month at `at` in the genitive or written short, the index after it, and whether it is short.
+    fn month_at(&self, at: usize) -> Option<(&'static Entry, usize, bool)> {
+        if !self.tokens.is_word(at) {
+            return None;
+        }
+        let word = self.tokens.text(at).to_lowercase();
+        if let Some(sense) = senses(&word)
+            .iter()
+            .find(|sense| sense.noun.is(Kind::Month))
+        {
+            return (sense.case == Case::Genitive || word == "мая").then_some((
+                sense.noun,
+                at + 1,
+                false,
+            ));
+        }
+        let month = abbreviations::month(&word)?;
+        let stop = self.tokens.text(at + 1) == "." && !self.tokens.ends_sentence(at + 1);
+        Some((month, at + 1 + usize::from(stop), true))
+    }
+
+    /// `8 марта — праздник`, `2 мая и 9 мая — выходные`: the day is what the sentence tells of.
+    fn is_subject(&self, at: usize, before: &str, end: usize) -> bool {
+        let first = self.previous(at).is_none_or(|before| {
+            matches!(
+                self.tokens.text(before),
+                "." | "!" | "?" | ":" | "\n" | "(" | "\"" | "«"
+            )
+        });
+        if !first && before != "и" {
+            return false;
+        }
+        let mut next = self.tokens.skip_space(end);
+        for _ in 0..LONGEST_LIST {
+            if self.tokens.text(next) == "—" {
+                return self
+                    .tokens
+                    .number(self.tokens.skip_space(next + 1))
+                    .is_none();
+            }
+            if !matches!(self.tokens.text(next), "," | "и") {
+                return false;
+            }
+            match self.days_of_month(self.tokens.skip_space(next + 1)) {
+                Some(days) => next = self.tokens.skip_space(days.end),
+                None => return false,
+            }
+        }
+        false
+    }
+}
+
+/// The name of the month with this number, from 1 on.
+fn month(number: usize, case: Case) -> &'static str {
+    let name = MONTHS[number - 1];
+    nouns::entry(name).map_or(name, |month| month.form(false, case))
+}
+
+/// The month of which `word` is a form.
+pub(super) fn month_called(word: &str) -> Option<&'static Entry> {
+    let senses = senses(word).iter();
+    senses
+        .map(|sense| sense.noun)
+        .find(|noun| noun.is(Kind::Month))
+}
+
+/// The case of a day after `before`.
+fn day_case(before: &str, otherwise: Case) -> Case {
+    match before {
+        "сегодня" | "завтра" | "вчера" | "послезавтра" | "это" | "было" | "будет" | "наступило" => {
+            Case::Nominative
+        }
+        "на" | "за" | "по" => Case::Nominative,
+        "в" | "во" => otherwise,
+        _ => governed(before).unwrap_or(otherwise),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_holds_all_months() {
+        for name in MONTHS {
+            assert!(nouns::entry(name).unwrap().is(Kind::Month));
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Words that govern numbers: prepositions, comparatives, verbs and nouns, from `data/governing.tsv`.
+
+use std::sync::LazyLock;
+
+use super::{
+    data::{self, ByWord},
+    numerals::Case,
+};
+
+const TABLE: &str = include_str!("data/governing.tsv");
+
+/// Words that govern, with the cases they ask for.
+struct Governing {
+    words: ByWord<&'static str, Vec<Case>>,
+    /// First letters, in the table's order.
+    beginnings: Vec<(&'static str, Vec<Case>)>,
+}
+
+static GOVERNING: LazyLock<Governing> = LazyLock::new(|| {
+    let all = data::entries(TABLE, parse);
+    let (beginnings, words): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|(word, _)| word.ends_with('*'));
+    Governing {
+        words: words.into_iter().collect(),
+        beginnings: beginnings
+            .into_iter()
+            .map(|(word, cases)| (word.trim_end_matches('*'), cases))
+            .collect(),
+    }
+});
+
+fn parse([word, cases]: [&'static str; 2]) -> Result<(&'static str, Vec<Case>), String> {
+    let case = |name: &str| match name {
+        "именительный" => Ok(Case::Nominative),
+        "родительный" => Ok(Case::Genitive),
+        "дательный" => Ok(Case::Dative),
+        "винительный" => Ok(Case::Accusative),
+        "творительный" => Ok(Case::Instrumental),
+        "предложный" => Ok(Case::Prepositional),
+        _ => Err(format!("{name} is no case")),
+    };
+    let cases: Result<Vec<Case>, String> = cases.split(' ').map(case).collect();
+    Ok((word, cases?))
+}
+
+/// The cases that a preposition, or another word that governs numbers, asks for, the one of bare amounts first; empty where
+/// it tells nothing.
+pub(super) fn cases(word: &str) -> &'static [Case] {
+    if word.is_empty() {
+        return &[];
+    }
+    if let Some(cases) = GOVERNING.words.get(word) {
+        return cases;
+    }
+    let beginnings = GOVERNING.beginnings.iter();
+    let begins = beginnings.filter(|(first, _)| word.starts_with(first));
+    begins
+        .map(|(_, cases)| cases.as_slice())
+        .next()
+        .unwrap_or(&[])
+}
+
+/// The cases of a place after `word`: *на улице* rather than *на улицу*.
+pub(super) fn place_cases(word: &str) -> &'static [Case] {
+    match word {
+        "в" | "во" | "на" => &[Case::Prepositional, Case::Accusative],
+        "по" => &[Case::Dative, Case::Accusative, Case::Prepositional],
+        _ => cases(word),
+    }
+}
+
+/// The case that a bare amount takes after `word`; `None` where that tells nothing.
+pub(super) fn governed(word: &str) -> Option<Case> {
+    cases(word).first().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_table_governs() {
+        let complaints =
+            data::complaints("data/governing.tsv", TABLE, parse, |[word, _]| word.into());
+        assert!(complaints.is_empty(), "{complaints}");
+    }
+
+    #[test]
+    fn words_and_beginnings_of_words_govern() {
+        assert_eq!(governed("до"), Some(Case::Genitive));
+        assert_eq!(governed("составляло"), Some(Case::Accusative));
+        assert_eq!(place_cases("на")[0], Case::Prepositional);
+        assert_eq!(governed("вагон"), None);
+    }
+}

@@ -1,0 +1,281 @@
+//! Units of measurement: `60 км/ч`, `120 кв. м`, `20 °C`, `5 млн руб.`, `один м²`.
+
+use super::{
+    super::{
+        figures::{self, Figure},
+        reader::Reader,
+    },
+    Russian, context,
+    nouns::{self, Noun},
+    numerals::Case,
+    quantities::{Amount, amount_cases},
+    units,
+};
+
+impl Reader<'_, Russian> {
+    /// The case of a number before a unit that is an abbreviation and so does not tell it.
+    pub(super) fn unit_case(&self, amount: &Amount, unit: &str) -> Case {
+        let &Amount { at, before, .. } = amount;
+        let count = amount.last().whole();
+        let one = count.is_some_and(|count| count % 10 == 1 && count % 100 != 11);
+        let distance = matches!(unit, "км" | "м");
+        match amount_cases(before).first() {
+            Some(Case::Accusative) if before == "по" && one => Case::Dative,
+            // `в 5 км отсюда`, but `на расстоянии в 5 км`.
+            Some(Case::Accusative) if before == "в" && distance && !self.is_extent(at) => {
+                Case::Prepositional
+            }
+            case => case.copied().unwrap_or(Case::Nominative),
+        }
+    }
+
+    fn is_extent(&self, at: usize) -> bool {
+        let Some(preposition) = self.previous_word(at) else {
+            return false;
+        };
+        self.previous_word(preposition).is_some_and(|word| {
+            let senses = nouns::senses(self.tokens.text(word));
+            senses
+                .iter()
+                .any(|sense| sense.noun.is(nouns::Kind::Measure))
+        })
+    }
+
+    /// The sign, abbreviation or unit that the number before `next` counts, and the index after it.
+    pub(super) fn counted_noun(
+        &self,
+        at: usize,
+        last: &Figure,
+        next: usize,
+    ) -> Option<(Noun, usize)> {
+        let text = self.tokens.text(next);
+        match text {
+            "%" => return Some((Noun::named("процент")?, next + 1)),
+            "‰" => return Some((Noun::named("промилле")?, next + 1)),
+            "°" => return self.degrees(at, next),
+            "-" if next == last.end => {
+                let unit = units::unit(self.tokens.text(next + 1))
+                    .filter(|unit| unit.is_length() || !unit.takes_stop())?;
+                return Some((unit.noun.clone(), next + 2)).filter(|_| !unit.may_be_letter());
+            }
+            _ => {}
+        }
+        if let Some(noun) = units::multiplier(text) {
+            return Some((noun, self.after_stop(next, true)));
+        }
+        if !self.tokens.is_word(next) {
+            return None;
+        }
+        self.unit_of_two_words(next)
+            .or_else(|| self.squared_or_plain(last, next))
+    }
+
+    /// `кв. м`, `ст. л.`, `л. с.`.
+    fn unit_of_two_words(&self, next: usize) -> Option<(Noun, usize)> {
+        if self.tokens.text(next + 1) != "." {
+            return None;
+        }
+        let text = self.tokens.text(next);
+        let third = self.tokens.skip_space(next + 2);
+        let second = self.tokens.text(third);
+        if self.tokens.text(third + 1) == "."
+            && let Some(unit) = units::unit(&format!("{text}.{second}"))
+        {
+            let end = third + 2 - usize::from(self.tokens.ends_sentence(third + 1));
+            return Some((unit.noun.clone(), end));
+        }
+        let adjective = match text {
+            "кв" => "квадратн",
+            "куб" => "кубическ",
+            "пог" => "погонн",
+            "п" if second == "м" => "погонн",
+            _ => return None,
+        };
+        let unit = units::unit(second).filter(|unit| unit.is_length())?;
+        let end = self.after_stop(third, unit.takes_stop());
+        Some((unit.noun.clone().with_adjective(adjective), end))
+    }
+
+    fn squared_or_plain(&self, last: &Figure, next: usize) -> Option<(Noun, usize)> {
+        let text = self.tokens.text(next);
+        let unit = units::unit(text)?;
+        let stop = self.tokens.text(next + 1) == ".";
+        let glued = next == last.end;
+        let (noun, end) = match self.tokens.text(next + 1) {
+            "²" | "2" if unit.is_length() => {
+                (unit.noun.clone().with_adjective("квадратн"), next + 2)
+            }
+            "³" | "3" if unit.is_length() => {
+                (unit.noun.clone().with_adjective("кубическ"), next + 2)
+            }
+            "*" => match units::unit(&format!("{text}{}", self.tokens.text(next + 2))) {
+                Some(product) => (product.noun.clone(), next + 3),
+                None => (unit.noun.clone(), next + 1),
+            },
+            _ => (unit.noun.clone(), next + 1),
+        };
+        if let Some((tail, end)) = self.rate(
+            end + usize::from(stop && self.tokens.text(end + 1) == "/"),
+            false,
+        ) {
+            return Some((noun.with_tail(&tail), end));
+        }
+        if end > next + 1 {
+            return Some((noun, end));
+        }
+        if unit.needs_stop() && !stop {
+            return None;
+        }
+        // `5 с половиной` is no second, `5 г. Москвы` no gram.
+        let following = self.tokens.skip_space(next + 1);
+        let goes_on = self.tokens.is_word(following)
+            && !matches!(
+                self.tokens.text(following),
+                "на" | "до" | "от" | "за" | "и" | "или" | "—"
+            );
+        if text == "с" && !glued && goes_on {
+            return None;
+        }
+        Some((noun, self.after_stop(next, unit.takes_stop())))
+    }
+
+    /// `один м²`, `несколько км²`: a unit with its power after a word.
+    pub(super) fn lone_unit(&mut self, at: usize) -> Option<usize> {
+        let adjective = match self.tokens.text(at + 1) {
+            "²" => "квадратн",
+            "³" => "кубическ",
+            _ => return None,
+        };
+        let unit = units::unit(self.tokens.text(at)).filter(|unit| unit.is_length())?;
+        let noun = unit.noun.clone().with_adjective(adjective);
+        let said = match context::number_word(&self.tokens.word_before(at)) {
+            Some((count, case)) => noun.counted(count, case),
+            None if self.tokens.word_before(at).is_empty() => return None,
+            None => noun.genitive_plural(),
+        };
+        self.out.say(&said);
+        Some(at + 2)
+    }
+
+    /// `/ч`, `/100 км`: what an amount is told by, from the stroke at `at` on.
+    pub(super) fn rate(&self, at: usize, of_price: bool) -> Option<(String, usize)> {
+        if self.tokens.text(at) != "/" {
+            return None;
+        }
+        let preposition = if of_price { "за" } else { "на" };
+        let (per, end) = if self.tokens.number(at + 1).is_some() {
+            self.rate_of_several(at + 1, preposition)?
+        } else if let Some(product) = self.product_at(at + 1) {
+            (product.rate(of_price), at + 3)
+        } else if let Some(unit) = units::unit(self.tokens.text(at + 1)) {
+            let power = match self.tokens.text(at + 2) {
+                "²" | "2" => "квадратн",
+                "³" | "3" => "кубическ",
+                _ => "",
+            };
+            match (unit.is_length(), power) {
+                (_, "") => (unit.rate(of_price), at + 1),
+                (true, power) => {
+                    let noun = unit.noun.clone().with_adjective(power).one();
+                    (format!("{preposition} {noun}"), at + 2)
+                }
+                (false, "квадратн") => {
+                    (format!("{} в квадрате", unit.rate(of_price)), at + 2)
+                }
+                (false, _) => (format!("{} в кубе", unit.rate(of_price)), at + 2),
+            }
+        } else {
+            return self.rate_in_full(at + 1, of_price);
+        };
+        Some((per, self.after_stop(end, true)))
+    }
+
+    /// `100 км`.
+    fn rate_of_several(&self, at: usize, preposition: &str) -> Option<(String, usize)> {
+        let next = self.tokens.skip_space(at + 1);
+        let unit = units::unit(self.tokens.text(next)).filter(|_| next > at + 1)?;
+        let count = figures::integer(self.tokens.number(at)?)?;
+        let number = unit.noun.count_words(count, Case::Accusative);
+        let noun = unit.noun.counted(count, Case::Accusative);
+        matches!(count, 10 | 100 | 1000).then(|| (format!("{preposition} {number} {noun}"), next))
+    }
+
+    /// `кВт·ч`, written with a dot for the product.
+    fn product_at(&self, at: usize) -> Option<&'static units::Unit> {
+        let joined = format!("{}{}", self.tokens.text(at), self.tokens.text(at + 2));
+        let unit = (self.tokens.text(at + 1) == "*").then(|| units::unit(&joined));
+        unit.flatten()
+    }
+
+    /// `$/баррель`: a known noun in full.
+    fn rate_in_full(&self, at: usize, of_price: bool) -> Option<(String, usize)> {
+        let word = self.tokens.text(at);
+        let sense = nouns::senses(word).first()?;
+        let noun = sense.noun.form(false, Case::Accusative);
+        let time = matches!(
+            sense.noun.name(),
+            "день" | "сутки" | "неделя" | "месяц" | "год" | "час" | "минута" | "секунда"
+        );
+        let preposition = match (time, of_price) {
+            (true, _) => "в",
+            (false, true) => "за",
+            (false, false) => "на",
+        };
+        (!sense.plural && sense.case == Case::Nominative)
+            .then(|| (format!("{preposition} {noun}"), at + 1))
+    }
+
+    /// The index after the abbreviation at `at` and its full stop, unless that ends the sentence as well.
+    pub(super) fn after_stop(&self, at: usize, takes_stop: bool) -> usize {
+        let stop = self.tokens.text(at + 1) == "." && takes_stop;
+        at + 1 + usize::from(stop && !self.tokens.ends_sentence(at + 1))
+    }
+
+    fn degrees(&self, start: usize, at: usize) -> Option<(Noun, usize)> {
+        let scale = self.tokens.skip_space(at + 1);
+        let degree = Noun::named("градус")?;
+        Some(match self.tokens.text(scale) {
+            // A forecast need not say whose degrees they are.
+            "C" | "С" if self.is_forecast(start) => (degree, scale + 1),
+            "C" | "С" => (degree.with_tail("Цельсия"), scale + 1),
+            "F" => (degree.with_tail("по Фаренгейту"), scale + 1),
+            _ => (degree, at + 1),
+        })
+    }
+
+    /// `днём до +2 °С`.
+    fn is_forecast(&self, at: usize) -> bool {
+        (at.saturating_sub(20)..at)
+            .any(|i| context::is_day_part(&self.tokens.text(i).to_lowercase()))
+    }
+
+    /// `5 млн руб.`: the unit after a power of thousand.
+    pub(super) fn after_multiplier(&mut self, noun_at: usize, after: usize) -> usize {
+        if units::multiplier(self.tokens.text(noun_at)).is_none() {
+            return after;
+        }
+        let next = self.tokens.skip_space(after);
+        let (noun, end) = match units::currency(self.tokens.text(next)) {
+            Some(currency) => {
+                let end = self.after_stop(next, currency.takes_stop());
+                self.out.say(" ");
+                self.out.say(&currency.noun.genitive_plural());
+                return self.priced_by(next + 1, end);
+            }
+            None => {
+                let nothing = Figure {
+                    digits: String::new(),
+                    fraction: None,
+                    end: after,
+                };
+                match self.counted_noun(next, &nothing, next) {
+                    Some(counted) => counted,
+                    None => return after,
+                }
+            }
+        };
+        self.out.say(" ");
+        self.out.say(&noun.genitive_plural());
+        end
+    }
+}

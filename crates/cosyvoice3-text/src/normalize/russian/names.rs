@@ -1,0 +1,300 @@
+//! Numbers that are names, and the letters after them: `рейс 21`, `№ 102В`, `дом 12А`, `вагоны 5, 6 и 11`.
+
+use super::{
+    super::{
+        figures::{self, Style, range_end},
+        lex::{is_cyrillic, is_latin},
+        reader::Reader,
+    },
+    Russian,
+    acronyms::{letter, letters},
+    amounts::{digits_words, point_words},
+    context, counting,
+    nouns::{Kind, Sense},
+    numerals::Case,
+    surroundings::LONGEST_LIST,
+    units,
+};
+
+/// Voltages that are written without a blank wherever they stand.
+const MAINS: [&str; 5] = ["110", "127", "220", "230", "380"];
+
+impl Reader<'_, Russian> {
+    /// The name at `at`, whose noun or sign stands before `start`.
+    pub(super) fn name(&mut self, at: usize, start: usize) -> Option<usize> {
+        if !self.is_name(at, start) || figures::outline(self.tokens, at).is_some() {
+            return None;
+        }
+        let digits = self.tokens.number(at)?;
+        if self.tokens.text(at + 1) == "," && self.tokens.number(at + 2).is_some() {
+            return None;
+        }
+        if let Some(end) = self.name_of_two_parts(at, digits) {
+            return Some(end);
+        }
+        self.out.say(&digits_words(digits));
+        if let Some((said, end)) = self.letter_after(at, true) {
+            self.out.say(&said);
+            return Some(self.building_part(end).unwrap_or(end));
+        }
+        if let Some(end) = self.building_part(self.tokens.skip_space(at + 1)) {
+            return Some(end);
+        }
+        match range_end(self.tokens, at + 1, Style::Russian) {
+            Some(second) if second.fraction.is_none() => {
+                self.out.say(" - ");
+                self.out.say(&digits_words(&second.digits));
+                Some(second.end)
+            }
+            _ => Some(at + 1),
+        }
+    }
+
+    /// `В 345 ОР`, `Е001КХ177`: the number plate of a car.
+    pub(super) fn plate(&mut self, at: usize) -> Option<usize> {
+        let of_plate = |word: &str, count: usize| {
+            word.chars().count() == count && word.chars().all(|c| "АВЕКМНОРСТУХ".contains(c))
+        };
+        let number = self.tokens.skip_space(at + 1);
+        let digits = self
+            .tokens
+            .number(number)
+            .filter(|digits| digits.len() == 3)?;
+        let series = self.tokens.skip_space(number + 1);
+        let (first, rest) = (self.tokens.text(at), self.tokens.text(series));
+        if !of_plate(first, 1) || !of_plate(rest, 2) {
+            return None;
+        }
+        self.out.say(&letters(first)?);
+        self.out.say(&digits_words(digits));
+        self.out.say(&letters(rest)?);
+        Some(series + 1)
+    }
+
+    /// `рейс ЮТ 583`: the letters of a flight, which are no word.
+    pub(super) fn flight_letters(&self, at: usize) -> Option<String> {
+        let word = self.tokens.text(at);
+        let short = word.chars().count() == 2 && word.chars().all(char::is_uppercase);
+        let joint = usize::from(self.tokens.text(at + 1) == "-");
+        let next = self.tokens.skip_space(at + 1 + joint);
+        let flight = short
+            && self.tokens.number(next).is_some()
+            && self.tokens.word_before(at).starts_with("рейс");
+        flight.then(|| letters(word)).flatten()
+    }
+
+    /// `М-4`, `Т500АА`: a capital letter right before a number.
+    pub(super) fn letter_of_number(&self, at: usize) -> Option<&'static str> {
+        let hyphen = usize::from(self.tokens.text(at + 1) == "-");
+        self.tokens.number(at + 1 + hyphen)?;
+        let mut letters = self.tokens.text(at).chars();
+        let (c, None) = (letters.next()?, letters.next()) else {
+            return None;
+        };
+        letter(c).filter(|_| is_cyrillic(c))
+    }
+
+    /// `10А класс`: a number with a letter where nothing before tells that it is a name.
+    pub(super) fn lettered(&mut self, at: usize) -> Option<usize> {
+        let (letter, end) = self.letter_after(at, false)?;
+        self.out.say(&digits_words(self.tokens.number(at)?));
+        self.out.say(&letter);
+        Some(end)
+    }
+
+    /// `5/12`, `5.3`.
+    fn name_of_two_parts(&mut self, at: usize, digits: &str) -> Option<usize> {
+        let second = self.tokens.number(at + 2)?;
+        let more =
+            matches!(self.tokens.text(at + 3), "." | "/") && self.tokens.number(at + 4).is_some();
+        match self.tokens.text(at + 1) {
+            "/" if !more => {
+                // `дом 12/3` in full words is told without the stroke.
+                let plain = self.tokens.is_word(self.previous(at).unwrap_or(at))
+                    && figures::fraction(self.tokens, at).is_none();
+                let stroke = if plain { " " } else { " дробь " };
+                self.out.say(&digits_words(digits));
+                self.out.say(stroke);
+                self.out.say(&digits_words(second));
+                Some(at + 3)
+            }
+            "." if !more => {
+                self.out.say(&point_words(digits, second));
+                Some(at + 3)
+            }
+            _ => None,
+        }
+    }
+
+    /// `12к2`, `5с1`: the block and the building of a house.
+    fn building_part(&mut self, at: usize) -> Option<usize> {
+        let part = match self.tokens.text(at) {
+            "к" | "корп" => "корпус",
+            "с" | "стр" => "строение",
+            _ => return None,
+        };
+        let stop = usize::from(self.tokens.text(at + 1) == ".");
+        let number = match stop {
+            0 => at + 1,
+            _ => self.tokens.skip_space(at + 2),
+        };
+        let digits = self.tokens.number(number)?;
+        self.out.say(part);
+        self.out.say(&digits_words(digits));
+        Some(number + 1)
+    }
+
+    /// True if the number at `at` tells one thing from others rather than how many there are.
+    pub(super) fn is_name(&self, at: usize, start: usize) -> bool {
+        let mut first = start;
+        for _ in 0..LONGEST_LIST {
+            match self.name_before_in_list(first) {
+                Some(before) => first = before,
+                None => break,
+            }
+        }
+        // `кабинет 5, 2 этаж`: what follows is told by the second number.
+        if first != start && !self.phrase(at + 1).senses.is_empty() {
+            return false;
+        }
+        let signed = |at: usize| matches!(self.tokens.text(at), "№" | "#" | "N");
+        if signed(start) || self.previous(first).is_some_and(signed) {
+            return true;
+        }
+        let named = self
+            .named_noun(first)
+            .filter(|sense| first == start || sense.noun.is(Kind::Named));
+        match named {
+            Some(sense) => !self.counts_after(at, sense),
+            None => self.is_house(at),
+        }
+    }
+
+    /// `ул. Кирова, 3/5`.
+    fn is_house(&self, at: usize) -> bool {
+        let stroke = self.tokens.text(at + 1) == "/" && self.tokens.number(at + 2).is_some();
+        let after_comma = self
+            .previous(at)
+            .is_some_and(|comma| self.tokens.text(comma) == ",");
+        stroke && after_comma && self.in_address(at)
+    }
+
+    /// The number before the one at `at` in a list of names: `5, 6 и 11`.
+    fn name_before_in_list(&self, at: usize) -> Option<usize> {
+        let joint = self.previous(at)?;
+        if !matches!(self.tokens.text(joint), "," | "и" | "или" | "-" | "—") {
+            return None;
+        }
+        let before = self.previous(joint)?;
+        match self.tokens.number(before) {
+            Some(_) => Some(before),
+            None => before.checked_sub(1).filter(|i| {
+                self.tokens.text(before).chars().count() == 1 && self.tokens.number(*i).is_some()
+            }),
+        }
+    }
+
+    fn named_noun(&self, at: usize) -> Option<&'static Sense> {
+        let sense = self.noun_before(at).or_else(|| self.plural_before(at))?;
+        sense.noun.is(Kind::Named).then_some(sense)
+    }
+
+    fn plural_before(&self, at: usize) -> Option<&'static Sense> {
+        let word = self.previous_word(at)?;
+        super::nouns::senses(self.tokens.text(word)).first()
+    }
+
+    /// `в вагоне 36 мест`: the number counts what follows it and does not name what stands before.
+    fn counts_after(&self, at: usize, named: &Sense) -> bool {
+        let Some(number) = self.tokens.number(at).and_then(figures::integer) else {
+            return false;
+        };
+        let next = self.tokens.skip_space(at + 1);
+        if next == at + 1 {
+            return matches!(self.tokens.text(next), "%" | "°");
+        }
+        let text = self.tokens.text(next);
+        let stop = self.tokens.text(next + 1) == ".";
+        let part_number = self.tokens.skip_space(next + 1 + usize::from(stop));
+        let building = matches!(text, "с" | "стр") && self.tokens.number(part_number).is_some();
+        let unit = !building
+            && units::unit(text)
+                .is_some_and(|unit| !unit.may_be_letter() && (stop || !unit.needs_stop()));
+        if matches!(text, "%" | "°") || unit || units::multiplier(text).is_some() {
+            return true;
+        }
+        let phrase = self.phrase(next);
+        if !phrase.senses.is_empty() {
+            let governed = counting::count_agreement(number, &[], phrase.adjectives, phrase.senses);
+            return governed.is_some();
+        }
+        let word = text.to_lowercase();
+        let oblique = !matches!(named.case, Case::Nominative);
+        oblique
+            && self.tokens.is_word(next)
+            && word.starts_with(is_cyrillic)
+            && !context::is_function_word(&word)
+            && !context::is_predicate(&word)
+    }
+
+    /// The letter after the number at `at`, in words, and the index after it: a unit only where something measures.
+    pub(super) fn letter_after(&self, at: usize, named: bool) -> Option<(String, usize)> {
+        let hyphen = usize::from(self.tokens.text(at + 1) == "-");
+        let next = self.tokens.skip_space(at + 1) + hyphen;
+        let glued = next == at + 1 + hyphen;
+        let mut letters = self.tokens.text(next).chars();
+        let (Some(c), None) = (letters.next(), letters.next()) else {
+            return None;
+        };
+        if !(is_cyrillic(c) || is_latin(c)) || self.tokens.number(next + 1).is_some() {
+            return None;
+        }
+        let said = letter(c.to_uppercase().next()?)?;
+        let is_letter = match (glued, c.is_uppercase()) {
+            (true, true) if named => true,
+            (true, true) => !self.is_unit_here(at, next),
+            (true, false) if named => hyphen == 0 && !self.is_abbreviated(next),
+            (true, false) => {
+                hyphen == 0
+                    && units::unit(self.tokens.text(next)).is_none()
+                    && self.stands_alone(next)
+            }
+            (false, true) => named && self.stands_alone(next),
+            (false, false) => false,
+        };
+        is_letter.then(|| (said.to_owned(), next + 1))
+    }
+
+    /// `220В`, `напряжение 12В`: a unit that could be a letter.
+    fn is_unit_here(&self, at: usize, letter: usize) -> bool {
+        let text = self.tokens.text(letter);
+        let fraction = at >= 2
+            && matches!(self.tokens.text(at - 1), "," | "." | "-" | "—")
+            && self.tokens.number(at - 2).is_some();
+        let known = units::unit(text).is_some_and(|unit| unit.may_be_letter());
+        let other = !known && units::unit(text).is_some();
+        let mains = text == "В" && MAINS.contains(&self.tokens.text(at));
+        other || known && (fraction || mains || self.is_measured(at))
+    }
+
+    /// `12 а.`, `5 г. Москва`: letters that are words cut short.
+    fn is_abbreviated(&self, at: usize) -> bool {
+        self.tokens.text(at + 1) == "." && !self.tokens.ends_sentence(at + 1)
+    }
+
+    /// True if the letter at `at` is no preposition in a line of capitals and no initial.
+    fn stands_alone(&self, at: usize) -> bool {
+        let next = self.tokens.skip_space(at + 1);
+        let word = self.tokens.text(next);
+        let initial = self.tokens.text(at + 1) == "."
+            && self
+                .tokens
+                .text(self.tokens.skip_space(at + 2))
+                .chars()
+                .count()
+                == 1
+            && self.tokens.is_word(self.tokens.skip_space(at + 2));
+        let in_capitals = self.tokens.is_word(next) && word.starts_with(char::is_uppercase);
+        !initial && !in_capitals && !self.is_abbreviated(at)
+    }
+}

@@ -1,0 +1,204 @@
+//! Numbers that say which one, by their noun: `5 этаж`, `с 3 пути`, `к 3 и 4 платформам`, `5 «А» класс`.
+
+use super::{
+    super::{figures, reader::Reader},
+    Russian, counting,
+    forms::{CASES, Forms},
+    governing,
+    nouns::{Kind, forms_of_one, senses},
+    numerals::{Case, Gender, ordinal},
+    quantities::Amount,
+    surroundings::{LONGEST_LIST, Phrase},
+};
+
+/// Cases in which the noun after a count would have another form.
+const WITHOUT_COUNTS: [Case; 4] = [
+    Case::Nominative,
+    Case::Dative,
+    Case::Instrumental,
+    Case::Prepositional,
+];
+
+impl Reader<'_, Russian> {
+    /// The number in `figure` where its noun says that it is an ordinal: `5 этаж`, `с 3 пути`.
+    pub(super) fn ordered(&mut self, number: u64, end: usize, before: &str) -> Option<usize> {
+        let lettered = self.after_quoted_letter(end);
+        let phrase = self.phrase(lettered.unwrap_or(end));
+        if phrase.senses.is_empty() || self.tokens.skip_space(end) == end {
+            return None;
+        }
+        let forms = match lettered {
+            Some(_) => phrase.forms_of_each(),
+            None if self.belongs_to_someone(before) => one_of_ordered(&phrase),
+            None => Forms::NONE,
+        };
+        let forms = forms.or_else(counting::order_forms(
+            number,
+            before,
+            phrase.adjectives,
+            phrase.senses,
+        ));
+        let is_date = phrase.senses[0].noun.is(Kind::Month);
+        if forms.is_empty() || is_date {
+            return None;
+        }
+        let (case, gender) = forms
+            .first(governing::place_cases(before))
+            .or_else(|| forms.first(&CASES))?;
+        self.say_number(&ordinal(number, gender, case));
+        Some(end)
+    }
+
+    /// `5 «А» класс`, `1 «А» и 2 «Б» классов`: over the letter, and the others of a list, to the noun.
+    fn after_quoted_letter(&self, end: usize) -> Option<usize> {
+        let mut at = self.tokens.skip_space(end);
+        for _ in 0..LONGEST_LIST {
+            let quoted = matches!(self.tokens.text(at), "«" | "\"")
+                && self.tokens.text(at + 1).chars().count() == 1
+                && matches!(self.tokens.text(at + 2), "»" | "\"");
+            if !quoted {
+                return None;
+            }
+            let after = self.tokens.skip_space(at + 3);
+            let number = self.tokens.skip_space(after + 1);
+            let listed = matches!(self.tokens.text(after), "," | "и" | "или")
+                && self.tokens.number(number).is_some();
+            if !listed {
+                return Some(after);
+            }
+            at = self.tokens.skip_space(number + 1);
+        }
+        None
+    }
+
+    /// `ученик 2 класса`, `жители 3 подъезда`: the word before is somebody, who is of what follows.
+    fn belongs_to_someone(&self, before: &str) -> bool {
+        const ENDINGS: [&str; 12] = [
+            "тель",
+            "теля",
+            "тели",
+            "телей",
+            "телям",
+            "телю",
+            "ники",
+            "ников",
+            "никам",
+            "жильцы",
+            "жильцам",
+            "жильцов",
+        ];
+        let someone = senses(before).iter().any(|sense| sense.noun.animate);
+        someone || ENDINGS.iter().any(|ending| before.ends_with(ending))
+    }
+
+    /// `с 1 по 5 класс`: the first of a span of what is told by its number.
+    pub(super) fn span(&mut self, at: usize, before: &str) -> Option<usize> {
+        let number = figures::integer(self.tokens.number(at)?)?;
+        let by = self.tokens.skip_space(at + 1);
+        let last = self.tokens.skip_space(by + 1);
+        let spans = matches!(before, "с" | "со") && matches!(self.tokens.text(by), "по" | "до");
+        let second = figures::integer(self.tokens.number(last).filter(|_| spans)?)?;
+        let phrase = self.phrase(last + 1);
+        let by = self.tokens.text(by);
+        let forms = counting::order_forms(second, by, phrase.adjectives, phrase.senses);
+        let (_, gender) = forms.first(&CASES)?;
+        self.say_number(&ordinal(number, gender, Case::Genitive));
+        Some(at + 1)
+    }
+
+    /// `к 3 и 4 платформам`, `на 2–3 этажах`: several of the things that are told by their numbers.
+    pub(super) fn ordered_list(&mut self, amount: &Amount) -> Option<usize> {
+        let start = amount.first.end - 1;
+        let end = self.after_list(amount.first.end);
+        if end == amount.first.end || self.tokens.number(start).is_none() {
+            return None;
+        }
+        let phrase = self.phrase(end);
+        let noun = phrase.senses.first()?.noun;
+        let range = amount.second.is_some();
+        let forms = match (range, noun.name()) {
+            // `зарплата 5 и 20 числа`
+            (false, "число") => Forms::of(Gender::Neuter, &[Case::Genitive]),
+            _ => self.forms_in_list(amount.before, end, &phrase),
+        };
+        let (case, gender) = match governing::place_cases(amount.before) {
+            [] if noun.name() == "число" => forms.first(&CASES)?,
+            [] => forms.first(&WITHOUT_COUNTS)?,
+            cases => forms.first(cases)?,
+        };
+        // `через 2–3 остановки` counts them.
+        let counts = matches!(case, Case::Nominative | Case::Accusative | Case::Genitive);
+        if range && counts || case == Case::Accusative && !noun.is(Kind::Ordered) {
+            return None;
+        }
+        self.say_list(start, end, gender, case)
+    }
+
+    /// The forms of each thing in a list that ends at `end`: by the plural of `phrase`, or by a singular that the last number
+    /// cannot count.
+    fn forms_in_list(&self, before: &str, end: usize, phrase: &Phrase) -> Forms {
+        let ordered = |plural: bool| {
+            let senses = phrase.senses.iter();
+            let senses = senses.filter(|sense| sense.plural == plural && sense.noun.is_ordered());
+            forms_of_one(senses)
+        };
+        let cases = governing::place_cases(before);
+        let plural = ordered(true);
+        if !plural.is_empty() && (cases.is_empty() || plural.first(cases).is_some()) {
+            return plural;
+        }
+        let last = self.tokens.number(end - 1).and_then(figures::integer);
+        let one =
+            counting::order_forms(last.unwrap_or(0), before, phrase.adjectives, phrase.senses);
+        match one.is_empty() {
+            true => plural,
+            false => ordered(false),
+        }
+    }
+
+    /// The numbers between `start` and `end` as ordinals, with what stands between them.
+    fn say_list(&mut self, start: usize, end: usize, gender: Gender, case: Case) -> Option<usize> {
+        for i in start..end {
+            match (self.tokens.number(i), self.tokens.text(i)) {
+                (Some(digits), _) => {
+                    let said = ordinal(figures::integer(digits)?, gender, case);
+                    self.say_number(&said);
+                }
+                (None, "-" | "—") => self.out.say(" - "),
+                (None, " ") => {}
+                (None, ",") => self.out.say(", "),
+                (None, joint) => self.out.say(joint),
+            }
+        }
+        Some(end)
+    }
+
+    /// Over the other numbers of a list to what they all say: `1-й и 2-й платформам`.
+    pub(super) fn after_list(&self, end: usize) -> usize {
+        let mut at = end;
+        for _ in 0..LONGEST_LIST {
+            let joint = self.tokens.skip_space(at);
+            let next = self.tokens.skip_space(joint + 1);
+            let listed = matches!(self.tokens.text(joint), "," | "и" | "или" | "-" | "—")
+                && self.tokens.number(next).is_some();
+            if !listed {
+                break;
+            }
+            at = next + 1;
+            if self.tokens.text(at) == "-" && self.tokens.is_word(at + 1) {
+                at += 2;
+            }
+        }
+        at
+    }
+}
+
+/// The genitive of one of several numbered things: *ученик второго класса*.
+fn one_of_ordered(phrase: &Phrase) -> Forms {
+    let mut senses = phrase.senses.iter();
+    let one = senses
+        .find(|sense| !sense.plural && sense.case == Case::Genitive && sense.noun.is_ordered());
+    one.map_or(Forms::NONE, |sense| {
+        Forms::of(sense.noun.gender, &[Case::Genitive])
+    })
+}

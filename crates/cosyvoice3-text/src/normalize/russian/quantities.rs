@@ -1,0 +1,244 @@
+//! Amounts: a number or a range with the sign, unit or noun that it counts.
+
+use super::{
+    super::{
+        figures::{Figure, Style, figure, range_end},
+        reader::Reader,
+    },
+    Russian,
+    amounts::{figure_words, value},
+    context::{self, agreement},
+    counting,
+    governing::{self, governed},
+    nouns::{Kind, Noun},
+    numerals::{Case, Gender, ordinal},
+};
+
+/// A number or a range as it stands in the text.
+pub(super) struct Amount<'a> {
+    /// Index of the number, or of the sign before it.
+    pub at: usize,
+    pub first: Figure<'a>,
+    pub second: Option<Figure<'a>>,
+    /// The word that governs it, in small letters.
+    pub before: &'a str,
+}
+
+impl<'a> Amount<'a> {
+    /// The number that what follows is counted by.
+    pub fn last(&self) -> &Figure<'a> {
+        self.second.as_ref().unwrap_or(&self.first)
+    }
+
+    /// The only number, whole or not.
+    pub fn single(&self) -> Option<&Figure<'a>> {
+        self.second.is_none().then_some(&self.first)
+    }
+}
+
+impl<'a> Reader<'a, Russian> {
+    /// Says a number after the preposition that is written before it: *о первой*, *об одиннадцати*, *со второго*.
+    pub(super) fn say_number(&mut self, words: &str) {
+        if words.starts_with('о') {
+            self.out.replace_last_word("о", "об");
+        } else {
+            self.out.replace_last_word("об", "о");
+        }
+        if words.starts_with("втор") {
+            self.out.replace_last_word("с", "со");
+            self.out.replace_last_word("к", "ко");
+            self.out.replace_last_word("в", "во");
+            self.out.replace_last_word("В", "Во");
+            self.out.replace_last_word("С", "Со");
+        }
+        self.out.say(words);
+    }
+
+    /// A number or a range with what it counts.
+    pub(super) fn quantity(&mut self, at: usize, first: Figure, before: &str) -> usize {
+        let second = self.second_figure(at, &first, before);
+        let amount = Amount {
+            at,
+            first,
+            second,
+            before,
+        };
+        let end = amount.last().end;
+        let next = self.tokens.skip_space(end);
+        self.in_parts(&amount, next)
+            .or_else(|| self.year(&amount))
+            .or_else(|| self.arabic_century(&amount, next))
+            .or_else(|| self.priced(&amount, next))
+            .or_else(|| self.measured(&amount, next))
+            .or_else(|| self.ordered_amount(&amount))
+            .unwrap_or_else(|| {
+                self.count_words_after(&amount);
+                end
+            })
+    }
+
+    /// The second number of a range.
+    fn second_figure(&self, at: usize, first: &Figure, before: &str) -> Option<Figure<'a>> {
+        let second = range_end(self.tokens, first.end, Style::Russian)
+            .or_else(|| self.signed_end(first.end))?;
+        // `5 августа 1962 — 7 мая 1963`, `в 1900 — 1,4 млн`: two numbers that only stand side by side.
+        let year = first
+            .whole()
+            .is_some_and(|year| (1000..2100).contains(&year));
+        let of_month = self.follows_month(at) && second.whole().is_none_or(|day| day <= 31);
+        let in_year = matches!(before, "в" | "во") && second.fraction.is_some();
+        let apart = year && (of_month || in_year);
+        (!apart && !self.is_product(at)).then_some(second)
+    }
+
+    /// `2 1/2`, `Python 3.11`.
+    fn in_parts(&mut self, amount: &Amount, next: usize) -> Option<usize> {
+        let single = amount.single()?;
+        self.mixed_fraction(single, next, amount.before)
+            .or_else(|| self.version(amount.at, single, next))
+    }
+
+    /// A number whose noun says that it tells which one.
+    fn ordered_amount(&mut self, amount: &Amount) -> Option<usize> {
+        if let Some(end) = self.ordered_list(amount) {
+            return Some(end);
+        }
+        let single = amount.single()?;
+        self.ordered(value(single)?, single.end, amount.before)
+    }
+
+    /// A number before words that are written in full, or alone.
+    fn count_words_after(&mut self, amount: &Amount) {
+        let &Amount { at, before, .. } = amount;
+        let governed = governed(before).unwrap_or(Case::Nominative);
+        let end = amount.last().end;
+        let Some(count) = value(amount.last()) else {
+            return self.say_figures(amount, Gender::Masculine, governed);
+        };
+        let word = self.tokens.text(self.tokens.skip_space(end));
+        let collective = context::collective(count, before, word);
+        if let Some(said) = collective.filter(|_| amount.single().is_some()) {
+            return self.say_number(said);
+        }
+        let phrase = self.phrase(self.counted_after(end));
+        let cases = amount_cases(before);
+        let known = counting::count_agreement(count, cases, phrase.adjectives, phrase.senses);
+        let (case, gender) = known.unwrap_or_else(|| {
+            let words = self.words_after(end);
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            match words.first() {
+                // `2 упаковки по цене 1`
+                None if before == "цене" => (Case::Genitive, self.gender_of_elided(at)),
+                // `по 1 в день`
+                None if before == "по" && count % 10 == 1 && count % 100 != 11 => {
+                    (Case::Dative, Gender::Masculine)
+                }
+                None => (governed, Gender::Masculine),
+                // `Стойка 1 открыта`: no noun, so that the number is a name.
+                Some(word) if context::is_state(word) => (governed, Gender::Masculine),
+                Some(_) => agreement(count, before, &words),
+            }
+        });
+        self.say_figures(amount, gender, case);
+    }
+
+    /// The index of the noun that a number counts, over the others of its list: `2 и 3 выходами`.
+    fn counted_after(&self, end: usize) -> usize {
+        let joint = self.tokens.text(self.tokens.skip_space(end));
+        match joint {
+            "и" | "или" => self.after_list(end),
+            _ => end,
+        }
+    }
+
+    /// The gender of what was counted before.
+    fn gender_of_elided(&self, at: usize) -> Gender {
+        let counted = (at.saturating_sub(16)..at)
+            .rev()
+            .filter(|i| self.tokens.number(*i).is_some())
+            .find_map(|i| self.phrase(i + 1).senses.first());
+        counted.map_or(Gender::Masculine, |sense| sense.noun.gender)
+    }
+
+    /// The second number of a range whose numbers have signs: `−8…−10`.
+    fn signed_end(&self, end: usize) -> Option<Figure<'a>> {
+        let dots = (0..3).all(|i| self.tokens.text(end + i) == ".");
+        let number = end + 3 + usize::from(matches!(self.tokens.text(end + 3), "-" | "+"));
+        dots.then(|| figure(self.tokens, number, Style::Russian))
+            .flatten()
+    }
+
+    /// Figures with the sign, unit or power of thousand that they count.
+    fn measured(&mut self, amount: &Amount, next: usize) -> Option<usize> {
+        let (noun, after) = self.counted_noun(amount.at, amount.last(), next)?;
+        if let Some(end) = self.ordered_by_unit(amount, &noun, after) {
+            return Some(end);
+        }
+        let unit = self.tokens.text(next);
+        let case = self.unit_case(amount, unit);
+        self.say_amount(amount, &noun, case);
+        Some(self.after_multiplier(next, after))
+    }
+
+    /// `на 3 эт.`: after a preposition the unit says which one.
+    fn ordered_by_unit(&mut self, amount: &Amount, noun: &Noun, after: usize) -> Option<usize> {
+        let number = value(amount.single()?).filter(|_| noun.is(Kind::Ordered))?;
+        let place = *governing::place_cases(amount.before).first()?;
+        let case = match self.is_way_to(amount.at) {
+            true => Case::Accusative,
+            false => place,
+        };
+        self.say_number(&ordinal(number, noun.gender(), case));
+        self.out.say(&noun.singular(case));
+        Some(after)
+    }
+
+    /// Figures and the noun that they count.
+    pub(super) fn say_amount(&mut self, amount: &Amount, noun: &Noun, case: Case) {
+        match amount.single().and_then(value) {
+            Some(count) => self.say_number(&noun.count_words(count, case)),
+            None => self.say_figures(amount, noun.gender(), case),
+        }
+        let last = amount.last();
+        self.out.say(&match value(last) {
+            Some(count) => noun.counted(count, case),
+            None if last.fraction.is_some() => noun.after_fraction(),
+            None => noun.genitive_plural(),
+        });
+    }
+
+    fn say_figures(&mut self, amount: &Amount, gender: Gender, case: Case) {
+        let first = &amount.first;
+        // `по 1–2 таблетки`: *по одной*.
+        let one = amount.before == "по" && first.whole() == Some(1) && amount.second.is_some();
+        let first_case = if one { Case::Dative } else { case };
+        self.say_number(&figure_words(first, gender, first_case));
+        if let Some(second) = &amount.second {
+            self.say_joint(first.end, second);
+            self.out.say(&figure_words(second, gender, case));
+        }
+    }
+
+    /// Says the dash between the numbers of a range, the sign of the second included.
+    fn say_joint(&mut self, end: usize, second: &Figure) {
+        let signs = (end..second.end).find_map(|i| match self.tokens.text(i) {
+            "." => Some(self.tokens.text(end + 3)),
+            _ if self.tokens.number(i).is_some() => Some(""),
+            _ => None,
+        });
+        self.out.say(match signs {
+            Some("-") => " минус ",
+            Some("+") => " плюс ",
+            _ => " - ",
+        });
+    }
+}
+
+/// The cases of an amount after `before`; adjectives in the genitive plural tell it too: *последних двадцати лет*.
+pub(super) fn amount_cases(before: &str) -> &'static [Case] {
+    let of_adjective = before.ends_with("ых") || before.ends_with("их");
+    match governing::cases(before) {
+        [] if of_adjective && before.chars().count() >= 5 => &[Case::Genitive, Case::Prepositional],
+        cases => cases,
+    }
+}

@@ -1,0 +1,197 @@
+//! Signs: each has a name, or a sound of its own between numbers.
+
+use crate::Language;
+
+use super::{
+    super::{
+        figures::{self, Style, figure},
+        reader::Reader,
+        signs,
+    },
+    Russian,
+    amounts::figure_words,
+    governing::governed,
+    nouns::senses,
+    numerals::{Case, Gender},
+    surroundings::LONGEST_LIST,
+};
+
+impl Reader<'_, Russian> {
+    pub(super) fn sign(&mut self, at: usize) -> usize {
+        if let Some(end) = self.telephone(at) {
+            return end;
+        }
+        let next = self.tokens.skip_space(at + 1);
+        if self.tokens.number(next).is_some()
+            && let Some(end) = self.sign_of_number(at, next)
+        {
+            return end;
+        }
+        match self.tokens.text(at) {
+            "№" => return self.number_sign(at),
+            "§" if self.tokens.text(at + 1) == "§" => {
+                self.out.say(" параграфы ");
+                return at + 2;
+            }
+            ":" | "∶" if self.tokens.number(next).is_some() && self.follows_number(at) => {
+                if let Some(end) = self.ratio(at, next) {
+                    return end;
+                }
+            }
+            mark => match name(mark) {
+                Some(name) => self.out.say(name),
+                None => match signs::name(mark, Language::Russian) {
+                    Some(name) => self.out.say(&format!(" {name} ")),
+                    None => self.out.copy(mark),
+                },
+            },
+        }
+        at + 1
+    }
+
+    /// A sign that belongs to the number at `next`.
+    fn sign_of_number(&mut self, at: usize, next: usize) -> Option<usize> {
+        let mark = self.tokens.text(at);
+        let name = match mark {
+            "#" => "номер",
+            "-" if figures::is_sign(self.tokens, at) => "минус",
+            "+" if figures::is_sign(self.tokens, at) => "плюс",
+            "±" => "плюс-минус",
+            "~" => "примерно",
+            "≈" if !self.follows_number(at) => "примерно",
+            "-" if self.follows_number(at) && self.is_product(next) => {
+                self.out.say(" минус ");
+                return Some(at + 1);
+            } // Their cases are in the table of governing words.
+            "≥" => " больше или равно ",
+            "≤" => " меньше или равно ",
+            ">" => " больше ",
+            "<" => " меньше ",
+            "/" | ":" | "÷" if self.follows_number(at) && self.is_product(next) => {
+                self.out.say(" разделить на ");
+                return Some(at + 1);
+            }
+            "$" | "€" | "£" | "¥" | "₽" | "₴" | "₸" | "₩" | "₹" | "₺" => {
+                return Some(self.money(at, next));
+            }
+            "×" | "*" if self.follows_number(at) => {
+                self.out.say(if self.is_product(next) {
+                    " умножить на "
+                } else {
+                    " на "
+                });
+                return Some(at + 1);
+            }
+            _ => return None,
+        };
+        self.out.say(name);
+        let start = if matches!(mark, "≥" | "≤" | ">" | "<") {
+            next
+        } else {
+            at
+        };
+        Some(self.number(next, start))
+    }
+
+    /// `3×4=12`, but `40×20 см`: what is multiplied is equal to something.
+    pub(super) fn is_product(&self, next: usize) -> bool {
+        let mut at = next;
+        for _ in 0..LONGEST_LIST {
+            let Some(figure) = figure(self.tokens, at, Style::Russian) else {
+                return false;
+            };
+            let sign = self.tokens.skip_space(figure.end);
+            match self.tokens.text(sign) {
+                "=" => return true,
+                "×" | "*" | "+" | "-" | "÷" | "/" | ":" => at = self.tokens.skip_space(sign + 1),
+                _ => return false,
+            }
+        }
+        false
+    }
+
+    /// `№ 5`, `под № 5`, `вагоны №№ 5, 6 и 11`.
+    fn number_sign(&mut self, at: usize) -> usize {
+        let double = self.tokens.text(at + 1) == "№";
+        let next = self.tokens.skip_space(at + 1 + usize::from(double));
+        self.out
+            .say(match (double, self.tokens.word_before(at).as_str()) {
+                (true, before) if !is_oblique(before) => " номера ",
+                (_, "под" | "за") => " номером ",
+                _ => " номер ",
+            });
+        if self.tokens.number(next).is_none() {
+            return at + 1 + usize::from(double);
+        }
+        self.number(next, at)
+    }
+
+    /// `3:1`: *три один* of a score, *один к ста* of a scale.
+    fn ratio(&mut self, at: usize, next: usize) -> Option<usize> {
+        let first = (at.saturating_sub(2)..at)
+            .rev()
+            .find(|i| self.tokens.number(*i).is_some())?;
+        let word = self.tokens.word_before(first);
+        let scale = ["масштаб", "соотношени", "пропорци", "отношени"]
+            .iter()
+            .any(|stem| word.starts_with(stem));
+        if scale {
+            let figure = figure(self.tokens, next, Style::Russian)?;
+            self.out.say(" к ");
+            self.out
+                .say(&figure_words(&figure, Gender::Masculine, Case::Dative));
+            return Some(figure.end);
+        }
+        self.out.copy(if next == at + 1 {
+            " "
+        } else {
+            self.tokens.text(at)
+        });
+        None
+    }
+}
+
+/// True if a noun that is no nominative, or a word that governs, stands before `№`: *к путям номер один - шесть*.
+fn is_oblique(word: &str) -> bool {
+    let senses = senses(word);
+    let direct = senses.iter().any(|sense| sense.case == Case::Nominative);
+    governed(word).is_some() || !senses.is_empty() && !direct
+}
+
+/// The name of a sign where no number tells more of it.
+fn name(sign: &str) -> Option<&'static str> {
+    Some(match sign {
+        "§" => " параграф ",
+        "%" => " процентов ",
+        "‰" => " промилле ",
+        "°" => " градусов ",
+        "$" => " долларов ",
+        "€" => " евро ",
+        "£" => " фунтов ",
+        "¥" => " иен ",
+        "₽" => " рублей ",
+        "₴" => " гривен ",
+        "₸" => " тенге ",
+        "₩" => " вон ",
+        "₹" => " рупий ",
+        "₺" => " лир ",
+        "¢" => " центов ",
+        "&" => " и ",
+        "+" => " плюс ",
+        "=" => " равно ",
+        "@" => " собака ",
+        "÷" => " разделить на ",
+        "×" => " на ",
+        "±" => " плюс-минус ",
+        "≈" => " примерно ",
+        "≥" => " больше или равно ",
+        "≤" => " меньше или равно ",
+        "≠" => " не равно ",
+        "→" => " стрелка ",
+        "∶" => " к ",
+        "²" => " в квадрате ",
+        "³" => " в кубе ",
+        "#" | "*" | "_" | "~" | "/" | "\\" | "<" | ">" | "^" => " ",
+        _ => return None,
+    })
+}

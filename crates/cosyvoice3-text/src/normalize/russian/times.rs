@@ -1,0 +1,225 @@
+//! Times of day: `9:05`, `с 8.00 до 22.00`, `9:00–18:00`.
+
+use super::{
+    super::{
+        figures::{self, Time},
+        reader::Reader,
+    },
+    Russian, abbreviations, context,
+    governing::governed,
+    nouns::{Kind, senses},
+    numerals::{Case, Gender, cardinal},
+    units,
+};
+
+/// Words after which two numbers with a full stop are a time.
+const OCCASIONS: [&str; 18] = [
+    "начало",
+    "конец",
+    "окончание",
+    "сегодня",
+    "завтра",
+    "отправление",
+    "прибытие",
+    "вылет",
+    "прилёт",
+    "прилет",
+    "время",
+    "сбор",
+    "открытие",
+    "закрытие",
+    "перерыв",
+    "обед",
+    "посадка",
+    "сеанс",
+];
+
+/// Prepositions after which the full hour is told without its minutes.
+const BOUNDS: [&str; 10] = [
+    "с",
+    "до",
+    "к",
+    "по",
+    "на",
+    "от",
+    "после",
+    "около",
+    "между",
+    "позднее",
+];
+
+impl Reader<'_, Russian> {
+    /// A time that starts at `at`, or two with a dash between.
+    pub(super) fn time(&mut self, at: usize, before: &str) -> Option<usize> {
+        if let Some(end) = self.hours_of_weekday(at) {
+            return Some(end);
+        }
+        let (first, dotted) = match figures::time(self.tokens, at) {
+            Some(time) => (time, false),
+            None => (self.dotted_time(at, before)?, true),
+        };
+        if let Some(second) = self.time_after_dash(first.end) {
+            if before != "с" {
+                self.out.say("с");
+            }
+            let from = time_words(first, Case::Genitive, true);
+            let to = time_words(second, Case::Genitive, true);
+            self.out.say(&format!("{from} до {to}"));
+            return Some(second.end);
+        }
+        let case = match governed(before) {
+            Some(case @ (Case::Genitive | Case::Dative)) => case,
+            _ => Case::Nominative,
+        };
+        let full_hour = dotted && BOUNDS.contains(&before);
+        self.out.say(&time_words(first, case, full_hour));
+        Some(first.end)
+    }
+
+    /// `пн–пт 9–18`: full hours after a day of the week.
+    fn hours_of_weekday(&mut self, at: usize) -> Option<usize> {
+        let hour = |at: usize| {
+            let digits = self.tokens.number(at).filter(|digits| digits.len() <= 2)?;
+            digits.parse::<u64>().ok().filter(|hour| *hour <= 24)
+        };
+        let dash = self.tokens.skip_space(at + 1);
+        let last = self.tokens.skip_space(dash + 1);
+        let (from, to) = (hour(at)?, hour(last)?);
+        let alone = !matches!(self.tokens.text(last + 1), "." | ":" | ",")
+            || self.tokens.number(last + 2).is_none();
+        let spans = matches!(self.tokens.text(dash), "-" | "—") && from < to && alone;
+        if !spans || !self.is_after_weekday(at) {
+            return None;
+        }
+        let words = |hour| cardinal(hour, Gender::Masculine, Case::Genitive);
+        self.out.say(&format!("с {} до {}", words(from), words(to)));
+        Some(last + 1)
+    }
+
+    fn is_after_weekday(&self, at: usize) -> bool {
+        let before = match self.previous(at) {
+            Some(mark) if matches!(self.tokens.text(mark), ":" | "." | "—") => {
+                self.tokens.word_before(mark)
+            }
+            _ => self.tokens.word_before(at),
+        };
+        abbreviations::weekday(&before).is_some()
+            || senses(&before)
+                .iter()
+                .any(|sense| sense.noun.is(Kind::Weekday))
+    }
+
+    fn time_after_dash(&self, end: usize) -> Option<Time> {
+        let dash = self.tokens.skip_space(end);
+        if !matches!(self.tokens.text(dash), "-" | "—") {
+            return None;
+        }
+        let next = self.tokens.skip_space(dash + 1);
+        figures::time(self.tokens, next).or_else(|| self.hours_and_minutes(next))
+    }
+
+    /// `8.00` where something says that it is a time and nothing that it is a date or an amount.
+    fn dotted_time(&self, at: usize, before: &str) -> Option<Time> {
+        let time = self.hours_and_minutes(at)?;
+        let next = self.tokens.skip_space(time.end);
+        let counted = matches!(self.tokens.text(next), "%" | "‰" | "°" | "/")
+            || units::currency(self.tokens.text(next)).is_some()
+            || units::unit(self.tokens.text(next)).is_some_and(|unit| !unit.may_be_letter())
+            || !self.phrase(next).senses.is_empty() && !self.is_part_of_day(next);
+        if counted {
+            return None;
+        }
+        let sure = self.is_part_of_day(next) || before == "в" || self.is_occasion(at);
+        let bound = BOUNDS.contains(&before) || self.time_after_dash(time.end).is_some();
+        let may = bound && (!self.is_day_and_month(at) || self.is_beside_time(at, time.end));
+        (sure || may).then_some(time)
+    }
+
+    /// Two numbers with a full stop that can be hours and minutes.
+    fn hours_and_minutes(&self, at: usize) -> Option<Time> {
+        let hours = self.tokens.number(at).filter(|digits| digits.len() <= 2)?;
+        let minutes = self
+            .tokens
+            .number(at + 2)
+            .filter(|digits| digits.len() == 2)?;
+        let more = self.tokens.text(at + 3) == "." && self.tokens.number(at + 4).is_some();
+        let follows =
+            at >= 2 && self.tokens.text(at - 1) == "." && self.tokens.number(at - 2).is_some();
+        let (hours, minutes) = (hours.parse().ok()?, minutes.parse().ok()?);
+        let good =
+            self.tokens.text(at + 1) == "." && hours <= 24 && minutes < 60 && !more && !follows;
+        good.then_some(Time {
+            hours,
+            minutes,
+            seconds: None,
+            end: at + 3,
+        })
+    }
+
+    fn is_day_and_month(&self, at: usize) -> bool {
+        let part = |at: usize| -> u64 {
+            let digits = self.tokens.number(at).filter(|digits| digits.len() == 2);
+            digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+        };
+        (1..=31).contains(&part(at)) && (1..=12).contains(&part(at + 2))
+    }
+
+    /// `с 8.30 до 12.10`: the other bound can be no date.
+    fn is_beside_time(&self, at: usize, end: usize) -> bool {
+        let is_time =
+            |at: usize| self.hours_and_minutes(at).is_some() && !self.is_day_and_month(at);
+        let word = self.tokens.skip_space(end);
+        let after = matches!(self.tokens.text(word), "до" | "по" | "на" | "и" | "-" | "—")
+            && is_time(self.tokens.skip_space(word + 1));
+        let before = self
+            .previous_word(at)
+            .and_then(|word| self.previous(word))
+            .and_then(|last| last.checked_sub(2))
+            .is_some_and(is_time);
+        after || before
+    }
+
+    /// True if the word before, over a colon or dash, says what happens at a time, or on which day.
+    fn is_occasion(&self, at: usize) -> bool {
+        let word = match self.previous(at) {
+            Some(mark) if matches!(self.tokens.text(mark), ":" | "—" | "-") => {
+                self.tokens.word_before(mark)
+            }
+            _ => self.tokens.word_before(at),
+        };
+        OCCASIONS.contains(&word.as_str())
+            || abbreviations::weekday(&word).is_some()
+            || senses(&word)
+                .iter()
+                .any(|sense| sense.noun.is(Kind::Weekday))
+    }
+
+    fn is_part_of_day(&self, at: usize) -> bool {
+        matches!(
+            self.tokens.text(at),
+            "утра" | "дня" | "вечера" | "ночи" | "час" | "часа" | "часов"
+        ) || context::is_day_part(self.tokens.text(at))
+    }
+}
+
+/// *девять ноль пять*; the full hour without its minutes where `short`.
+fn time_words(time: Time, case: Case, short: bool) -> String {
+    let words = |value: u64| cardinal(value, Gender::Masculine, case);
+    let padded = |value: u64| match value {
+        0 => "ноль ноль".to_owned(),
+        1..=9 => format!("ноль {}", words(value)),
+        _ => words(value),
+    };
+    let mut said = match time.hours {
+        0 => padded(0),
+        hours => words(hours),
+    };
+    if short && time.minutes == 0 && time.seconds.is_none() && time.hours > 0 {
+        return said;
+    }
+    for part in [Some(time.minutes), time.seconds].into_iter().flatten() {
+        said.push(' ');
+        said.push_str(&padded(part));
+    }
+    said
+}

@@ -1,0 +1,370 @@
+//! Years, with their word or told by what stands around: `в 2025 г.`, `1943 и 1951 гг.`, `в мае 2010`, `120 до н. э.`.
+
+use super::{
+    super::{
+        figures::{Style, figure},
+        lex::Kind,
+        reader::Reader,
+    },
+    Russian, abbreviations, context, counting,
+    dates::month_called,
+    governing::{self, governed},
+    nouns,
+    numerals::{Case, Gender, ordinal},
+    quantities::Amount,
+    surroundings::LONGEST_LIST,
+    units,
+};
+
+/// The signs by which a number is known as a year.
+struct Told {
+    year: u64,
+    /// True if it and the second one, if there is one, have the size of years.
+    long: bool,
+    /// True if an era follows.
+    era: bool,
+    /// Its case where no word of its own gives it.
+    guess: Case,
+}
+
+/// A year or two, and how they are told.
+struct Years {
+    first: u64,
+    second: Option<u64>,
+    case: Case,
+    /// The word that is said after them and not written, or written short.
+    word: Option<&'static str>,
+    end: usize,
+}
+
+impl Reader<'_, Russian> {
+    /// A year, or a range of years.
+    pub(super) fn year(&mut self, amount: &Amount) -> Option<usize> {
+        let years = self.years(amount)?;
+        self.out
+            .say(&ordinal(years.first, Gender::Masculine, years.case));
+        if let Some(second) = years.second {
+            self.out.say(" - ");
+            self.out
+                .say(&ordinal(second, Gender::Masculine, years.case));
+        }
+        if let Some(word) = years.word {
+            self.out.say(" ");
+            self.out.say(word);
+        }
+        Some(years.end)
+    }
+
+    fn years(&self, amount: &Amount) -> Option<Years> {
+        let &Amount { at, before, .. } = amount;
+        let (first, second, end) = self.year_figures(amount)?;
+        let of_list = self.governor_of_years(at);
+        let before = of_list.as_deref().unwrap_or(before);
+        let next = self.tokens.skip_space(end);
+        let word = self.tokens.text(next);
+        let is_long = |year: u64| (1000..3000).contains(&year);
+        let told = Told {
+            year: first,
+            long: is_long(first) && second.is_none_or(is_long),
+            era: self.era_at(next) || self.is_year_word(word) && self.era_at(self.after_word(next)),
+            guess: self.year_case(at, before),
+        };
+        let (case, word, end) = if matches!(word, "г" | "гг") {
+            let (case, said, end) = self.abbreviated_year(next, &told)?;
+            (case, Some(said), end)
+        } else if let Some(case) = self.written_year_case(word, before, &told) {
+            (case, None, end)
+        } else if told.era {
+            let word = year_word(told.guess, second.is_some());
+            (told.guess, Some(word), end)
+        } else if second.is_none() && told.long && self.is_listed_year(end) {
+            (told.guess, None, end)
+        } else {
+            self.year_by_word_before(amount, &told, end)?
+        };
+        Some(Years {
+            first,
+            second,
+            case,
+            word,
+            end,
+        })
+    }
+
+    /// `в 1943, 1951 и 1960 годах`: what governs the first year of a list, before one that follows a comma.
+    fn governor_of_years(&self, at: usize) -> Option<String> {
+        let year = |at: usize| self.tokens.number(at).filter(|digits| digits.len() == 4);
+        let mut first = at;
+        for _ in 0..LONGEST_LIST {
+            let comma = self.previous(first)?;
+            let before = self
+                .previous(comma)
+                .filter(|before| year(*before).is_some());
+            match (self.tokens.text(comma), before) {
+                ("," | "и" | "или", Some(before)) => first = before,
+                _ => break,
+            }
+        }
+        (first != at).then(|| self.governor(first))
+    }
+
+    /// The year or two that `amount` can be, and the index after them.
+    fn year_figures(&self, amount: &Amount) -> Option<(u64, Option<u64>, usize)> {
+        let first = amount.first.whole()?;
+        if let Some((second, end)) = self.second_of_century(first, amount.first.end) {
+            return Some((first, Some(second), end));
+        }
+        let second = match &amount.second {
+            Some(second) => Some(second.whole()?),
+            None => None,
+        };
+        Some((first, second, amount.last().end))
+    }
+
+    /// `в мае 2010`, `годы 1941–1945`, `в 1990 началось`.
+    fn year_by_word_before(
+        &self,
+        amount: &Amount,
+        told: &Told,
+        end: usize,
+    ) -> Option<(Case, Option<&'static str>, usize)> {
+        if told.long && self.follows_month(amount.at) {
+            return Some((Case::Genitive, Some("года"), end));
+        }
+        if told.long
+            && let Some(case) = self.year_word_before(amount.at)
+        {
+            return Some((case, None, end));
+        }
+        let led = matches!(amount.before, "в" | "во") && amount.single().is_some();
+        let alone = led && self.is_year_alone(told.year, self.tokens.skip_space(end));
+        alone.then_some((Case::Prepositional, None, end))
+    }
+
+    /// `1997-98`, `2024/2025`: the second year of a range without its century, or after a stroke.
+    fn second_of_century(&self, first: u64, end: usize) -> Option<(u64, usize)> {
+        if self.tokens.text(end) == "/"
+            && let Some(next) = self.tokens.number(end + 1)
+            && let Ok(second) = next.parse::<u64>()
+            && (second == first + 1 || next.len() == 2 && second == (first + 1) % 100)
+        {
+            return Some((first + 1, end + 2));
+        }
+        let dash = self.tokens.skip_space(end);
+        let at = self.tokens.skip_space(dash + 1);
+        let digits = self.tokens.number(at).filter(|digits| digits.len() == 2)?;
+        let second = first / 100 * 100 + digits.parse::<u64>().ok()?;
+        let word = self.tokens.text(self.tokens.skip_space(at + 1));
+        let good = matches!(self.tokens.text(dash), "-" | "—")
+            && (1000..3000).contains(&first)
+            && second > first
+            && (word == "гг" || self.is_year_word(word));
+        good.then_some((second, at + 1))
+    }
+
+    fn is_year_word(&self, word: &str) -> bool {
+        matches!(word, "г" | "гг")
+            || word.starts_with("год") && nouns::senses(word).iter().any(|s| s.noun.name() == "год")
+    }
+    /// `годы 1941–1945`: the case of the word before.
+    fn year_word_before(&self, at: usize) -> Option<Case> {
+        let word = self.tokens.text(self.previous_word(at)?);
+        let senses = nouns::senses(word).iter();
+        let mut years = senses.filter(|sense| sense.noun.name() == "год");
+        years.next().map(|sense| sense.case)
+    }
+
+    /// The index after the word at `at` and its full stop.
+    fn after_word(&self, at: usize) -> usize {
+        let stop = self.tokens.text(at + 1) == ".";
+        self.tokens.skip_space(at + 1 + usize::from(stop))
+    }
+
+    /// `н. э.` or `до н. э.`.
+    fn era_at(&self, at: usize) -> bool {
+        let at = match self.tokens.text(at) {
+            "до" => self.tokens.skip_space(at + 1),
+            _ => at,
+        };
+        let second = self.tokens.skip_space(at + 2);
+        self.tokens.text(at) == "н"
+            && self.tokens.text(at + 1) == "."
+            && self.tokens.text(second) == "э"
+    }
+
+    /// The case of a year before a word that does not tell it.
+    fn year_case(&self, at: usize, before: &str) -> Case {
+        if matches!(before, "в" | "во" | "о" | "об" | "при") {
+            Case::Prepositional
+        } else if self.follows_month(at) {
+            Case::Genitive
+        } else {
+            match governed(before) {
+                None if self.is_of_something(at, before) => Case::Genitive,
+                None | Some(Case::Accusative) => Case::Nominative,
+                Some(case) => case,
+            }
+        }
+    }
+
+    /// `выборы 2026 г.`, `II кв. 2026 г.`: after a noun it is the year of that.
+    fn is_of_something(&self, at: usize, before: &str) -> bool {
+        match before {
+            "" => self.previous(at).is_some_and(|stop| {
+                let short = self.tokens.word_before(stop);
+                self.tokens.text(stop) == "." && matches!(short.as_str(), "кв" | "полуг" | "сез")
+            }),
+            word => context::is_noun_like(word),
+        }
+    }
+
+    /// True if a month stands before `at`: `в мае 2010`, `22 нояб. 2026`.
+    pub(super) fn follows_month(&self, at: usize) -> bool {
+        let Some(before) = self.previous(at) else {
+            return false;
+        };
+        match self.tokens.text(before) {
+            "." => abbreviations::month(&self.tokens.word_before(before)).is_some(),
+            word => {
+                self.tokens.is_word(before)
+                    && (month_called(word).is_some()
+                        || abbreviations::month(&word.to_lowercase()).is_some())
+            }
+        }
+    }
+
+    /// `2025 г.`, `2020-2025 гг.`, `55 г. рождения`, `1990 г. р.`.
+    fn abbreviated_year(&self, at: usize, told: &Told) -> Option<(Case, &'static str, usize)> {
+        let &Told {
+            year: value,
+            long,
+            era,
+            guess,
+        } = told;
+        let dotted = self.tokens.text(at + 1) == ".";
+        let after = self.after_word(at);
+        let born = dotted && self.tokens.text(after) == "р" && self.tokens.text(after + 1) == ".";
+        if born {
+            let end = after + 2 - usize::from(self.ends_here(at, after + 1));
+            return Some((Case::Genitive, "года рождения", end));
+        }
+        let of_birth = matches!(
+            self.tokens.text(after),
+            "рождения" | "выпуска" | "постройки" | "издания" | "урожая"
+        );
+        let plural = self.tokens.text(at) == "гг";
+        let early = (100..1000).contains(&value) && dotted && guess == Case::Prepositional;
+        let year =
+            long && (plural || dotted || value >= 1500) || era || plural || of_birth || early;
+        if !year {
+            return None;
+        }
+        let case = if of_birth { Case::Genitive } else { guess };
+        let end = at + 1 + usize::from(dotted && !self.ends_here(at, at + 1));
+        Some((case, year_word(case, plural), end))
+    }
+
+    /// The case of a year before a form of *год*; `None` where the number counts years.
+    fn written_year_case(&self, word: &str, before: &str, told: &Told) -> Option<Case> {
+        let &Told {
+            year: value,
+            long,
+            era,
+            guess,
+        } = told;
+        let far = (3000..10_000).contains(&value);
+        let prepositional = matches!(before, "в" | "во" | "о" | "об" | "при");
+        let dative = governed(before) == Some(Case::Dative);
+        match word {
+            "год" | "годы" if long || era => Some(match guess {
+                Case::Nominative => Case::Nominative,
+                _ => Case::Accusative,
+            }),
+            "года" | "годов" if long || era => Some(Case::Genitive),
+            "учебный" | "финансовый" if long => Some(guess),
+            "учебном" | "финансовом" if long => Some(Case::Prepositional),
+            "учебного" | "финансового" if long => Some(Case::Genitive),
+            "году" if long || far || prepositional || dative => Some(match dative {
+                true => Case::Dative,
+                false => Case::Prepositional,
+            }),
+            "годам" if long => Some(Case::Dative),
+            "годом" | "годами" if long => Some(Case::Instrumental),
+            "годе" | "годах" if long => Some(Case::Prepositional),
+            _ => None,
+        }
+    }
+
+    /// True if other years follow and then their word: `1943 и 1951 гг.`, `с 1920 до 1933 г.`.
+    fn is_listed_year(&self, end: usize) -> bool {
+        let mut next = end;
+        for _ in 0..LONGEST_LIST {
+            let joint = self.tokens.skip_space(next);
+            let listed = matches!(
+                self.tokens.text(joint),
+                "и" | "или" | "," | "по" | "до" | "на" | "-" | "—"
+            );
+            let at = self.tokens.skip_space(joint + 1);
+            let Some(figure) = figure(self.tokens, at, Style::Russian).filter(|_| listed) else {
+                return false;
+            };
+            if !figure
+                .whole()
+                .is_some_and(|year| (1000..3000).contains(&year))
+            {
+                return false;
+            }
+            next = figure.end;
+            let word = self.tokens.text(self.tokens.skip_space(next));
+            if self.is_year_word(word) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// True if the word at `at` is a known noun that no number like `value` counts: `в 1998 группа распалась`.
+    fn is_no_count(&self, value: u64, at: usize) -> bool {
+        let phrase = self.phrase(at);
+        let cases = governing::cases("в");
+        !phrase.senses.is_empty()
+            && counting::count_agreement(value, cases, phrase.adjectives, phrase.senses).is_none()
+            && counting::order_forms(value, "в", phrase.adjectives, phrase.senses).is_empty()
+    }
+
+    /// `в 1511`, `в 1990 началось`: a number of a year's size after *в* that counts nothing.
+    fn is_year_alone(&self, value: u64, next: usize) -> bool {
+        let modern = (1800..2100).contains(&value);
+        let old = (1001..1800).contains(&value) && !value.is_multiple_of(100);
+        if !modern && !old {
+            return false;
+        }
+        if !self.tokens.is_word(next) {
+            let counts = matches!(
+                self.tokens.text(next),
+                "%" | "‰" | "°" | "$" | "€" | "₽" | "№"
+            );
+            return !counts;
+        }
+        let word = self.tokens.text(next).to_lowercase();
+        let preposition = !governing::cases(&word).is_empty();
+        let counted = units::unit(&word).is_some_and(|_| !preposition)
+            || units::currency(&word).is_some()
+            || units::multiplier(&word).is_some();
+        let other = self.tokens.kind(next) == Some(Kind::Word)
+            && (preposition
+                || context::is_function_word(&word)
+                || context::is_verb(&word)
+                || self.is_no_count(value, next));
+        other && !counted
+    }
+}
+
+fn year_word(case: Case, plural: bool) -> &'static str {
+    let forms = if plural {
+        ["годы", "годов", "годам", "годы", "годами", "годах"]
+    } else {
+        ["год", "года", "году", "год", "годом", "году"]
+    };
+    forms[case as usize]
+}
