@@ -5,7 +5,7 @@ Before it: eval "$(./pipelines/env.sh)"; Debian packages python3-gi and gir1.2-g
 Usage: ./pipelines/onvif.py rtsp://USER:PASSWORD@CAMERA/PATH [TEXT]
 
 Without TEXT each line of the standard input is said, and the program ends with its input, once all is said. The camera
-has to take PCMU or PCMA. PROPERTIES holds further properties of cosyvoice3src, such as PROPERTIES="voice=anna speed=1.2".
+has to take PCMU or PCMA. PROPERTIES holds further properties of cosyvoice3src, such as PROPERTIES="voice=ru_female speed=1.2".
 """
 import ctypes
 import os
@@ -99,6 +99,8 @@ class Announcer:
         if message.type == Gst.MessageType.ERROR:
             hint = "" if self.speech else " (has the camera an ONVIF backchannel?)"
             self.end(message.parse_error().gerror.message + hint)
+        elif message.type == Gst.MessageType.WARNING:
+            print("warning:", message.parse_warning().gerror.message, file=sys.stderr)
         elif message.type == Gst.MessageType.EOS:
             self.end()
         elif message.src == self.camera.source and message.type == Gst.MessageType.PROGRESS:
@@ -129,8 +131,9 @@ class Announcer:
     def read(self):
         element = self.speech.get_by_name("speech")
         for text in self.texts:
-            if text.strip() and not element.emit("say", text):
-                print("refused: too many announcements wait", file=sys.stderr)
+            # One that is refused is a warning, which says why.
+            if text.strip():
+                element.emit("say", text)
         element.emit("end-of-stream")
 
 

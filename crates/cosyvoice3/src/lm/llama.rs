@@ -22,7 +22,7 @@ use llama_cpp_sys_2 as sys;
 use once_cell::sync::OnceCell;
 
 use super::thread_count::{Allowance, Outcome};
-use crate::{Error, ErrorKind, Result, cancel::Cancel, cpu::processor_time};
+use crate::{Error, ErrorKind, Result, cancel::Cancel, cpu::processor_time, lm::abort};
 
 /// Rounds (of 131,072 polls) that idle workers spin before they sleep: a few milliseconds, longer than the pause
 /// between two decode steps, and far less than ggml's default of 50, which heats a core for a tenth of a second.
@@ -54,6 +54,7 @@ pub(super) struct Started {
 pub(super) fn start() -> Result<&'static Started> {
     static STARTED: OnceCell<Started> = OnceCell::new();
     STARTED.get_or_try_init(|| {
+        abort::guard();
         // SAFETY: `log` is a valid callback for the life of the process and uses no user data. llama.cpp keeps it in
         // two plain variables, so only one thread may set it, and none may log meanwhile: this is the only call, and
         // no other function of llama.cpp is called before `start` returned.

@@ -4,9 +4,11 @@
 //! batch. *Decode*: one step for each speech token, given as an id. The GGUF's vocabulary is the speech vocabulary, so
 //! decoding is plain token decoding. *Prefix cache*: the state after prefill, kept for the same voice and text.
 
+mod abort;
 pub mod embeddings;
 pub mod gguf;
 mod llama;
+mod memory;
 mod model;
 mod prefix;
 mod prefix_cache;

@@ -11,7 +11,7 @@ use crate::{
     constants::SPEECH_CODES,
     cpu::worker::Worker,
     lm::{
-        LmModel, llama,
+        LmModel, llama, memory,
         prefix::Prefix,
         prefix_cache::{Hit, Key, PrefixCache, PrefixCaching, PrefixState},
         repetition::LoopGuard,
@@ -112,7 +112,19 @@ pub struct LmSession {
 
 impl LmSession {
     /// A session over `model`; its longest sequence is the manifest's `lm.context`.
+    ///
+    /// # Errors
+    /// `NoSpace` where the system has no memory for it; `Failed` where llama.cpp fails.
     pub fn new(model: Arc<LmModel>, options: &LmOptions) -> Result<Self> {
+        let element = if options.kv_f32 { 4 } else { 2 };
+        memory::check(
+            model.context_bytes(element),
+            &format!(
+                "the language model's context of {} tokens",
+                model.manifest().context
+            ),
+            "end other programs, or lower lm.context in cosyvoice3.toml",
+        )?;
         let mut context = llama::Context::new(
             model.llama.clone(),
             &llama::ContextOptions {
