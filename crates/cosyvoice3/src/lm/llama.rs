@@ -10,6 +10,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::Path,
     ptr::NonNull,
+    rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -342,7 +343,8 @@ impl Drop for ThreadPool {
 pub(super) struct Context {
     context: NonNull<sys::llama_context>,
     model: Arc<Model>,
-    watch: Arc<Watch>,
+    /// Where llama.cpp finds it, however the context moves; nobody else has it.
+    watch: Rc<Watch>,
     cells: usize,
     used: usize,
     has_logits: bool,
@@ -354,7 +356,8 @@ pub(super) struct Context {
 }
 
 // SAFETY: a context belongs to nobody's thread, but no two threads may use it at once, not even to read: some of
-// llama.cpp's getters put its outputs in order first. So it is Send and not Sync, and its watch's cells go with it.
+// llama.cpp's getters put its outputs in order first. So it is Send and not Sync, and its watch,
+// of which it has the only Rc, goes with it.
 unsafe impl Send for Context {}
 
 /// What decides after each operation whether a call goes on.
@@ -407,7 +410,7 @@ impl Watch {
 }
 
 unsafe extern "C" fn should_abort(data: *mut c_void) -> bool {
-    // SAFETY: `data` is the watch that the context's `Arc` keeps alive. ggml asks on its thread 0 only, which is the one
+    // SAFETY: `data` is the watch that the context keeps alive. ggml asks on its thread 0 only, which is the one
     // that called `llama_decode` and holds the context's `&mut`; so the cells are that thread's alone.
     let ends = unsafe { &*data.cast::<Watch>() }.ends_call();
     if ends {
@@ -420,7 +423,7 @@ impl Context {
     /// A context over `model`, with its own worker threads.
     pub fn new(model: Arc<Model>, options: &ContextOptions) -> Result<Self> {
         let threads = options.threads.clamp(1, MAX_CPUS);
-        let watch = Arc::new(Watch {
+        let watch = Rc::new(Watch {
             cancelled: Arc::default(),
             call: Cell::new(Call::new(Allowance::ALL)),
             operations: Cell::new(0),
@@ -447,9 +450,9 @@ impl Context {
             sys::LLAMA_FLASH_ATTN_TYPE_DISABLED
         };
         params.abort_callback = Some(should_abort);
-        params.abort_callback_data = Arc::as_ptr(&watch).cast_mut().cast();
+        params.abort_callback_data = Rc::as_ptr(&watch).cast_mut().cast();
         take_last_error();
-        // SAFETY: the model is alive and stays so through our `Arc`, as does the watch. The model is only read, so several
+        // SAFETY: the model is alive and stays so through our `Arc`, and the watch as long as the context. The model is only read, so several
         // threads may make contexts over it.
         let context = unsafe { sys::llama_init_from_model(model.0.as_ptr(), params) };
         let context = NonNull::new(context).ok_or_else(|| {
