@@ -258,6 +258,11 @@ fn every_property_tells_its_name_purpose_range_and_default() {
         ("text-timing", "auto|ignore = auto, READY"),
         ("buffer-duration", "0..18446744073709551615 = 0, PLAYING"),
         ("max-queued", "1..4294967295 = 16, PLAYING"),
+        ("language", "auto|ru|en|zh = auto, PLAYING"),
+        ("text-reading", "manifest|model|written = manifest, PLAYING"),
+        ("stress-mark", "false, PLAYING"),
+        ("lexicon", "gchararray, PLAYING"),
+        ("markup", "none|ssml = none, PLAYING"),
     ];
     let element = element();
     for (name, description) in expected {

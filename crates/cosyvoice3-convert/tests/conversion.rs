@@ -6,7 +6,7 @@ use std::{
     process::{Command, Output},
 };
 
-use cosyvoice3::{text::Tokenizer, voice::Voice};
+use cosyvoice3::{manifest::Manifest, text::Tokenizer, voice::Voice};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -508,4 +508,24 @@ fn the_first_voice_is_the_default_until_another_is_made_so() {
     assert!(manifest().contains("default_voice = \"anna\""));
     add(&["--name", "vera", "--default"]);
     assert!(manifest().contains("default_voice = \"vera\""));
+}
+
+#[test]
+fn a_model_lists_the_languages_that_it_was_converted_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let listed = |name: &str, options: &[&str]| {
+        let model = dir.path().join(name);
+        succeeds(&convert(&fixture("tiny"), &model, options));
+        Manifest::read(&model).unwrap().languages
+    };
+    assert_eq!(listed("all", &[]), [""; 0]);
+    assert_eq!(listed("two", &["--languages", "ru,en"]), ["ru", "en"]);
+    let report = said(&inspect(&dir.path().join("two")));
+    assert!(report.contains("ru, en"), "{report}");
+    let refused = convert(
+        &fixture("tiny"),
+        &dir.path().join("no"),
+        &["--languages", "klingon"],
+    );
+    assert!(said(&refused).contains("ru, en, zh"), "{}", said(&refused));
 }

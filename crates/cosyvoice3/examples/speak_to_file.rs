@@ -44,7 +44,7 @@ fn load(synth: &Synthesizer) -> cosyvoice3::Result<()> {
             } => eprint!("\r\x1b[K{component}: {:.0} %", 100.0 * fraction),
             Event::Warning { error, .. } => eprintln!("\r\x1b[K{error}"),
             Event::Ready { after, notice } => {
-                eprintln!("\r\x1b[Kready after {after:.1?}. {notice}");
+                eprintln!("\r\x1b[Kready after {after:.1?} {notice}");
                 break;
             }
             Event::LoadFailed(error) => return Err(error),

@@ -9,7 +9,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{Key, PrefixState, file};
+use super::{
+    file,
+    state::{Key, PrefixState},
+};
 use crate::cache_dir;
 
 const EXTENSION: &str = "prefix";

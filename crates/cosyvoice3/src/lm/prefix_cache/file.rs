@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Key, PrefixState};
+use super::state::{Key, PrefixState};
 
 /// The first bytes of a file, the version of this layout in them.
 const MAGIC: [u8; 8] = *b"CV3PFX\0\x01";

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::{Key, PrefixState};
+use super::state::{Key, PrefixState};
 
 /// Prefixes of no more than `limit` bytes together, the most recently used last.
 pub(super) struct Memory {

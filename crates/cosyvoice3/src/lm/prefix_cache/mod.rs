@@ -7,9 +7,10 @@
 mod disk;
 mod file;
 mod memory;
+mod state;
 
 use std::{
-    fmt, fs,
+    fs,
     os::unix::fs::MetadataExt,
     path::PathBuf,
     sync::{Arc, Mutex},
@@ -21,6 +22,7 @@ use super::{LmOptions, Prefix, llama};
 use crate::{lock::lock, manifest, own_file::own_file};
 use disk::Disk;
 use memory::Memory;
+pub(super) use state::{Key, PrefixState};
 
 /// Most bytes in memory: some 15 prefixes of the published model.
 const MEMORY_LIMIT: usize = 32 << 20;
@@ -51,40 +53,6 @@ pub enum Hit {
     Memory,
     /// All of it, on disk.
     Disk,
-}
-
-/// A prefix's state after prefill.
-#[derive(Clone, PartialEq)]
-pub(super) struct PrefixState {
-    /// Positions of the prefix.
-    pub positions: usize,
-    /// Logits after the last position, which llama.cpp's state does not hold.
-    pub logits: Vec<f32>,
-    /// Keys and values, as llama.cpp's state of the sequence.
-    pub kv: Vec<u8>,
-}
-
-impl PrefixState {
-    /// Bytes it takes.
-    pub fn bytes(&self) -> usize {
-        size_of_val(&self.logits[..]) + self.kv.len()
-    }
-}
-
-impl fmt::Debug for PrefixState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} positions, {} bytes", self.positions, self.bytes())
-    }
-}
-
-/// What an entry is found by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Key([u8; 32]);
-
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
 }
 
 /// The computed prefixes of one model, shared by its sessions.
