@@ -7,7 +7,7 @@ Usage: ./pipelines/ducking.py MUSIC [SINK]
 MUSIC is a file or URI; what has an end plays again and again. Each line of the standard input is said, and the program
 ends with its input, once all is said. SINK is where the sound goes, in the words of gst-launch-1.0: "autoaudiosink" if
 not said otherwise, for example "opusenc ! oggmux ! filesink location=radio.ogg". PROPERTIES holds further properties of
-cosyvoice3src, such as PROPERTIES="voice=anna speed=1.2".
+cosyvoice3src, such as PROPERTIES="voice=ru_female speed=1.2".
 """
 import os
 import sys

@@ -5,7 +5,7 @@ Before it: eval "$(./pipelines/env.sh)"; Debian packages python3-gi and gir1.2-g
 Usage: ./pipelines/onvif.py rtsp://USER:PASSWORD@CAMERA/PATH [TEXT]
 
 Without TEXT each line of the standard input is said, and the program ends with its input, once all is said. The camera
-has to take PCMU or PCMA. PROPERTIES holds further properties of cosyvoice3src, such as PROPERTIES="voice=anna speed=1.2".
+has to take PCMU or PCMA. PROPERTIES holds further properties of cosyvoice3src, such as PROPERTIES="voice=ru_female speed=1.2".
 """
 import ctypes
 import os
