@@ -34,9 +34,14 @@ fn one_error(case: &str, dir: &Path, settings: &[(&str, &str)]) -> Trouble {
     let settings = [&[("verify", "always")], settings].concat();
     let mut played = Player::new(dir, Some("Да."), &settings).play();
     assert_eq!(played.errors.len(), 1, "{case}: {:?}", played.errors);
-    assert!(played.warnings.is_empty(), "{case}: {:?}", played.warnings);
     assert!(played.buffers.is_empty(), "{case}: it spoke");
     let error = played.errors.remove(0);
+    // A text that fails is a warning first, and then it was all there was.
+    let cause = error.text().strip_prefix("nothing could be said: ");
+    for warning in &played.warnings {
+        let same = cause.is_some_and(|cause| warning.text().ends_with(cause));
+        assert!(same, "{case}: {:?}", played.warnings);
+    }
     assert_eq!(error.from, "speech", "{case}: {error:?}");
     println!("{case}: {}", error.text());
     error

@@ -204,16 +204,8 @@ impl Model<'_> {
                         "flushed" => flushes > 0,
                         "stopped" => stops > 0 || entries[i..].iter().any(is_stop),
                         "the stream has ended" => mischief,
-                        "displaced" => {
-                            let priority = text.priority;
-                            let unheard = text.heard.is_empty() && !text.started;
-                            let mut others = texts.values();
-                            unheard
-                                && others.any(|other| {
-                                    // The signal may not have returned yet.
-                                    other.priority > priority || other.said.is_none()
-                                })
-                        }
+                        // By a text whose messages come later.
+                        "displaced" => true,
                         "interrupted" => {
                             let priority = text.priority;
                             let mut others = texts.values();
@@ -284,6 +276,7 @@ impl Model<'_> {
             return Err("the end of loading is not told".into());
         }
         Self::check_order(&texts)?;
+        Self::check_displaced(&texts)?;
         for (id, text) in &texts {
             self.check_end(*id, text)?;
         }
@@ -390,6 +383,22 @@ impl Model<'_> {
                 {
                     return Err(format!("text {id} is heard before {other_id}"));
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Only what was not heard gives its place away, and only to a text that matters more.
+    fn check_displaced(texts: &BTreeMap<u64, Text>) -> Result<(), String> {
+        for (id, text) in texts {
+            let displaced = text
+                .ended
+                .as_ref()
+                .is_some_and(|(_, reason)| reason == "displaced");
+            let mut later = texts.range(id + 1..).map(|(_, other)| other);
+            let more_important = later.any(|other| other.priority > text.priority);
+            if displaced && (!text.heard.is_empty() || text.started || !more_important) {
+                return Err(format!("text {id} was displaced for no reason"));
             }
         }
         Ok(())
