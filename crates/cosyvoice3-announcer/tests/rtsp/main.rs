@@ -8,9 +8,15 @@ mod launch;
 
 mod announcements;
 mod announcer;
+mod camera;
+mod clients;
+mod http;
 mod listener;
 mod loading;
 mod loudspeaker;
+mod process;
+mod secrets;
+mod service;
 mod slow_file;
 mod speech;
 
