@@ -17,10 +17,11 @@ use cosyvoice3::{
     constants::{MEL_BINS, SAMPLE_RATE, SAMPLES_PER_FRAME},
     flow::{FlowOptions, FlowPlan},
     lm::{self, PrefixCaching},
+    manifest,
     mel::Mel,
-    model::{LoadObserver, LoadOptions, Model, manifest},
+    model::{LoadObserver, LoadOptions, Model},
     onnx,
-    synth::{Event, Options, Request, Settings, Speech, Synthesizer},
+    synth::{Event, Options, Request, Speech, Synthesizer},
     text::{Language, Mode, Prompt},
     vocoder::Vocoder,
     voice::Voice,
@@ -179,33 +180,20 @@ fn ready(synth: &Synthesizer) -> Duration {
 fn speak(args: &Args, flow_steps: usize) -> Speech {
     let synth = open(args);
     ready(&synth);
-    synth.say(Request {
-        text: TEXT.into(),
-        settings: Settings {
-            flow_steps,
-            flow_plan: FlowPlan::Whole,
-            forced_tokens: Some(TOKENS),
-            ..Default::default()
-        },
-    });
-    let mut said = None;
-    loop {
-        match synth.next_event().expect("an event") {
-            Event::Speech(speech) => said = said.or(Some(speech)),
-            Event::UtteranceFailed { error, .. } => panic!("{error}"),
-            Event::Finished { .. } => return said.expect("speech"),
-            _ => {}
-        }
-    }
+    let mut request = Request::new(TEXT);
+    request.settings.flow_steps = flow_steps;
+    request.settings.flow_plan = FlowPlan::Whole;
+    request.settings.forced_tokens = Some(TOKENS);
+    let speech: cosyvoice3::Result<Vec<_>> = synth.speak(request).collect();
+    speech.expect("speech").swap_remove(0)
 }
 
 fn open(args: &Args) -> Synthesizer {
-    Synthesizer::open_model(Options {
-        threads: args.threads,
-        // Every run is a cold one.
-        prefix_caching: PrefixCaching::Off,
-        ..Options::new(&args.dir)
-    })
+    let mut options = Options::new(&args.dir);
+    options.threads = args.threads;
+    // Every run is a cold one.
+    options.prefix_caching = PrefixCaching::Off;
+    Synthesizer::open_model(options)
 }
 
 fn engine(args: &Args, prefix: usize) {

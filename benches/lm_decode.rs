@@ -16,7 +16,7 @@ use std::{
 use cosyvoice3::{
     cancel::Cancel,
     lm::{self, Decoding, LmModel, LmOptions, LmSession, Prefix, sampling::Sampler},
-    model::manifest::Manifest,
+    manifest::Manifest,
 };
 use llama_cpp_sys_2 as sys;
 

@@ -7,7 +7,7 @@ use std::{path::PathBuf, sync::Arc, time::Instant};
 use cosyvoice3::{
     cancel::Cancel,
     lm::{self, Hit, LmModel, LmOptions, LmSession, Prefix, PrefixCache, PrefixCaching},
-    model::manifest::Manifest,
+    manifest::Manifest,
 };
 
 /// Ids of the prompt's text, its system prefix included.

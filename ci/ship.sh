@@ -106,11 +106,12 @@ build_shipped() {
     rm -rf "$private"
     mkdir -p "$private"
     for library in "$llama"/lib/lib*.so; do
-        # Nobody here calls llama.cpp's helpers for programs, which want OpenSSL where it was found.
-        [[ $library != */libllama-common* ]] || continue
         cp "$library" "$private/$("$objdump" -p "$library" | awk '$1 == "SONAME" { print $2 }')"
     done
     cp "$llama"/backends/libggml-cpu-*.so "$private/"
+    # GCC 12 miscompiles it: it would end the process at the first product of matrices (findings/gcc12_amx_tile_config.sh).
+    # A CPU with AMX takes the best of the others.
+    rm -f "$private"/libggml-cpu-sapphirerapids*
     "$strip" --strip-unneeded "$private"/*
     cp -L "$onnxruntime/libonnxruntime.so" "$private/"
 }

@@ -48,20 +48,17 @@ fn args() -> Result<Args> {
         dir: dir.into(),
         wav: wav.into(),
         timeline,
-        request: Request { text, settings },
+        request: Request::new(text).with_settings(settings),
     })
 }
 
 fn main() -> Result<()> {
     let args = args()?;
-    let recorder = match args.timeline {
-        Some(_) => Recorder::on(),
-        None => Recorder::off(),
-    };
-    let synth = Synthesizer::open_model(Options {
-        recorder,
-        ..Options::new(args.dir)
-    });
+    let mut options = Options::new(args.dir);
+    if args.timeline.is_some() {
+        options.recorder = Recorder::on();
+    }
+    let synth = Synthesizer::open_model(options);
     synth.say(args.request);
     let mut samples = Vec::new();
     while let Some(event) = synth.next_event() {
@@ -75,7 +72,7 @@ fn main() -> Result<()> {
                 samples.extend(speech.samples);
             }
             Event::Finished { .. } => break,
-            Event::Loading { .. } | Event::Woken => {}
+            _ => {}
         }
     }
     fs::write(&args.wav, wav(&samples)).with_context(|| args.wav.display().to_string())?;

@@ -13,10 +13,7 @@ use std::{fs, path::Path};
 
 use cosyvoice3::{
     cancel::Cancel,
-    model::{
-        manifest::{FileEntry, MANIFEST, Manifest, Vocoder},
-        verify::sha256,
-    },
+    manifest::{FileEntry, MANIFEST, Manifest, Vocoder, verify::sha256},
     voice::{self, Voice},
 };
 use model_dir::ModelDir;

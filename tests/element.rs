@@ -19,8 +19,8 @@ use std::time::Duration;
 
 use cosyvoice3::{
     constants::{SAMPLE_RATE, SAMPLES_PER_FRAME, SAMPLES_PER_TOKEN},
-    model::manifest::Sampling,
-    synth::{Event, Options, Request, Settings, Speech, Synthesizer},
+    manifest::Sampling,
+    synth::{Options, Request, Speech, Synthesizer},
 };
 use gst::{glib, prelude::*};
 use launch::gst_launch;
@@ -37,22 +37,10 @@ fn say(text: &str, settings: &[(&str, &str)]) -> Played {
 /// What the engine makes of `text` without GStreamer, with the settings of [`say`].
 fn engine_says(text: &str) -> Vec<Speech> {
     let synth = Synthesizer::open_model(Options::new(tiny()));
-    synth.say(Request {
-        text: text.into(),
-        settings: Settings {
-            flow_steps: 2,
-            ..Settings::default()
-        },
-    });
-    let mut said = Vec::new();
-    loop {
-        match synth.next_event().expect("it is open") {
-            Event::Speech(speech) => said.push(speech),
-            Event::Finished { .. } => return said,
-            Event::LoadFailed(error) | Event::UtteranceFailed { error, .. } => panic!("{error}"),
-            _ => {}
-        }
-    }
+    let mut request = Request::new(text);
+    request.settings.flow_steps = 2;
+    let speech: cosyvoice3::Result<Vec<_>> = synth.speak(request).collect();
+    speech.expect("the model speaks")
 }
 
 fn time_of(sample: u64) -> gst::ClockTime {

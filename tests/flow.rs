@@ -16,8 +16,8 @@ use cosyvoice3::{
         ort::CpuFlow,
         windows::{BLEND_FRAMES, PROMPT_TOKENS, Window, Windows},
     },
+    manifest::{Manifest, Schedule},
     mel::{Mel, MelAccumulator},
-    model::manifest::{Manifest, Schedule},
     voice::Voice,
 };
 use support::{assert_close, golden, max_diff, tiny_f32};

@@ -13,7 +13,7 @@ use cosyvoice3::{
         StopReason,
         sampling::{nucleus, softmax},
     },
-    model::manifest::{Lm, Manifest},
+    manifest::{Lm, Manifest},
 };
 
 const FILE: &str = "llm.npz";

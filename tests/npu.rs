@@ -21,8 +21,8 @@ use cosyvoice3::{
         axcl::AxclOptions,
         choice::{self, Cores, FlowChoice, FlowTarget},
     },
+    manifest::Manifest,
     mel::Mel,
-    model::manifest::Manifest,
     voice::{self, Voice},
 };
 use gst::prelude::*;

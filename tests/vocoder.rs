@@ -7,8 +7,8 @@ mod support;
 use cosyvoice3::{
     ErrorKind,
     cancel::Cancel,
+    manifest::{self, Manifest, SourceKind},
     mel::Mel,
-    model::manifest::{self, Manifest, SourceKind},
     vocoder::{Hift, MelToAudio, Vocoder, f0::F0Predictor, source::Source, weights::SourceWeights},
 };
 use support::{assert_close, golden, max_diff, tiny_f32};

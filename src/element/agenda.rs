@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use gst::glib;
 
 use super::report::Told;
-use cosyvoice3::synth::{self, RequestId};
+use cosyvoice3::{self as synth, RequestId};
 
 /// Announcements that are handed to the synthesizer: one that is heard, one that is prepared meanwhile.
 const AHEAD: usize = 2;
@@ -220,10 +220,9 @@ impl Agenda {
         });
         for announcement in says.take(AHEAD) {
             if announcement.request.is_none() {
-                announcement.request = Some(say(synth::Request {
-                    text: announcement.text.clone(),
-                    settings: announcement.settings.clone(),
-                }));
+                let request = synth::Request::new(announcement.text.clone());
+                announcement.request =
+                    Some(say(request.with_settings(announcement.settings.clone())));
             }
         }
     }

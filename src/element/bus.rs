@@ -15,11 +15,12 @@ pub(super) fn glib_error(error: &Error) -> glib::Error {
         ErrorKind::Damaged => glib::Error::new(ResourceError::Read, &text),
         ErrorKind::Library => glib::Error::new(LibraryError::Init, &text),
         ErrorKind::NoSpace => glib::Error::new(ResourceError::NoSpaceLeft, &text),
+        ErrorKind::Busy => glib::Error::new(ResourceError::Busy, &text),
         ErrorKind::Device => glib::Error::new(ResourceError::Failed, &text),
-        ErrorKind::Text => glib::Error::new(StreamError::Decode, &text),
-        ErrorKind::Failed | ErrorKind::Panicked | ErrorKind::Cancelled => {
-            glib::Error::new(StreamError::Failed, &text)
-        }
+        ErrorKind::Markup => glib::Error::new(StreamError::Format, &text),
+        ErrorKind::Text | ErrorKind::Language => glib::Error::new(StreamError::Decode, &text),
+        // Failed, panicked, cancelled, and what a later engine may add.
+        _ => glib::Error::new(StreamError::Failed, &text),
     }
 }
 

@@ -15,11 +15,8 @@ use super::{
     wake::Wake,
 };
 use cosyvoice3::{
-    Error, ErrorKind, constants,
-    cpu::{Affinity, Topology},
-    flow::choice,
-    model,
-    synth::{self, Engine, Loading, Recorder, Synthesizer},
+    Engine, Error, ErrorKind, Keeper, Loading, MAX_TEXT, Options, Recorder, SAMPLE_RATE,
+    Synthesizer, default_model_dir,
 };
 
 /// What loads an engine that is not a model directory's.
@@ -38,7 +35,7 @@ pub struct CosyVoice3Src {
     /// with the end of the process, they would meet libraries whose globals are destroyed.
     leaving: Mutex<Vec<Arc<Synthesizer>>>,
     /// Models stay loaded between READY and PAUSED.
-    kept: model::Keeper,
+    kept: Keeper,
     /// Where the engine comes from, if not from a model directory.
     load: Mutex<Option<Arc<Load>>>,
 }
@@ -149,7 +146,7 @@ impl CosyVoice3Src {
     fn model_dir(settings: &Settings) -> cosyvoice3::Result<std::path::PathBuf> {
         match non_empty(&settings.model_path) {
             Some(path) => Ok(path.into()),
-            None => model::locate::default_dir(),
+            None => default_model_dir(),
         }
     }
 
@@ -159,21 +156,12 @@ impl CosyVoice3Src {
             return Ok(());
         }
         let settings = self.settings().clone();
-        let dir = Self::model_dir(&settings)?;
-        let manifest = model::manifest::Manifest::read(&dir)?;
-        model::verify::sizes(&dir, &manifest)?;
         let voice = non_empty(&settings.voice);
-        model::check_voice(&dir, &manifest, voice.as_deref())?;
-        if let Some(text) = non_empty(&settings.cpu_affinity) {
-            Affinity::parse(&text, &Topology::read())
-                .map_err(|e| e.context("property \"cpu-affinity\""))?;
-        }
-        choice::check(&dir, &manifest, &settings.flow_target())?;
-        cosyvoice3::onnx::runtime().map(|_| ())
+        self.options(&settings)?.check(voice.as_deref())
     }
 
-    fn options(&self, settings: &Settings) -> cosyvoice3::Result<synth::Options> {
-        let mut options = synth::Options::new(Self::model_dir(settings)?);
+    fn options(&self, settings: &Settings) -> cosyvoice3::Result<Options> {
+        let mut options = Options::new(Self::model_dir(settings)?);
         options.threads = settings.threads as usize;
         options.affinity = non_empty(&settings.cpu_affinity);
         options.prefix_caching = settings.prefix_caching();
@@ -285,7 +273,7 @@ impl CosyVoice3Src {
         if waiting >= settings.max_queued as usize {
             drop(state);
             self.post_warning(&Error::new(
-                ErrorKind::Text,
+                ErrorKind::Busy,
                 format!(
                     "a text was refused because {} are waiting: say less, or raise \"max-queued\"",
                     settings.max_queued
@@ -311,14 +299,14 @@ impl CosyVoice3Src {
 
     /// Whether a text is longer than one request may be, which is told.
     pub(super) fn is_too_long(&self, text: &str) -> bool {
-        let too_long = text.len() > synth::MAX_TEXT;
+        let too_long = text.len() > MAX_TEXT;
         if too_long {
             self.post_warning(&Error::new(
                 ErrorKind::Text,
                 format!(
                     "a text of {} bytes is not spoken, the limit is {}: say it in parts",
                     text.len(),
-                    synth::MAX_TEXT
+                    MAX_TEXT
                 ),
             ));
         }
@@ -396,7 +384,7 @@ impl ObjectSubclass for CosyVoice3Src {
             wake: Arc::default(),
             room: Condvar::new(),
             leaving: Mutex::default(),
-            kept: model::Keeper::default(),
+            kept: Keeper::default(),
             load: Mutex::default(),
         }
     }
@@ -489,7 +477,7 @@ impl ObjectImpl for CosyVoice3Src {
             "voice" => settings.voice.to_value(),
             "voices" => {
                 let names = Self::model_dir(&settings)
-                    .and_then(|dir| cosyvoice3::voice::list(&dir))
+                    .and_then(|dir| Options::new(dir).voices())
                     .unwrap_or_default();
                 glib::StrV::from(names).to_value()
             }
@@ -568,7 +556,7 @@ impl ElementImpl for CosyVoice3Src {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
             let caps = gst_audio::AudioCapsBuilder::new_interleaved()
                 .format(gst_audio::AUDIO_FORMAT_F32)
-                .rate(constants::SAMPLE_RATE as i32)
+                .rate(SAMPLE_RATE as i32)
                 .channels(1)
                 .build();
             vec![

@@ -163,7 +163,7 @@ use std::sync::Arc;
 
 use gst::{glib, prelude::*, subclass::prelude::*};
 
-use cosyvoice3::synth::{Engine, Loading};
+use cosyvoice3::{Engine, Loading};
 
 mod agenda;
 mod bus;

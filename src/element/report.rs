@@ -11,11 +11,7 @@ use super::{
     stream::time_of,
 };
 use cosyvoice3::{
-    Error,
-    constants::{SAMPLE_RATE, SAMPLES_PER_TOKEN},
-    flow::axcl::abandoned_threads,
-    lm::Hit,
-    synth::{Speech, UtteranceStats},
+    Error, Hit, SAMPLE_RATE, SAMPLES_PER_TOKEN, Speech, UtteranceStats, abandoned_threads,
 };
 
 /// Name of the custom meta on each buffer of speech: a structure with the field `id`.

@@ -5,15 +5,8 @@ use std::sync::LazyLock;
 use gst::{glib, prelude::*};
 
 use cosyvoice3::{
-    flow::{
-        FlowPlan,
-        axcl::AxclOptions,
-        choice::{FlowChoice, FlowTarget},
-    },
-    lm::PrefixCaching,
-    model::{manifest::Schedule, verify::Verify},
-    synth,
-    vocoder::level::Level,
+    self as synth, AxclOptions, FlowChoice, FlowPlan, FlowTarget, Level, PrefixCaching, Schedule,
+    Verify,
 };
 
 /// Time points of the flow's solver.
@@ -155,7 +148,7 @@ pub enum LevelSetting {
     /// Gain and soft knee.
     #[default]
     #[enum_value(
-        name = "Peak of each utterance to 0.85 (gain at most 2), soft knee above 0.7",
+        name = "One gain (at most 2) brings a text to -18 LUFS, soft knee above 0.7",
         nick = "normalize"
     )]
     Normalize = 0,
@@ -257,31 +250,29 @@ impl Settings {
     /// The settings as the engine takes them, and the seed that was drawn if the property is -1.
     pub(super) fn to_synth(&self) -> (synth::Settings, Option<u32>) {
         let drawn = (self.seed < 0).then(glib::random_int);
-        let settings = synth::Settings {
-            voice: non_empty(&self.voice),
-            instruct: non_empty(&self.instruct),
-            speed: self.speed,
-            seed: drawn.map_or(self.seed as u64, u64::from),
-            temperature: self.temperature as f32,
-            top_k: self.top_k as usize,
-            top_p: self.top_p as f32,
-            flow_steps: self.flow_steps as usize,
-            flow_schedule: match self.flow_schedule {
-                FlowScheduleSetting::Manifest => None,
-                FlowScheduleSetting::Cosine => Some(Schedule::Cosine),
-                FlowScheduleSetting::Linear => Some(Schedule::Linear),
-            },
-            flow_plan: match self.flow_plan {
-                FlowPlanSetting::Auto => FlowPlan::Auto,
-                FlowPlanSetting::Whole => FlowPlan::Whole,
-                FlowPlanSetting::Windows => FlowPlan::Windows,
-            },
-            level: match self.level {
-                LevelSetting::Normalize => Level::Normalize,
-                LevelSetting::Limit => Level::Limit,
-                LevelSetting::None => Level::None,
-            },
-            forced_tokens: None,
+        let mut settings = synth::Settings::default();
+        settings.voice = non_empty(&self.voice);
+        settings.instruct = non_empty(&self.instruct);
+        settings.speed = self.speed;
+        settings.seed = drawn.map_or(self.seed as u64, u64::from);
+        settings.temperature = self.temperature as f32;
+        settings.top_k = self.top_k as usize;
+        settings.top_p = self.top_p as f32;
+        settings.flow_steps = self.flow_steps as usize;
+        settings.flow_schedule = match self.flow_schedule {
+            FlowScheduleSetting::Manifest => None,
+            FlowScheduleSetting::Cosine => Some(Schedule::Cosine),
+            FlowScheduleSetting::Linear => Some(Schedule::Linear),
+        };
+        settings.flow_plan = match self.flow_plan {
+            FlowPlanSetting::Auto => FlowPlan::Auto,
+            FlowPlanSetting::Whole => FlowPlan::Whole,
+            FlowPlanSetting::Windows => FlowPlan::Windows,
+        };
+        settings.level = match self.level {
+            LevelSetting::Normalize => Level::Normalize,
+            LevelSetting::Limit => Level::Limit,
+            LevelSetting::None => Level::None,
         };
         (settings, drawn)
     }
@@ -427,7 +418,7 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .build(),
         glib::ParamSpecEnum::builder_with_default("level", default.level)
             .nick("Level")
-            .blurb("What happens to the level of each utterance")
+            .blurb("What happens to the level of the speech")
             .mutable_playing()
             .build(),
         glib::ParamSpecUInt::builder("threads")

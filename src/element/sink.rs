@@ -8,13 +8,15 @@ use super::{
     logging::CAT,
     settings::TextTimingSetting,
 };
-use cosyvoice3::{Error, ErrorKind, text::IncrementalText};
+use cosyvoice3::{Error, ErrorKind, IncrementalText, Language, is_speakable};
 
 /// What is known of the text that comes in.
 #[derive(Default)]
 pub(super) struct Input {
     segment: Option<gst::FormattedSegment<gst::ClockTime>>,
     text: IncrementalText,
+    /// That of the last text with letters.
+    language: Option<Language>,
     told_invalid: bool,
     /// Decided by the first buffer.
     timed: Option<bool>,
@@ -196,7 +198,7 @@ fn say(
         })
         .unwrap_or_else(|e| e.into_inner());
     accepts(&state)?;
-    if !cosyvoice3::text::is_speakable(text) {
+    if !is_speakable(text) {
         if let Some(cue) = cue {
             state.agenda.push(Item::Gap(cue));
         }
@@ -204,7 +206,10 @@ fn say(
         this.wake.wake();
         return Ok(gst::FlowSuccess::Ok);
     }
-    let (synth_settings, _) = settings.to_synth();
+    let (mut synth_settings, _) = settings.to_synth();
+    // A time or a number alone is read in the language of the text around it.
+    state.input.language = Language::detect(text).or(state.input.language);
+    synth_settings.fallback_language = state.input.language;
     let (id, displaced) = state.agenda.say(
         text.to_owned(),
         synth_settings,

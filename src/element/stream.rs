@@ -12,11 +12,7 @@ use super::{
     report::{self, Outcome},
     settings::{IdleSetting, OverflowSetting, Settings},
 };
-use cosyvoice3::{
-    constants::SAMPLE_RATE,
-    synth::{Event, Speech, Synthesizer},
-    text::Language,
-};
+use cosyvoice3::{Event, Language, SAMPLE_RATE, Speech, Synthesizer};
 
 /// Utterances that may fail in a row before the element gives up.
 const FAILURES_IN_A_ROW: u32 = 3;
@@ -413,7 +409,7 @@ fn handle(this: &CosyVoice3Src, pad: &gst::Pad, event: Event, settings: &Setting
             this.tell();
             this.room.notify_all();
         }
-        Event::Woken => {}
+        _ => {}
     }
     true
 }

@@ -192,23 +192,13 @@ fn model() -> Voice {
 }
 
 fn render(synth: &synth::Synthesizer, text: &str) -> Vec<f32> {
-    let settings = synth::Settings {
-        flow_steps: 2,
-        ..Default::default()
-    };
-    synth.say(synth::Request {
-        text: text.into(),
-        settings,
-    });
+    let mut request = synth::Request::new(text);
+    request.settings.flow_steps = 2;
     let mut samples = Vec::new();
-    loop {
-        match synth.next_event().expect("it is open") {
-            synth::Event::Speech(speech) => samples.extend(speech.samples),
-            synth::Event::Finished { .. } => return samples,
-            synth::Event::LoadFailed(error) => panic!("{error}"),
-            _ => {}
-        }
+    for speech in synth.speak(request) {
+        samples.extend(speech.expect("the model speaks").samples);
     }
+    samples
 }
 
 #[test]

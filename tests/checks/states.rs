@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cosyvoice3::{Error, model::manifest::FileEntry};
+use cosyvoice3::{Error, manifest::FileEntry};
 use gst::prelude::*;
 use gstcosyvoice3::element::CosyVoice3Src;
 

@@ -9,10 +9,7 @@ use std::{
 
 use cosyvoice3::{
     cancel::Cancel,
-    model::{
-        manifest::{FileEntry, MANIFEST, Manifest},
-        verify::sha256,
-    },
+    manifest::{FileEntry, MANIFEST, Manifest, verify::sha256},
     voice::{self, Voice},
 };
 

@@ -15,11 +15,11 @@ use cosyvoice3::{
     flow::{
         Conditions, Encoded, FlowBackend, FlowModel,
         noise::Noise,
-        windows::{ESTIMATOR_FRAMES, PROMPT_TOKENS, Window, Windows},
+        windows::{PROMPT_TOKENS, Window, Windows},
     },
     lm::{Hit, StopReason},
+    manifest::{self, ESTIMATOR_FRAMES, Schedule},
     mel::Mel,
-    model::manifest::{self, Schedule},
     synth::{
         Decoded, Engine, Event, FlowStage, Job, Jobs, LmStage, Recorder, Request, RequestId, Span,
         Synthesizer, Tokens, VocoderStage, make_mel,
@@ -127,10 +127,7 @@ pub fn play(times: &Times, cores: BigCores, utterances: usize, pace: f64) -> Run
     };
     let synth = Synthesizer::open(recorder, move |_| Ok(Arc::new(engine)));
     while !matches!(synth.next_event(), Some(Event::Ready { .. })) {}
-    let request = Request {
-        text: vec!["text"; utterances].join(" "),
-        ..Default::default()
-    };
+    let request = Request::new(vec!["text"; utterances].join(" "));
     // Computed once, by the first utterance of a process.
     Noise::table();
     let since = Instant::now();
@@ -190,6 +187,8 @@ pub fn job(request: RequestId, utterance: usize, asked: &Request) -> Job {
         prompt_text_ids: vec![],
         text_ids: vec![0],
         prompt_speech: true,
+        before: Vec::new(),
+        after: Vec::new(),
         voice: Arc::new(Voice {
             name: "played".into(),
             language: None,

@@ -259,6 +259,8 @@ impl Engine for Script {
                 text_ids: text.chars().take(MOST_TOKENS).map(u32::from).collect(),
                 text,
                 prompt_speech: false,
+                before: Vec::new(),
+                after: Vec::new(),
                 voice: voice.clone(),
                 settings: settings.clone(),
             })

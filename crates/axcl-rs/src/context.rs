@@ -4,7 +4,7 @@ use std::{cell::Cell, fmt, rc::Rc};
 
 use crate::{
     CachedBuffer, Device, DeviceBuffer, Engine, Event, Result, Runtime, Stream, VnpuKind, api::Api,
-    runtime::report, sys::Handle,
+    error::report, sys::Handle,
 };
 
 thread_local! {

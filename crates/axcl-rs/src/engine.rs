@@ -3,7 +3,7 @@
 use std::{fmt, path::Path, rc::Rc};
 
 use crate::{
-    Context, DeviceBuffer, Error, Result, Session, Signature, Tensor, description, runtime::report,
+    Context, DeviceBuffer, Error, Result, Session, Signature, Tensor, description, error::report,
     sys::Handle,
 };
 

@@ -225,6 +225,13 @@ impl fmt::Display for Code {
     }
 }
 
+/// A destructor cannot return its failure, and can do no more than to say so.
+pub(crate) fn report(result: Result<()>) {
+    if let Err(error) = result {
+        tracing::warn!("while releasing: {error}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,7 +10,7 @@ use bytemuck::{AnyBitPattern, NoUninit};
 use crate::{
     Context, Error, Result, Runtime,
     api::{DevicePointer, PinnedMemory},
-    runtime::report,
+    error::report,
 };
 
 /// The runtime's limit of one allocation.

@@ -8,7 +8,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{Context, Error, HostBuffer, Library, Result, api::Api, engine::EngineUse};
+use crate::{
+    Context, Error, HostBuffer, Library, Result, api::Api, engine::EngineUse, error::report,
+};
 
 /// Libraries that are initialised now, by identity.
 static IN_USE: Mutex<Vec<usize>> = Mutex::new(Vec::new());
@@ -74,13 +76,6 @@ struct Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         report(self.library.api().finalize());
-    }
-}
-
-/// A destructor cannot return its failure, and can do no more than to say so.
-pub(crate) fn report(result: Result<()>) {
-    if let Err(error) = result {
-        tracing::warn!("while releasing: {error}");
     }
 }
 

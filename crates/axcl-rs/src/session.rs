@@ -5,7 +5,7 @@ use std::fmt;
 use crate::{
     Context, DeviceBuffer, Engine, Error, Model, Result, Tensor,
     api::{Execution, Side},
-    runtime::report,
+    error::report,
     sys::Handle,
 };
 

@@ -4,7 +4,7 @@ use std::{fmt, marker::PhantomData, time::Duration};
 
 use bytemuck::{AnyBitPattern, NoUninit};
 
-use crate::{Code, Context, DeviceBuffer, Result, Session, runtime::report, sys::Handle};
+use crate::{Code, Context, DeviceBuffer, Result, Session, error::report, sys::Handle};
 
 /// A queue of work, done in its order, on a device. Destroyed when dropped.
 pub struct Stream {

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::Result;
 use cosyvoice3::{
-    cancel::Cancel, flow::ort::CpuFlow, lm::LmModel, model::manifest::Manifest, onnx,
-    text::Tokenizer, vocoder::Vocoder,
+    cancel::Cancel, flow::ort::CpuFlow, lm::LmModel, manifest::Manifest, onnx, text::Tokenizer,
+    vocoder::Vocoder,
 };
 
 /// Loads every component of the model in `dir`; what there is to tell the user, line by line.

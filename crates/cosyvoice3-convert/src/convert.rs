@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
-use cosyvoice3::model::manifest::{FORMAT, Flow, Manifest, SourceKind, Vocoder};
+use cosyvoice3::manifest::{FORMAT, Flow, Manifest, SourceKind, Vocoder};
 
 use crate::{
     checkpoint::Checkpoint,
@@ -48,6 +48,8 @@ pub struct Options {
     pub steps: usize,
     /// How the vocoder's harmonic source is made.
     pub source: SourceKind,
+    /// Languages that the model speaks (`ru`, `en`, `zh`); empty: all.
+    pub languages: Vec<String>,
     /// What users must be told.
     pub notice: String,
     /// Whether to replace a model that is there.
@@ -96,6 +98,8 @@ pub fn convert(
         created_by: CREATED_BY.into(),
         default_voice: String::new(),
         voice_for_language: BTreeMap::new(),
+        text_reading: String::new(),
+        languages: options.languages.clone(),
         notice: options.notice.clone(),
         lm: directory::lm(
             options.quantization,

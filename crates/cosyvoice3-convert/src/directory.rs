@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use anyhow::{Context, Result};
 use cosyvoice3::{
     constants::SPEECH_VOCAB,
-    model::manifest::{FileEntry, Lm, MANIFEST, Manifest, Sampling},
+    manifest::{FileEntry, Lm, MANIFEST, Manifest, Sampling},
     voice::VOICES,
 };
 

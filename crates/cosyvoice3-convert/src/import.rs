@@ -15,7 +15,7 @@ use cosyvoice3::{
     constants::{MEL_BINS, SPEECH_CODES, SPEECH_VOCAB},
     flow::windows::PROMPT_TOKENS,
     lm::gguf,
-    model::manifest::{FORMAT, Flow, Lm, Manifest, Vocoder},
+    manifest::{FORMAT, Flow, Lm, Manifest, Vocoder},
     onnx,
     vocoder::MelToAudio,
 };
@@ -63,6 +63,8 @@ pub struct Options {
     pub voice: prompt::Options,
     /// Name of the model; that of the download's directory by default.
     pub name: Option<String>,
+    /// Languages that the model speaks (`ru`, `en`, `zh`); empty: all.
+    pub languages: Vec<String>,
     /// What users must be told.
     pub notice: String,
     /// Whether to replace a model that is there.
@@ -108,6 +110,8 @@ pub fn import(axera: &Path, model: &Path, options: &Options, progress: &Progress
         created_by: CREATED_BY.into(),
         default_voice: String::new(),
         voice_for_language: BTreeMap::new(),
+        text_reading: String::new(),
+        languages: options.languages.clone(),
         notice: options.notice.clone(),
         lm,
         flow: Flow {

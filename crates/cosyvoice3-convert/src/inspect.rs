@@ -4,7 +4,7 @@ use std::{fmt::Write, path::Path};
 
 use anyhow::Result;
 use cosyvoice3::{
-    model::manifest::{FileEntry, Manifest, Vocoder},
+    manifest::{FileEntry, Manifest, Vocoder},
     voice::{self, Voice},
 };
 
@@ -45,6 +45,13 @@ fn summary(manifest: &Manifest) -> String {
     let mut lines = vec![
         ("model", manifest.name.clone()),
         ("made by", manifest.created_by.clone()),
+        (
+            "languages",
+            match &*manifest.languages {
+                [] => "all that the checkpoint knows".into(),
+                languages => languages.join(", "),
+            },
+        ),
         (
             "language model",
             format!(

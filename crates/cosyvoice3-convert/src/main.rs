@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Result, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use cosyvoice3::model::manifest::SourceKind;
+use cosyvoice3::manifest::SourceKind;
 use cosyvoice3_convert::{
     convert::{self, convert},
     directory, import,
@@ -117,6 +117,9 @@ struct ImportArgs {
     /// Name of the model [default: that of the download's directory]
     #[arg(long)]
     name: Option<String>,
+    /// Languages that the model speaks, as in ru,en; text in another one is left out [default: all]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = ["ru", "en", "zh"])]
+    languages: Vec<String>,
     /// What users must be told before they listen
     #[arg(long, value_name = "TEXT", default_value = "")]
     notice: String,
@@ -163,6 +166,9 @@ struct CheckpointArgs {
     /// How the vocoder's harmonic source is made
     #[arg(long, value_enum, default_value_t)]
     source_kind: Source,
+    /// Languages that the model speaks, as in ru,en; text in another one is left out [default: all]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = ["ru", "en", "zh"])]
+    languages: Vec<String>,
     /// What users must be told before they listen
     #[arg(long, value_name = "TEXT", default_value = "")]
     notice: String,
@@ -209,6 +215,7 @@ fn run(command: Command, progress: &Progress) -> Result<()> {
                     Source::Staircase => SourceKind::Staircase,
                     Source::Sine => SourceKind::Sine,
                 },
+                languages: args.languages,
                 notice: args.notice,
                 replace: args.force,
             };
@@ -245,6 +252,7 @@ fn run(command: Command, progress: &Progress) -> Result<()> {
                     ..Default::default()
                 },
                 name: args.name,
+                languages: args.languages,
                 notice: args.notice,
                 replace: args.force,
             };

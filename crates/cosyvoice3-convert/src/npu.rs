@@ -4,8 +4,11 @@ use std::{fs, path::Path};
 
 use anyhow::{Context, Result};
 use cosyvoice3::{
-    flow::windows::{ENCODER_WINDOWS, ESTIMATOR_FRAMES, PROMPT_TOKENS},
-    model::manifest::{Manifest, Npu, NpuEncoder, NpuEncoderWindow, NpuEstimator},
+    flow::windows::PROMPT_TOKENS,
+    manifest::{
+        ENCODER_WINDOWS, ESTIMATOR_FRAMES, Manifest, Npu, NpuEncoder, NpuEncoderWindow,
+        NpuEstimator,
+    },
 };
 
 use crate::{

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use cosyvoice3::model::manifest::{FileEntry, MANIFEST, Manifest};
+use cosyvoice3::manifest::{FileEntry, MANIFEST, Manifest};
 use sha2::{Digest, Sha256};
 
 use crate::progress::Progress;

@@ -5,8 +5,8 @@ use std::{fs, path::Path, str::FromStr};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use cosyvoice3::{
     constants::{FRAMES_PER_TOKEN, MEL_BINS},
+    manifest::{MANIFEST, Manifest},
     mel::Mel,
-    model::manifest::{MANIFEST, Manifest},
     voice::{self, VOICES, Voice},
 };
 

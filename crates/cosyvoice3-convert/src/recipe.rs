@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use anyhow::{Context, Result, anyhow, ensure};
 use cosyvoice3::{
     constants::{ATTENTION_CHUNK_FRAMES, CFG_RATE, FRAMES_PER_TOKEN, SAMPLE_RATE, SPEECH_CODES},
-    model::manifest::{Sampling, Schedule},
+    manifest::{Sampling, Schedule},
 };
 use yaml_rust2::{Yaml, YamlLoader};
 

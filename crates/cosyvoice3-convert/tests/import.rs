@@ -23,11 +23,9 @@ use cosyvoice3::{
         choice::{FlowChoice, FlowTarget},
     },
     lm::{LmModel, LmOptions, LmSession, Prefix},
+    manifest::{Manifest, Vocoder},
     mel::Mel,
-    model::{
-        LoadObserver, LoadOptions, Model,
-        manifest::{Manifest, Vocoder},
-    },
+    model::{LoadObserver, LoadOptions, Model},
 };
 use cosyvoice3_convert::quantize::Quantization;
 use edge_pipeline::{EdgePipeline, fixture, names, program, said, succeeds};

@@ -11,7 +11,7 @@ use std::{
 use cosyvoice3::{
     cancel::Cancel,
     lm::{LmModel, LmOptions, LmSession, Prefix, sampling::softmax},
-    model::manifest::Manifest,
+    manifest::Manifest,
 };
 use cosyvoice3_convert::quantize::{Quantization, quantize};
 use ndarray::{Array1, Array2};

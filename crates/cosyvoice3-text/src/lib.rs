@@ -4,21 +4,25 @@
 //! of a text that arrives in pieces, and [`normalize()`] reads numbers, dates, units and abbreviations out. Pure Rust: no
 //! model, no audio and no C.
 
+mod controls;
+pub mod cue;
+mod cut;
 mod incremental;
 mod language;
+pub mod lexicon;
 pub mod normalize;
 mod sentence;
+pub mod ssml;
+mod stress;
 
+pub use controls::{is_control, without_special_tokens};
+pub use cut::cut_between_words;
 pub use incremental::IncrementalText;
 pub use language::Language;
-pub use normalize::normalize;
+pub use lexicon::{Lexicon, LexiconError};
+pub use normalize::{Change, Reading, explain, normalize, normalize_as};
 pub use sentence::{is_clause_end, next_sentence};
-
-/// Whether `text` is of the kind that the official front end passes on untouched and in one piece: it holds markup in
-/// `<|` and `|>`.
-pub fn is_markup(text: &str) -> bool {
-    text.contains("<|") && text.contains("|>")
-}
+pub use stress::mark_stress;
 
 /// Whether anything in `text` has a sound: a letter or a digit of any script.
 pub fn is_speakable(text: &str) -> bool {

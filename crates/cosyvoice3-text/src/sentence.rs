@@ -1,6 +1,8 @@
-//! Where sentences end in raw Russian, English and Chinese text.
+//! Ends of sentences in raw Russian, English and Chinese text.
 
 use std::ops::Range;
+
+use crate::cut::cut_between_words;
 
 /// A piece without a sentence end is cut after at most this many characters.
 const LONGEST: usize = 500;
@@ -13,7 +15,7 @@ const MAY_END: [&str; 34] = [
 ];
 
 /// Words whose full stop never ends a sentence.
-const NEVER_END: [&str; 54] = [
+const NEVER_END: &[&str] = &[
     "т.е",
     "т.к",
     "т.н",
@@ -49,6 +51,13 @@ const NEVER_END: [&str; 54] = [
     "п",
     "пп",
     "прим",
+    "бул",
+    "б-р",
+    "мкр",
+    "гос",
+    "зам",
+    "зав",
+    "мин-во",
     "dr",
     "mr",
     "mrs",
@@ -68,6 +77,132 @@ const NEVER_END: [&str; 54] = [
     "gen",
     "sen",
     "rev",
+    "gov",
+    "capt",
+    "col",
+    "lt",
+    "sgt",
+    "messrs",
+];
+
+/// Words whose full stop ends no sentence where a number follows.
+const BEFORE_NUMBER: &[&str] = &[
+    "каб",
+    "ком",
+    "комн",
+    "ауд",
+    "пом",
+    "эт",
+    "под",
+    "подъезд",
+    "доб",
+    "стр",
+    "вып",
+    "разд",
+    "ч",
+    "с",
+    "ок",
+    "прибл",
+    "янв",
+    "фев",
+    "февр",
+    "мар",
+    "апр",
+    "авг",
+    "сен",
+    "сент",
+    "окт",
+    "ноя",
+    "нояб",
+    "дек",
+    "jan",
+    "feb",
+    "mar",
+    "apr",
+    "jun",
+    "jul",
+    "aug",
+    "sep",
+    "sept",
+    "oct",
+    "nov",
+    "dec",
+    "mon",
+    "tue",
+    "tues",
+    "wed",
+    "thu",
+    "thurs",
+    "fri",
+    "sat",
+    "sun",
+    "nos",
+    "rm",
+    "apt",
+    "ste",
+    "bldg",
+    "ext",
+    "tel",
+    "pp",
+    "max",
+    "min",
+    "ca",
+];
+
+/// Nouns after which a single letter is the name of a thing and no initial: `Gate B.`, `выход Б.`
+const LETTERED: &[&str] = &[
+    "gate",
+    "platform",
+    "track",
+    "terminal",
+    "concourse",
+    "section",
+    "building",
+    "block",
+    "hall",
+    "room",
+    "row",
+    "zone",
+    "exit",
+    "entrance",
+    "plan",
+    "class",
+    "group",
+    "type",
+    "vitamin",
+    "level",
+    "lot",
+    "pier",
+    "wing",
+    "seat",
+    "grade",
+    "appendix",
+    "выход",
+    "вход",
+    "сектор",
+    "секция",
+    "секции",
+    "сектора",
+    "секторе",
+    "терминал",
+    "терминала",
+    "терминале",
+    "зона",
+    "зоны",
+    "зоне",
+    "зал",
+    "зале",
+    "корпус",
+    "корпусе",
+    "блок",
+    "блоке",
+    "группа",
+    "группы",
+    "класс",
+    "класса",
+    "витамин",
+    "литера",
+    "подъезд",
 ];
 
 /// The next sentence of `text` at or after byte `from`, without the blanks around it; `None` where only blanks follow.
@@ -84,7 +219,7 @@ pub fn next_sentence(text: &str, from: usize) -> Option<Range<usize>> {
     let mut cuts = Cuts::default();
     for (count, (at, c)) in rest.char_indices().enumerate() {
         if count >= LONGEST {
-            return Some(trimmed(text, start, start + cuts.best(at)));
+            return Some(trimmed(text, start, start + cuts.best(rest, at)));
         }
         if let Some(end) = sentence_end(rest, at, c) {
             return Some(trimmed(text, start, start + end));
@@ -138,15 +273,16 @@ impl Cuts {
         }
     }
 
-    fn best(&self, end: usize) -> usize {
-        [self.clause, self.blank]
-            .into_iter()
-            .find(|cut| *cut > 0)
-            .unwrap_or(end)
+    fn best(&self, text: &str, end: usize) -> usize {
+        match (self.clause, self.blank) {
+            (0, 0) => end,
+            (0, blank) => cut_between_words(text, end).unwrap_or(blank),
+            (clause, _) => clause,
+        }
     }
 }
 
-/// Where the sentence ends if its end is marked by `c`, which stands at byte `at`.
+/// The end of the sentence if `c`, which stands at byte `at`, marks it.
 fn sentence_end(text: &str, at: usize, c: char) -> Option<usize> {
     let after = at + c.len_utf8();
     match c {
@@ -161,10 +297,14 @@ fn sentence_end(text: &str, at: usize, c: char) -> Option<usize> {
             let run_end = run(text, after);
             let end = closed(text, run_end);
             let next = text[end..].chars().next();
-            let ends = next.is_none_or(|c| is_blank(c) || is_ideographic(c))
+            let ends = (next.is_none_or(|c| is_blank(c) || is_ideographic(c))
+                || is_glued(text, at, run_end, end))
                 && match (c, run_end - after) {
                     ('.', 0) => full_stop_ends_sentence(&text[..at], &text[end..]),
                     ('.' | '…', _) => !starts_lower(&text[end..]),
+                    _ if end > run_end => {
+                        !speech_goes_on(&text[end..]) && !starts_lower(&text[end..])
+                    }
                     _ => !speech_goes_on(&text[end..]),
                 };
             ends.then_some(end)
@@ -195,6 +335,24 @@ fn closed(text: &str, from: usize) -> usize {
         _ => rest,
     };
     text.len() - rest.len()
+}
+
+/// `Привет!Как дела?`: whether a sentence begins right after the mark at `at` or the run of marks that ends before
+/// `run_end`, without a blank. Addresses and names such as `Node.js` are in the way, so that the word before must be of
+/// letters alone, and a full stop wants Cyrillic ones.
+fn is_glued(text: &str, at: usize, run_end: usize, end: usize) -> bool {
+    let word = last_word(&text[..at]);
+    let starts = text[end..].chars().next().is_some_and(char::is_uppercase);
+    let head = text[..at - word.len()].chars().next_back();
+    let alone = head.is_none_or(|c| is_blank(c) || is_skipped(c) || ",;".contains(c));
+    let is_word = word.chars().count() >= 2 && word.chars().all(char::is_alphabetic);
+    let cyrillic = |c: char| matches!(c, '\u{400}'..='\u{52f}');
+    let stop = &text[at..run_end] == ".";
+    let certain = !stop
+        || word.chars().count() >= 4
+            && word.chars().all(|c| cyrillic(c) && c.is_lowercase())
+            && text[end..].starts_with(cyrillic);
+    starts && alone && is_word && certain
 }
 
 fn is_ideographic(c: char) -> bool {
@@ -232,7 +390,7 @@ fn line_ends_sentence(text: &str, at: usize, after: usize) -> bool {
     blank_line || text[..at].is_empty() || !next.chars().next().is_some_and(char::is_lowercase)
 }
 
-/// Whether a single full stop between `before` and `rest` ends a sentence.
+/// True if a single full stop between `before` and `rest` ends a sentence.
 fn full_stop_ends_sentence(before: &str, rest: &str) -> bool {
     let word = last_word(before);
     let Some(next) = opening(rest) else {
@@ -248,6 +406,9 @@ fn full_stop_ends_sentence(before: &str, rest: &str) -> bool {
     }
     let lower = word.to_lowercase();
     if NEVER_END.contains(&lower.as_str()) || is_initials(word) {
+        return false;
+    }
+    if next.is_ascii_digit() && BEFORE_NUMBER.contains(&lower.as_str()) {
         return false;
     }
     if MAY_END.contains(&lower.as_str()) {
@@ -292,7 +453,16 @@ fn single_letter_ends_sentence(letter: char, before: &str, next: char) -> bool {
             Some('т' | 'н')
         );
     let follows_number = head.ends_with(|c: char| c.is_ascii_digit());
-    if ends_list && letter != 'е' || follows_number || !letter.is_alphabetic() {
+    // `60 км/ч.`, `5 кВт·ч.`
+    let ends_unit = head.ends_with(['/', '·', '⋅', '*']);
+    let is_name =
+        letter.is_uppercase() && LETTERED.contains(&last_word(head).to_lowercase().as_str());
+    if ends_list && letter != 'е'
+        || follows_number
+        || ends_unit
+        || is_name
+        || !letter.is_alphabetic()
+    {
         return next.is_uppercase();
     }
     false
@@ -364,6 +534,30 @@ mod tests {
                 ],
             ),
             ("So do I. Then go.", &["So do I.", "Then go."]),
+            (
+                "Скорость 60 км/ч. Внимание!",
+                &["Скорость 60 км/ч.", "Внимание!"],
+            ),
+            ("Go to Gate B. Thank you.", &["Go to Gate B.", "Thank you."]),
+            ("Вам в сектор Б. Спасибо.", &["Вам в сектор Б.", "Спасибо."]),
+            ("George W. Bush spoke.", &["George W. Bush spoke."]),
+            ("Каб. 12. Войдите.", &["Каб. 12.", "Войдите."]),
+            ("On Dec. 5 we go. Bye.", &["On Dec. 5 we go.", "Bye."]),
+            (
+                "\"Stop!\" he cried. Then he left.",
+                &["\"Stop!\" he cried.", "Then he left."],
+            ),
+            ("«Стой!» крикнул он.", &["«Стой!» крикнул он."]),
+            ("\"Stop!\" He left.", &["\"Stop!\"", "He left."]),
+            (
+                "Привет!Как дела?Хорошо.",
+                &["Привет!", "Как дела?", "Хорошо."],
+            ),
+            ("Всё готово.Едем дальше.", &["Всё готово.", "Едем дальше."]),
+            (
+                "Сайт a.ru/?Q=1, ул.Ленина и Node.JS.",
+                &["Сайт a.ru/?Q=1, ул.Ленина и Node.JS."],
+            ),
             (
                 "你好。“今天很好！”我们去吧",
                 &["你好。", "“今天很好！”", "我们去吧"],

@@ -7,6 +7,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What kind of trouble an [`Error`] is; the element maps each kind to a GStreamer error domain and code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ErrorKind {
     /// A property or a manifest entry has a value that cannot work.
     Settings,
@@ -22,6 +23,12 @@ pub enum ErrorKind {
     NoSpace,
     /// The text cannot be spoken.
     Text,
+    /// The text is in a language that the model does not speak.
+    Language,
+    /// The markup of a text (SSML) cannot be understood.
+    Markup,
+    /// As much waits as may: try again later, or allow more.
+    Busy,
     /// A device failed, and will not work again by itself.
     Device,
     /// A stage failed while it worked.

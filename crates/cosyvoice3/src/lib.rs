@@ -8,8 +8,22 @@
 //!         end     25 Hz          50 Hz, 80 bins utterance    f32
 //! ```
 //!
-//! [`synth::Synthesizer`] joins them: requests in, events out. `docs/architecture.md` says why it is built so.
+//! A [`Synthesizer`] joins them. The shortest program:
+//!
+//! ```no_run
+//! fn main() -> cosyvoice3::Result<()> {
+//!     let synth = cosyvoice3::Synthesizer::load(cosyvoice3::Options::new("models/demo"))?;
+//!     for speech in synth.speak("Hello. How are you?") {
+//!         println!("{} samples at 24 kHz", speech?.samples.len());
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! What a program needs stands here at the root; the modules are for those who work on the engine, and change with it.
+//! `docs/architecture.md` says why it is built so.
 
+pub mod cache_dir;
 pub mod cancel;
 pub mod constants;
 pub mod cpu;
@@ -17,6 +31,7 @@ pub mod error;
 pub mod flow;
 pub mod lm;
 mod lock;
+pub mod manifest;
 pub mod mel;
 pub mod model;
 pub mod onnx;
@@ -27,4 +42,32 @@ pub mod text;
 pub mod vocoder;
 pub mod voice;
 
+pub use constants::{SAMPLE_RATE, SAMPLES_PER_TOKEN};
 pub use error::{Error, ErrorKind, Result};
+pub use flow::{
+    FlowPlan,
+    axcl::{AxclOptions, abandoned_threads},
+    choice::{FlowChoice, FlowTarget},
+};
+pub use lm::{Hit, PrefixCaching, StopReason};
+pub use manifest::{Schedule, locate::default_dir as default_model_dir, verify::Verify};
+pub use model::Keeper;
+#[doc(hidden)]
+pub use synth::{Engine, Loading, Recorder};
+pub use synth::{
+    Event, MAX_TEXT, Mark, Markup, Options, Request, RequestId, Settings, Speaking, Speech,
+    Synthesizer, UtteranceStats,
+};
+pub use text::{IncrementalText, Language, Reading, is_speakable};
+pub use vocoder::level::Level;
+
+/// Compiles what the READMEs show.
+#[cfg(doctest)]
+mod readmes {
+    #[doc = include_str!("../../../README.md")]
+    struct English;
+    #[doc = include_str!("../../../README.ru.md")]
+    struct Russian;
+    #[doc = include_str!("../../../README.zh.md")]
+    struct Chinese;
+}

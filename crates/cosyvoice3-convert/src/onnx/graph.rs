@@ -8,14 +8,11 @@ use half::f16;
 use super::{
     model::{Initializer, Model, Source, Tensor},
     proto::{
-        AttributeProto, AttributeType, Dim, Dimension, ElementType, GraphProto, NodeProto,
-        TensorShape, TensorType, TypeProto, ValueInfoProto,
+        AttributeProto, AttributeType, Dim, Dimension, ElementType, GraphProto, MICROSOFT,
+        NodeProto, TensorShape, TensorType, TypeProto, ValueInfoProto,
     },
 };
 use crate::weights::WeightType;
-
-/// Operators that ONNX Runtime has beyond the ONNX standard.
-pub const MICROSOFT: &str = "com.microsoft";
 
 /// A tensor that flows through the graph, by name. `Value::none()` stands for an optional input left out.
 #[derive(Debug, Clone, PartialEq, Eq)]

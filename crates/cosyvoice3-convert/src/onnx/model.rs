@@ -13,12 +13,9 @@ use prost::{
     encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len},
 };
 
-use super::{
-    graph::MICROSOFT,
-    proto::{
-        ElementType, GRAPH_INITIALIZER, GraphProto, MODEL_GRAPH, ModelProto, OperatorSetId,
-        TENSOR_RAW_DATA, TensorProto,
-    },
+use super::proto::{
+    ElementType, GRAPH_INITIALIZER, GraphProto, MICROSOFT, MODEL_GRAPH, ModelProto, OperatorSetId,
+    TENSOR_RAW_DATA, TensorProto,
 };
 
 /// ONNX IR version that goes with [`OPSET`].

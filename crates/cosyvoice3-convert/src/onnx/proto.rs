@@ -4,6 +4,9 @@
 
 use prost::Message;
 
+/// Operators that ONNX Runtime has beyond the ONNX standard.
+pub const MICROSOFT: &str = "com.microsoft";
+
 /// Field number of `ModelProto.graph`.
 pub const MODEL_GRAPH: u32 = 7;
 /// Field number of `GraphProto.initializer`.

@@ -5,7 +5,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::lex::{control, is_combining};
 
 /// Signs that languages read out or that numbers are written with.
-const SIGNS: &str = ".,!?;:-—()\"'«»…%‰№#$€£¥₽₴¢°+=&@/*×÷±~_²³§<>\\";
+const SIGNS: &str = ".,!?;:-—()\"'«»…%‰№#$€£¥₽₴¢°+=&@/*×÷±~_²³§<>\\≥≤≈≠→←↔↑↓∞√∑∆‱^₩₹₺₸₿₪฿₫₦₱©";
 
 /// Zeros of the decimal digits of other scripts.
 const ZEROS: [u32; 26] = [
@@ -17,6 +17,10 @@ const ZEROS: [u32; 26] = [
 /// `text` composed (NFC), with ASCII digits, plain blanks and plain quotes, and without what has no sound.
 pub(super) fn clean(text: &str) -> String {
     let text: String = text.nfc().collect();
+    let text = text
+        .replace(">=", "≥")
+        .replace("<=", "≤")
+        .replace("!=", "≠");
     let mut out = String::with_capacity(text.len());
     let mut rest = text.as_str();
     while let Some(c) = rest.chars().next() {
@@ -56,6 +60,14 @@ fn push_clean(out: &mut String, c: char, rest: &str) {
         '\u{2044}' | '\u{2215}' => out.push('/'),
         '·' | '⋅' => out.push('*'),
         'º' => out.push('°'),
+        '∶' | '：' => out.push(':'),
+        '≧' | '⩾' => out.push('≥'),
+        '≦' | '⩽' => out.push('≤'),
+        '≒' | '≃' | '≅' => out.push('≈'),
+        '⇒' | '⟶' | '➔' | '➜' | '➝' | '➡' => out.push('→'),
+        '✕' | '✖' | '⨯' => out.push('×'),
+        '㎡' => out.push_str("m²"),
+        '㎥' => out.push_str("m³"),
         '℃' => out.push_str("°C"),
         '℉' => out.push_str("°F"),
         c if SIGNS.contains(c) => out.push(c),
@@ -106,9 +118,18 @@ pub(super) fn tidy_symbols(text: &str) -> String {
         c.is_alphanumeric()
             || is_combining(c) && !matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{20d0}'..='\u{20ff}')
             || c.is_ascii_graphic()
+            || is_named_sign(c)
             || matches!(c, ' ' | '·' | '°' | '\u{2010}'..='\u{201f}' | '…' | '\u{3001}'..='\u{303f}' | '！'..='￥')
     };
     text.chars().filter(|c| keeps(*c)).collect()
+}
+
+/// Signs of money, mathematics, measure and lettering, which mean something where they stand.
+fn is_named_sign(c: char) -> bool {
+    matches!(c,
+        '¢'..='¥' | '§' | '©' | '®' | '±' | 'µ' | '¶' | '×' | '÷'
+        | '\u{2030}'..='\u{2034}' | '※' | '\u{20a0}'..='\u{20cf}' | '\u{2100}'..='\u{22ff}' | '\u{3300}'..='\u{33ff}'
+        | '￠'..='￦')
 }
 
 /// `text` with single blanks, none before a closing mark, and with runs of one mark cut to three.

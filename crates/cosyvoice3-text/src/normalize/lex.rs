@@ -157,7 +157,7 @@ pub(super) fn is_cyrillic(c: char) -> bool {
 }
 
 /// A mark that belongs to the letter before it: stress, accents.
-pub(super) fn is_combining(c: char) -> bool {
+pub(crate) fn is_combining(c: char) -> bool {
     unicode_normalization::char::is_combining_mark(c)
 }
 

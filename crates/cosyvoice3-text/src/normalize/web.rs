@@ -8,7 +8,7 @@ pub(super) struct Words {
     pub dash: &'static str,
     pub underscore: &'static str,
     pub colon: &'static str,
-    /// How the last part of a domain is said, where not as it is written.
+    /// The reading of the last part of a domain, where it is not said as it is written.
     pub domain: fn(&str) -> Option<&'static str>,
 }
 
@@ -24,24 +24,30 @@ const LONGEST: usize = 300;
 pub(super) fn spell(text: &str, words: &Words) -> String {
     let mut out = String::with_capacity(text.len());
     for run in text.split_inclusive(char::is_whitespace) {
-        let body = run.trim_start_matches(['(', '"', '«', '\'', '<']);
-        let body_start = run.len() - body.len();
-        let address = body.trim_end_matches(|c: char| {
-            c.is_whitespace()
-                || matches!(
-                    c,
-                    '.' | ',' | '!' | '?' | ';' | ':' | ')' | '"' | '»' | '\'' | '>' | '/'
-                )
-        });
-        if address.len() <= LONGEST && is_address(address) {
-            out.push_str(&run[..body_start]);
-            push_address(&mut out, address, words);
-            out.push_str(body[address.len()..].trim_start_matches('/'));
-        } else {
-            out.push_str(run);
+        match address(run) {
+            Some(range) => {
+                out.push_str(&run[..range.start]);
+                push_address(&mut out, &run[range.clone()], words);
+                out.push_str(run[range.end..].trim_start_matches('/'));
+            }
+            None => out.push_str(run),
         }
     }
     out
+}
+
+/// The place of the address in `run`, which has no blanks but at its end; `None` where it is none.
+pub(super) fn address(run: &str) -> Option<std::ops::Range<usize>> {
+    let body = run.trim_start_matches(['(', '"', '«', '\'', '<']);
+    let start = run.len() - body.len();
+    let address = body.trim_end_matches(|c: char| {
+        c.is_whitespace()
+            || matches!(
+                c,
+                '.' | ',' | '!' | '?' | ';' | ':' | ')' | '"' | '»' | '\'' | '>' | '/'
+            )
+    });
+    (address.len() <= LONGEST && is_address(address)).then(|| start..start + address.len())
 }
 
 fn is_address(run: &str) -> bool {

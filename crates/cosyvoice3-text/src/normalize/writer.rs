@@ -29,6 +29,26 @@ impl Writer {
         self.said = false;
     }
 
+    /// True if the text so far ends with `tail`.
+    pub fn ends_with(&self, tail: &str) -> bool {
+        self.text.ends_with(tail)
+    }
+
+    /// The number of bytes so far.
+    pub fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// The text after the first `length` bytes.
+    pub fn since(&self, length: usize) -> &str {
+        self.text.get(length..).unwrap_or_default()
+    }
+
+    /// Takes back what was added after the first `length` bytes.
+    pub fn truncate(&mut self, length: usize) {
+        self.text.truncate(length);
+    }
+
     /// The text.
     pub fn finish(self) -> String {
         self.text

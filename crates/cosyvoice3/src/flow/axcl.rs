@@ -19,8 +19,8 @@ use crate::{
     Error, ErrorKind, Result,
     cancel::Cancel,
     constants::{ATTENTION_CHUNK_FRAMES, MEL_BINS},
+    manifest,
     mel::Mel,
-    model::manifest,
 };
 use networks::Networks;
 use npu::{Kept, Npu, Patience};

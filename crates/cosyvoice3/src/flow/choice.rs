@@ -12,7 +12,7 @@ use crate::{
     Error, ErrorKind, Result,
     cancel::Cancel,
     cpu::Affinity,
-    model::manifest::{self, Manifest},
+    manifest::{self, Manifest},
     stage::Stage,
 };
 

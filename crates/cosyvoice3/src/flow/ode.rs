@@ -3,7 +3,7 @@
 use std::f32::consts::FRAC_PI_2;
 
 use super::{Conditions, FlowBackend};
-use crate::{Result, cancel::Cancel, constants::CFG_RATE, mel::Mel, model::manifest::Schedule};
+use crate::{Result, cancel::Cancel, constants::CFG_RATE, manifest::Schedule, mel::Mel};
 
 /// The `steps + 1` time points of a schedule, from 0 to 1.
 pub fn time_points(schedule: Schedule, steps: usize) -> Vec<f32> {

@@ -7,8 +7,8 @@ use crate::{
     Error, Result,
     cancel::Cancel,
     constants::{FRAMES_PER_TOKEN, LOOKAHEAD_TOKENS, MEL_BINS, SPEAKER_EMBEDDING},
+    manifest,
     mel::Mel,
-    model::manifest,
     onnx::{Element, FREE, Port, Session, SessionOptions, Tensor},
 };
 

@@ -6,14 +6,14 @@ use super::{
     Conditions, FlowBackend,
     noise::Noise,
     ode,
-    windows::{BLEND_FRAMES, ESTIMATOR_FRAMES, PROMPT_TOKENS, Window, Windows},
+    windows::{BLEND_FRAMES, PROMPT_TOKENS, Window, Windows},
 };
 use crate::{
     Error, ErrorKind, Result,
     cancel::Cancel,
     constants::{ATTENTION_CHUNK_FRAMES, FRAMES_PER_TOKEN, SPEECH_CODES},
+    manifest::{self, ESTIMATOR_FRAMES, Schedule},
     mel::{Mel, MelAccumulator},
-    model::manifest::{self, Schedule},
     voice::Voice,
 };
 

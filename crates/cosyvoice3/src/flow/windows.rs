@@ -19,11 +19,6 @@ pub const CONTEXT_TOKENS: usize = 50;
 pub const FINAL_TOKENS: usize = 50;
 /// Frames before its first new one over which a window is blended with what is there already.
 pub const BLEND_FRAMES: usize = 10;
-/// Estimator lengths that the plan asks for, in frames, prompt included.
-pub const ESTIMATOR_FRAMES: [usize; 3] = [200, 250, 300];
-/// Windows that the plan gives the encoder: tokens after the prompt's, and whether the last three are lookahead.
-pub const ENCODER_WINDOWS: [(usize, bool); 4] =
-    [(28, true), (53, true), (78, true), (FINAL_TOKENS, false)];
 
 /// One call of the flow model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,6 +116,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::manifest::ESTIMATOR_FRAMES;
 
     fn windows(tokens: usize) -> Vec<Window> {
         let mut windows = Windows::new();

@@ -5,7 +5,7 @@ use std::{fs::File, ops::Range, path::Path};
 use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors};
 
-use crate::{Error, Result, model::manifest};
+use crate::{Error, Result, manifest};
 
 /// `text_embedding` and `speech_embedding` of one model, in f16 or f32. Only the rows that are read take memory.
 pub struct Embeddings {

@@ -9,7 +9,7 @@ use std::{
     path::Path,
 };
 
-use crate::{Error, Result, model::manifest};
+use crate::{Error, Result, manifest};
 
 const ARCHITECTURE: &str = "qwen2";
 /// The only alignment that llama.cpp writes unless told otherwise (`GGUF_DEFAULT_ALIGNMENT`).

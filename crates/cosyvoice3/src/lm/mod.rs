@@ -41,7 +41,7 @@ pub fn system_info() -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::manifest::{Lm, Sampling};
+    use crate::manifest::{Lm, Sampling};
 
     /// The language model's manifest entry of the tiny checkpoint.
     pub(crate) fn manifest_lm() -> Lm {

@@ -6,7 +6,7 @@ use crate::{
     Error, Result,
     constants::SPEECH_CODES,
     lm::{embeddings::Embeddings, gguf::Gguf, llama},
-    model::manifest,
+    manifest,
 };
 
 /// Weights and embedding tables, mapped into memory and shared by every session over them.

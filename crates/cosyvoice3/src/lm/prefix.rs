@@ -1,7 +1,7 @@
 //! The language model's input before the first speech token.
 
 use crate::{
-    Error, ErrorKind, Result, constants::SPEECH_CODES, lm::embeddings::Embeddings, model::manifest,
+    Error, ErrorKind, Result, constants::SPEECH_CODES, lm::embeddings::Embeddings, manifest,
 };
 
 /// What is spoken, and whose voice speaks: `[sos | prompt text, text | task | prompt speech]`.

@@ -5,7 +5,7 @@ use rand_chacha::{
     rand_core::{Rng, SeedableRng},
 };
 
-use crate::{Error, ErrorKind, Result, constants::SPEECH_CODES, model::manifest::Sampling};
+use crate::{Error, ErrorKind, Result, constants::SPEECH_CODES, manifest::Sampling};
 
 /// Draws ids for one utterance. Its random numbers come from the seed alone.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use crate::{
         sampling::Sampler,
         silence::SilenceFilter,
     },
-    model::manifest::Sampling,
+    manifest::Sampling,
 };
 
 /// How a session computes.

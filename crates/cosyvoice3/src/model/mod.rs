@@ -1,11 +1,8 @@
 //! Model directories: what they hold, whether it is whole, and the models loaded from them.
 
-pub mod cache;
 mod keeper;
 mod lease;
-pub mod locate;
-pub mod manifest;
-pub mod verify;
+mod lexicons;
 
 use std::{
     collections::HashMap,
@@ -13,11 +10,13 @@ use std::{
     sync::{Arc, LazyLock, Mutex, Weak},
 };
 
+use lexicons::Lexicons;
+
 pub use keeper::Keeper;
 pub use lease::{Lease, Leased};
 
 use crate::{
-    Error, ErrorKind, Result,
+    Error, ErrorKind, Result, cache_dir,
     cancel::Cancel,
     cpu::Affinity,
     flow::{
@@ -26,13 +25,15 @@ use crate::{
     },
     lm::{LmModel, PrefixCache},
     lock::lock,
+    manifest::{
+        Manifest,
+        verify::{self, Verify},
+    },
     stage::Stage,
-    text::{Language, TextFrontEnd, Tokenizer},
+    text::{Language, Lexicon, TextFrontEnd, Tokenizer},
     vocoder::Vocoder,
     voice::{self, Voice},
 };
-use manifest::Manifest;
-use verify::Verify;
 
 /// How to load a model.
 #[derive(Debug, Clone, Default)]
@@ -64,6 +65,7 @@ pub struct Model {
     prefixes: Arc<PrefixCache>,
     flow: Lease<FlowModel>,
     vocoder: Lease<Vocoder>,
+    lexicons: Lexicons,
 }
 
 impl Model {
@@ -108,7 +110,7 @@ impl Model {
     ) -> Result<Self> {
         let manifest = Manifest::read(dir)?;
         verify::sizes(dir, &manifest)?;
-        let cache = cache::default_dir();
+        let cache = cache_dir::default_dir();
         let warning = verify::hashes(
             dir,
             &manifest,
@@ -176,6 +178,7 @@ impl Model {
             lm: Arc::new(lm),
             flow: Lease::new(FlowModel::new(backend, &manifest.flow)),
             vocoder: Lease::new(vocoder),
+            lexicons: Lexicons::default(),
             dir: dir.into(),
             manifest,
         })
@@ -209,6 +212,19 @@ impl Model {
     /// The vocoder.
     pub fn vocoder(&self) -> &Lease<Vocoder> {
         &self.vocoder
+    }
+
+    /// Checks that the voice `name` is there, without loading it.
+    pub fn check_voice(&self, name: &str) -> Result<()> {
+        check_voice(&self.dir, &self.manifest, Some(name))
+    }
+
+    /// How to say words: what the file `own` says, then the voice's list, then the model's.
+    ///
+    /// # Errors
+    /// `own` is not there; one of them cannot be read or has a line that is no entry.
+    pub fn lexicon(&self, own: Option<&Path>, voice: Option<&str>) -> Result<Arc<Lexicon>> {
+        self.lexicons.get(&self.dir, own, voice)
     }
 
     /// The voice `name`, or the one that speaks `language` here.

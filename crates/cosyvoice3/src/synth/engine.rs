@@ -3,25 +3,38 @@
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use super::{
-    Loading, Recorder,
+    job::Job,
+    loading::Loading,
     request::{Request, RequestId, Settings},
+    script::Script,
     speed,
-    stage::{Decoded, Engine, FlowStage, Job, Jobs, LmStage, Tokens, VocoderStage},
+    stage::{Decoded, Engine, FlowStage, Jobs, LmStage, Tokens, VocoderStage},
+    trace::Recorder,
 };
 use crate::{
     Error, ErrorKind, Result,
     cancel::Cancel,
     cpu::{Affinity, Topology, worker::Worker},
-    flow::{FlowModel, FlowOptions, choice::FlowTarget},
+    flow::{
+        FlowModel, FlowOptions,
+        choice::{self, FlowTarget},
+    },
     lm::{Decoding, LmOptions, LmSession, Prefix, PrefixCaching},
+    manifest::{
+        Manifest, Sampling,
+        verify::{self, Verify},
+    },
     mel::Mel,
-    model::{Keeper, LoadObserver, LoadOptions, Model, manifest::Sampling, verify::Verify},
+    model::{self, Keeper, LoadObserver, LoadOptions, Model},
+    onnx,
     stage::Stage,
-    text::{Language, Mode, Prompt},
+    vocoder::level::Leveller,
+    voice,
 };
 
-/// Which models to open, and how.
+/// Which models to open, and how. Made by [`Options::new`], then changed field by field.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Options {
     /// The model directory.
     pub dir: PathBuf,
@@ -55,6 +68,41 @@ impl Options {
             recorder: Recorder::off(),
         }
     }
+
+    /// Checks what can be checked without loading anything or waiting for a card: the manifest, the sizes of the files,
+    /// the voice `voice` (`None`: the default one), the cores, what the flow needs, and whether ONNX Runtime is there.
+    ///
+    /// # Errors
+    /// That of the first thing that is wrong; it names the culprit and the remedy.
+    pub fn check(&self, voice: Option<&str>) -> Result<()> {
+        let manifest = Manifest::read(&self.dir)?;
+        verify::sizes(&self.dir, &manifest)?;
+        model::check_voice(&self.dir, &manifest, voice)?;
+        self.cores()?;
+        choice::check(&self.dir, &manifest, &self.flow)?;
+        onnx::runtime().map(|_| ())
+    }
+
+    /// Names of the voices in the model directory, sorted.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn voices(&self) -> Result<Vec<String>> {
+        voice::list(&self.dir)
+    }
+
+    /// Which stage runs on which cores.
+    fn cores(&self) -> Result<Affinity> {
+        let topology = Topology::read();
+        let affinity = match &self.affinity {
+            Some(text) => {
+                Affinity::parse(text, &topology).map_err(|e| e.context("cpu-affinity"))?
+            }
+            None => Affinity::new(&topology),
+        };
+        tracing::debug!("{topology}: {affinity}");
+        Ok(affinity)
+    }
 }
 
 impl LoadObserver for &Loading<'_> {
@@ -68,12 +116,7 @@ impl LoadObserver for &Loading<'_> {
 }
 
 pub(super) fn load(options: &Options, mut loading: &Loading<'_>) -> Result<Arc<dyn Engine>> {
-    let topology = Topology::read();
-    let affinity = match &options.affinity {
-        Some(text) => Affinity::parse(text, &topology)?,
-        None => Affinity::new(&topology),
-    };
-    tracing::debug!("{topology}: {affinity}");
+    let affinity = options.cores()?;
     let most = Stage::ALL.map(|stage| affinity.threads(stage, 0));
     let most = most.into_iter().max().unwrap_or(1);
     if options.threads > most {
@@ -120,46 +163,7 @@ impl Engine for Models {
     }
 
     fn jobs(&self, id: RequestId, request: &Request) -> Result<Jobs> {
-        let settings = request.settings.clone();
-        let language = Language::detect(&request.text);
-        let voice = Arc::new(self.model.voice(settings.voice.as_deref(), language)?);
-        let mode = match &settings.instruct {
-            Some(instruction) => Mode::Instruct(instruction.clone()),
-            None => Mode::ZeroShot,
-        };
-        let front_end = self.model.front_end();
-        let tokenizer = front_end.tokenizer().clone();
-        let mut utterances = front_end.utterances(request.text.as_str(), language);
-        let mut number = 0;
-        let mut done = false;
-        Ok(Box::new(std::iter::from_fn(move || {
-            let Some(utterance) = utterances.next() else {
-                let nothing_said = number == 0 && utterances.unspeakable() > 0;
-                let first_time = !std::mem::replace(&mut done, true);
-                return (nothing_said && first_time).then(|| {
-                    Err(Error::new(
-                        ErrorKind::Text,
-                        "nothing to say: the text has no letters or digits",
-                    ))
-                });
-            };
-            let job = utterance.and_then(|utterance| {
-                let prompt =
-                    Prompt::build(&tokenizer, &mode, &voice.prompt_text_ids, &utterance.ids)?;
-                Ok(Job {
-                    request: id,
-                    utterance: number,
-                    text: utterance.text,
-                    prompt_text_ids: prompt.prompt_text_ids,
-                    text_ids: prompt.text_ids,
-                    prompt_speech: prompt.prompt_speech,
-                    voice: voice.clone(),
-                    settings: settings.clone(),
-                })
-            });
-            number += 1;
-            Some(job)
-        })))
+        Ok(Box::new(Script::new(self.model.clone(), id, request)?))
     }
 
     fn lm(&self, worker: &Arc<Worker>) -> Result<Box<dyn LmStage>> {
@@ -192,6 +196,7 @@ impl Engine for Models {
     fn vocoder(&self) -> Result<Box<dyn VocoderStage>> {
         Ok(Box::new(Vocode {
             model: self.model.clone(),
+            leveller: None,
         }))
     }
 }
@@ -342,6 +347,8 @@ pub fn make_mel(
 
 struct Vocode {
     model: Arc<Model>,
+    /// That of the request whose utterance was the last.
+    leveller: Option<(RequestId, Leveller)>,
 }
 
 impl VocoderStage for Vocode {
@@ -350,7 +357,15 @@ impl VocoderStage for Vocode {
         let mel = speed::resample(&mel, settings.speed);
         let mut vocoder = self.model.vocoder().take(cancel)?;
         let mut samples = vocoder.synthesize(&mel, settings.seed, cancel)?;
-        settings.level.apply(&mut samples);
+        let leveller = match &mut self.leveller {
+            Some((request, leveller)) if *request == job.request => leveller,
+            stale => {
+                &mut stale
+                    .insert((job.request, Leveller::new(settings.level)?))
+                    .1
+            }
+        };
+        leveller.apply(&mut samples)?;
         Ok(samples)
     }
 }

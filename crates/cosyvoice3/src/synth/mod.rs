@@ -1,29 +1,37 @@
-//! The engine's front door: requests in, events out.
+//! The engine's front door: requests in, speech or events out.
 //!
 //! A [`Synthesizer`] loads its models in the background and speaks on three threads of its own, one per stage; while
 //! one utterance is in the vocoder, the next is already in the language model.
 //!
+//! [`Synthesizer::speak`] gives the speech of one request as an iterator. A player that queues, cancels and shows
+//! progress takes [events](Synthesizer::next_event) instead:
+//!
 //! ```no_run
-//! use cosyvoice3::synth::{Event, Options, Request, Synthesizer};
+//! use cosyvoice3::{Event, Options, Synthesizer};
 //!
 //! let synth = Synthesizer::open_model(Options::new("models/demo"));
-//! synth.say(Request { text: "Привет!".into(), ..Default::default() });
+//! synth.say("Привет!");
 //! while let Some(event) = synth.next_event() {
 //!     match event {
 //!         Event::Speech(speech) => println!("{} samples of {:?}", speech.samples.len(), speech.text),
 //!         Event::Finished { .. } => break,
-//!         Event::LoadFailed(error) => panic!("{error}"),
+//!         Event::LoadFailed(error) => eprintln!("{error}"),
 //!         _ => {}
 //!     }
 //! }
 //! ```
 
 mod engine;
+mod job;
+mod loading;
 mod pipeline;
 mod queue;
 mod request;
+mod script;
+mod speaking;
 mod speed;
 mod stage;
+#[doc(hidden)]
 pub mod timeline;
 mod trace;
 
@@ -34,44 +42,25 @@ use std::{
     time::Instant,
 };
 
-pub use engine::{Options, make_mel};
-pub use request::{Event, Request, RequestId, Settings, Speech, UtteranceStats};
-pub use stage::{Decoded, Engine, FlowStage, Job, Jobs, LmStage, Tokens, VocoderStage};
+pub use engine::Options;
+#[doc(hidden)]
+pub use engine::make_mel;
+#[doc(hidden)]
+pub use job::{Job, Pause};
+#[doc(hidden)]
+pub use loading::Loading;
+pub use request::{Event, Mark, Markup, Request, RequestId, Settings, Speech, UtteranceStats};
+pub use speaking::Speaking;
+#[doc(hidden)]
+pub use stage::{Decoded, Engine, FlowStage, Jobs, LmStage, Tokens, VocoderStage};
+#[doc(hidden)]
 pub use trace::{Recorder, Span};
 
-use crate::{Error, Result, cancel::Cancel, lock::lock};
+use crate::{Error, Result, lock::lock};
 use pipeline::Line;
 
 /// Longest text of one request, in bytes.
 pub const MAX_TEXT: usize = 1 << 20;
-
-/// What a loader may use while it loads.
-pub struct Loading<'a> {
-    line: &'a Line,
-}
-
-impl Loading<'_> {
-    /// Tells how far the loading of `component` is, 0 to 1.
-    pub fn progress(&self, component: &'static str, fraction: f32) {
-        self.line.events.push_now(Event::Loading {
-            component,
-            fraction,
-        });
-    }
-
-    /// Tells something that does not stop the loading.
-    pub fn warn(&self, error: Error) {
-        self.line.events.push_now(Event::Warning {
-            request: None,
-            error,
-        });
-    }
-
-    /// Cancelled when the synthesizer is closed meanwhile.
-    pub fn cancel(&self) -> &Cancel {
-        self.line.stopped()
-    }
-}
 
 /// A voice that speaks requests one after the other. Dropping it stops everything at once, except that a foreign library
 /// may need a second or two to give up [loading](Self::is_loading) a large file.
@@ -82,7 +71,31 @@ pub struct Synthesizer {
 }
 
 impl Synthesizer {
-    /// A synthesizer over the models of a directory.
+    /// A synthesizer over the models of a directory, once they are loaded. Warnings, and the notice of a model that has
+    /// one, go to the log ([`tracing`]).
+    ///
+    /// # Errors
+    /// That of the first thing that is wrong with the model directory or the options.
+    pub fn load(options: Options) -> Result<Self> {
+        let synth = Self::open_model(options);
+        while let Some(event) = synth.next_event() {
+            match event {
+                Event::Ready { notice, .. } => {
+                    if !notice.is_empty() {
+                        tracing::warn!("{notice}");
+                    }
+                    return Ok(synth);
+                }
+                Event::LoadFailed(error) => return Err(error),
+                Event::Warning { error, .. } => tracing::warn!("{error}"),
+                _ => {}
+            }
+        }
+        Err(Error::cancelled())
+    }
+
+    /// A synthesizer over the models of a directory. Returns at once; they load in the background, and requests may
+    /// already be made.
     pub fn open_model(options: Options) -> Self {
         let recorder = options.recorder.clone();
         Self::open(recorder, move |loading| engine::load(&options, loading))
@@ -104,7 +117,7 @@ impl Synthesizer {
         let loader = loader
             .map_err(|e| {
                 let error = Error::failed(format!("cannot start the thread cv3-load: {e}"));
-                line.events.push_now(Event::LoadFailed(error));
+                line.fail(error);
             })
             .ok();
         Self {
@@ -114,9 +127,27 @@ impl Synthesizer {
         }
     }
 
-    /// Queues a request; never waits.
-    pub fn say(&self, request: Request) -> RequestId {
-        self.line.say(request)
+    /// Speaks a request: its utterances, each as soon as it is ready. Further requests are spoken after it, so an
+    /// iterator that is kept but not advanced holds them up.
+    ///
+    /// ```no_run
+    /// # fn main() -> cosyvoice3::Result<()> {
+    /// use cosyvoice3::{Options, Synthesizer};
+    ///
+    /// let synth = Synthesizer::load(Options::new("models/demo"))?;
+    /// for speech in synth.speak("Hello. How are you?") {
+    ///     println!("{} samples", speech?.samples.len());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn speak(&self, request: impl Into<Request>) -> Speaking<'_> {
+        Speaking::new(&self.line, request.into())
+    }
+
+    /// Queues a request, whose events come from [`next_event`](Self::next_event); never waits.
+    pub fn say(&self, request: impl Into<Request>) -> RequestId {
+        self.line.say(request.into(), None)
     }
 
     /// Cancels one request; `false` if it is unknown, done or already cancelled. Its `Finished` event still comes.
@@ -135,7 +166,8 @@ impl Synthesizer {
         self.line.events.push_now(Event::Woken);
     }
 
-    /// Waits for the next event; `None` after [`close`](Self::close).
+    /// Waits for the next event; `None` after [`close`](Self::close), and after [`Event::LoadFailed`] once every request
+    /// has had its [`Event::Finished`].
     pub fn next_event(&self) -> Option<Event> {
         self.line.events.pop()
     }
@@ -193,22 +225,22 @@ fn run_loader(
     load: impl FnOnce(&Loading<'_>) -> Result<Arc<dyn Engine>>,
 ) {
     let since = Instant::now();
-    let loading = Loading { line };
+    let loading = Loading::new(line);
     let loaded = catch_unwind(AssertUnwindSafe(|| load(&loading)))
         .unwrap_or_else(|panic| Err(pipeline::panicked("loading", &*panic)));
     let started = loaded.and_then(|engine| {
         let mut threads = lock(threads);
         line.stopped().check()?;
-        threads.extend(pipeline::start(line, &engine)?);
+        pipeline::start(line, &engine, &mut threads)?;
         Ok(engine.notice())
     });
-    line.events.push_now(match started {
-        Ok(notice) => Event::Ready {
+    match started {
+        Ok(notice) => line.events.push_now(Event::Ready {
             after: since.elapsed(),
             notice,
-        },
-        Err(error) => Event::LoadFailed(error),
-    });
+        }),
+        Err(error) => line.fail(error),
+    }
 }
 
 #[cfg(test)]

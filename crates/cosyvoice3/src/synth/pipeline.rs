@@ -16,9 +16,10 @@ use std::{
 };
 
 use super::{
+    job::Job,
     queue::Queue,
     request::{Event, Request, RequestId, Speech, UtteranceStats},
-    stage::{Decoded, Engine, Job, TokenMessage, Tokens},
+    stage::{Decoded, Engine, TokenMessage, Tokens},
     trace::Recorder,
 };
 use crate::{
@@ -103,13 +104,26 @@ struct Pending {
     cancel: Cancel,
 }
 
+/// A request that may still be cancelled, waiting or under way.
+#[derive(Clone)]
+struct Alive {
+    id: RequestId,
+    cancel: Cancel,
+    /// Its own events, where its caller takes them apart from those of other requests.
+    own: Option<Events>,
+}
+
+/// Events on their way to a caller.
+pub(super) type Events = Arc<Queue<Event>>;
+
 #[derive(Default)]
 struct Inbox {
     waiting: VecDeque<Pending>,
-    /// Requests that may still be cancelled, waiting or under way.
-    alive: Vec<(RequestId, Cancel)>,
+    alive: Vec<Alive>,
     next_id: RequestId,
     closed: bool,
+    /// Models cannot be loaded: requests end without speech.
+    failed: Option<Error>,
 }
 
 /// What all threads of one synthesizer share.
@@ -122,7 +136,8 @@ pub(super) struct Line {
     places: Arc<Queue<()>>,
     /// By stage.
     workers: [Arc<Worker>; 3],
-    pub(super) events: Arc<Queue<Event>>,
+    /// Of the engine, and of requests without events of their own.
+    pub(super) events: Events,
     pub(super) recorder: Recorder,
     stop: Cancel,
 }
@@ -137,38 +152,82 @@ impl Line {
             to_vocoder: Queue::new(UTTERANCES_IN_LINE),
             places: Queue::new(UTTERANCES_IN_LINE),
             workers: Stage::ALL.map(|_| Worker::new()),
-            events: Queue::new(EVENTS_AHEAD),
+            events: events(),
             recorder,
             stop: Cancel::new(),
         })
     }
 
-    pub(super) fn say(&self, request: Request) -> RequestId {
+    /// Queues a request, whose events go to `own` if that is there.
+    pub(super) fn say(&self, request: Request, own: Option<Events>) -> RequestId {
         let mut inbox = self.inbox();
         inbox.next_id += 1;
-        let pending = Pending {
+        let alive = Alive {
             id: inbox.next_id,
+            cancel: Cancel::new(),
+            own,
+        };
+        let id = alive.id;
+        if let Some(error) = inbox.failed.clone() {
+            drop(inbox);
+            self.end_without_models(&alive, &error);
+            return id;
+        }
+        if inbox.closed {
+            alive.own.iter().for_each(|own| own.close());
+            return id;
+        }
+        inbox.waiting.push_back(Pending {
+            id,
             request,
             accepted: Instant::now(),
-            cancel: Cancel::new(),
-        };
-        inbox.alive.push((pending.id, pending.cancel.clone()));
-        inbox.waiting.push_back(pending);
+            cancel: alive.cancel.clone(),
+        });
+        inbox.alive.push(alive);
         self.inbox_changed.notify_all();
-        inbox.next_id
+        id
+    }
+
+    /// Models cannot be loaded: ends every request, those that are still made as well, and every wait for events.
+    pub(super) fn fail(&self, error: Error) {
+        self.events.push_now(Event::LoadFailed(error.clone()));
+        let orphans = {
+            let mut inbox = self.inbox();
+            inbox.failed = Some(error.clone());
+            inbox.waiting.clear();
+            std::mem::take(&mut inbox.alive)
+        };
+        // Some stages may run already.
+        self.close_stages();
+        for orphan in &orphans {
+            self.end_without_models(orphan, &error);
+        }
+        self.events.finish();
+    }
+
+    /// Ends a request that no stage will ever see.
+    fn end_without_models(&self, request: &Alive, error: &Error) {
+        if let Some(own) = &request.own {
+            own.push_now(Event::LoadFailed(error.clone()));
+        }
+        request.events(self).push_now(Event::Finished {
+            request: request.id,
+            cancelled: request.cancel.is_cancelled(),
+            spoken: 0,
+        });
     }
 
     /// Cancels requests; those that were alive.
-    fn cancel_alive(&self, wanted: impl Fn(RequestId) -> bool) -> Vec<(RequestId, Cancel)> {
+    fn cancel_alive(&self, wanted: impl Fn(RequestId) -> bool) -> Vec<Alive> {
         let victims: Vec<_> = self
             .inbox()
             .alive
             .iter()
-            .filter(|(id, cancel)| wanted(*id) && !cancel.is_cancelled())
+            .filter(|alive| wanted(alive.id) && !alive.cancel.is_cancelled())
             .cloned()
             .collect();
-        for (_, cancel) in &victims {
-            cancel.cancel();
+        for victim in &victims {
+            victim.cancel.cancel();
         }
         victims
     }
@@ -180,23 +239,33 @@ impl Line {
     pub(super) fn cancel(&self, wanted: impl Fn(RequestId) -> bool) -> usize {
         let victims = self.cancel_alive(wanted);
         // Speech nobody has taken yet is not wanted any more either.
-        self.events.retain(|event| match event {
-            Event::Speech(speech) => !victims.iter().any(|(id, _)| *id == speech.request),
-            _ => true,
-        });
+        for victim in &victims {
+            victim.events(self).retain(
+                |event| !matches!(event, Event::Speech(speech) if speech.request == victim.id),
+            );
+        }
         victims.len()
     }
 
     pub(super) fn close(&self) {
         self.inbox().closed = true;
-        self.inbox_changed.notify_all();
         self.stop.cancel();
         self.cancel(|_| true);
+        self.close_stages();
+        self.events.close();
+        for alive in &self.inbox().alive {
+            alive.events(self).close();
+        }
+    }
+
+    /// Ends the work and the waits of the stages, for good.
+    fn close_stages(&self) {
+        self.inbox().closed = true;
+        self.inbox_changed.notify_all();
         self.tokens.close();
         self.to_flow.close();
         self.to_vocoder.close();
         self.places.close();
-        self.events.close();
     }
 
     pub(super) fn stopped(&self) -> &Cancel {
@@ -223,8 +292,17 @@ impl Line {
         &self.workers[stage as usize]
     }
 
+    /// Where the events of a request go.
+    fn events_of(&self, request: RequestId) -> Events {
+        let inbox = self.inbox();
+        let alive = inbox.alive.iter().find(|alive| alive.id == request);
+        alive
+            .map_or(&self.events, |alive| alive.events(self))
+            .clone()
+    }
+
     fn forget(&self, request: RequestId) {
-        self.inbox().alive.retain(|(id, _)| *id != request);
+        self.inbox().alive.retain(|alive| alive.id != request);
     }
 
     fn inbox(&self) -> MutexGuard<'_, Inbox> {
@@ -232,32 +310,46 @@ impl Line {
     }
 }
 
-/// Starts the stage threads over `engine`.
-pub(super) fn start(line: &Arc<Line>, engine: &Arc<dyn Engine>) -> Result<Vec<JoinHandle<()>>> {
+impl Alive {
+    fn events<'a>(&'a self, line: &'a Line) -> &'a Events {
+        self.own.as_ref().unwrap_or(&line.events)
+    }
+}
+
+/// A queue for the events of one caller.
+pub(super) fn events() -> Events {
+    Queue::new(EVENTS_AHEAD)
+}
+
+/// Starts the stage threads over `engine`, and adds them to `threads` one by one.
+pub(super) fn start(
+    line: &Arc<Line>,
+    engine: &Arc<dyn Engine>,
+    threads: &mut Vec<JoinHandle<()>>,
+) -> Result<()> {
     let ready = Instant::now();
-    Stage::ALL
-        .into_iter()
-        .map(|stage| {
-            let (line, engine) = (line.clone(), engine.clone());
-            thread::Builder::new()
-                .name(stage.thread_name().into())
-                .spawn(move || {
-                    engine.enter(stage);
-                    line.worker(stage).settle_here();
-                    match stage {
-                        Stage::Lm => run_lm(&line, &*engine, ready),
-                        Stage::Flow => run_flow(&line, &*engine),
-                        Stage::Vocoder => run_vocoder(&line, &*engine),
-                    }
-                })
-                .map_err(|e| {
-                    Error::new(
-                        ErrorKind::NoSpace,
-                        format!("cannot start the thread {}: {e}", stage.thread_name()),
-                    )
-                })
-        })
-        .collect()
+    for stage in Stage::ALL {
+        let (line, engine) = (line.clone(), engine.clone());
+        let thread = thread::Builder::new()
+            .name(stage.thread_name().into())
+            .spawn(move || {
+                engine.enter(stage);
+                line.worker(stage).settle_here();
+                match stage {
+                    Stage::Lm => run_lm(&line, &*engine, ready),
+                    Stage::Flow => run_flow(&line, &*engine),
+                    Stage::Vocoder => run_vocoder(&line, &*engine),
+                }
+            })
+            .map_err(|e| {
+                Error::new(
+                    ErrorKind::NoSpace,
+                    format!("cannot start the thread {}: {e}", stage.thread_name()),
+                )
+            })?;
+        threads.push(thread);
+    }
+    Ok(())
 }
 
 /// A stage that is made on first use and again after it panicked.
@@ -535,11 +627,13 @@ fn run_vocoder(line: &Line, engine: &dyn Engine) {
                     Ok(samples) => {
                         line.recorder
                             .span(Stage::Vocoder, &job, "vocode", started, ended);
+                        let (samples, marks) = job.with_pauses(samples);
                         Event::Speech(Speech {
                             request: job.request,
                             utterance: job.utterance,
                             text: job.text.clone(),
                             samples,
+                            marks,
                             stats: UtteranceStats {
                                 tokens: work.tokens,
                                 stop: work.decoded.stop,
@@ -560,7 +654,7 @@ fn run_vocoder(line: &Line, engine: &dyn Engine) {
                         error,
                     },
                 };
-                spoken += publish(line, event, &cancel);
+                spoken += publish(&line.events_of(job.request), event, &cancel);
                 drop(place);
             }
             Item::Failed {
@@ -573,15 +667,18 @@ fn run_vocoder(line: &Line, engine: &dyn Engine) {
                     utterance,
                     error,
                 };
-                publish(line, event, line.stopped());
+                publish(&line.events_of(request), event, line.stopped());
             }
-            Item::Warning { request, error } => line.events.push_now(Event::Warning {
-                request: Some(request),
-                error,
-            }),
+            Item::Warning { request, error } => {
+                line.events_of(request).push_now(Event::Warning {
+                    request: Some(request),
+                    error,
+                });
+            }
             Item::End { request, cancel } => {
+                let events = line.events_of(request);
                 line.forget(request);
-                line.events.push_now(Event::Finished {
+                events.push_now(Event::Finished {
                     request,
                     cancelled: cancel.is_cancelled(),
                     spoken: std::mem::take(&mut spoken),
@@ -592,10 +689,10 @@ fn run_vocoder(line: &Line, engine: &dyn Engine) {
 }
 
 /// Hands an event over; 1 if it was speech that somebody will hear. Cancellations are told by `Finished` alone.
-fn publish(line: &Line, event: Event, cancel: &Cancel) -> usize {
+fn publish(events: &Events, event: Event, cancel: &Cancel) -> usize {
     let is_speech = matches!(event, Event::Speech(_));
     match &event {
         Event::UtteranceFailed { error, .. } if error.is_cancelled() => 0,
-        _ => usize::from(line.events.push(event, cancel).is_ok() && is_speech),
+        _ => usize::from(events.push(event, cancel).is_ok() && is_speech),
     }
 }

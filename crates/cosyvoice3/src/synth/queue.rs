@@ -10,6 +10,8 @@ use crate::{Error, Result, cancel::Cancel, lock::lock};
 struct State<T> {
     items: VecDeque<T>,
     closed: bool,
+    /// Nobody waits for further items: a wait ends when the last one is taken.
+    finished: bool,
 }
 
 /// A bounded first-in first-out queue that can be closed, whose waits end when the work is cancelled.
@@ -29,6 +31,7 @@ impl<T: Send + 'static> Queue<T> {
             state: Mutex::new(State {
                 items: VecDeque::new(),
                 closed: false,
+                finished: false,
             }),
             changed: Condvar::new(),
             capacity,
@@ -78,7 +81,7 @@ impl<T: Send + 'static> Queue<T> {
         }
     }
 
-    /// Takes the oldest item, waiting for one; `None` once the queue is closed.
+    /// Takes the oldest item, waiting for one; `None` once the queue is closed, or finished and empty.
     pub fn pop(&self) -> Option<T> {
         let mut state = lock(&self.state);
         loop {
@@ -88,6 +91,9 @@ impl<T: Send + 'static> Queue<T> {
             if let Some(item) = state.items.pop_front() {
                 self.changed.notify_all();
                 return Some(item);
+            }
+            if state.finished {
+                return None;
             }
             state = self.wait(state);
         }
@@ -116,6 +122,13 @@ impl<T: Send + 'static> Queue<T> {
     pub fn retain(&self, keep: impl FnMut(&T) -> bool) {
         lock(&self.state).items.retain(keep);
         self.changed.notify_all();
+    }
+
+    /// Ends every wait for an item, for good: what is there is still taken, what comes later as well.
+    pub fn finish(&self) {
+        lock(&self.state).finished = true;
+        self.changed.notify_all();
+        self.tell();
     }
 
     /// Drops everything and ends every wait, for good.
@@ -176,5 +189,17 @@ mod tests {
         queue.close();
         assert_eq!(consumer.join().unwrap(), None);
         assert!(queue.push(1, &Cancel::new()).is_err());
+    }
+
+    #[test]
+    fn a_finished_queue_gives_what_it_has_and_waits_for_nothing() {
+        let queue = Queue::new(1);
+        queue.push_now(1);
+        queue.finish();
+        queue.push_now(2);
+        assert_eq!(
+            [queue.pop(), queue.pop(), queue.pop()],
+            [Some(1), Some(2), None]
+        );
     }
 }

@@ -1,20 +1,27 @@
 //! What can be asked of a synthesizer, and what it answers.
 
-use std::time::Duration;
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
     Error,
     flow::FlowPlan,
     lm::{Hit, StopReason},
-    model::manifest::Schedule,
+    manifest::Schedule,
+    text::{Language, Reading},
     vocoder::level::Level,
 };
 
 /// Number of a request: positive and increasing in one synthesizer.
 pub type RequestId = u64;
 
-/// A text to speak, and how.
+/// A text to speak, and how. A string is one with the default settings:
+///
+/// ```
+/// let mut request = cosyvoice3::Request::new("Привет!");
+/// request.settings.seed = 7;
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
 pub struct Request {
     /// The text; of any length, it is split lazily.
     pub text: String,
@@ -22,11 +29,53 @@ pub struct Request {
     pub settings: Settings,
 }
 
-/// How to speak.
+impl Request {
+    /// `text` with the default settings.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            settings: Settings::default(),
+        }
+    }
+
+    /// The same text, spoken as `settings` say.
+    pub fn with_settings(self, settings: Settings) -> Self {
+        Self { settings, ..self }
+    }
+}
+
+impl From<&str> for Request {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<String> for Request {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+/// How to speak. Made by `Settings::default()`, then changed field by field.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Settings {
     /// Voice of the model directory; `None` is the voice for the language of the text, else the default voice.
     pub voice: Option<String>,
+    /// Language of a text that has no letters, such as `12:30`, where [`voice`](Self::voice) names no voice of a known
+    /// language: that of the text before it, say. `None` is the language of the default voice.
+    pub fallback_language: Option<Language>,
+    /// Language of the whole text; `None` finds it out for each sentence. It chooses the voice where none is named.
+    pub language: Option<Language>,
+    /// Who reads Chinese digits; `None` is what the manifest says (the model, as published).
+    pub reading: Option<Reading>,
+    /// Whether a `+` before a vowel marks its stress (`з+амок`), as Russian tools write it.
+    pub stress_mark: bool,
+    /// A file of words and phrases and how to say them, see [`Lexicon`](crate::text::Lexicon). It goes before those of voice
+    /// and model (`voices/NAME.lexicon.txt`, `lexicon.txt`).
+    pub lexicon: Option<PathBuf>,
+    /// What the text is written in.
+    pub markup: Markup,
     /// Instruction such as "speak fast", in the model's instruct mode; `None` clones the prompt (zero-shot).
     pub instruct: Option<String>,
     /// Tempo, 0.5 to 2: the mel is resampled linearly in time, as the official program does.
@@ -55,6 +104,12 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             voice: None,
+            fallback_language: None,
+            language: None,
+            reading: None,
+            stress_mark: false,
+            lexicon: None,
+            markup: Markup::None,
             instruct: None,
             speed: 1.0,
             seed: 0,
@@ -70,8 +125,28 @@ impl Default for Settings {
     }
 }
 
+/// What a text is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Markup {
+    /// Plain text.
+    #[default]
+    None,
+    /// The part of SSML that [`cosyvoice3_text::ssml`] lists.
+    Ssml,
+}
+
+/// A named place in the speech, from SSML's `mark`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The sample of the utterance before which it lies; its length for a mark at the end.
+    pub sample: usize,
+}
+
 /// What a synthesizer has to say. Events of one request come in order, those of the next one after them.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Event {
     /// Models are being loaded: what, and which share of it is done.
     Loading {
@@ -87,7 +162,8 @@ pub enum Event {
         /// What users must be told of this model, or empty.
         notice: String,
     },
-    /// Models cannot be loaded; nothing will be spoken.
+    /// Models cannot be loaded: nothing will be spoken. Every request still gets its [`Finished`](Self::Finished), those
+    /// that are made later as well.
     LoadFailed(Error),
     /// Something a user should know that did not stop the work.
     Warning {
@@ -133,6 +209,7 @@ impl Event {
 
 /// The speech of one utterance.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Speech {
     /// The request.
     pub request: RequestId,
@@ -140,14 +217,17 @@ pub struct Speech {
     pub utterance: usize,
     /// What is said, after normalisation.
     pub text: String,
-    /// 24 kHz mono samples.
+    /// 24 kHz mono samples, silence of breaks around the utterance included.
     pub samples: Vec<f32>,
+    /// Named places in it, in order.
+    pub marks: Vec<Mark>,
     /// What it cost.
     pub stats: UtteranceStats,
 }
 
 /// What one utterance cost.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct UtteranceStats {
     /// Speech tokens that became sound.
     pub tokens: usize,

@@ -5,8 +5,9 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
+    job::Job,
     queue::Queue,
-    request::{Request, RequestId, Settings},
+    request::{Request, RequestId},
     trace::Recorder,
 };
 use crate::{
@@ -16,29 +17,7 @@ use crate::{
     lm::{Hit, StopReason},
     mel::Mel,
     stage::Stage,
-    voice::Voice,
 };
-
-/// One utterance on its way through the stages.
-#[derive(Debug, Clone)]
-pub struct Job {
-    /// The request it belongs to.
-    pub request: RequestId,
-    /// Number of the utterance in its request, from 0.
-    pub utterance: usize,
-    /// What is said.
-    pub text: String,
-    /// Ids before the text: the prompt's transcript or an instruction.
-    pub prompt_text_ids: Vec<u32>,
-    /// Ids of the text.
-    pub text_ids: Vec<u32>,
-    /// Whether the language model hears the voice's speech tokens (zero-shot).
-    pub prompt_speech: bool,
-    /// Who speaks.
-    pub voice: Arc<Voice>,
-    /// How to speak.
-    pub settings: Settings,
-}
 
 /// What the language model reports of one utterance.
 #[derive(Debug, Clone, PartialEq)]

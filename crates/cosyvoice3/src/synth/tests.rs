@@ -12,6 +12,7 @@ use std::{
 use super::*;
 use crate::{
     ErrorKind,
+    cancel::Cancel,
     constants::SAMPLES_PER_TOKEN,
     cpu::worker::Worker,
     lm::{Hit, StopReason},
@@ -90,6 +91,8 @@ impl Engine for Script {
                     text_ids: text.bytes().map(u32::from).collect(),
                     text,
                     prompt_speech: false,
+                    before: Vec::new(),
+                    after: Vec::new(),
                     voice: Arc::new(Voice {
                         name: "script".into(),
                         language: None,
@@ -184,10 +187,7 @@ fn open(script: &Script) -> Synthesizer {
 }
 
 fn say(synth: &Synthesizer, text: &str) -> RequestId {
-    synth.say(Request {
-        text: text.into(),
-        ..Default::default()
-    })
+    synth.say(text)
 }
 
 /// The events of one request, as short words.
@@ -427,4 +427,147 @@ fn dropping_cancels_the_loader_and_waits_for_it() {
     assert!(synth.is_loading());
     drop(synth);
     assert!(left.load(Ordering::SeqCst));
+}
+
+/// Everything that comes until there is nothing more to wait for, as short words.
+fn rest(synth: &Synthesizer) -> Vec<String> {
+    let mut heard = Vec::new();
+    while let Some(event) = synth.next_event() {
+        heard.push(match event {
+            Event::LoadFailed(error) => format!("load failed: {error}"),
+            Event::Finished {
+                request, spoken: 0, ..
+            } => format!("finished {request}"),
+            other => format!("{other:?}"),
+        });
+    }
+    heard
+}
+
+#[test]
+fn after_a_failed_load_every_request_ends_and_so_does_the_wait() {
+    let (fail, failing) = mpsc::channel::<()>();
+    let synth = Synthesizer::open(Recorder::off(), move |_| {
+        failing.recv().unwrap();
+        Err(Error::failed("scripted"))
+    });
+    let (first, second) = (say(&synth, "a"), say(&synth, "b"));
+    fail.send(()).unwrap();
+    assert_eq!(
+        rest(&synth),
+        [
+            "load failed: scripted".to_owned(),
+            format!("finished {first}"),
+            format!("finished {second}")
+        ]
+    );
+    let late = say(&synth, "c");
+    assert_eq!(rest(&synth), [format!("finished {late}")]);
+    assert!(!synth.cancel(late), "it has ended");
+}
+
+#[test]
+fn after_a_failed_load_no_other_thread_waits_either() {
+    let (fail, failing) = mpsc::channel::<()>();
+    let synth = Synthesizer::open(Recorder::off(), move |_| {
+        failing.recv().unwrap();
+        Err(Error::failed("scripted"))
+    });
+    say(&synth, "a");
+    let heard: Vec<String> = thread::scope(|scope| {
+        let waiting = [scope.spawn(|| rest(&synth)), scope.spawn(|| rest(&synth))];
+        fail.send(()).unwrap();
+        waiting
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    assert_eq!(heard.len(), 2, "{heard:?}");
+}
+
+#[test]
+fn after_a_failed_load_speaking_gives_the_reason() {
+    let synth = Synthesizer::open(Recorder::off(), |_| Err(Error::failed("scripted")));
+    for _ in 0..2 {
+        let spoken: Vec<_> = synth.speak("a").collect();
+        assert_eq!(spoken, [Err(Error::failed("scripted"))]);
+    }
+}
+
+/// What is said, or why not.
+fn spoken(speech: Result<Speech>) -> String {
+    speech.map_or_else(|error| format!("failed: {error}"), |speech| speech.text)
+}
+
+#[test]
+fn speaking_gives_each_utterance_or_why_it_failed() {
+    let synth = open(&Script::default());
+    let said: Vec<_> = synth.speak("a lm-fails b").map(spoken).collect();
+    assert_eq!(said, ["a", "failed: scripted", "b"]);
+    let said: Vec<_> = synth.speak("!").map(spoken).collect();
+    assert_eq!(said, ["failed: nothing to say in \"!\""]);
+    assert_eq!(synth.speak("").count(), 0);
+}
+
+#[test]
+fn speaking_and_events_do_not_take_each_others_speech() {
+    let synth = open(&Script::default());
+    let before = say(&synth, "a b");
+    let speaking = synth.speak("c d");
+    let after = say(&synth, "e");
+    assert_eq!(hear(&synth, before), ["a", "b", "done"]);
+    assert_eq!(speaking.map(spoken).collect::<Vec<_>>(), ["c", "d"]);
+    assert_eq!(hear(&synth, after), ["e", "done"]);
+}
+
+#[test]
+fn who_stops_listening_cancels_the_speech() {
+    let script = Script::default();
+    let synth = open(&script);
+    let mut speaking = synth.speak(format!("ready wait {}", "never ".repeat(100)));
+    assert_eq!(speaking.next().map(spoken).unwrap(), "ready");
+    script.gate.await_visitor();
+    drop(speaking);
+    assert_eq!(
+        synth.speak("next").map(spoken).collect::<Vec<_>>(),
+        ["next"]
+    );
+    assert_eq!(script.decoded.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn speech_that_nobody_takes_is_dropped_with_its_iterator_even_if_parts_fail() {
+    let synth = open(&Script::default());
+    drop(synth.speak("a b flow-fails flow-fails c flow-fails flow-fails d e f g h"));
+    let mut speaking = synth.speak("a flow-fails flow-fails flow-fails flow-fails b");
+    assert_eq!(speaking.next().map(spoken).unwrap(), "a");
+    drop(speaking);
+    assert_eq!(
+        synth.speak("next").map(spoken).collect::<Vec<_>>(),
+        ["next"]
+    );
+}
+
+#[test]
+fn speech_that_was_cut_off_is_not_taken_for_the_whole() {
+    let script = Script::default();
+    let synth = open(&script);
+    let speaking = synth.speak("wait");
+    script.gate.await_visitor();
+    assert!(synth.cancel(speaking.request()));
+    assert_eq!(
+        speaking.map(spoken).collect::<Vec<_>>(),
+        ["failed: cancelled"]
+    );
+
+    let speaking = synth.speak("wait");
+    synth.close();
+    assert_eq!(
+        speaking.map(spoken).collect::<Vec<_>>(),
+        ["failed: cancelled"]
+    );
+    assert_eq!(
+        synth.speak("late").map(spoken).collect::<Vec<_>>(),
+        ["failed: cancelled"]
+    );
 }

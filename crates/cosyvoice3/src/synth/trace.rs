@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::stage::Job;
+use super::job::Job;
 use crate::{lock::lock, stage::Stage};
 
 /// One piece of work.

@@ -10,8 +10,12 @@ mod split;
 mod tokenizer;
 mod utterance;
 
-pub use cosyvoice3_text::{IncrementalText, Language, is_markup, is_speakable, next_sentence};
+pub use cosyvoice3_text::{
+    IncrementalText, Language, Lexicon, Reading, is_speakable, next_sentence, ssml,
+};
 pub use prompt::{END_OF_PROMPT, Mode, Prompt, SYSTEM_PREFIX};
 pub use split::{ParagraphOptions, Script, split_paragraph};
 pub use tokenizer::Tokenizer;
-pub use utterance::{LIMIT_TOKENS, MERGE_TOKENS, TAIL_TOKENS, TextFrontEnd, Utterance, Utterances};
+pub use utterance::{
+    LIMIT_TOKENS, MERGE_TOKENS, ReadAs, TAIL_TOKENS, TextFrontEnd, Utterance, Utterances,
+};

@@ -8,8 +8,8 @@ use crate::{
     Error, Result,
     cancel::Cancel,
     constants::{MEL_BINS, SAMPLES_PER_FRAME},
+    manifest::SourceKind,
     mel::Mel,
-    model::manifest::SourceKind,
     onnx::{Element, FREE, Port, Session, SessionOptions, Tensor},
 };
 

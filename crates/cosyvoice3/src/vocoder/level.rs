@@ -1,23 +1,21 @@
-//! Loudness: gain and limiter after the decoder.
+//! Gain and limiter after the decoder.
 
 use serde::{Deserialize, Serialize};
 
-/// Peak that normalised speech gets.
-const TARGET_PEAK: f32 = 0.85;
-/// Most gain that normalising applies.
-const MAX_GAIN: f32 = 2.0;
-/// Peak up to which an utterance counts as silence and is not amplified.
-const SILENCE_PEAK: f32 = 0.01;
+use super::loudness::Loudness;
+use crate::Result;
+
 /// Level above which the limiter bends the curve.
 const KNEE: f32 = 0.7;
 /// Level at which samples are cut without a limiter, as the decoder does.
 const CLAMP: f32 = 0.99;
 
-/// What is done to the level of an utterance.
+/// What is done to the level of the speech.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// Brings the peak to 0.85, with a gain of at most 2, then limits. Silence (a peak up to 0.01) gets no gain.
+    /// Brings the request to -18 LUFS with one [gain](Loudness::gain) for all its utterances, at most 2, then limits.
+    /// Silence (a peak up to 0.01) is not amplified.
     #[default]
     Normalize,
     /// Bends what lies above 0.7 softly towards 1, no gain.
@@ -26,34 +24,46 @@ pub enum Level {
     None,
 }
 
-impl Level {
-    /// Applies the level to the samples of one utterance, which must be finite. None leaves -1..1.
-    pub fn apply(self, samples: &mut [f32]) {
-        match self {
-            Self::Normalize => {
-                let gain = gain(samples);
+/// The level of one request, utterance by utterance.
+pub struct Leveller {
+    level: Level,
+    loudness: Loudness,
+}
+
+impl Leveller {
+    /// For the utterances of a new request.
+    ///
+    /// # Errors
+    /// As [`Loudness::new`].
+    pub fn new(level: Level) -> Result<Self> {
+        Ok(Self {
+            level,
+            loudness: Loudness::new()?,
+        })
+    }
+
+    /// Applies the level to the samples of the next utterance, which must be finite. None leaves -1..1.
+    ///
+    /// # Errors
+    /// As [`Loudness::gain`].
+    pub fn apply(&mut self, samples: &mut [f32]) -> Result<()> {
+        match self.level {
+            Level::Normalize => {
+                let gain = self.loudness.gain(samples)?;
                 for sample in samples {
                     *sample = limit(*sample * gain);
                 }
             }
-            Self::Limit => samples
+            Level::Limit => samples
                 .iter_mut()
                 .for_each(|sample| *sample = limit(*sample)),
-            Self::None => {
+            Level::None => {
                 for sample in samples {
                     *sample = sample.clamp(-CLAMP, CLAMP);
                 }
             }
         }
-    }
-}
-
-fn gain(samples: &[f32]) -> f32 {
-    let peak = samples.iter().fold(0f32, |peak, x| peak.max(x.abs()));
-    if peak > SILENCE_PEAK {
-        (TARGET_PEAK / peak).min(MAX_GAIN)
-    } else {
-        1.0
+        Ok(())
     }
 }
 
@@ -78,7 +88,7 @@ mod tests {
 
     fn applied(level: Level, samples: &[f32]) -> Vec<f32> {
         let mut samples = samples.to_vec();
-        level.apply(&mut samples);
+        Leveller::new(level).unwrap().apply(&mut samples).unwrap();
         samples
     }
 
@@ -86,20 +96,65 @@ mod tests {
         samples.iter().fold(0.0, |peak, x| peak.max(x.abs()))
     }
 
+    /// Two seconds like speech: syllables of a buzz with noise, four a second, and a pause. Peak some 12 dB above its
+    /// loudness.
+    fn speech(amplitude: f32) -> Vec<f32> {
+        let mut noise = 1u32;
+        (0..48_000)
+            .map(|n| {
+                let time = n as f32 / 24_000.0;
+                let syllable = (std::f32::consts::PI * (4.0 * time).fract()).sin();
+                let voiced = (0.3 * time).fract() < 0.25;
+                noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let noise = (noise >> 8) as f32 / 8_388_608.0 - 1.0;
+                let buzz = 2.0 * (140.0 * time).fract() - 1.0;
+                amplitude * syllable * (0.7 * buzz + 0.3 * noise) * if voiced { 1.0 } else { 0.2 }
+            })
+            .collect()
+    }
+
+    fn loudness(samples: &[f32]) -> f64 {
+        let mut meter = ebur128::EbuR128::new(1, 24_000, ebur128::Mode::I).unwrap();
+        meter.add_frames_f32(samples).unwrap();
+        meter.loudness_global().unwrap()
+    }
+
     #[test]
-    fn normalize_brings_the_peak_to_the_target_through_the_knee() {
-        let expected = 0.7 + 0.3 * (0.15f32 / 0.3).tanh();
-        for loudest in [0.45, 0.85, 0.99] {
-            let out = applied(Level::Normalize, &[0.1, -loudest, 0.2]);
-            assert!((peak(&out) - expected).abs() < 1e-6, "{loudest}: {out:?}");
+    fn loud_and_quiet_sentences_of_a_request_keep_their_difference_in_both_orders() {
+        let (loud, quiet) = (speech(0.45), speech(0.225));
+        let natural = loudness(&loud) - loudness(&quiet);
+        assert!((natural - 6.0).abs() < 0.1, "{natural}");
+        for (first, second, sign) in [(&loud, &quiet, 1.0), (&quiet, &loud, -1.0)] {
+            let mut leveller = Leveller::new(Level::Normalize).unwrap();
+            let [first, second] = [first, second].map(|samples| {
+                let mut samples = samples.clone();
+                leveller.apply(&mut samples).unwrap();
+                samples
+            });
+            let difference = sign * (loudness(&first) - loudness(&second));
+            assert!((difference - natural).abs() < 1.0, "{difference} LU");
+            assert!(peak(&first).max(peak(&second)) <= 0.93);
         }
     }
 
     #[test]
-    fn normalize_amplifies_at_most_twice_and_leaves_silence_alone() {
-        assert_eq!(applied(Level::Normalize, &[0.02, -0.1]), [0.04, -0.2]);
+    fn what_came_before_a_request_does_not_change_it() {
+        let utterances = [speech(0.3), speech(0.1), speech(0.4)];
+        let render = || {
+            let mut leveller = Leveller::new(Level::Normalize).unwrap();
+            utterances.clone().map(|mut samples| {
+                leveller.apply(&mut samples).unwrap();
+                samples
+            })
+        };
+        assert_eq!(render(), render());
+    }
+
+    #[test]
+    fn normalize_leaves_silence_alone() {
         assert_eq!(applied(Level::Normalize, &[0.01, -0.002]), [0.01, -0.002]);
         assert_eq!(applied(Level::Normalize, &[0.0; 4]), [0.0; 4]);
+        assert_eq!(applied(Level::Normalize, &[]), [0.0f32; 0]);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 pub mod f0;
 mod hift;
 pub mod level;
+pub mod loudness;
 mod mel_to_audio;
 pub mod noise;
 pub mod source;
@@ -15,7 +16,7 @@ use std::path::Path;
 
 pub use self::{hift::Hift, mel_to_audio::MelToAudio};
 
-use crate::{Error, Result, cancel::Cancel, mel::Mel, model::manifest};
+use crate::{Error, Result, cancel::Cancel, manifest, mel::Mel};
 
 /// The vocoder of a model.
 pub enum Vocoder {

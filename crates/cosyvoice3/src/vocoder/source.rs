@@ -34,7 +34,7 @@ use super::weights::SourceWeights;
 use crate::{
     Result,
     constants::{SAMPLE_RATE, SAMPLES_PER_FRAME},
-    model::manifest::SourceKind,
+    manifest::SourceKind,
 };
 
 /// Sines of the source: the fundamental and eight harmonics.

@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use cosyvoice3_text::Language;
+
 pub use file::FORMAT;
 
 use crate::{
@@ -42,6 +44,12 @@ pub struct Voice {
 }
 
 impl Voice {
+    /// The language that the voice speaks: the one of its file, else that of its transcript. `None` where neither says.
+    pub fn spoken_language(&self) -> Option<Language> {
+        let named = self.language.as_deref().and_then(Language::from_tag);
+        named.or_else(|| Language::detect(self.prompt_text.as_deref()?))
+    }
+
     /// Reads a voice file; its name is the file's.
     ///
     /// # Errors

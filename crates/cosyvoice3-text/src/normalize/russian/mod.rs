@@ -14,8 +14,9 @@ use super::{
     figures::{self, Date, Figure, Style, Time, figure, range_end, roman},
     lex::{Kind, is_cyrillic},
     reader::{Reader, Spoken},
-    web,
+    signs, web,
 };
+use crate::Language;
 
 const MONTHS: [&str; 12] = [
     "января",
@@ -149,11 +150,11 @@ impl Reader<'_, Russian> {
             }
             "²" => self.out.say(" в квадрате "),
             "³" => self.out.say(" в кубе "),
-            "#" | "*" | "_" | "~" | "±" | "×" | "/" | "\\" | "<" | ">" | "£" | "¥" | "₴" | "¢" =>
-            {
-                self.out.copy(" ");
-            }
-            _ => self.out.copy(mark),
+            "#" | "*" | "_" | "~" | "±" | "×" | "/" | "\\" | "<" | ">" => self.out.copy(" "),
+            _ => match signs::name(mark, Language::Russian) {
+                Some(name) => self.out.say(&format!(" {name} ")),
+                None => self.out.copy(mark),
+            },
         }
         at + 1
     }

@@ -11,8 +11,8 @@ use crate::{
     cancel::Cancel,
     constants::{FRAMES_PER_TOKEN, LOOKAHEAD_TOKENS, MEL_BINS, SPEAKER_EMBEDDING, SPEECH_CODES},
     flow::{Encoded, windows::PROMPT_TOKENS},
+    manifest,
     mel::Mel,
-    model::manifest,
 };
 
 /// Rows of one estimator run: conditional and unconditional.

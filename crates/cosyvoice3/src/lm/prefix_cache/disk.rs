@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{Key, PrefixState, file};
-use crate::model::cache;
+use crate::cache_dir;
 
 const EXTENSION: &str = "prefix";
 /// Age at which a file that never got its name was left behind by a process that is gone.
@@ -68,7 +68,7 @@ impl Disk {
         }
         let stored = self
             .ensure_private()
-            .and_then(|()| cache::write_atomically(&path, &bytes))
+            .and_then(|()| cache_dir::write_atomically(&path, &bytes))
             .and_then(|()| self.evict(&path));
         if let Err(e) = stored {
             tracing::debug!("{}: {e}: the prefix is kept in memory only", path.display());
@@ -81,8 +81,8 @@ impl Disk {
 
     /// The directory above counts as well: who may write to it can put another in this one's place.
     fn ensure_private(&self) -> io::Result<()> {
-        cache::ensure_private(self.dir.parent().unwrap_or(Path::new("/")))?;
-        cache::ensure_private(&self.dir)
+        cache_dir::ensure_private(self.dir.parent().unwrap_or(Path::new("/")))?;
+        cache_dir::ensure_private(&self.dir)
     }
 
     /// Removes files until the rest fits, never `kept`. Others may do the same at the same time.

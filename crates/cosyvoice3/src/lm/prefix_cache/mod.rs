@@ -18,7 +18,7 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use super::{LmOptions, Prefix, llama};
-use crate::{lock::lock, model::manifest, own_file::own_file};
+use crate::{lock::lock, manifest, own_file::own_file};
 use disk::Disk;
 use memory::Memory;
 

@@ -1,6 +1,6 @@
 """The recipe against the clock, for one GPU and 16 cores: teachers, tokens and all trainings side by side.
 
-    python corpus.py && python text_tokenizer.py && python begin_with.py ../demo
+    python corpus.py && python text_tokenizer.py && python begin_with.py ../models/demo
     python in_ten_minutes.py --minutes 9.5 KEPT
 
 Ends after that many minutes with the averaged weights of every network in KEPT/*.npz and the logs in KEPT/log. Copied to

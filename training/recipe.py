@@ -23,7 +23,7 @@ JOBS = {
     "tokenizer": (("corpus",), "text_tokenizer.py"),
     "speech_ru": (("corpus",), "teachers.py ru --hours {hours_of_speech}"),
     "speech_en": (("corpus",), "teachers.py en --hours {hours_of_speech}"),
-    "begin": (("tokenizer",), "begin_with.py ../demo"),
+    "begin": (("tokenizer",), "begin_with.py ../models/demo"),
     "tokens": (("speech_en", "speech_ru"), "tokens.py train --device {device}"),
     "f0": (("speech_en", "speech_ru", "begin"), "train_vocoder.py f0 --device {device}"),
     "encode": (("tokens",), "tokens.py encode"),

@@ -11,11 +11,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{
-    cache,
-    manifest::{FileEntry, Manifest},
-};
-use crate::{Error, ErrorKind, Result, cancel::Cancel};
+use super::{FileEntry, Manifest};
+use crate::{Error, ErrorKind, Result, cache_dir, cancel::Cancel};
 
 /// When the hashes of a model directory are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -109,10 +106,11 @@ pub fn hashes(
     let (Some(path), true) = (record_path, changed) else {
         return Ok(None);
     };
-    let written = cache::ensure_private(path.parent().unwrap_or(Path::new("/"))).and_then(|()| {
-        let text = toml::to_string(&record).map_err(std::io::Error::other)?;
-        cache::write_atomically(&path, text.as_bytes())
-    });
+    let written =
+        cache_dir::ensure_private(path.parent().unwrap_or(Path::new("/"))).and_then(|()| {
+            let text = toml::to_string(&record).map_err(std::io::Error::other)?;
+            cache_dir::write_atomically(&path, text.as_bytes())
+        });
     Ok(written.err().map(|e| {
         Error::new(
             ErrorKind::Open,
@@ -176,7 +174,7 @@ mod tests {
     fn model(dir: &Path, content: &[u8]) -> Manifest {
         fs::write(dir.join("lm.gguf"), content).unwrap();
         let sha256 = sha256(&dir.join("lm.gguf"), &Cancel::new(), &mut |_| {}).unwrap();
-        let mut manifest = crate::model::manifest::tests::sample();
+        let mut manifest = crate::manifest::tests::sample();
         manifest.files = BTreeMap::from([(
             "lm.gguf".into(),
             FileEntry {

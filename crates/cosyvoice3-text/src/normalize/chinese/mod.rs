@@ -1,4 +1,11 @@
-//! Chinese: the clean-ups of the official front end.
+//! Chinese: the clean-ups of the official front end, and on demand numbers and signs in characters.
+
+mod amounts;
+mod calendar;
+mod names;
+mod numerals;
+mod scan;
+mod written;
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -26,6 +33,12 @@ pub(super) fn normalize(text: &str) -> String {
         out.push('。');
     }
     out
+}
+
+/// `text` cleaned up, with its numbers and signs in characters.
+pub(super) fn written_out(text: &str) -> String {
+    // Between characters that were digits the clean-up leaves no blank.
+    replace_blanks(&written::written(&normalize(text)))
 }
 
 /// Deletes blanks that are not between two ASCII characters.
@@ -99,6 +112,12 @@ mod tests {
                 pair[1].as_bool().unwrap() || text == " "
             );
         }
+    }
+
+    #[test]
+    fn no_sign_with_a_meaning_is_dropped() {
+        let text = "¥€£₩℃㎡×÷±≥≤≈≠→‰№∶√∞＋－＝％＆＠￥@#%^&*+=<>/|~";
+        assert_eq!(normalize(text), text);
     }
 
     #[test]

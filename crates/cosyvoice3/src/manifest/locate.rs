@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::manifest::MANIFEST;
+use super::MANIFEST;
 use crate::{Error, ErrorKind, Result};
 
 /// Environment variable that names the model directory.

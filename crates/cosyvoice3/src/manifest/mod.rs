@@ -1,19 +1,27 @@
 //! The manifest of a model directory, `cosyvoice3.toml`.
 
+pub mod locate;
+pub mod verify;
+
 use std::{collections::BTreeMap, path::Path};
 
+use cosyvoice3_text::{Language, Reading};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, ErrorKind, Result,
     constants::{SPEECH_CODES, SPEECH_VOCAB},
-    flow::windows::{ENCODER_WINDOWS, ESTIMATOR_FRAMES},
 };
 
 /// File name of the manifest.
 pub const MANIFEST: &str = "cosyvoice3.toml";
 /// The format this version reads and writes.
 pub const FORMAT: u32 = 1;
+
+/// Lengths of the estimators that a directory for an NPU holds, in mel frames, the prompt's included.
+pub const ESTIMATOR_FRAMES: [usize; 3] = [200, 250, 300];
+/// Windows of the encoders there: tokens after the prompt's, and whether the last three are lookahead.
+pub const ENCODER_WINDOWS: [(usize, bool); 4] = [(28, true), (53, true), (78, true), (50, false)];
 
 /// What a model directory holds: geometry, component files, defaults, and the size and SHA-256 of each file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +39,12 @@ pub struct Manifest {
     /// Voice for texts of a language (`ru`, `en`, `zh`), where it differs from the default.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub voice_for_language: BTreeMap<String, String>,
+    /// Languages that the model speaks (`ru`, `en`, `zh`); empty: all. Text in another one is left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub languages: Vec<String>,
+    /// Who reads Chinese digits where nobody says otherwise: `model` (as published, and where this is empty) or `written`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text_reading: String,
     /// What users must be told before they listen, such as "random weights: this voice is noise".
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub notice: String,
@@ -350,6 +364,11 @@ pub enum SourceKind {
     Sine,
 }
 
+/// The language that a manifest means by exactly this tag.
+fn language(tag: &str) -> Option<Language> {
+    Language::from_tag(tag).filter(|language| language.tag() == tag)
+}
+
 impl Manifest {
     /// Reads and checks the manifest of `dir`.
     pub fn read(dir: &Path) -> Result<Self> {
@@ -368,6 +387,19 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// The languages that the model speaks; empty: all.
+    pub fn spoken_languages(&self) -> Vec<Language> {
+        self.languages
+            .iter()
+            .filter_map(|tag| language(tag))
+            .collect()
+    }
+
+    /// Who reads Chinese digits where nobody says otherwise.
+    pub fn reading(&self) -> Reading {
+        Reading::from_name(&self.text_reading).unwrap_or_default()
+    }
+
     /// The manifest as TOML.
     pub fn to_toml(&self) -> String {
         toml::to_string_pretty(self).expect("a manifest holds only plain values")
@@ -379,6 +411,17 @@ impl Manifest {
             return wrong(format!(
                 "format {} of another version; this one reads format {FORMAT}: convert the checkpoint again",
                 self.format
+            ));
+        }
+        if let Some(tag) = self.languages.iter().find(|tag| language(tag).is_none()) {
+            return wrong(format!(
+                "languages: \"{tag}\" is none of those whose texts are told apart here: ru, en, zh"
+            ));
+        }
+        if !self.text_reading.is_empty() && Reading::from_name(&self.text_reading).is_none() {
+            return wrong(format!(
+                "text_reading: \"{}\" is neither \"model\" nor \"written\"",
+                self.text_reading
             ));
         }
         let lm = &self.lm;
@@ -453,6 +496,8 @@ pub(crate) mod tests {
             created_by: "a test".into(),
             default_voice: "anna".into(),
             voice_for_language: BTreeMap::new(),
+            languages: Vec::new(),
+            text_reading: String::new(),
             notice: String::new(),
             lm: Lm {
                 gguf: "lm.gguf".into(),

@@ -1,0 +1,271 @@
+//! Money, shares, fractions, degrees and measures in Chinese.
+
+use super::{
+    numerals::cardinal,
+    scan::Scan,
+    written::{behind_dash, counted, quantity},
+};
+
+/// Signs and codes of currencies before an amount.
+const CURRENCIES: [(&str, &str); 21] = [
+    ("US$", "美元"),
+    ("HK$", "港元"),
+    ("NT$", "新台币"),
+    ("¥", "元"),
+    ("$", "美元"),
+    ("€", "欧元"),
+    ("£", "英镑"),
+    ("₩", "韩元"),
+    ("₽", "卢布"),
+    ("₹", "卢比"),
+    ("₿", "比特币"),
+    ("฿", "泰铢"),
+    ("₫", "越南盾"),
+    ("₺", "里拉"),
+    ("₸", "坚戈"),
+    ("RMB", "元"),
+    ("CNY", "元"),
+    ("USD", "美元"),
+    ("EUR", "欧元"),
+    ("GBP", "英镑"),
+    ("JPY", "日元"),
+];
+
+const POWERS: [&str; 6] = ["万亿", "千万", "百万", "亿", "万", "千"];
+
+/// `¥100`, `$5.5万`, `¥100-200`, `USD 100`.
+pub(super) fn money(scan: &Scan, at: usize) -> Option<(String, usize)> {
+    let (sign, name) = CURRENCIES.iter().find(|(sign, _)| scan.has(at, sign))?;
+    if scan.before(at).is_ascii_alphabetic() && sign.starts_with(|c: char| c.is_ascii_alphabetic())
+    {
+        return None;
+    }
+    let start = at + sign.chars().count();
+    let start = start + usize::from(scan.char(start) == ' ');
+    let (mut said, mut end) = amount(scan, start)?;
+    if let Some(next) = behind_dash(scan, end) {
+        let signed = next
+            + if scan.has(next, sign) {
+                sign.chars().count()
+            } else {
+                0
+            };
+        if let Some((until, after)) = amount(scan, signed) {
+            said = format!("{said}到{until}");
+            end = after;
+        }
+    }
+    // `¥100元` names its currency twice.
+    let doubled = scan.has(end, name);
+    Some((
+        if doubled {
+            said
+        } else {
+            format!("{said}{name}")
+        },
+        end,
+    ))
+}
+
+/// A number and the power of ten after it; a fraction without its last noughts.
+fn amount(scan: &Scan, at: usize) -> Option<(String, usize)> {
+    let mut number = scan.number(at)?;
+    number.fraction = number
+        .fraction
+        .map(|fraction| fraction.trim_end_matches('0').to_owned())
+        .filter(|fraction| !fraction.is_empty());
+    let said = counted(scan, &number, number.end);
+    match scan.one_of(number.end, &POWERS) {
+        Some(power) => Some((format!("{said}{power}"), number.end + power.chars().count())),
+        None => Some((said, number.end)),
+    }
+}
+
+/// `50%`, `-5%`, `10-20%`, `10%~20%`, `3‰`.
+pub(super) fn percent(scan: &Scan, at: usize) -> Option<(String, usize)> {
+    let share = |sign: char| match sign {
+        '%' => Some("百分之"),
+        '‰' => Some("千分之"),
+        _ => None,
+    };
+    let minus = scan.char(at) == '-' && !scan.before(at).is_ascii_alphanumeric();
+    let first = scan.number(at + usize::from(minus))?;
+    let minus = if minus { "负" } else { "" };
+    let sign = share(scan.char(first.end));
+    let dash = first.end + usize::from(sign.is_some());
+    let second = behind_dash(scan, dash).and_then(|next| scan.number(next));
+    if let Some(second) = second
+        && let Some(last) = share(scan.char(second.end))
+    {
+        let again = if sign.is_some() { last } else { "" };
+        let (first, last_words) = (quantity(&first), quantity(&second));
+        return Some((
+            format!("{minus}{last}{first}到{again}{last_words}"),
+            second.end + 1,
+        ));
+    }
+    Some((
+        format!("{minus}{}{}", sign?, quantity(&first)),
+        first.end + 1,
+    ))
+}
+
+/// `1/3`, `2 1/2`: 三分之一, 二又二分之一.
+pub(super) fn fraction(scan: &Scan, at: usize) -> Option<(String, usize)> {
+    if scan.before(at).is_ascii_digit() || scan.before(at) == '/' {
+        return None;
+    }
+    let part = |at: usize| {
+        let above = scan.number(at)?;
+        let below = scan
+            .number(above.end + 1)
+            .filter(|_| scan.char(above.end) == '/')?;
+        let (a, b) = (above.whole()?, below.whole()?);
+        let alone = scan.char(below.end) != '/';
+        (alone && 0 < a && a < b && b <= 1000)
+            .then(|| (format!("{}分之{}", cardinal(b), cardinal(a)), below.end))
+    };
+    if let Some(found) = part(at) {
+        return Some(found);
+    }
+    let whole = scan
+        .number(at)
+        .filter(|whole| scan.char(whole.end) == ' ')?;
+    let (said, end) = part(whole.end + 1)?;
+    Some((format!("{}又{said}", cardinal(whole.whole()?)), end))
+}
+
+/// `-5℃`, `-5~3°C`, `37.5 ℃`, `90°`.
+pub(super) fn temperature(scan: &Scan, at: usize) -> Option<(String, usize)> {
+    let scale = |at: usize| {
+        let at = at + usize::from(scan.char(at) == ' ');
+        [
+            ("℃", "摄氏度"),
+            ("°C", "摄氏度"),
+            ("℉", "华氏度"),
+            ("°F", "华氏度"),
+            ("°", "度"),
+        ]
+        .into_iter()
+        .find(|(sign, _)| scan.has(at, sign))
+        .map(|(sign, name)| (name, at + sign.chars().count()))
+    };
+    let degrees = |at: usize| {
+        let below = scan.char(at) == '-';
+        let number = scan.number(at + usize::from(below))?;
+        Some((below, quantity(&number), number.end))
+    };
+    if scan.char(at) == '-' && scan.before(at).is_ascii_alphanumeric() {
+        return None;
+    }
+    let below = |below: bool, zero: &'static str| if below { zero } else { "" };
+    let (first_below, first, end) = degrees(at)?;
+    let first_scale = scale(end);
+    let dash = first_scale.map_or(end, |(_, end)| end);
+    if let Some((second_below, second, end)) = behind_dash(scan, dash).and_then(degrees)
+        && let Some((name, end)) = scale(end)
+    {
+        let first_name = if first_scale.is_some() { name } else { "" };
+        let said = format!(
+            "{}{first}{first_name}到{}{second}{name}",
+            below(first_below, "零下"),
+            below(second_below, "零下")
+        );
+        return Some((said, end));
+    }
+    let (name, end) = first_scale?;
+    let zero = if name == "度" { "负" } else { "零下" };
+    Some((format!("{}{first}{name}", below(first_below, zero)), end))
+}
+
+/// Units in Latin letters and in one sign; the longer first.
+const UNITS: [(&str, &str); 47] = [
+    ("μg", "微克"),
+    ("µg", "微克"),
+    ("km²", "平方公里"),
+    ("km平方", "平方公里"),
+    ("m平方", "平方米"),
+    ("m立方", "立方米"),
+    ("m²", "平方米"),
+    ("m³", "立方米"),
+    ("cm", "厘米"),
+    ("mm", "毫米"),
+    ("km", "公里"),
+    ("kg", "公斤"),
+    ("KG", "公斤"),
+    ("mg", "毫克"),
+    ("ml", "毫升"),
+    ("mL", "毫升"),
+    ("kWh", "千瓦时"),
+    ("kW", "千瓦"),
+    ("MW", "兆瓦"),
+    ("kHz", "千赫"),
+    ("MHz", "兆赫"),
+    ("GHz", "吉赫"),
+    ("Hz", "赫兹"),
+    ("dB", "分贝"),
+    ("rpm", "转每分钟"),
+    ("kPa", "千帕"),
+    ("hPa", "百帕"),
+    ("MPa", "兆帕"),
+    ("mAh", "毫安时"),
+    ("mA", "毫安"),
+    ("mV", "毫伏"),
+    ("min", "分钟"),
+    ("ms", "毫秒"),
+    ("㎡", "平方米"),
+    ("㎥", "立方米"),
+    ("㎏", "公斤"),
+    ("㎎", "毫克"),
+    ("㎜", "毫米"),
+    ("㎝", "厘米"),
+    ("㎞", "公里"),
+    ("m", "米"),
+    ("g", "克"),
+    ("L", "升"),
+    ("V", "伏"),
+    ("W", "瓦"),
+    ("h", "小时"),
+    ("s", "秒"),
+];
+
+/// A number and its unit: `60km/h`, `120㎡`, `10-20kg`.
+pub(super) fn measure(scan: &Scan, at: usize) -> Option<(String, usize)> {
+    if scan.before(at).is_ascii_alphanumeric() {
+        return None;
+    }
+    let first = scan.number(at)?;
+    let second = behind_dash(scan, first.end).and_then(|next| scan.number(next));
+    let end = second.as_ref().map_or(first.end, |second| second.end);
+    let at = end + usize::from(scan.char(end) == ' ');
+    let (symbol, name) = UNITS.iter().find(|(symbol, _)| scan.has(at, symbol))?;
+    let end = at + symbol.chars().count();
+    if scan.char(end).is_ascii_alphanumeric() && symbol.is_ascii() {
+        return None;
+    }
+    let said = match second {
+        Some(second) => format!("{}到{}", quantity(&first), quantity(&second)),
+        None => quantity(&first),
+    };
+    Some((format!("{said}{name}"), end))
+}
+
+/// `/h`, `/斤` behind a unit or a price: 每小时.
+pub(super) fn rate(scan: &Scan, at: usize) -> Option<(String, usize)> {
+    const BEFORE: &str = "元块角分次个人公里米斤克升度瓦";
+    let latin_unit = at >= 2
+        && scan.before(at).is_ascii_alphabetic()
+        && UNITS.iter().any(|(symbol, _)| {
+            let length = symbol.chars().count();
+            at > length && scan.has(at - length, symbol) && scan.is_digit(at - length - 1)
+        });
+    if scan.char(at) != '/' || !latin_unit && !BEFORE.contains(scan.before(at)) {
+        return None;
+    }
+    if let Some((symbol, name)) = UNITS.iter().find(|(symbol, _)| scan.has(at + 1, symbol)) {
+        let end = at + 1 + symbol.chars().count();
+        return (!scan.char(end).is_ascii_alphanumeric()).then(|| (format!("每{name}"), end));
+    }
+    let next = scan.char(at + 1);
+    (next.is_alphabetic() && !next.is_ascii()).then(|| ("每".to_owned(), at + 1))
+}

@@ -1,0 +1,207 @@
+//! Numbers in Chinese that count nothing: of telephones, trains, flights, rooms, versions and codes.
+
+use super::{
+    numerals::{called, cardinal, digits},
+    scan::Scan,
+};
+
+/// `+86 138 0013 8000`: the code of a country and the number.
+pub(super) fn plus_country(scan: &Scan, at: usize) -> Option<(String, usize)> {
+    if scan.char(at) != '+' || scan.before(at).is_ascii_digit() {
+        return None;
+    }
+    let (code, end) = scan
+        .run(at + 1)
+        .filter(|(code, _)| code.len() <= 3 || code.len() >= 10)?;
+    let (groups, after) = groups(scan, end + usize::from(matches!(scan.char(end), ' ' | '-')));
+    let all: usize = groups.iter().map(String::len).sum();
+    if code.len() <= 3 && (7..=13).contains(&all) {
+        let said: Vec<String> = groups.iter().map(|group| called(group)).collect();
+        return Some((format!("加{}，{}", digits(&code), said.join("，")), after));
+    }
+    (code.len() >= 10).then(|| (format!("加{}", called(&code)), end))
+}
+
+/// Runs of digits with one blank or hyphen between them, and the index after the last.
+fn groups(scan: &Scan, at: usize) -> (Vec<String>, usize) {
+    let mut groups = Vec::new();
+    let mut end = at;
+    let mut next = at;
+    while groups.len() < 6
+        && let Some((group, after)) = scan.run(next)
+    {
+        groups.push(group);
+        end = after;
+        next = after + 1;
+        if !matches!(scan.char(after), ' ' | '-') {
+            break;
+        }
+    }
+    (groups, end)
+}
+
+/// Words that a number to call or to type follows.
+const CALLED: [&str; 26] = [
+    "电话",
+    "手机",
+    "热线",
+    "拨打",
+    "致电",
+    "客服",
+    "传真",
+    "拨",
+    "分机",
+    "号码",
+    "验证码",
+    "密码",
+    "账号",
+    "卡号",
+    "订单号",
+    "证号",
+    "邮编",
+    "尾号",
+    "编号",
+    "代码",
+    "取件码",
+    "房间号",
+    "房号",
+    "微信",
+    "单号",
+    "QQ",
+];
+
+/// Telephone numbers: mobile ones, with an area code, after 电话.
+pub(super) fn telephone(scan: &Scan, at: usize) -> Option<(String, usize)> {
+    if !scan.is_digit(at) || scan.before(at).is_ascii_digit() || scan.before(at) == '.' {
+        return None;
+    }
+    let (groups, end) = groups(scan, at);
+    let lengths: Vec<usize> = groups.iter().map(String::len).collect();
+    let mobile =
+        lengths.iter().sum::<usize>() == 11 && groups[0].starts_with('1') && groups[0].len() >= 3;
+    let joined = matches!(lengths.as_slice(), [6 | 7, 4] | [10..=12]) && groups[0].starts_with('0');
+    let area = joined
+        || matches!(
+            lengths.as_slice(),
+            [3, 8] | [4, 7 | 8] | [3, 3 | 4, 4] | [4, 3 | 4, 4]
+        ) && (groups[0].starts_with('0') || groups[0] == "400" || groups[0] == "800");
+    let announced = scan.follows(at, &CALLED) && lengths.iter().all(|length| *length >= 3);
+    if !(mobile || area || announced) || scan.char(end) == '.' && scan.is_digit(end + 1) {
+        return None;
+    }
+    // One group of a text with blanks is not the next one's.
+    let said: Vec<String> = groups.iter().map(|group| called(group)).collect();
+    Some((said.join("，"), end))
+}
+
+/// `v2.10.3`, `1.2.3`: each part for itself.
+pub(super) fn version(scan: &Scan, at: usize) -> Option<(String, usize)> {
+    let (first, mut end) = scan.run(at).filter(|_| !scan.before(at).is_ascii_digit())?;
+    let mut parts = vec![first];
+    while scan.char(end) == '.'
+        && parts.len() < 8
+        && let Some((part, after)) = scan.run(end + 1)
+    {
+        parts.push(part);
+        end = after;
+    }
+    let said = |part: &String| match part.len() {
+        1 | 2 if !part.starts_with('0') || part.len() == 1 => {
+            part.parse().map_or_else(|_| digits(part), cardinal)
+        }
+        _ => digits(part),
+    };
+    (parts.len() > 2).then(|| (parts.iter().map(said).collect::<Vec<_>>().join("点"), end))
+}
+
+/// Words after numbers of three digits and more that are called digit by digit.
+const CALLED_BEFORE: [&str; 20] = [
+    "室",
+    "房间",
+    "房",
+    "号房",
+    "号室",
+    "教室",
+    "会议室",
+    "包厢",
+    "病房",
+    "次列车",
+    "次航班",
+    "次高铁",
+    "次动车",
+    "号航班",
+    "路公交",
+    "路车",
+    "路",
+    "次车",
+    "次特快",
+    "次快车",
+];
+
+/// Numbers that are names: `G102次`, `CA1234`, `302室`, `3栋2单元302`, `A4纸`.
+pub(super) fn named(scan: &Scan, at: usize) -> Option<(String, usize)> {
+    if scan.char(at).is_ascii_uppercase() {
+        return lettered(scan, at);
+    }
+    let (number, end) = scan.run(at).filter(|_| !scan.before(at).is_ascii_digit())?;
+    let called_before = number.len() >= 3 && scan.one_of(end, &CALLED_BEFORE).is_some();
+    let flat = matches!(number.len(), 3 | 4)
+        && matches!(scan.before(at), '元' | '栋' | '幢')
+        && !scan.has(end, "元");
+    let serves = number.len() >= 3
+        && scan
+            .one_of(end, &["报警", "急救", "热线", "电话", "火警", "客服"])
+            .is_some();
+    let in_address = scan.before(at) == '.' && at > 1
+        || scan.char(end) == '.' && scan.char(end + 1).is_ascii_alphabetic();
+    let after_letters = scan.before(at).is_ascii_alphabetic() && number.len() >= 3;
+    // A full year is read so by its own rule; 房 after an amount of 万 is none of a room.
+    (called_before || flat || serves || in_address || after_letters).then(|| (called(&number), end))
+}
+
+/// Capital letters and the digits after them.
+fn lettered(scan: &Scan, at: usize) -> Option<(String, usize)> {
+    if scan.before(at).is_ascii_alphanumeric() {
+        return None;
+    }
+    let letters: String = (at..at + 3)
+        .map(|i| scan.char(i))
+        .take_while(char::is_ascii_uppercase)
+        .collect();
+    let mut start = at + letters.len();
+    start += usize::from(scan.char(start) == '-' && scan.is_digit(start + 1));
+    let (number, end) = scan.run(start)?;
+    if scan.char(end) == '.' && scan.is_digit(end + 1) || scan.char(end) == '%' {
+        return None;
+    }
+    let train = letters.len() == 1
+        && "GDCZTKYLS".contains(&letters)
+        && scan.one_of(end, &["次", "号列车"]).is_some();
+    let said = if number.len() >= 3 || train && number.len() > 1 || number.starts_with('0') {
+        called(&number)
+    } else {
+        cardinal(number.parse().ok()?)
+    };
+    Some((format!("{letters}{said}"), end))
+}
+
+/// `978-7-111-12345-6`, `3-1-2`: numbers of codes and addresses, apart by 杠.
+pub(super) fn coded(scan: &Scan, at: usize) -> Option<(String, usize)> {
+    let (first, mut end) = scan
+        .run(at)
+        .filter(|_| scan.before(at) != '-' && !scan.before(at).is_ascii_digit())?;
+    let mut parts = vec![first];
+    while scan.char(end) == '-'
+        && parts.len() < 8
+        && let Some((part, after)) = scan.run(end + 1)
+    {
+        parts.push(part);
+        end = after;
+    }
+    let said = |part: &String| match part.len() {
+        1 => digits(part),
+        2 if !part.starts_with('0') => part.parse().map_or_else(|_| digits(part), cardinal),
+        _ => called(part),
+    };
+    (parts.len() > 2).then(|| (parts.iter().map(said).collect::<Vec<_>>().join("杠"), end))
+}

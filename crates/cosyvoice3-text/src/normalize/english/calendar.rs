@@ -1,0 +1,422 @@
+//! Dates in English: `Nov. 5`, `25 july 2012`, `11/17/05`, `Sat.`, `340 A.D.`
+
+use super::{
+    English,
+    numerals::{cardinal, in_pairs, ordinal},
+};
+use crate::normalize::{figures, lex::Kind, reader::Reader};
+
+pub(super) const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+/// Short names of weekdays and the long ones.
+const WEEKDAYS: [(&str, &str); 14] = [
+    ("Mon", "Monday"),
+    ("Tue", "Tuesday"),
+    ("Tues", "Tuesday"),
+    ("Wed", "Wednesday"),
+    ("Thu", "Thursday"),
+    ("Thur", "Thursday"),
+    ("Thurs", "Thursday"),
+    ("Fri", "Friday"),
+    ("Sat", "Saturday"),
+    ("Sun", "Sunday"),
+    ("Weds", "Wednesday"),
+    ("Mond", "Monday"),
+    ("Satur", "Saturday"),
+    ("Sund", "Sunday"),
+];
+
+/// A month as it is written.
+struct Month {
+    /// 0 for January.
+    index: usize,
+    /// Index of the first token after it and its full stop.
+    end: usize,
+    /// True if it may be another word: `may`, `march`, `mar`.
+    doubtful: bool,
+}
+
+/// A day as it is written, `5` or `5th`.
+struct Day {
+    value: u64,
+    end: usize,
+}
+
+/// Days before or after their month: `5`, `19 and 20`, `3-5`.
+struct Days {
+    words: String,
+    end: usize,
+}
+
+pub(super) fn is_year(value: u64) -> bool {
+    (1000..2100).contains(&value)
+}
+
+fn month_index(word: &str) -> Option<usize> {
+    let is_short = |month: &str| {
+        word.eq_ignore_ascii_case(&month[..3])
+            || month == "September" && word.eq_ignore_ascii_case("sept")
+    };
+    if word.len() < 3 {
+        return None;
+    }
+    MONTHS
+        .iter()
+        .position(|month| word.eq_ignore_ascii_case(month) || is_short(month))
+}
+
+impl Reader<'_, English> {
+    /// True if the word at `at` is a month.
+    pub(super) fn is_month(&self, at: usize) -> bool {
+        self.month(at).is_some()
+    }
+
+    fn month(&self, at: usize) -> Option<Month> {
+        let word = self.tokens.text(at);
+        let index = month_index(word)?;
+        let is_short = word.len() < MONTHS[index].len();
+        let stop =
+            is_short && self.tokens.text(at + 1) == "." && !self.tokens.ends_sentence(at + 1);
+        Some(Month {
+            index,
+            end: at + 1 + usize::from(stop),
+            doubtful: matches!(word, "may" | "march" | "mar"),
+        })
+    }
+
+    fn day(&self, at: usize) -> Option<Day> {
+        let digits = self.tokens.number(at).filter(|digits| digits.len() <= 2)?;
+        let value = digits.parse().ok().filter(|day| (1..=31).contains(day))?;
+        let is_ordinal = matches!(
+            self.tokens.text(at + 1),
+            "st" | "nd" | "rd" | "th" | "ST" | "ND" | "RD" | "TH"
+        );
+        Some(Day {
+            value,
+            end: at + 1 + usize::from(is_ordinal),
+        })
+    }
+
+    /// The days from `at` on, with the last one before `end` of a range or list.
+    fn days(&self, at: usize) -> Option<Days> {
+        let first = self.day(at)?;
+        let mut days = Days {
+            words: ordinal(first.value),
+            end: first.end,
+        };
+        for _ in 0..3 {
+            let next = self.tokens.skip_space(days.end);
+            let joint = match self.tokens.text(next) {
+                "-" | "—" => " to ",
+                "and" | "&" => " and ",
+                "to" => " to ",
+                "," => ", ",
+                _ => break,
+            };
+            match self.day(self.tokens.skip_space(next + 1)) {
+                Some(day) => {
+                    days.words.push_str(joint);
+                    days.words.push_str(&ordinal(day.value));
+                    days.end = day.end;
+                }
+                None => break,
+            }
+        }
+        Some(days)
+    }
+
+    /// The year at `at`, behind a comma or a blank, and the index after it.
+    fn year_behind(&self, at: usize) -> Option<(&'static str, u64, usize)> {
+        let comma = self.tokens.text(at) == ",";
+        let year = self.tokens.skip_space(at + usize::from(comma));
+        let digits = self
+            .tokens
+            .number(year)
+            .filter(|digits| digits.len() == 4)?;
+        let value = figures::integer(digits).filter(|year| is_year(*year))?;
+        let goes_on = matches!(self.tokens.text(year + 1), ":" | "/" | "%" | "°")
+            || matches!(self.tokens.text(year + 1), "." | ",")
+                && self.tokens.number(year + 2).is_some();
+        let joint = if comma { ", " } else { " " };
+        (year > at && !goes_on && !self.is_counted(year + 1)).then_some((joint, value, year + 1))
+    }
+
+    /// True if what follows the number before `at` is counted by it, so that it is no year.
+    pub(super) fn is_counted(&self, at: usize) -> bool {
+        matches!(
+            self.tokens.text(self.tokens.skip_space(at)),
+            "people"
+                | "years"
+                | "dollars"
+                | "euros"
+                | "days"
+                | "hours"
+                | "miles"
+                | "times"
+                | "users"
+                | "%"
+        )
+    }
+
+    /// A month and what belongs to it: `July 25, 2012`, `JAN. 15`, `Jan-15`, `Dec. 2025`.
+    pub(super) fn month_first(&mut self, at: usize) -> Option<usize> {
+        let month = self.month(at)?;
+        let gap = self.tokens.text(month.end);
+        let start = match gap {
+            "-" => month.end + 1,
+            _ => self.tokens.skip_space(month.end),
+        };
+        if let Some((_, year, end)) = self.year_behind(month.end) {
+            self.out
+                .say(&format!("{} {}", MONTHS[month.index], in_pairs(year)));
+            return Some(end);
+        }
+        let day = self.day(start).filter(|_| start > at + 1)?;
+        let mut days = Days {
+            words: ordinal(day.value),
+            end: day.end,
+        };
+        if let Some(more) = self.days(start).filter(|more| self.ends_date(more.end)) {
+            days = more;
+        }
+        let year = self.year_behind(days.end);
+        let is_date = year.is_some() || self.ends_date(days.end);
+        if !is_date || month.doubtful && year.is_none() && self.goes_on(days.end) {
+            return None;
+        }
+        self.out
+            .say(&format!("{} {}", MONTHS[month.index], days.words));
+        Some(self.say_year(year).unwrap_or(days.end))
+    }
+
+    fn say_year(&mut self, year: Option<(&str, u64, usize)>) -> Option<usize> {
+        let (joint, year, end) = year?;
+        self.out.say(joint);
+        self.out.say(&in_pairs(year));
+        Some(end)
+    }
+
+    /// True if the number that ends before `at` can be a day: no time, decimal, percentage or quantity.
+    fn ends_date(&self, at: usize) -> bool {
+        let decimal = matches!(self.tokens.text(at), "." | "," | "-" | "/")
+            && self.tokens.number(at + 1).is_some();
+        !decimal
+            && !matches!(self.tokens.text(at), ":" | "%" | "°" | "'")
+            && !self.tokens.is_word(at)
+            && !self.is_counted(at)
+            && !matches!(
+                self.tokens.text(self.tokens.skip_space(at)),
+                "am" | "pm" | "AM" | "PM" | "%"
+            )
+    }
+
+    /// True if a small word follows, as behind the verb of `you may 5 times` and `march 5 miles`.
+    fn goes_on(&self, at: usize) -> bool {
+        self.tokens
+            .text(self.tokens.skip_space(at))
+            .starts_with(char::is_lowercase)
+    }
+
+    /// A day and its month: `25 july 2012`, `23rd of July, 1998`, `19 and 20 March`, `15-Jan-2020`.
+    pub(super) fn day_first(&mut self, at: usize) -> Option<usize> {
+        let days = self.days(at)?;
+        let hyphen = self.tokens.text(days.end) == "-";
+        let mut next = if hyphen {
+            days.end + 1
+        } else {
+            self.tokens.skip_space(days.end)
+        };
+        let written_of =
+            self.tokens.text(next) == "of" && self.tokens.kind(next + 1) == Some(Kind::Space);
+        if written_of {
+            next += 2;
+        }
+        let month = self.month(next).filter(|_| next > days.end)?;
+        let year = if hyphen && self.tokens.text(month.end) == "-" {
+            let year = self.tokens.number(month.end + 1).and_then(figures::integer);
+            year.map(|year| (" ", year, month.end + 2))
+        } else {
+            self.year_behind(month.end)
+        };
+        if month.doubtful && year.is_none() && self.goes_on(month.end) {
+            return None;
+        }
+        let name = MONTHS[month.index];
+        let the = if written_of || self.has_article(at) {
+            ""
+        } else {
+            "the "
+        };
+        self.out.say(&format!("{the}{} of {name}", days.words));
+        Some(self.say_year(year).unwrap_or(month.end))
+    }
+
+    /// True if the word before `at` stands where an article does.
+    fn has_article(&self, at: usize) -> bool {
+        matches!(
+            self.tokens.word_before(at).as_str(),
+            "the"
+                | "this"
+                | "that"
+                | "every"
+                | "each"
+                | "a"
+                | "last"
+                | "next"
+                | "our"
+                | "my"
+                | "his"
+                | "her"
+        )
+    }
+
+    /// A date in figures. Slashes put the month first where it can be, full stops the day, a year first is a year.
+    pub(super) fn numeric_date(&mut self, at: usize) -> Option<usize> {
+        let separator = self.tokens.text(at + 1);
+        if !matches!(separator, "." | "-" | "/") || self.tokens.text(at + 3) != separator {
+            return None;
+        }
+        let parts = [
+            self.tokens.number(at)?,
+            self.tokens.number(at + 2)?,
+            self.tokens.number(at + 4)?,
+        ];
+        let goes_on = self.tokens.text(at + 5) == separator && self.tokens.number(at + 6).is_some();
+        let comes_on = at >= 2
+            && self.tokens.text(at - 1) == separator
+            && self.tokens.number(at - 2).is_some();
+        if goes_on || comes_on || parts.iter().any(|part| part.len() > 4) {
+            return None;
+        }
+        let values = parts.map(|part| part.parse::<u64>().unwrap_or(0));
+        let (day, month, year) = ordered(separator, values, parts.map(str::len))?;
+        if !(1..=31).contains(&day) || !(1..=12).contains(&month) || year == 0 {
+            return None;
+        }
+        let name = MONTHS[month as usize - 1];
+        let day_first =
+            separator == "." || separator == "-" && values[0] == day && parts[0].len() < 3;
+        let year = match parts[2].len() {
+            2 if parts[0].len() < 3 && separator != "." => short_year(values[2]),
+            _ => in_pairs(year),
+        };
+        self.out.say(&if day_first {
+            let the = if self.has_article(at) { "" } else { "the " };
+            format!("{the}{} of {name}, {year}", ordinal(day))
+        } else {
+            format!("{name} {}, {year}", ordinal(day))
+        });
+        if self.tokens.text(at + 5) == "T" && self.tokens.number(at + 6).is_some() {
+            self.out.say(", ");
+            return Some(at + 6);
+        }
+        Some(at + 5)
+    }
+
+    /// `Sat., Dec. 5`, `Mon.-Sun.`, `Mon - Fri`, `Tues. at 5`: the weekday in full where it is one for certain.
+    pub(super) fn weekday(&mut self, at: usize) -> Option<usize> {
+        let full = weekday_name(self.tokens.text(at))?;
+        let stop = usize::from(self.tokens.text(at + 1) == ".");
+        let next = self.tokens.skip_space(at + 1 + stop);
+        let far = self.tokens.skip_space(next + 1);
+        let in_range = |dash: usize, day: usize| {
+            matches!(self.tokens.text(dash), "-" | "—")
+                && weekday_name(self.tokens.text(day)).is_some()
+        };
+        let range_starts = in_range(next, far);
+        let range_ends = at >= 2 && self.out.ends_with(" to ");
+        let date_follows = self.tokens.text(next) == ","
+            && (self.month(far).is_some() || self.tokens.number(far).is_some())
+            || self.month(next).is_some_and(|month| !month.doubtful)
+            || stop > 0 && self.tokens.number(next).is_some()
+            || self.tokens.number(next).is_some() && self.tokens.text(next + 1) == ":";
+        let hours = self
+            .tokens
+            .number(next)
+            .is_some_and(|digits| digits.len() <= 2)
+            && matches!(
+                self.tokens.text(self.tokens.skip_space(next + 1)),
+                "am" | "pm" | "AM" | "PM"
+            );
+        let date_follows = date_follows || hours;
+        let in_list = stop > 0
+            && self.tokens.text(next) == ","
+            && weekday_name(self.tokens.text(far)).is_some();
+        if !(range_starts || range_ends || date_follows || in_list) {
+            return None;
+        }
+        self.out.say(full);
+        if range_starts {
+            self.out.say(" to ");
+            return Some(far);
+        }
+        let ends = stop > 0 && self.tokens.ends_sentence(at + 1);
+        Some(at + 1 + stop - usize::from(ends))
+    }
+
+    /// `340 A.D.`, `44 BC`: the year as years are said; the letters come after it.
+    pub(super) fn year_of_era(&mut self, at: usize) -> Option<usize> {
+        let digits = self.tokens.number(at).filter(|digits| digits.len() <= 4)?;
+        let value = figures::integer(digits).filter(|value| *value > 0)?;
+        let next = self.tokens.skip_space(at + 1);
+        let era = self.tokens.text(next);
+        let dotted = self.tokens.text(next + 1) == "."
+            && matches!((era, self.tokens.text(next + 2)), ("A", "D") | ("B", "C"));
+        let before = self.tokens.cased_word_before(at) == "AD";
+        if !dotted && !before && !matches!(era, "AD" | "BC" | "CE" | "BCE") {
+            return None;
+        }
+        self.out.say(&in_pairs(value));
+        if !dotted {
+            return Some(at + 1);
+        }
+        self.out
+            .say(&format!(" {era} {}", self.tokens.text(next + 2)));
+        let stop = self.tokens.text(next + 3) == "." && !self.tokens.ends_sentence(next + 3);
+        Some(next + 3 + usize::from(stop))
+    }
+}
+
+fn weekday_name(word: &str) -> Option<&'static str> {
+    WEEKDAYS
+        .iter()
+        .find(|(short, full)| *short == word || *full == word)
+        .map(|(_, full)| *full)
+}
+
+/// *oh five*, *ninety-eight*.
+fn short_year(value: u64) -> String {
+    match value {
+        0..=9 => format!("oh {}", cardinal(value)),
+        _ => cardinal(value),
+    }
+}
+
+/// Day, month and year of three numbers of these lengths.
+fn ordered(separator: &str, [a, b, c]: [u64; 3], lengths: [usize; 3]) -> Option<(u64, u64, u64)> {
+    let year_last = |year| match separator {
+        "." if b > 12 => (b, a, year),
+        "." => (a, b, year),
+        _ if a <= 12 => (b, a, year),
+        _ => (a, b, year),
+    };
+    match (separator, lengths) {
+        ("-", [4, 2, 2]) | ("/" | ".", [4, 1..=2, 1..=2]) if is_year(a) => Some((c, b, a)),
+        (_, [1..=2, 1..=2, 4]) if is_year(c) => Some(year_last(c)),
+        ("-" | ".", [2, 2, 2]) | ("/", [1..=2, 1..=2, 2]) => Some(year_last(2000 + c)),
+        _ => None,
+    }
+}

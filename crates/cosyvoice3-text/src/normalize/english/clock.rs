@@ -1,0 +1,230 @@
+//! Times of day in English: `5:30`, `1.59 p.m.`, `10:00:05 a.m.`, `5pm`.
+
+use super::{English, numerals::cardinal};
+use crate::normalize::{
+    figures::{self, Time},
+    reader::Reader,
+};
+
+/// Words that speak of a timetable: a decimal point after one of them and `at` parts hours and minutes.
+const TIMETABLE: [&str; 24] = [
+    "leaves",
+    "leave",
+    "left",
+    "departs",
+    "depart",
+    "departing",
+    "arrives",
+    "arrive",
+    "arriving",
+    "starts",
+    "start",
+    "begins",
+    "begin",
+    "opens",
+    "open",
+    "closes",
+    "close",
+    "meet",
+    "meeting",
+    "train",
+    "bus",
+    "flight",
+    "ferry",
+    "boarding",
+];
+
+/// *A M* or *P M*, written in one of many ways.
+struct Half {
+    words: &'static str,
+    end: usize,
+}
+
+impl Reader<'_, English> {
+    fn half(&self, at: usize) -> Option<Half> {
+        let words = |letter: &str| match letter {
+            "a" | "A" | "am" | "AM" | "Am" => Some("A M"),
+            "p" | "P" | "pm" | "PM" | "Pm" => Some("P M"),
+            _ => None,
+        };
+        let text = self.tokens.text(at);
+        let words = words(text)?;
+        if text.len() == 2 {
+            return Some(Half { words, end: at + 1 });
+        }
+        let inner = self.tokens.skip_space(at + 2);
+        if self.tokens.text(at + 1) != "." || !matches!(self.tokens.text(inner), "m" | "M") {
+            return None;
+        }
+        let stop = self.tokens.text(inner + 1) == "." && !self.stop_after_half_ends(inner + 1);
+        Some(Half {
+            words,
+            end: inner + 1 + usize::from(stop),
+        })
+    }
+
+    /// True if the full stop of `a.m.` at `at` ends the sentence too; a day or a zone after it belongs to the time.
+    pub(super) fn stop_after_half_ends(&self, at: usize) -> bool {
+        let next = self.tokens.text(self.tokens.skip_space(at + 1));
+        let belongs = matches!(
+            next,
+            "EST"
+                | "EDT"
+                | "CST"
+                | "CDT"
+                | "MST"
+                | "PST"
+                | "PDT"
+                | "ET"
+                | "PT"
+                | "UTC"
+                | "GMT"
+                | "CET"
+                | "BST"
+        ) || next.ends_with("day") && next.len() > 5;
+        self.tokens.ends_sentence(at) && !belongs
+    }
+
+    /// A time, or a range of two.
+    pub(super) fn time(&mut self, at: usize) -> Option<usize> {
+        let end = self.one_time(at, false)?;
+        let dash = self.tokens.skip_space(end);
+        if !matches!(self.tokens.text(dash), "-" | "—") {
+            return Some(end);
+        }
+        let second = self.tokens.skip_space(dash + 1);
+        if self.tokens.number(second).is_none() || (dash > end) != (second > dash + 1) {
+            return Some(end);
+        }
+        let before = self.out.len();
+        self.out.say(" to ");
+        let after = self.one_time(second, false);
+        if after.is_none() {
+            self.out.truncate(before);
+        }
+        Some(after.unwrap_or(end))
+    }
+
+    /// The time at `at`; `hours` lets a number alone be one.
+    fn one_time(&mut self, at: usize, hours: bool) -> Option<usize> {
+        let time = figures::time(self.tokens, at).or_else(|| self.dotted_time(at));
+        let Some(time) = time else {
+            return self.hours_alone(at, hours);
+        };
+        let half = self.half(self.tokens.skip_space(time.end));
+        let said = match time.seconds {
+            Some(seconds) => with_seconds(time, seconds),
+            None => hours_and_minutes(time, half.is_some()),
+        };
+        self.out.say(&said);
+        Some(self.say_half(half).unwrap_or(time.end))
+    }
+
+    fn say_half(&mut self, half: Option<Half>) -> Option<usize> {
+        let half = half?;
+        self.out.say(" ");
+        self.out.say(half.words);
+        Some(half.end)
+    }
+
+    /// `5pm`, `4 A.M.`, and the `9` of `9-5pm`.
+    fn hours_alone(&mut self, at: usize, hours: bool) -> Option<usize> {
+        let digits = self.tokens.number(at).filter(|digits| digits.len() <= 2)?;
+        let value = figures::integer(digits).filter(|value| (1..=12).contains(value))?;
+        let next = self.tokens.skip_space(at + 1);
+        let half = self.half(next);
+        // `it am` and `5 a day` are no times; a half with a blank before it is written with points or in capitals.
+        if half.is_none()
+            && self.tokens.text(at + 1) == "-"
+            && self.tokens.number(at + 2).is_some_and(|d| d.len() <= 2)
+        {
+            let second = self.half(self.tokens.skip_space(at + 3))?;
+            let last = self.tokens.number(at + 2).and_then(figures::integer)?;
+            self.out
+                .say(&format!("{} to {} ", cardinal(value), cardinal(last)));
+            self.out.say(second.words);
+            return Some(second.end);
+        }
+        if half.is_none() && !hours {
+            return None;
+        }
+        self.out.say(&cardinal(value));
+        Some(self.say_half(half).unwrap_or(at + 1))
+    }
+
+    /// `1.59 p.m.`, `leaves at 9.30`.
+    fn dotted_time(&self, at: usize) -> Option<Time> {
+        let part = |at: usize, lengths: std::ops::RangeInclusive<usize>, below: u64| {
+            let digits = self
+                .tokens
+                .number(at)
+                .filter(|digits| lengths.contains(&digits.len()))?;
+            digits.parse::<u64>().ok().filter(|value| *value < below)
+        };
+        if self.tokens.text(at + 1) != "."
+            || self.tokens.text(at + 3) == "." && self.tokens.number(at + 4).is_some()
+        {
+            return None;
+        }
+        let time = Time {
+            hours: part(at, 1..=2, 24)?,
+            minutes: part(at + 2, 2..=2, 60)?,
+            seconds: None,
+            end: at + 3,
+        };
+        let next = self.tokens.skip_space(time.end);
+        let has_half = self.half(next).is_some();
+        (has_half || self.is_at_a_time(at, &time, next)).then_some(time)
+    }
+
+    fn is_at_a_time(&self, at: usize, time: &Time, next: usize) -> bool {
+        let before = self.tokens.word_before(at);
+        if !matches!(
+            before.as_str(),
+            "at" | "from" | "to" | "until" | "till" | "by"
+        ) {
+            return false;
+        }
+        let follows = self.tokens.text(next);
+        let counts = next == time.end && self.tokens.is_word(next)
+            || matches!(
+                follows,
+                "%" | "°" | "$" | "€" | "£" | "percent" | "million" | "billion"
+            )
+            || super::units::unit(follows).is_some();
+        let from = at.saturating_sub(12);
+        let scheduled =
+            (from..at).any(|i| TIMETABLE.contains(&self.tokens.text(i).to_lowercase().as_str()));
+        !counts
+            && (scheduled
+                || before == "at"
+                    && time.minutes.is_multiple_of(5)
+                    && !follows.starts_with(char::is_alphabetic))
+    }
+}
+
+/// *one hour one minute and one second*.
+fn with_seconds(time: Time, seconds: u64) -> String {
+    let count = |value: u64, noun: &str| match value {
+        1 => format!("one {noun}"),
+        _ => format!("{} {noun}s", cardinal(value)),
+    };
+    format!(
+        "{} {} and {}",
+        count(time.hours, "hour"),
+        count(time.minutes, "minute"),
+        count(seconds, "second")
+    )
+}
+
+/// *nine thirty*, *five o'clock*, *twelve oh five*.
+fn hours_and_minutes(time: Time, half: bool) -> String {
+    let hours = cardinal(time.hours);
+    match time.minutes {
+        0 if half => hours,
+        0 if (1..=12).contains(&time.hours) => format!("{hours} o'clock"),
+        0 => format!("{hours} hundred"),
+        minutes @ 1..=9 => format!("{hours} oh {}", cardinal(minutes)),
+        minutes => format!("{hours} {}", cardinal(minutes)),
+    }
+}

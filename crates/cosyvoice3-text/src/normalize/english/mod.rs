@@ -1,0 +1,315 @@
+//! English: numbers, dates, times, money, telephone numbers, addresses, units and abbreviations in words.
+
+mod abbreviations;
+mod calendar;
+mod clock;
+mod money;
+mod names;
+mod numerals;
+mod phone;
+mod places;
+mod quantities;
+mod units;
+
+use super::{
+    figures::{self, Figure, Style},
+    lex::Kind,
+    reader::{Reader, Spoken},
+    signs, web,
+};
+use crate::Language;
+use numerals::{cardinal, digits};
+
+/// The language.
+pub(super) struct English;
+
+/// True if `symbol` is that of a unit.
+pub(super) fn is_unit(symbol: &str) -> bool {
+    units::unit(symbol).is_some()
+}
+
+/// A name, and a way to read what starts at a token: the index after what it has read.
+type Rule = (
+    &'static str,
+    fn(&mut Reader<'_, English>, usize) -> Option<usize>,
+);
+
+/// Things that a number can be, the most certain first.
+const NUMBERS: [Rule; 13] = [
+    ("date", |reader, at| reader.numeric_date(at)),
+    ("telephone", |reader, at| reader.telephone(at)),
+    ("time", |reader, at| reader.time(at)),
+    ("year", |reader, at| reader.year_of_era(at)),
+    ("date", |reader, at| reader.day_first(at)),
+    ("address", |reader, at| reader.number_of_address(at)),
+    ("ordinal", |reader, at| reader.suffixed(at)),
+    ("fraction", |reader, at| reader.fraction(at)),
+    ("version", |reader, at| reader.outline(at)),
+    ("name", |reader, at| reader.named(at)),
+    ("money", |reader, at| reader.money_after(at)),
+    ("fraction", |reader, at| reader.mixed_fraction(at)),
+    ("quantity", |reader, at| reader.quantity(at)),
+];
+
+/// Things that a word can be which is not said as it is written.
+const WORDS: [Rule; 7] = [
+    ("date", |reader, at| reader.month_first(at)),
+    ("weekday", |reader, at| reader.weekday(at)),
+    ("money", |reader, at| reader.code_of_money(at)),
+    ("unit", |reader, at| reader.unit_of_rate(at)),
+    ("address", |reader, at| reader.place(at)),
+    ("abbreviation", |reader, at| {
+        reader.said(reader.abbreviation(at))
+    }),
+    ("Roman numeral", |reader, at| reader.said(reader.roman(at))),
+];
+
+impl Spoken for English {
+    const WEB: web::Words = web::Words {
+        dot: "dot",
+        at: "at",
+        slash: "slash",
+        dash: "dash",
+        underscore: "underscore",
+        colon: "colon",
+        domain: |_| None,
+    };
+
+    fn number(reader: &mut Reader<'_, Self>, at: usize) -> usize {
+        reader.number(at)
+    }
+
+    fn word(reader: &mut Reader<'_, Self>, at: usize) -> usize {
+        reader.by_rule(&WORDS, at)
+    }
+
+    fn mark(reader: &mut Reader<'_, Self>, at: usize) -> usize {
+        reader.mark(at)
+    }
+}
+
+impl<'t> Reader<'t, English> {
+    fn number(&mut self, at: usize) -> usize {
+        self.by_rule(&NUMBERS, at)
+    }
+
+    /// Reads by the first of `rules` that can.
+    fn by_rule(&mut self, rules: &[Rule], at: usize) -> usize {
+        for (name, rule) in rules {
+            if let Some(end) = rule(self, at) {
+                self.rule = name;
+                return end;
+            }
+        }
+        self.copy(at)
+    }
+
+    /// Says what was found for a word.
+    fn said(&mut self, found: Option<(String, usize)>) -> Option<usize> {
+        let (text, end) = found?;
+        self.out.say(&text);
+        Some(end)
+    }
+
+    /// `per kg`.
+    fn unit_of_rate(&mut self, at: usize) -> Option<usize> {
+        let word = self.tokens.text(at);
+        if word.len() < 2 || self.tokens.cased_word_before(at) != "per" {
+            return None;
+        }
+        self.out.say(units::unit(word)?.one);
+        Some(at + 1)
+    }
+
+    /// `EUR` and the like before an amount, and `US$`.
+    fn code_of_money(&mut self, at: usize) -> Option<usize> {
+        if self.tokens.text(at + 1) == "$" {
+            return self.money_in(&format!("{}$", self.tokens.text(at)), at + 2);
+        }
+        let is_code =
+            self.tokens.text(at).len() == 3 && money::name(self.tokens.text(at)).is_some();
+        let space = self.tokens.kind(at + 1) == Some(Kind::Space);
+        (is_code && self.number_begins(at + 1 + usize::from(space)))
+            .then(|| self.money(at))
+            .flatten()
+    }
+
+    /// The number at `at`, which may begin with its decimal point.
+    fn figure(&self, at: usize) -> Option<Figure<'t>> {
+        if self.tokens.text(at) != "." {
+            let figure = figures::figure(self.tokens, at, Style::English)?;
+            return Some(self.with_group_of_noughts(figure));
+        }
+        Some(Figure {
+            digits: String::new(),
+            fraction: Some(self.tokens.number(at + 1)?),
+            end: at + 2,
+        })
+    }
+
+    /// `3 000`: one blank parts thousands where the group can be no number of its own.
+    fn with_group_of_noughts(&self, figure: Figure<'t>) -> Figure<'t> {
+        let group = self
+            .tokens
+            .number(figure.end + 1)
+            .filter(|group| group.len() == 3 && group.starts_with('0'));
+        let joins = figure
+            .whole()
+            .is_some_and(|value| (1..1000).contains(&value))
+            && self.tokens.text(figure.end) == " "
+            && (self.tokens.text(figure.end + 2).is_empty()
+                || self.tokens.number(figure.end + 3).is_none());
+        match group.filter(|_| joins) {
+            Some(group) => Figure {
+                digits: figure.digits + group,
+                fraction: None,
+                end: figure.end + 2,
+            },
+            None => figure,
+        }
+    }
+
+    fn number_begins(&self, at: usize) -> bool {
+        self.tokens.number(at).is_some()
+            || self.tokens.text(at) == "." && self.tokens.number(at + 1).is_some()
+    }
+
+    /// True if a sign may stand before the number after `at`: nothing, a blank or a mark comes before.
+    fn opens(&self, at: usize) -> bool {
+        at.checked_sub(1).is_none_or(|before| {
+            self.tokens.kind(before) == Some(Kind::Space)
+                || matches!(
+                    self.tokens.text(before),
+                    "(" | "\""
+                        | "«"
+                        | "±"
+                        | "~"
+                        | "?"
+                        | "!"
+                        | ","
+                        | ";"
+                        | "="
+                        | "<"
+                        | ">"
+                        | "≤"
+                        | "≥"
+                        | "≈"
+                )
+        })
+    }
+
+    fn mark(&mut self, at: usize) -> usize {
+        self.sign_of_number(at).unwrap_or_else(|| {
+            self.sign(at);
+            at + 1
+        })
+    }
+
+    /// A sign and the number after it.
+    fn sign_of_number(&mut self, at: usize) -> Option<usize> {
+        let mark = self.tokens.text(at);
+        if matches!(mark, "+" | "(")
+            && self.tokens.number(at + 1).is_some()
+            && let Some(end) = self.telephone(at)
+        {
+            return Some(end);
+        }
+        let next = self.tokens.skip_space(at + 1);
+        if !self.number_begins(next) {
+            return (mark == "-" && self.opens(at) && money::is_sign(self.tokens.text(at + 1)))
+                .then(|| {
+                    self.out.say("minus ");
+                    self.money(at + 1).unwrap_or(at + 1)
+                });
+        }
+        let said = match mark {
+            "." if next == at + 1 && self.opens(at) => return self.quantity(at),
+            mark if money::is_sign(mark) => return self.money(at),
+            "№" | "#" => "number ",
+            "-" if next == at + 1 && self.opens(at) => "minus ",
+            "+" if next == at + 1 && self.opens(at) => "plus ",
+            "±" => "plus or minus ",
+            "~" => "about ",
+            _ => return None,
+        };
+        self.out.say(said);
+        Some(if self.tokens.text(next) == "." {
+            self.quantity(next).unwrap_or(next + 1)
+        } else {
+            self.number(next)
+        })
+    }
+
+    /// A mark alone.
+    fn sign(&mut self, at: usize) {
+        let mark = self.tokens.text(at);
+        let next = self.tokens.skip_space(at + 1);
+        let number_follows = self.number_begins(next);
+        let spaced = next > at + 1 && at > 0 && self.tokens.kind(at - 1) == Some(Kind::Space);
+        let follows_number = at > 0 && self.tokens.number(at - 1).is_some();
+        let follows_number_loosely =
+            follows_number || spaced && at > 1 && self.tokens.number(at - 2).is_some();
+        let said = match mark {
+            "№" => " number ",
+            "§" => " section ",
+            "%" => " percent ",
+            "‰" => " per mille ",
+            "°" => " degrees ",
+            "&" => " and ",
+            "+" => " plus ",
+            "=" => " equals ",
+            "@" => " at ",
+            "×" => " times ",
+            "*" if number_follows && follows_number_loosely => " times ",
+            "÷" => " divided by ",
+            "±" => " plus or minus ",
+            "<" if number_follows || spaced => " less than ",
+            ">" if number_follows || spaced => " greater than ",
+            ":" if follows_number && self.tokens.number(at + 1).is_some() => " to ",
+            // `24 December-2 January`
+            "-" if self.number_begins(at + 1) && at > 0 && self.is_month(at - 1) => " to ",
+            // `the '70s`
+            "'" if self
+                .tokens
+                .number(at + 1)
+                .is_some_and(|digits| digits.len() == 2)
+                && self.tokens.text(at + 2) == "s" =>
+            {
+                return;
+            }
+            "²" => " squared ",
+            "³" => " cubed ",
+            "¢" => " cents ",
+            "#" if matches!(self.tokens.text(at.wrapping_sub(1)), "C" | "F") => " sharp ",
+            "/" if follows_number
+                && number_follows
+                && self.tokens.text(self.tokens.skip_space(next + 1)) == "=" =>
+            {
+                " divided by "
+            }
+            "#" | "*" | "_" | "~" | "/" | "\\" | "<" | ">" => return self.out.copy(" "),
+            _ => {
+                if let Some(name) = money::name(mark) {
+                    return self.out.say(&format!(" {name} "));
+                }
+                match signs::name(mark, Language::English) {
+                    Some(name) => return self.out.say(&format!(" {name} ")),
+                    None => return self.out.copy(mark),
+                }
+            }
+        };
+        self.out.say(said);
+    }
+}
+
+fn figure_words(figure: &Figure) -> String {
+    let whole = match figure.integer() {
+        Some(value) => cardinal(value),
+        None => digits(&figure.digits),
+    };
+    match figure.fraction {
+        Some(fraction) if whole.is_empty() => format!("point {}", digits(fraction)),
+        Some(fraction) => format!("{whole} point {}", digits(fraction)),
+        None => whole,
+    }
+}

@@ -1,0 +1,318 @@
+//! Addresses in English: house numbers, points of the compass, kinds of street, states and zip codes.
+
+use super::{
+    English,
+    numerals::{digits, in_pairs},
+};
+use crate::normalize::{figures, reader::Reader};
+
+/// Short kinds of street, what they stand for, and whether they are that without a look at what is beside them.
+const STREETS: [(&str, &str, bool); 30] = [
+    ("St", "Street", false),
+    ("st", "Street", false),
+    ("ST", "Street", false),
+    ("Ave", "Avenue", true),
+    ("ave", "Avenue", true),
+    ("AVE", "Avenue", true),
+    ("Av", "Avenue", false),
+    ("Rd", "Road", true),
+    ("rd", "Road", true),
+    ("RD", "Road", true),
+    ("Blvd", "Boulevard", true),
+    ("blvd", "Boulevard", true),
+    ("BLVD", "Boulevard", true),
+    ("Dr", "Drive", false),
+    ("dr", "Drive", false),
+    ("Ln", "Lane", true),
+    ("ln", "Lane", true),
+    ("Ct", "Court", true),
+    ("ct", "Court", false),
+    ("Pl", "Place", false),
+    ("Sq", "Square", false),
+    ("Hwy", "Highway", true),
+    ("hwy", "Highway", true),
+    ("HWY", "Highway", true),
+    ("Pkwy", "Parkway", true),
+    ("Fwy", "Freeway", true),
+    ("Expy", "Expressway", true),
+    ("Ter", "Terrace", false),
+    ("Cir", "Circle", false),
+    ("Trl", "Trail", true),
+];
+
+/// Kinds of street in full, which end a street's name as well.
+const FULL: [&str; 16] = [
+    "Street",
+    "Avenue",
+    "Road",
+    "Boulevard",
+    "Drive",
+    "Lane",
+    "Court",
+    "Place",
+    "Square",
+    "Highway",
+    "Parkway",
+    "Way",
+    "Terrace",
+    "Circle",
+    "Broadway",
+    "Trail",
+];
+
+const COMPASS: [(&str, &str); 8] = [
+    ("N", "North"),
+    ("S", "South"),
+    ("E", "East"),
+    ("W", "West"),
+    ("NE", "Northeast"),
+    ("NW", "Northwest"),
+    ("SE", "Southeast"),
+    ("SW", "Southwest"),
+];
+
+const STATES: [(&str, &str); 51] = [
+    ("AL", "Alabama"),
+    ("AK", "Alaska"),
+    ("AZ", "Arizona"),
+    ("AR", "Arkansas"),
+    ("CA", "California"),
+    ("CO", "Colorado"),
+    ("CT", "Connecticut"),
+    ("DE", "Delaware"),
+    ("DC", "D C"),
+    ("FL", "Florida"),
+    ("GA", "Georgia"),
+    ("HI", "Hawaii"),
+    ("ID", "Idaho"),
+    ("IL", "Illinois"),
+    ("IN", "Indiana"),
+    ("IA", "Iowa"),
+    ("KS", "Kansas"),
+    ("KY", "Kentucky"),
+    ("LA", "Louisiana"),
+    ("ME", "Maine"),
+    ("MD", "Maryland"),
+    ("MA", "Massachusetts"),
+    ("MI", "Michigan"),
+    ("MN", "Minnesota"),
+    ("MS", "Mississippi"),
+    ("MO", "Missouri"),
+    ("MT", "Montana"),
+    ("NE", "Nebraska"),
+    ("NV", "Nevada"),
+    ("NH", "New Hampshire"),
+    ("NJ", "New Jersey"),
+    ("NM", "New Mexico"),
+    ("NY", "New York"),
+    ("NC", "North Carolina"),
+    ("ND", "North Dakota"),
+    ("OH", "Ohio"),
+    ("OK", "Oklahoma"),
+    ("OR", "Oregon"),
+    ("PA", "Pennsylvania"),
+    ("RI", "Rhode Island"),
+    ("SC", "South Carolina"),
+    ("SD", "South Dakota"),
+    ("TN", "Tennessee"),
+    ("TX", "Texas"),
+    ("UT", "Utah"),
+    ("VT", "Vermont"),
+    ("VA", "Virginia"),
+    ("WA", "Washington"),
+    ("WV", "West Virginia"),
+    ("WI", "Wisconsin"),
+    ("WY", "Wyoming"),
+];
+
+/// Codes of states that are words or common letters too: a state only before a zip code.
+const DOUBTFUL: [&str; 4] = ["HI", "ME", "OH", "OK"];
+
+/// Longest name of a street, in tokens.
+const STREET_TOKENS: usize = 12;
+
+fn state(code: &str) -> Option<&'static str> {
+    STATES
+        .iter()
+        .find(|(short, _)| *short == code)
+        .map(|(_, name)| *name)
+}
+
+fn compass(letter: &str) -> Option<&'static str> {
+    COMPASS
+        .iter()
+        .find(|(short, _)| *short == letter)
+        .map(|(_, name)| *name)
+}
+
+impl Reader<'_, English> {
+    /// A word of an address at `at`, with its full stop.
+    pub(super) fn place(&mut self, at: usize) -> Option<usize> {
+        let word = self.tokens.text(at);
+        if word.len() > 4 || !word.is_ascii() {
+            return None;
+        }
+        let (said, end) = self
+            .street(at)
+            .or_else(|| self.direction(at))
+            .or_else(|| self.state(at).map(|name| (name, at + 1)))?;
+        self.out.say(said);
+        Some(end)
+    }
+
+    /// The index after the full stop at `at`, unless it ends the sentence too.
+    fn past_short_stop(&self, at: usize) -> usize {
+        at + usize::from(self.tokens.text(at) == "." && !self.tokens.ends_sentence(at))
+    }
+
+    /// `St` behind a name or an ordinal.
+    fn street(&self, at: usize) -> Option<(&'static str, usize)> {
+        let word = self.tokens.text(at);
+        let (_, full, certain) = STREETS.iter().find(|(short, ..)| *short == word)?;
+        let before = self.tokens.cased_word_before(at);
+        let behind_ordinal = at >= 3
+            && matches!(before, "st" | "nd" | "rd" | "th")
+            && self.tokens.number(at - 3).is_some();
+        let behind_name = before.starts_with(char::is_uppercase);
+        if !behind_ordinal && !behind_name
+            || self.tokens.kind(at - 1) != Some(crate::normalize::lex::Kind::Space)
+        {
+            return None;
+        }
+        let stop = usize::from(self.tokens.text(at + 1) == ".");
+        let next = self.tokens.text(self.tokens.skip_space(at + 1 + stop));
+        let name_follows =
+            stop == 0 && next.starts_with(char::is_uppercase) && compass(next).is_none();
+        let in_address = behind_ordinal || self.house_before(at);
+        let ends = next.is_empty() || matches!(next, "," | "." | ";" | ")");
+        let is_street = *certain
+            || in_address
+            || match word {
+                "St" => !name_follows,
+                "Dr" | "Pl" | "Sq" | "Ter" | "Cir" | "Av" => ends && stop == 0,
+                _ => false,
+            };
+        is_street.then(|| (*full, self.past_short_stop(at + 1)))
+    }
+
+    /// True if a house number stands in the few tokens before `at`.
+    fn house_before(&self, at: usize) -> bool {
+        (at.saturating_sub(STREET_TOKENS)..at)
+            .rev()
+            .take_while(|i| !matches!(self.tokens.text(*i), "," | ";" | "!" | "?"))
+            .any(|i| self.tokens.number(i).is_some() && self.is_house_number(i))
+    }
+
+    /// True if the number at `at` is followed by the name of a street: names and ordinals, then the kind.
+    pub(super) fn is_house_number(&self, at: usize) -> bool {
+        let mut names = 0;
+        let mut i = at + 1;
+        let is_blank = |i: usize| self.tokens.text(i) == " ";
+        if !is_blank(i)
+            || self
+                .tokens
+                .number(at)
+                .is_none_or(|d| d.len() > 5 || d.starts_with('0'))
+        {
+            return false;
+        }
+        while is_blank(i) && i < at + STREET_TOKENS {
+            let word = self.tokens.text(i + 1);
+            let is_kind = STREETS.iter().any(|(short, ..)| *short == word) || FULL.contains(&word);
+            if is_kind && names > 0 {
+                return true;
+            }
+            if self.tokens.number(i + 1).is_some() && self.tokens.is_word(i + 2) {
+                i += 3;
+            } else if word.starts_with(char::is_uppercase) {
+                i += 2;
+                i += usize::from(word.len() <= 2 && self.tokens.text(i) == ".");
+            } else {
+                return false;
+            }
+            names += usize::from(compass(word).is_none());
+        }
+        false
+    }
+
+    /// `N` between a house number and a street, or behind a street.
+    fn direction(&self, at: usize) -> Option<(&'static str, usize)> {
+        let full = compass(self.tokens.text(at))?;
+        let space = at.checked_sub(1).filter(|i| self.tokens.text(*i) == " ")?;
+        let before = space.checked_sub(1)?;
+        let behind_house = self.tokens.number(before).is_some() && self.is_house_number(before);
+        let street = if self.tokens.text(before) == "." {
+            before.checked_sub(1)?
+        } else {
+            before
+        };
+        let word = self.tokens.text(street);
+        let is_kind = STREETS.iter().any(|(short, ..)| *short == word) || FULL.contains(&word);
+        let next = self.tokens.text(self.tokens.skip_space(at + 1));
+        let ends = next.is_empty() || matches!(next, "," | "." | ";" | ")");
+        (behind_house || is_kind && ends && self.house_before(at)).then(|| {
+            let stop = self.tokens.text(at + 1) == "."
+                && (behind_house || !self.tokens.ends_sentence(at + 1));
+            (full, at + 1 + usize::from(stop))
+        })
+    }
+
+    /// `FL` behind a town, or before a zip code.
+    fn state(&self, at: usize) -> Option<&'static str> {
+        let code = self.tokens.text(at);
+        let name = state(code)?;
+        let space = at.checked_sub(1).filter(|i| self.tokens.text(*i) == " ")?;
+        let comma = space.checked_sub(1).filter(|i| self.tokens.text(*i) == ",");
+        let town = comma.unwrap_or(space).checked_sub(1)?;
+        let behind_town =
+            self.tokens.text(town).starts_with(char::is_uppercase) && self.tokens.is_word(town);
+        let next = at + 1;
+        let zip = self
+            .tokens
+            .skip_space(next + usize::from(self.tokens.text(next) == ","));
+        let zip_follows = self.tokens.number(zip).is_some_and(|zip| zip.len() == 5);
+        let ends = next >= self.tokens.len()
+            || matches!(self.tokens.text(next), "," | "." | ")" | ";" | "!" | "?");
+        let alone = comma.is_some() && ends && !DOUBTFUL.contains(&code);
+        (behind_town && (zip_follows || alone)).then_some(name)
+    }
+
+    /// A house number in pairs, or a zip code digit by digit.
+    pub(super) fn number_of_address(&mut self, at: usize) -> Option<usize> {
+        let number = self.tokens.number(at)?;
+        if number.len() == 5 && self.is_zip(at) {
+            self.out.say(&digits(number));
+            if self.tokens.text(at + 1) == "-"
+                && let Some(more) = self.tokens.number(at + 2).filter(|more| more.len() == 4)
+            {
+                self.out.say(", ");
+                self.out.say(&digits(more));
+                return Some(at + 3);
+            }
+            return Some(at + 1);
+        }
+        let before = self.tokens.text(at.wrapping_sub(1));
+        if !matches!(before, "" | " " | "(" | "\"") || number.len() < 3 || !self.is_house_number(at)
+        {
+            return None;
+        }
+        let value = figures::integer(number)?;
+        self.out.say(&if number.len() == 5 {
+            digits(number)
+        } else {
+            in_pairs(value)
+        });
+        Some(at + 1)
+    }
+
+    /// True if a state stands before the number at `at`.
+    fn is_zip(&self, at: usize) -> bool {
+        let Some(space) = at.checked_sub(1).filter(|i| self.tokens.text(*i) == " ") else {
+            return false;
+        };
+        let comma = space.checked_sub(1).filter(|i| self.tokens.text(*i) == ",");
+        let word = self.tokens.text(comma.unwrap_or(space).wrapping_sub(1));
+        let is_state = |name: &str| name.rsplit(' ').next() == Some(word);
+        state(word).is_some() || word.len() > 3 && STATES.iter().any(|(_, name)| is_state(name))
+    }
+}

@@ -1,0 +1,325 @@
+//! Cardinals, ordinals, fractions, ranges and years in English, and what they count.
+
+use super::{
+    English,
+    calendar::{MONTHS, is_year},
+    figure_words, money,
+    numerals::{cardinal, digits, fraction, in_pairs, ordinal},
+};
+use crate::normalize::{
+    figures::{self, Figure, Style, figure, range_end},
+    reader::Reader,
+};
+
+/// Words before a year.
+const BEFORE_YEAR: [&str; 24] = [
+    "in", "between", "years", "since", "by", "from", "until", "till", "of", "year", "before",
+    "after", "during", "circa", "around", "spring", "summer", "autumn", "fall", "winter", "class",
+    "early", "late", "mid",
+];
+
+const POWERS: [&str; 5] = ["hundred", "thousand", "million", "billion", "trillion"];
+
+/// Nouns that are counted in thousands and millions: before one of them `1.5m` is no length.
+const COUNTED: [&str; 24] = [
+    "people",
+    "users",
+    "views",
+    "viewers",
+    "subscribers",
+    "followers",
+    "customers",
+    "residents",
+    "jobs",
+    "visitors",
+    "passengers",
+    "homes",
+    "households",
+    "copies",
+    "downloads",
+    "votes",
+    "voters",
+    "children",
+    "workers",
+    "students",
+    "years",
+    "items",
+    "cars",
+    "barrels",
+];
+
+impl<'t> Reader<'t, English> {
+    /// `1st`, `1,000th`, `29th's`, `1990s`.
+    pub(super) fn suffixed(&mut self, at: usize) -> Option<usize> {
+        let figure = figure(self.tokens, at, Style::English)?;
+        let value = figure.whole()?;
+        if self.tokens.text(figure.end) == "'"
+            && self.tokens.text(figure.end + 1) == "s"
+            && value % 10 == 0
+            && value > 0
+        {
+            let decade = self.decade(value, figure.digits.len());
+            self.out.say(&decade);
+            return Some(figure.end + 2);
+        }
+        let suffix = self.tokens.text(figure.end).to_ascii_lowercase();
+        let (suffix, possessive) = match suffix.strip_suffix("'s") {
+            Some(stem) => (stem, "'s"),
+            None => (suffix.as_str(), ""),
+        };
+        let said = match suffix {
+            "st" | "nd" | "rd" | "th" => format!("{}{possessive}", ordinal(value)),
+            "s" if value % 10 == 0 && value > 0 => self.decade(value, figure.digits.len()),
+            _ => return None,
+        };
+        self.out.say(&said);
+        Some(figure.end + 1)
+    }
+
+    /// `3/4`, `1/3rd`.
+    pub(super) fn fraction(&mut self, at: usize) -> Option<usize> {
+        let (above, below, end) = figures::fraction(self.tokens, at)?;
+        self.out.say(&fraction(above, below));
+        let end = self.past_ordinal_suffix(end);
+        Some(self.say_unit(at, end, above == 1).unwrap_or(end))
+    }
+
+    fn past_ordinal_suffix(&self, end: usize) -> usize {
+        let suffix = self.tokens.text(end).to_ascii_lowercase();
+        end + usize::from(matches!(
+            suffix.as_str(),
+            "st" | "nd" | "rd" | "th" | "ths" | "rds"
+        ))
+    }
+
+    fn say_unit(&mut self, first: usize, end: usize, one: bool) -> Option<usize> {
+        let (words, after) = self.unit_after(first, end, one)?;
+        self.out.say(" ");
+        self.out.say(&words);
+        Some(after)
+    }
+
+    /// `2 1/2`, `23 4/5th`, `3 1/4 lbs`.
+    pub(super) fn mixed_fraction(&mut self, at: usize) -> Option<usize> {
+        let first = figure(self.tokens, at, Style::English)?;
+        let value = first.whole()?;
+        let next = self.tokens.skip_space(first.end);
+        let (above, below, end) =
+            figures::fraction(self.tokens, next).filter(|_| next > first.end)?;
+        let end = self.past_ordinal_suffix(end);
+        let part = fraction(above, below);
+        let unit = self.unit_after(at, end, false);
+        // *Three and a half pounds*, but *two and one half cups* as a recipe is read.
+        let part = match part.strip_prefix("one ") {
+            Some(noun) if unit.is_some() && matches!(noun, "half" | "quarter") => {
+                format!("a {noun}")
+            }
+            _ => part,
+        };
+        self.out.say(&format!("{} and {part}", cardinal(value)));
+        Some(self.say_unit(at, end, false).unwrap_or(end))
+    }
+
+    /// `2.10.3`.
+    pub(super) fn outline(&mut self, at: usize) -> Option<usize> {
+        let (parts, end) = figures::outline(self.tokens, at)?;
+        let is_byte =
+            |part: &&str| part.len() <= 3 && part.parse::<u64>().is_ok_and(|value| value < 256);
+        if parts.len() == 4 && parts.iter().all(is_byte) && parts.iter().any(|part| part.len() == 3)
+        {
+            let said: Vec<String> = parts.iter().map(|part| digits(part)).collect();
+            self.out.say(&said.join(" dot "));
+            return Some(end);
+        }
+        let said: Vec<String> = parts
+            .iter()
+            .map(|part| figures::integer(part).map_or_else(|| digits(part), cardinal))
+            .collect();
+        self.out.say(&said.join(" point "));
+        Some(end)
+    }
+
+    /// A number or a range with what it counts.
+    pub(super) fn quantity(&mut self, at: usize) -> Option<usize> {
+        let first = self.figure(at)?;
+        let second = range_end(self.tokens, first.end, Style::English);
+        let end = second.as_ref().map_or(first.end, |second| second.end);
+        if let Some(end) = self
+            .feet_and_inches(&first)
+            .or_else(|| self.short_range_of_years(at, &first))
+        {
+            return Some(end);
+        }
+        if self.is_year_here(at, &first, second.as_ref()) {
+            let years = [Some(&first), second.as_ref()];
+            let said: Vec<String> = years
+                .into_iter()
+                .flatten()
+                .filter_map(Figure::whole)
+                .map(in_pairs)
+                .collect();
+            self.out.say(&said.join(" to "));
+            return Some(end);
+        }
+        self.out.say(&figure_words(&first));
+        if let Some(second) = &second {
+            let is_sum = self.tokens.text(self.tokens.skip_space(end)) == "=";
+            self.out.say(if is_sum { " minus " } else { " to " });
+            self.out.say(&figure_words(second));
+        }
+        let one = first.whole() == Some(1) && second.is_none();
+        Some(self.say_counted(at, end, one).unwrap_or(end))
+    }
+
+    /// `5'10"`.
+    fn feet_and_inches(&mut self, feet: &Figure) -> Option<usize> {
+        let at = self.tokens.skip_space(feet.end + 1);
+        if self.tokens.text(feet.end) != "'" || self.tokens.text(at + 1) != "\"" {
+            return None;
+        }
+        let feet_count = feet.whole()?;
+        let inches = self
+            .tokens
+            .number(at)
+            .and_then(figures::integer)
+            .filter(|inches| *inches < 12)?;
+        let noun = |value, one, many| if value == 1 { one } else { many };
+        self.out.say(&format!(
+            "{} {} {} {}",
+            cardinal(feet_count),
+            noun(feet_count, "foot", "feet"),
+            cardinal(inches),
+            noun(inches, "inch", "inches"),
+        ));
+        Some(at + 2)
+    }
+
+    /// `2010-11`.
+    fn short_range_of_years(&mut self, at: usize, first: &Figure) -> Option<usize> {
+        let value = first
+            .whole()
+            .filter(|value| first.digits.len() == 4 && is_year(*value))?;
+        let digits = self
+            .tokens
+            .number(first.end + 1)
+            .filter(|digits| digits.len() == 2)?;
+        let last = digits
+            .parse::<u64>()
+            .ok()
+            .filter(|last| *last > value % 100)?;
+        let end = first.end + 2;
+        let goes_on = matches!(self.tokens.text(end), "-" | "." | "/" | ":")
+            || self.unit_after(at, end, false).is_some();
+        if self.tokens.text(first.end) != "-" || goes_on || value < 1100 {
+            return None;
+        }
+        self.out
+            .say(&format!("{} to {}", in_pairs(value), cardinal(last)));
+        Some(end)
+    }
+
+    /// The power of ten, the unit or the currency after a number.
+    fn say_counted(&mut self, at: usize, end: usize, one: bool) -> Option<usize> {
+        // `SW1A`: letters that go on are no unit.
+        if at > 0 && self.tokens.is_word(at - 1) && self.tokens.text(at - 1) != "x" {
+            return None;
+        }
+        let next = self.tokens.skip_space(end);
+        let word = self.tokens.text(next);
+        if let Some(power) = self.power(end, next) {
+            self.out.say(" ");
+            self.out.say(power);
+            let far = self.tokens.text(self.tokens.skip_space(next + 1));
+            let unit = (far.len() > 1 || far == "%")
+                .then(|| self.say_unit(at, next + 1, false))
+                .flatten();
+            return Some(unit.unwrap_or(next + 1));
+        }
+        if let Some(name) = money::name(word) {
+            let before_amount = money::is_sign(word) && self.number_begins(next + 1);
+            return (!before_amount).then(|| {
+                self.out.say(" ");
+                self.out.say(name);
+                next + 1
+            });
+        }
+        self.say_unit(at, end, one)
+    }
+
+    /// *million* for itself and for the `m` of `1.5m people`.
+    fn power(&self, end: usize, next: usize) -> Option<&'static str> {
+        let word = self.tokens.text(next);
+        if let Some(power) = POWERS.iter().find(|power| **power == word) {
+            return Some(power);
+        }
+        // `12.5M`
+        let decimal = next == end && end >= 2 && self.tokens.text(end - 2) == ".";
+        match word {
+            "K" if decimal => return Some("thousand"),
+            "M" if decimal => return Some("million"),
+            "B" if decimal => return Some("billion"),
+            _ => {}
+        }
+        let counted = self.tokens.text(self.tokens.skip_space(next + 1));
+        if next > end && word != "bn" || !COUNTED.contains(&counted) {
+            return None;
+        }
+        match word {
+            "k" | "K" => Some("thousand"),
+            "m" | "M" => Some("million"),
+            "b" | "B" | "bn" => Some("billion"),
+            _ => None,
+        }
+    }
+
+    /// True if a year stands before the word before `at`: `from 1914 to 1918`.
+    fn follows_year(&self, at: usize) -> bool {
+        let first = at.checked_sub(4);
+        first.is_some_and(|first| {
+            let value = self
+                .tokens
+                .number(first)
+                .filter(|digits| digits.len() == 4)
+                .and_then(figures::integer);
+            let opens = matches!(
+                self.tokens.word_before(first).as_str(),
+                "from" | "between" | "in" | "years"
+            );
+            opens && value.is_some_and(is_year)
+        })
+    }
+
+    /// True if a four-digit number is a year, told by the words before it.
+    fn is_year_here(&self, at: usize, first: &Figure, second: Option<&Figure>) -> bool {
+        let is_plain_year =
+            |figure: &Figure| figure.digits.len() == 4 && figure.whole().is_some_and(is_year);
+        let plain = first.end == at + 1 && is_plain_year(first) && second.is_none_or(is_plain_year);
+        let end = second.map_or(first.end, |second| second.end);
+        if !plain || self.is_counted(end) || self.unit_after(at, end, false).is_some() {
+            return false;
+        }
+        let before = self.tokens.word_before(at);
+        // `Q3 2025`
+        let quarter = at >= 3
+            && self
+                .tokens
+                .number(at - 2)
+                .is_some_and(|digits| digits.len() == 1)
+            && matches!(self.tokens.text(at - 3), "Q" | "H");
+        if quarter && self.tokens.text(at - 1) == " " {
+            return true;
+        }
+        // Few speak of the years before 1100, many of a thousand things.
+        let early = first.whole().is_some_and(|value| value < 1100);
+        if early {
+            return matches!(
+                before.as_str(),
+                "in" | "since" | "year" | "circa" | "until" | "till"
+            );
+        }
+        second.is_some()
+            || matches!(before.as_str(), "to" | "and") && self.follows_year(at)
+            || BEFORE_YEAR.contains(&before.as_str())
+            || MONTHS.iter().any(|month| month.to_lowercase() == before)
+    }
+}

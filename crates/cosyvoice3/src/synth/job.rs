@@ -1,0 +1,66 @@
+//! One utterance as it goes through the stages.
+
+use std::sync::Arc;
+
+use super::request::{Mark, RequestId, Settings};
+use crate::voice::Voice;
+
+/// One utterance on its way through the stages.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The request it belongs to.
+    pub request: RequestId,
+    /// Number of the utterance in its request, from 0.
+    pub utterance: usize,
+    /// What is said.
+    pub text: String,
+    /// Ids before the text: the prompt's transcript or an instruction.
+    pub prompt_text_ids: Vec<u32>,
+    /// Ids of the text.
+    pub text_ids: Vec<u32>,
+    /// Whether the language model hears the voice's speech tokens (zero-shot).
+    pub prompt_speech: bool,
+    /// Who speaks.
+    pub voice: Arc<Voice>,
+    /// How to speak.
+    pub settings: Settings,
+    /// Silence and marks before the utterance.
+    pub before: Vec<Pause>,
+    /// Silence and marks after it; only the last utterance of a request has any.
+    pub after: Vec<Pause>,
+}
+
+/// Something beside an utterance that is not spoken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pause {
+    /// So many samples of silence.
+    Silence(usize),
+    /// A named place.
+    Mark(Arc<str>),
+}
+
+impl Job {
+    /// `samples` of the utterance with the silence around it, and where its marks are.
+    pub(super) fn with_pauses(&self, samples: Vec<f32>) -> (Vec<f32>, Vec<Mark>) {
+        if self.before.is_empty() && self.after.is_empty() {
+            return (samples, Vec::new());
+        }
+        let mut all = Vec::new();
+        let mut marks = Vec::new();
+        let mut pause = |all: &mut Vec<f32>, pauses: &[Pause]| {
+            for pause in pauses {
+                match pause {
+                    Pause::Silence(samples) => all.resize(all.len() + samples, 0.0),
+                    Pause::Mark(name) => marks.push(Mark {
+                        name: name.clone(),
+                        sample: all.len(),
+                    }),
+                }
+            }
+        };
+        pause(&mut all, &self.before);
+        all.extend(samples);
+        pause(&mut all, &self.after);
+        (all, marks)
+    }
+}

@@ -1,0 +1,340 @@
+//! The utterances of a request, one after another, each with its voice and the pauses around it.
+
+use std::{collections::VecDeque, mem, sync::Arc, time::Duration};
+
+use super::{
+    job::{Job, Pause},
+    request::{Markup, Request, RequestId, Settings},
+};
+use crate::{
+    Error, ErrorKind, Result, SAMPLE_RATE,
+    manifest::Manifest,
+    model::Model,
+    text::{
+        Language, Mode, Prompt, ReadAs, Utterances,
+        ssml::{self, Segment},
+    },
+    voice::Voice,
+};
+
+/// Tempo that a request and its document may come to together, as the property `speed` has it.
+const SPEEDS: std::ops::RangeInclusive<f64> = 0.5..=2.0;
+
+/// Jobs of a request, made as they are asked for.
+pub(super) struct Script {
+    model: Arc<Model>,
+    id: RequestId,
+    settings: Settings,
+    segments: VecDeque<Segment>,
+    /// The text that is being read.
+    passage: Option<Passage>,
+    /// Pauses since the last utterance.
+    pauses: Vec<Pause>,
+    /// Whether there are pauses at all: then a job is held back, because those at the end belong to the last one.
+    has_pauses: bool,
+    held: Option<Job>,
+    /// Jobs and warnings that are due.
+    ready: VecDeque<Result<Job>>,
+    /// Number of the next utterance.
+    number: usize,
+    /// Language of the text before.
+    language: Option<Language>,
+    unspeakable: usize,
+    foreign: Vec<Language>,
+    warned: bool,
+    done: bool,
+}
+
+/// A text of one voice.
+struct Passage {
+    utterances: Utterances,
+    voice: Arc<Voice>,
+    mode: Mode,
+    settings: Settings,
+}
+
+impl Script {
+    /// # Errors
+    /// The document cannot be understood, a voice is not there, a lexicon cannot be read: nothing is spoken then.
+    pub(super) fn new(model: Arc<Model>, id: RequestId, request: &Request) -> Result<Self> {
+        let settings = request.settings.clone();
+        let mut ready = VecDeque::new();
+        let segments = match settings.markup {
+            Markup::None => VecDeque::from([Segment::Text(ssml::Text {
+                text: request.text.clone(),
+                voice: None,
+                language: None,
+                rate: 1.0,
+            })]),
+            Markup::Ssml => {
+                let document = ssml::parse(&request.text, settings.language)
+                    .map_err(|e| Error::new(ErrorKind::Markup, e.to_string()))?;
+                ready.extend(unsupported(&document.unsupported).map(Err));
+                document.segments.into()
+            }
+        };
+        let script = Self {
+            has_pauses: segments.iter().any(|s| !matches!(s, Segment::Text(_))),
+            language: settings.fallback_language,
+            model,
+            id,
+            settings,
+            segments,
+            passage: None,
+            pauses: Vec::new(),
+            held: None,
+            ready,
+            number: 0,
+            unspeakable: 0,
+            foreign: Vec::new(),
+            warned: false,
+            done: false,
+        };
+        script.check()?;
+        Ok(script)
+    }
+
+    /// Finds out what is wrong with any part before the first is spoken.
+    fn check(&self) -> Result<()> {
+        let mut voices: Vec<Option<&str>> = vec![self.settings.voice.as_deref()];
+        for segment in &self.segments {
+            if let Segment::Text(text) = segment
+                && !voices.contains(&text.voice.as_deref())
+            {
+                voices.push(text.voice.as_deref());
+            }
+        }
+        for voice in voices.into_iter().flatten() {
+            self.model.check_voice(voice)?;
+        }
+        self.model.lexicon(self.settings.lexicon.as_deref(), None)?;
+        Ok(())
+    }
+
+    fn open(&self, text: ssml::Text) -> Result<Passage> {
+        let mut settings = self.settings.clone();
+        settings.speed =
+            (settings.speed * f64::from(text.rate)).clamp(*SPEEDS.start(), *SPEEDS.end());
+        settings.voice = text.voice.map(|voice| voice.to_string()).or(settings.voice);
+        settings.language = text.language.or(settings.language);
+        let (voice, language) = self.speaker(&settings, &text.text)?;
+        let mode = match &settings.instruct {
+            Some(instruction) => Mode::Instruct(instruction.clone()),
+            None => Mode::ZeroShot,
+        };
+        let read_as = ReadAs {
+            language: settings.language,
+            digits: settings.reading.unwrap_or(self.model.manifest().reading()),
+            stress_mark: settings.stress_mark,
+            lexicon: self
+                .model
+                .lexicon(settings.lexicon.as_deref(), Some(&voice.name))?,
+        };
+        let utterances = self
+            .model
+            .front_end()
+            .utterances(text.text, language)
+            .read_as(read_as)
+            .only(&self.model.manifest().spoken_languages());
+        Ok(Passage {
+            utterances,
+            voice: Arc::new(voice),
+            mode,
+            settings,
+        })
+    }
+
+    /// Who speaks `text`, and the language of what has no letters in it.
+    fn speaker(&self, settings: &Settings, text: &str) -> Result<(Voice, Option<Language>)> {
+        let written = settings.language.or_else(|| Language::detect(text));
+        let speaks = self.model.manifest().spoken_languages();
+        let before = self
+            .language
+            .filter(|language| speaks.is_empty() || speaks.contains(language));
+        let voice = settings.voice.as_deref();
+        let voice = self.model.voice(voice, written.or(before))?;
+        let of_voice = voice.spoken_language();
+        let unwritten = match settings.voice {
+            Some(_) => of_voice.or(before),
+            None => before.or(of_voice),
+        };
+        Ok((voice, written.or(unwritten)))
+    }
+
+    /// The next utterance, without what comes after it.
+    fn make(&mut self) -> Option<Result<Job>> {
+        loop {
+            if let Some(passage) = &mut self.passage {
+                let utterance = passage.utterances.next();
+                if self.number > 0 || utterance.is_some() {
+                    self.foreign = merged(&self.foreign, passage.utterances.foreign());
+                }
+                match utterance {
+                    Some(Ok(utterance)) => return Some(self.job(utterance)),
+                    Some(Err(error)) => return Some(Err(error)),
+                    None => {
+                        self.unspeakable += passage.utterances.unspeakable();
+                        self.foreign = merged(&self.foreign, passage.utterances.foreign());
+                        self.passage = None;
+                    }
+                }
+            }
+            match self.segments.pop_front()? {
+                Segment::Text(text) => match self.open(text) {
+                    Ok(passage) => self.passage = Some(passage),
+                    Err(error) => return Some(Err(error)),
+                },
+                Segment::Break(length) => self.pauses.push(Pause::Silence(samples(length))),
+                Segment::Mark(name) => self.pauses.push(Pause::Mark(name)),
+            }
+        }
+    }
+
+    fn job(&mut self, utterance: crate::text::Utterance) -> Result<Job> {
+        let passage = self.passage.as_ref().expect("it gave the utterance");
+        self.language = Some(utterance.language);
+        let prompt = Prompt::build(
+            self.model.front_end().tokenizer(),
+            &passage.mode,
+            &passage.voice.prompt_text_ids,
+            &utterance.ids,
+        )?;
+        let job = Job {
+            request: self.id,
+            utterance: self.number,
+            text: utterance.text,
+            prompt_text_ids: prompt.prompt_text_ids,
+            text_ids: prompt.text_ids,
+            prompt_speech: prompt.prompt_speech,
+            voice: passage.voice.clone(),
+            settings: passage.settings.clone(),
+            before: mem::take(&mut self.pauses),
+            after: Vec::new(),
+        };
+        self.number += 1;
+        Ok(job)
+    }
+
+    /// The job that was held back, now that nothing follows it.
+    fn last(&mut self) -> Option<Job> {
+        let mut job = self.held.take()?;
+        job.after = mem::take(&mut self.pauses);
+        Some(job)
+    }
+
+    /// A warning that some sentences were left out, once, when something is spoken.
+    fn left_out(&mut self) -> Option<Error> {
+        let due = !self.foreign.is_empty() && self.number > 0;
+        (due && !mem::replace(&mut self.warned, true))
+            .then(|| LeftOut::new(self.model.manifest()).a_part(&self.foreign))
+    }
+
+    /// The reason why nothing is spoken, if nothing is.
+    fn silence(&mut self) -> Option<Error> {
+        if self.number > 0 || mem::replace(&mut self.warned, true) {
+            return None;
+        }
+        match &self.foreign[..] {
+            [] if self.unspeakable == 0 && !self.has_pauses => None,
+            [] => Some(nothing_to_say()),
+            foreign => Some(LeftOut::new(self.model.manifest()).everything(foreign)),
+        }
+    }
+}
+
+impl Iterator for Script {
+    type Item = Result<Job>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.ready.is_empty() && !self.done {
+            let made = self.make();
+            let left_out = self.left_out();
+            self.ready.extend(left_out.map(Err));
+            match made {
+                Some(Ok(job)) => {
+                    let job = match self.has_pauses {
+                        true => self.held.replace(job),
+                        false => Some(job),
+                    };
+                    self.ready.extend(job.map(Ok));
+                }
+                Some(Err(error)) => {
+                    self.ready.extend(self.held.take().map(Ok));
+                    self.ready.push_back(Err(error));
+                }
+                None => {
+                    self.done = true;
+                    let (silence, last) = (self.silence(), self.last());
+                    self.ready.extend(silence.map(Err));
+                    self.ready.extend(last.map(Ok));
+                }
+            }
+        }
+        self.ready.pop_front()
+    }
+}
+
+fn samples(length: Duration) -> usize {
+    (length.as_nanos() * u128::from(SAMPLE_RATE) / 1_000_000_000) as usize
+}
+
+fn merged(some: &[Language], others: &[Language]) -> Vec<Language> {
+    let mut all = some.to_vec();
+    all.extend(others.iter().filter(|language| !some.contains(language)));
+    all
+}
+
+/// One warning that names all that a document asked for in vain.
+fn unsupported(names: &[String]) -> Option<Error> {
+    (!names.is_empty()).then(|| {
+        Error::new(
+            ErrorKind::Text,
+            format!(
+                "SSML: not supported, and spoken as plain text: {}",
+                names.join(", ")
+            ),
+        )
+    })
+}
+
+fn nothing_to_say() -> Error {
+    Error::new(
+        ErrorKind::Text,
+        "nothing to say: the text has no letters or digits",
+    )
+}
+
+/// Words for text in languages that a model does not speak.
+struct LeftOut {
+    model: String,
+    speaks: String,
+}
+
+impl LeftOut {
+    fn new(manifest: &Manifest) -> Self {
+        Self {
+            model: manifest.name.clone(),
+            speaks: manifest.languages.join(", "),
+        }
+    }
+
+    /// A warning: the rest is spoken.
+    fn a_part(&self, foreign: &[Language]) -> Error {
+        Error::new(ErrorKind::Text, self.words("sentences", foreign))
+    }
+
+    /// A failure: nothing is spoken.
+    fn everything(&self, foreign: &[Language]) -> Error {
+        Error::new(ErrorKind::Language, self.words("a text", foreign))
+    }
+
+    fn words(&self, what: &str, foreign: &[Language]) -> String {
+        let foreign: Vec<_> = foreign.iter().map(|language| language.tag()).collect();
+        format!(
+            "{what} in {} left out: the model \"{}\" speaks {}",
+            foreign.join(", "),
+            self.model,
+            self.speaks
+        )
+    }
+}

@@ -1,0 +1,197 @@
+//! The gain of a request: one for all its utterances, found from what was made of it so far.
+//!
+//! Loudness is that of EBU R 128 (ITU-R BS.1770): the K-weighted mean over blocks of 400 ms, without those that are
+//! silent. It is measured before the gain, and over all utterances of the request together, so that a whisper among them
+//! stays one.
+
+use ebur128::{EbuR128, Mode};
+
+use crate::{Error, Result, constants::SAMPLE_RATE};
+
+/// Loudness that speech gets, in LUFS: what AES TD1008 recommends for speech that is streamed.
+const TARGET: f64 = -18.0;
+/// Most gain.
+const MAX_GAIN: f64 = 2.0;
+/// Peak that no gain exceeds; the limiter that follows bends it to 0.93.
+const PEAK: f64 = 1.0;
+/// Most change of the gain from one utterance to the next: 0.5 dB, less than one hears between two sentences.
+const STEP: f64 = 1.059_253_725_177_289;
+/// Peak up to which an utterance counts as silence: it is neither measured nor amplified.
+const SILENCE: f32 = 0.01;
+/// Length of a gating block. Shorter speech has none.
+const BLOCK_SAMPLES: usize = SAMPLE_RATE as usize * 4 / 10;
+
+/// What is known of the loudness of one request.
+pub struct Loudness {
+    meter: EbuR128,
+    /// The loudest peak so far.
+    peak: f32,
+    /// That of the utterance before.
+    gain: Option<f64>,
+}
+
+impl Loudness {
+    /// Nothing is known yet.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Failed`](crate::ErrorKind::Failed) if there is no memory for the meter.
+    pub fn new() -> Result<Self> {
+        // The histogram needs the same memory for an hour as for a sentence, and is exact to 0.1 LU.
+        let meter = EbuR128::new(1, SAMPLE_RATE, Mode::I | Mode::HISTOGRAM).map_err(failed)?;
+        Ok(Self {
+            meter,
+            peak: 0.0,
+            gain: None,
+        })
+    }
+
+    /// The gain of the request's next utterance, whose `samples` must be finite.
+    ///
+    /// The first utterance gets what brings it to -18 LUFS, at most a gain of 2. The later ones keep its gain, which
+    /// follows the loudness of all of them together by half a decibel an utterance. None is amplified to a peak above 1.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Failed`](crate::ErrorKind::Failed) if the meter fails, which it does not for finite samples.
+    pub fn gain(&mut self, samples: &[f32]) -> Result<f32> {
+        let peak = samples.iter().fold(0f32, |peak, x| peak.max(x.abs()));
+        if peak <= SILENCE {
+            return Ok(self.gain.unwrap_or(1.0).min(1.0) as f32);
+        }
+        self.peak = self.peak.max(peak);
+        let wanted = (10f64.powf((TARGET - self.measure(samples)?) / 20.0))
+            .min(MAX_GAIN)
+            .min(PEAK / f64::from(self.peak));
+        let gain = match self.gain {
+            None => wanted,
+            Some(before) => wanted.clamp(before / STEP, before * STEP),
+        };
+        let gain = gain.min(PEAK / f64::from(peak));
+        self.gain = Some(gain);
+        Ok(gain as f32)
+    }
+
+    /// Loudness of all utterances so far, in LUFS.
+    fn measure(&mut self, samples: &[f32]) -> Result<f64> {
+        self.meter.add_frames_f32(samples).map_err(failed)?;
+        let gated = self.meter.loudness_global().map_err(failed)?;
+        if gated.is_finite() {
+            return Ok(gated);
+        }
+        // A first utterance of one short word: the mean over all of it, at most a block.
+        let milliseconds = samples.len().min(BLOCK_SAMPLES) * 1000 / SAMPLE_RATE as usize;
+        self.meter
+            .loudness_window(milliseconds.max(1) as u32)
+            .map_err(failed)
+    }
+}
+
+fn failed(error: ebur128::Error) -> Error {
+    Error::failed(format!("the loudness cannot be measured: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::f64::consts::TAU;
+
+    use super::*;
+
+    /// `seconds` of a sine of `frequency` Hz whose peak is `peak`.
+    fn sine(frequency: f64, peak: f64, seconds: f64) -> Vec<f32> {
+        let samples = (seconds * f64::from(SAMPLE_RATE)) as usize;
+        let step = TAU * frequency / f64::from(SAMPLE_RATE);
+        (0..samples)
+            .map(|n| (peak * (step * n as f64).sin()) as f32)
+            .collect()
+    }
+
+    fn measured(samples: &[f32]) -> f64 {
+        Loudness::new().unwrap().measure(samples).unwrap()
+    }
+
+    fn gains(utterances: &[&[f32]]) -> Vec<f32> {
+        let mut loudness = Loudness::new().unwrap();
+        utterances
+            .iter()
+            .map(|samples| loudness.gain(samples).unwrap())
+            .collect()
+    }
+
+    fn decibels(gain: f32) -> f32 {
+        20.0 * gain.log10()
+    }
+
+    #[test]
+    fn a_sine_of_997_hz_at_minus_20_dbfs_measures_3_lu_less() {
+        // BS.1770: a full-scale sine of 997 Hz in one channel is -3.01 LKFS.
+        let loudness = measured(&sine(997.0, 0.1, 4.0));
+        assert!((loudness + 23.01).abs() < 0.1, "{loudness}");
+        // The weighting: treble counts more, and bass less.
+        let at = |frequency| measured(&sine(frequency, 0.1, 4.0)) - loudness;
+        assert!((at(4000.0) - 3.3).abs() < 0.3, "{}", at(4000.0));
+        assert!(at(60.0) < -1.5, "{}", at(60.0));
+    }
+
+    #[test]
+    fn pauses_do_not_make_speech_less_loud() {
+        let speech = sine(997.0, 0.2, 2.0);
+        let paused = [speech.clone(), vec![0.0; 48_000], speech.clone()].concat();
+        assert!((measured(&paused) - measured(&speech)).abs() < 0.6);
+    }
+
+    #[test]
+    fn one_short_word_is_as_loud_as_a_sentence_of_the_same() {
+        let word = measured(&sine(997.0, 0.1, 0.3));
+        let sentence = measured(&sine(997.0, 0.1, 3.0));
+        assert!((word - sentence).abs() < 0.3, "{word} and {sentence}");
+    }
+
+    #[test]
+    fn the_first_utterance_gets_the_target_within_a_gain_of_two() {
+        let [gain] = gains(&[&sine(997.0, 0.126, 2.0)])[..] else {
+            panic!("one utterance")
+        };
+        // -21 LUFS and 3 dB.
+        assert!((decibels(gain) - 3.0).abs() < 0.2, "{gain}");
+        assert_eq!(gains(&[&sine(997.0, 0.02, 2.0)]), [2.0]);
+        let [gain] = gains(&[&sine(997.0, 0.9, 2.0)])[..] else {
+            panic!("one utterance")
+        };
+        assert!(gain < 0.3, "too loud is made less loud: {gain}");
+    }
+
+    #[test]
+    fn later_utterances_keep_the_gain_and_follow_slowly() {
+        let (quiet, loud) = (sine(997.0, 0.1, 2.0), sine(997.0, 0.2, 2.0));
+        let gains = gains(&[&quiet, &loud, &loud, &quiet, &loud, &loud]);
+        let steps = gains
+            .windows(2)
+            .map(|pair| decibels(pair[1] / pair[0]).abs());
+        assert!(steps.clone().all(|step| step < 0.51), "{gains:?}");
+        assert!(steps.sum::<f32>() > 0.5, "{gains:?}");
+    }
+
+    #[test]
+    fn no_gain_takes_a_peak_above_one() {
+        let mut shout = sine(997.0, 0.1, 2.0);
+        shout[20_000] = 0.9;
+        let [first, second, third] = gains(&[&sine(997.0, 0.05, 2.0), &shout, &shout])[..] else {
+            panic!("three utterances")
+        };
+        assert_eq!(first, 2.0);
+        assert!(
+            second * 0.9 <= 1.0 && third * 0.9 <= 1.0,
+            "{second}, {third}"
+        );
+        // One click does not make all that follows quiet for good.
+        assert!(third >= second, "{second}, {third}");
+    }
+
+    #[test]
+    fn silence_is_not_amplified_and_decides_nothing() {
+        let speech = sine(997.0, 0.1, 2.0);
+        let silence = vec![0.001; 24_000];
+        assert_eq!(gains(&[&silence])[0], 1.0);
+        let gains = gains(&[&silence, &speech]);
+        assert_eq!(gains[1], self::gains(&[&speech])[0]);
+    }
+}
