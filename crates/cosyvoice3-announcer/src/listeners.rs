@@ -24,7 +24,7 @@ impl Listeners {
         self.0.added.notify_all();
     }
 
-    /// Whether there is a source that takes copies.
+    /// True while there is a source that takes copies.
     pub fn any(&self) -> bool {
         let mut sources = self.sources();
         sources.retain(|source| source.upgrade().is_some());

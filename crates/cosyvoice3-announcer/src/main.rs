@@ -8,6 +8,7 @@
 
 mod camera;
 mod connections;
+mod descriptors;
 mod http;
 mod lines;
 mod listeners;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<()> {
+    descriptors::raise_limit();
     gst::init()?;
     let main_loop = glib::MainLoop::new(None, false);
     let (pipeline, speech) = Pipeline::new(options)?;

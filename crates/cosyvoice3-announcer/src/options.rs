@@ -31,7 +31,7 @@ The camera's address may hold a password, and every user of a machine can read c
 mode 640 for --camera-file, or into the variable COSYVOICE3_CAMERA. A service takes it from its systemd credential
 \"camera\".
 
-Limits: 256 RTSP connections, 128 of one address; 256 HTTP connections, 64 of one address; 10 s and 64 KiB for a
+Limits: 512 RTSP connections, 256 of one address; 256 HTTP connections, 64 of one address; 10 s and 64 KiB for a
 request. When they are used up, the oldest connection goes that does not play, or whose request is not complete.
 
 Clients are not asked for a password: addresses other than 127.0.0.1 are for networks where everybody may listen and
@@ -41,11 +41,11 @@ speak.";
 #[derive(Parser, Debug)]
 #[command(name = "cosyvoice3-announcer", version, after_help = MORE)]
 struct Arguments {
-    /// Where RTSP clients connect: rtsp://ADDRESS:PORT/camera has picture and sound, rtsp://ADDRESS:PORT/speech the
+    /// Address for RTSP clients: rtsp://ADDRESS:PORT/camera has picture and sound, rtsp://ADDRESS:PORT/speech the
     /// sound alone
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8554")]
     rtsp: SocketAddr,
-    /// Where texts are taken by HTTP, see below; nowhere without it
+    /// Address for texts by HTTP, see below; nowhere without it
     #[arg(long, value_name = "ADDRESS:PORT")]
     http: Option<SocketAddr>,
     /// The picture: the rtsp:// of a camera, which is passed on as it is, any other URI, which is encoded anew, "test"
@@ -71,7 +71,7 @@ struct Arguments {
     speech: String,
 }
 
-/// What is served, and where.
+/// Streams that are served, and their addresses.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     pub rtsp: SocketAddr,
@@ -82,7 +82,7 @@ pub struct Options {
     pub speech: String,
 }
 
-/// Where the picture comes from.
+/// Source of the picture.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Camera {
     None,

@@ -32,7 +32,7 @@ pub fn remember(address: &str) {
     }
 }
 
-/// Whether `address` holds a password.
+/// True for an address that holds a password.
 pub fn has_secret(address: &str) -> bool {
     redact_address(address) != address
 }

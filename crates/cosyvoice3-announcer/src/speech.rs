@@ -87,7 +87,7 @@ impl Pipeline {
     }
 
     pub fn start(&self) {
-        // What is wrong with the model directory is on the bus too, in more words.
+        // A failure is on the bus too, in more words.
         let _ = self.0.set_state(gst::State::Playing);
     }
 

@@ -35,11 +35,11 @@ const STALL: Duration = Duration::from_secs(10);
 const STILL_INTERVAL: Duration = Duration::from_secs(1);
 /// Time that a camera has for its first picture before the still one takes its place.
 const FIRST_PICTURE: Duration = Duration::from_secs(3);
-/// How often the thread looks for streams that have ended.
+/// Interval at which the thread looks for streams that have ended.
 const POLL: gst::ClockTime = gst::ClockTime::from_mseconds(250);
 /// A file of less is not played again at once, or a file of one picture would keep the machine busy.
 const SHORTEST_FILE: Duration = Duration::from_secs(1);
-/// How late pictures may be: the jitter buffer's 200 ms, and what decoding and encoding take. Still pictures are stamped
+/// Latency of pictures: the jitter buffer's 200 ms, and what decoding and encoding take. Still pictures are stamped
 /// so much earlier, that none is ahead of the camera's next.
 const LATENCY: gst::ClockTime = gst::ClockTime::from_mseconds(300);
 /// Pictures that may wait in a stream; at 25 a second, 10 s.
@@ -58,7 +58,7 @@ enum End {
     /// No stream wants the picture any more.
     Unwatched,
     /// The camera's file has ended, and begins again.
-    FileEnd,
+    Repeats,
     /// The camera does not answer, or sends no picture.
     Lost(String),
 }
@@ -112,8 +112,8 @@ impl Camera {
             let shown = pictures.disconnected();
             match end {
                 End::Unwatched => return,
-                End::FileEnd if began.elapsed() >= SHORTEST_FILE => continue,
-                End::FileEnd => {}
+                End::Repeats if began.elapsed() >= SHORTEST_FILE => continue,
+                End::Repeats => {}
                 End::Lost(reason) => {
                     if !pictures.lost.swap(true, Relaxed) {
                         log!("camera lost, connecting again: {reason}");
@@ -168,7 +168,7 @@ impl Camera {
             if let Some(message) = bus.timed_pop_filtered(POLL, &kinds) {
                 return match message.view() {
                     gst::MessageView::Error(error) => End::Lost(self.source.explain(error)),
-                    _ if self.source.repeats() => End::FileEnd,
+                    _ if self.source.repeats() => End::Repeats,
                     _ => End::Lost("it ended the stream".into()),
                 };
             }
@@ -195,7 +195,7 @@ struct Pictures {
 }
 
 struct State {
-    /// When this connection's first and last pictures came.
+    /// Arrival of this connection's first and last pictures.
     first: Option<Instant>,
     last: Option<Instant>,
     /// The last picture that needs no other one, and its caps.

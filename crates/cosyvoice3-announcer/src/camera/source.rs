@@ -109,7 +109,7 @@ impl Source {
         })
     }
 
-    /// Whether the camera is a file, which begins again when it has ended.
+    /// True for a file, which begins again when it has ended.
     pub fn repeats(&self) -> bool {
         matches!(&self.camera, Camera::Uri(uri) if uri.starts_with("file:"))
     }

@@ -1,4 +1,4 @@
-//! What can be asked for by HTTP: /say, /cancel and /cancel-all.
+//! The requests /say, /cancel and /cancel-all.
 
 use axum::{
     Router,

@@ -90,7 +90,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits) {
         .await
 }
 
-/// Whether the error concerns a client that has gone, not the server.
+/// True for an error that concerns a client which has gone, not the server.
 fn of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
     matches!(
@@ -174,4 +174,4 @@ async fn converse(stream: TcpStream, router: Router, limits: &Limits, settle: im
 
 const TOO_SLOW: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\nContent-Type: text/plain; charset=utf-8\r\n\
-    Content-Length: 26\r\nConnection: close\r\n\r\nthe request came too slow\n";
+    Content-Length: 26\r\nConnection: close\r\n\r\nthe request took too long\n";

@@ -82,7 +82,7 @@ impl Socket {
     }
 }
 
-/// Tells the client that nothing more comes, and goes on receiving.
+/// Closes the direction to the client, and goes on receiving.
 pub fn end_of_answer(socket: &TcpStream) -> io::Result<()> {
     socket2::SockRef::from(socket).shutdown(std::net::Shutdown::Write)
 }

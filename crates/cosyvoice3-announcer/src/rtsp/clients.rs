@@ -1,6 +1,7 @@
 //! RTSP clients: how many there may be, and the end of their sessions.
 
 use std::{
+    io,
     net::{Shutdown, SocketAddr, TcpStream},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -14,14 +15,14 @@ use socket2::{SockRef, TcpKeepalive};
 use crate::{connections::Connections, log::log};
 
 /// Most connections, and most of one peer.
-const MAX_CONNECTIONS: usize = 256;
-const MAX_OF_ONE_PEER: usize = 128;
+const MAX_CONNECTIONS: usize = 512;
+const MAX_OF_ONE_PEER: usize = 256;
 /// Most sessions, and most of one connection: clients need one.
-const MAX_SESSIONS: u32 = 2 * MAX_CONNECTIONS as u32;
+const MAX_SESSIONS: u32 = MAX_CONNECTIONS as u32;
 const MAX_OF_ONE_CONNECTION: usize = 4;
 /// A peer that acknowledges nothing for so long is gone.
 const PEER_TIMEOUT: Duration = Duration::from_secs(30);
-/// How often sessions are looked for whose client is silent.
+/// Interval of the search for sessions with a silent client.
 const CLEAN_UP_SECONDS: u32 = 5;
 
 /// Clients of one server.
@@ -36,7 +37,7 @@ struct State {
     connections: Mutex<Connections<Handle>>,
     /// The connection that is being handed to the server.
     arriving: Mutex<Option<(u64, Handle)>>,
-    /// Whether the last connection was refused.
+    /// Set while connections are refused, of which only the first is logged.
     refused: Mutex<bool>,
 }
 
@@ -69,12 +70,13 @@ impl Clients {
     }
 
     /// Hands a connection to the server, unless there are too many.
-    pub fn admit(&self, stream: TcpStream, peer: SocketAddr) {
+    ///
+    /// # Errors
+    ///
+    /// Something is used up that every connection needs, such as descriptors.
+    pub fn admit(&self, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
         let ip = peer.ip().to_string();
-        let (handle, socket) = match prepare(stream) {
-            Ok(prepared) => prepared,
-            Err(error) => return log!("warning: a client of {ip} was refused: {error:#}"),
-        };
+        let handle = Arc::new(stream.try_clone()?);
         let Some(admitted) = lock(&self.0.connections).admit(peer.ip(), handle.clone()) else {
             if !std::mem::replace(&mut *lock(&self.0.refused), true) {
                 log!(
@@ -82,20 +84,29 @@ impl Clients {
                      all may play"
                 );
             }
-            return;
+            return Ok(());
         };
         *lock(&self.0.refused) = false;
         if let Some(evicted) = admitted.evicted {
             end(&evicted);
         }
         *lock(&self.0.arriving) = Some((admitted.id, handle));
-        let port = i32::from(peer.port());
-        let handed = self.0.server.transfer_connection(socket, &ip, port, None);
-        if let Err(error) = handed {
-            log!("warning: a client of {ip} was refused: {error}");
+        if let Err(error) = self.hand_over(stream, &ip, peer.port()) {
+            log!("warning: a client of {ip} was refused: {error:#}");
             lock(&self.0.connections).remove(admitted.id);
         }
         *lock(&self.0.arriving) = None;
+        Ok(())
+    }
+
+    fn hand_over(&self, stream: TcpStream, ip: &str, port: u16) -> Result<()> {
+        let options = SockRef::from(&stream);
+        options.set_tcp_user_timeout(Some(PEER_TIMEOUT))?;
+        options.set_tcp_keepalive(&TcpKeepalive::new().with_time(PEER_TIMEOUT))?;
+        stream.set_nonblocking(true)?;
+        let socket = gio::Socket::from_fd(stream.into())?;
+        let server = &self.0.server;
+        Ok(server.transfer_connection(socket, ip, i32::from(port), None)?)
     }
 
     /// Ends the oldest connection that does not play.
@@ -104,16 +115,6 @@ impl Clients {
             end(&evicted);
         }
     }
-}
-
-/// A socket that finds out when its peer is gone, and its handle.
-fn prepare(stream: TcpStream) -> Result<(Handle, gio::Socket)> {
-    let options = SockRef::from(&stream);
-    options.set_tcp_user_timeout(Some(PEER_TIMEOUT))?;
-    options.set_tcp_keepalive(&TcpKeepalive::new().with_time(PEER_TIMEOUT))?;
-    stream.set_nonblocking(true)?;
-    let handle = Arc::new(stream.try_clone()?);
-    Ok((handle, gio::Socket::from_fd(stream.into())?))
 }
 
 /// Ends a connection: its thread sees the end of the stream, and does the rest.

@@ -1,6 +1,6 @@
 //! Accepting RTSP connections in the default main context.
 //!
-//! gst-rtsp-server could do it, but it counts nobody, and without free file descriptors it tries again without a pause.
+//! gst-rtsp-server could do it, but it has no limits, and without free file descriptors it tries again without a pause.
 
 use std::{io, net::TcpListener, os::fd::AsRawFd, time::Duration};
 
@@ -28,7 +28,7 @@ pub fn attach(socket: TcpListener, clients: Clients) -> io::Result<()> {
 struct Listener {
     socket: TcpListener,
     clients: Clients,
-    /// Whether the last attempt failed for lack of something.
+    /// Set while connections cannot be accepted, of which only the first attempt is logged.
     exhausted: bool,
 }
 
@@ -48,14 +48,15 @@ fn watch(listener: Listener) {
 }
 
 impl Listener {
-    /// Accepts what waits; whether to go on without a pause.
+    /// Accepts connections that wait; whether to go on without a pause.
     fn accept(&mut self) -> bool {
         for _ in 0..BATCH {
-            match self.socket.accept() {
-                Ok((stream, peer)) => {
-                    self.exhausted = false;
-                    self.clients.admit(stream, peer);
-                }
+            let admitted = self
+                .socket
+                .accept()
+                .and_then(|(stream, peer)| self.clients.admit(stream, peer));
+            match admitted {
+                Ok(()) => self.exhausted = false,
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => break,
                     // The client has gone already.

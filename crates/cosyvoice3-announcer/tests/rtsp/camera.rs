@@ -109,8 +109,8 @@ fn a_camera_that_was_lost_is_shown_again_to_clients_that_stayed_and_speech_goes_
 #[test]
 fn a_camera_that_never_answers_leaves_a_line_and_clients_get_black_pictures_and_speech() {
     for (codec, payload) in [("h264", "H264"), ("h265", "H265"), ("jpeg", "JPEG")] {
-        let nobody = "rtsp://user:geheim@127.0.0.1:1/camera";
-        let announcer = Announcer::new(&["--camera", nobody, "--camera-codec", codec]);
+        let uri = "rtsp://user:geheim@127.0.0.1:1/camera";
+        let announcer = Announcer::new(&["--camera", uri, "--camera-codec", codec]);
         let client = format!(
             "-q rtspsrc protocols=tcp location={} \
              ! application/x-rtp,media=video,encoding-name={payload} ! fakesink num-buffers=2",
@@ -124,4 +124,32 @@ fn a_camera_that_never_answers_leaves_a_line_and_clients_get_black_pictures_and_
         listener.wait_for(50);
         assert!(announcer.end());
     }
+}
+
+#[test]
+fn a_camera_that_freezes_is_connected_anew() {
+    let camera = Announcer::start(&mut command_at("127.0.0.1:0"));
+    let uri = camera.uri("/camera");
+    let announcer = Announcer::new(&["--camera", uri, "--camera-codec", "jpeg"]);
+    let viewer = Viewer::new(announcer.uri("/camera"));
+    viewer.wait_for_motion();
+    let signal = |name: &str| {
+        let pid = camera.pid().to_string();
+        assert!(
+            Command::new("kill")
+                .args([name, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+    };
+    // Its connections stay open, as behind a cable that was pulled out.
+    signal("-STOP");
+    let line = announcer.wait_for_start("camera lost");
+    assert!(line.contains("no picture"), "{line}");
+    viewer.wait_for_still();
+    signal("-CONT");
+    announcer.wait_for("camera back");
+    viewer.wait_for_motion();
+    assert!(announcer.end());
 }
