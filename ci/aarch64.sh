@@ -15,6 +15,7 @@ skipped=(
     announcements:: loudspeaker:: live:: soak::         # media in real time, which qemu is too slow for
     check_02_                                           # times gst-inspect-1.0
     every_text_                                         # hundreds of random sequences: the same code on any machine
+    every_command_line_ every_script_runs_ properties_that_documents_ # the trained voice, which takes minutes there
 )
 minutes=20
 
@@ -50,7 +51,7 @@ build_shipped --workspace
 run_arm64_programs
 
 note "models, made by the converter for arm64"
-export ORT_DYLIB_PATH=$built/cosyvoice3/libonnxruntime.so QEMU_CPU=max
+export ORT_DYLIB_PATH=$libraries/libonnxruntime.so QEMU_CPU=max
 tools=$built
 set_up_tiny_model
 tiny_model tiny-f32 --lm f32

@@ -32,7 +32,7 @@ other_cpus() {
 
 # in_clean_root PACKAGE: the checks, in a mount namespace of their own.
 in_clean_root() {
-    local top=/mnt private triplet
+    local top=/mnt private triplet file
     mount -t tmpfs tmpfs /mnt
     mkdir /mnt/upper /mnt/work /mnt/root
     mount -t overlay overlay -o "lowerdir=$clean,upperdir=/mnt/upper,workdir=/mnt/work" /mnt/root
@@ -71,6 +71,18 @@ in_clean_root() {
     inside PATH=/usr/bin cosyvoice3-convert inspect /usr/share/cosyvoice3/models/demo
     inside PATH=/usr/bin cosyvoice3-convert random /tmp/random
     inside PATH=/usr/bin cosyvoice3-convert checkpoint /tmp/random /tmp/model
+
+    note "cosyvoice3, with its manual and completions"
+    inside PATH=/usr/bin cosyvoice3 voice list
+    inside PATH=/usr/bin cosyvoice3 text --language ru 'Поезд отправляется через 5 минут.' | grep -x 'Поезд отправляется через пять минут.'
+    rm -f "$top/x.wav"
+    printf '1\n00:00:01,000 --> 00:00:03,000\nГотово.\n' >"$top/x.srt"
+    inside PATH=/usr/bin cosyvoice3 say --float --output=x.wav x.srt
+    sound "$top/x.wav"
+    for file in man/man1/cosyvoice3-say.1.gz bash-completion/completions/cosyvoice3 zsh/vendor-completions/_cosyvoice3 \
+        fish/vendor_completions.d/cosyvoice3.fish; do
+        [ -s "$top/usr/share/$file" ] || fail "/usr/share/$file is missing"
+    done
 
     note "the announcer's service"
     inside PATH=/usr/bin cosyvoice3-announcer --help | head -n 1

@@ -22,7 +22,7 @@ while [ $# != 0 ]; do
     shift
 done
 name=gstreamer1.0-cosyvoice3
-shipped=(gst-plugin-cosyvoice3 cosyvoice3-convert cosyvoice3-announcer)
+shipped=(gst-plugin-cosyvoice3 cosyvoice3-cli cosyvoice3-convert cosyvoice3-announcer)
 
 # lay_out: the package's files in $built/deb, as they will lie in the system.
 lay_out() {
@@ -33,16 +33,17 @@ lay_out() {
     mkdir -p "$top"/etc/{default,cosyvoice3-announcer} "$top/usr/bin" "$top/usr/lib/$triplet/gstreamer-1.0" \
         "$private/licences" "$doc" "$share" "$top/usr/lib/systemd/system"
     cp "$built/libgstcosyvoice3.so" "$top/usr/lib/$triplet/gstreamer-1.0/"
-    cp "$built/cosyvoice3-convert" "$built"/cosyvoice3/*.so* "$private/"
+    cp "$built"/cosyvoice3{,-convert} "$libraries"/*.so* "$private/"
     # Beside the libraries, since programs look for them from their own place.
-    ln -s "../lib/$triplet/cosyvoice3/cosyvoice3-convert" "$top/usr/bin/"
+    ln -s "../lib/$triplet/cosyvoice3"/cosyvoice3{,-convert} "$top/usr/bin/"
     cp "$built/cosyvoice3-announcer" "$top/usr/bin/"
     cp ci/debian/cosyvoice3-announcer.default "$top/etc/default/cosyvoice3-announcer"
     cp ci/debian/cosyvoice3-announcer.camera "$top/etc/cosyvoice3-announcer/camera"
     cp ci/debian/cosyvoice3-announcer.service "$top/usr/lib/systemd/system/"
     cp -r models/demo "$share/"
-    "$strip" --strip-unneeded "$top/usr/lib/$triplet/gstreamer-1.0/libgstcosyvoice3.so" "$private/cosyvoice3-convert" \
+    "$strip" --strip-unneeded "$top/usr/lib/$triplet/gstreamer-1.0/libgstcosyvoice3.so" "$private"/cosyvoice3{,-convert} \
         "$top/usr/bin/cosyvoice3-announcer"
+    lay_out_help "$top"
 
     cp "$onnxruntime/LICENSE" "$private/licences/onnxruntime.txt"
     cp "$onnxruntime/ThirdPartyNotices.txt" "$private/licences/onnxruntime-third-party.txt"
@@ -51,9 +52,22 @@ lay_out() {
     cp ci/debian/copyright "$doc/"
     cp README.md "$doc/"
     find "$top" -type d -exec chmod 755 {} + -o -type f -exec chmod 644 {} +
-    chmod 755 "$private/cosyvoice3-convert" "$top/usr/bin/cosyvoice3-announcer"
+    chmod 755 "$private"/cosyvoice3{,-convert} "$top/usr/bin/cosyvoice3-announcer"
     # It may hold a password.
     chmod 640 "$top/etc/cosyvoice3-announcer/camera"
+}
+
+# lay_out_help TOP: the tool's manual pages and completions, which it writes itself.
+lay_out_help() {
+    local man=$1/usr/share/man/man1 share=$1/usr/share tool=("$built/cosyvoice3")
+    # Made for another machine, it runs here under qemu; its libraries lie in the package.
+    [ "$arch" = "$(dpkg --print-architecture)" ] || tool=(qemu-aarch64 -L "$arm64" "${tool[@]}")
+    mkdir -p "$man" "$share/bash-completion/completions" "$share/zsh/vendor-completions" "$share/fish/vendor_completions.d"
+    "${tool[@]}" man "$man"
+    gzip -9n "$man"/*.1
+    "${tool[@]}" completions bash >"$share/bash-completion/completions/cosyvoice3"
+    "${tool[@]}" completions zsh >"$share/zsh/vendor-completions/_cosyvoice3"
+    "${tool[@]}" completions fish >"$share/fish/vendor_completions.d/cosyvoice3.fish"
 }
 
 # control_files: what dpkg reads, beside the package's files.
@@ -103,7 +117,7 @@ native() {
     set_up_plugin
     set_up_announcer
     compression=gzip # a tenth of the time
-    arch=$(dpkg --print-architecture) triplet=$(uname -m)-linux-gnu built=$target/release strip=strip
+    arch=$(dpkg --print-architecture) triplet=$(uname -m)-linux-gnu built=$target/release strip=strip libraries=$target/cosyvoice3
     onnxruntime=$root/deps/onnxruntime
 }
 
@@ -113,6 +127,7 @@ case $architecture in
     arm64)
         set_up_target arm64 release
         build_shipped --workspace
+        set_up_packages qemu-user
         ;;
     *)
         set_up_target "$architecture" dist

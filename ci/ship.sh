@@ -2,7 +2,7 @@
 #
 #   set_up_target amd64|arm64 PROFILE   packages and environment; sets $arch, $triplet, $built and, for arm64, $arm64
 #   build_shipped CARGO_OPTION...       what the options choose in $built, the libraries that only it uses in
-#                                       $built/cosyvoice3
+#                                       $libraries
 #
 # Needs pipelines/setup.sh.
 # shellcheck shell=bash
@@ -12,7 +12,7 @@ arm64_packages=(
     libc6-dev libstdc++-12-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev "${announcer_packages[@]}"
     gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
 )
-features=gst-plugin-cosyvoice3/dynamic-backends,cosyvoice3-convert/dynamic-backends
+features=gst-plugin-cosyvoice3/dynamic-backends,cosyvoice3-convert/dynamic-backends,cosyvoice3-cli/dynamic-backends
 
 set_up_target() {
     local cargo_home=${CARGO_HOME:-$HOME/.cargo} machine
@@ -93,7 +93,10 @@ unpack_arm64() {
 }
 
 build_shipped() {
-    local llama library private=$built/cosyvoice3
+    local llama library place
+    # Beside the programs, where they are looked for; among them stands the tool, which has this name.
+    libraries=${built%/*}/cosyvoice3
+    [ ! -d "$built/cosyvoice3" ] || rm -r "$built/cosyvoice3" # where they were in older checkouts
     mkdir -p "$CARGO_TARGET_DIR"
     note "building for $arch (the first time llama.cpp too, in a variant for each kind of CPU: half an hour on two cores)"
     # Links into the void that llama.cpp's build script leaves, and trips over when it runs again
@@ -103,15 +106,19 @@ build_shipped() {
     # The only way to learn where llama.cpp's build script left its libraries.
     llama=$(sed -n '/"build-script-executed"/{/llama-cpp-sys-2/s/.*"out_dir":"\([^"]*\)".*/\1/p}' "$CARGO_TARGET_DIR/messages")
     [ -d "$llama/backends" ] || fail "llama.cpp's libraries are not where its build script says: $llama"
-    rm -rf "$private"
-    mkdir -p "$private"
+    rm -rf "$libraries"
+    mkdir -p "$libraries"
     for library in "$llama"/lib/lib*.so; do
-        cp "$library" "$private/$("$objdump" -p "$library" | awk '$1 == "SONAME" { print $2 }')"
+        cp "$library" "$libraries/$("$objdump" -p "$library" | awk '$1 == "SONAME" { print $2 }')"
     done
-    cp "$llama"/backends/libggml-cpu-*.so "$private/"
+    cp "$llama"/backends/libggml-cpu-*.so "$libraries/"
     # GCC 12 miscompiles it: it would end the process at the first product of matrices (findings/gcc12_amx_tile_config.sh).
     # A CPU with AMX takes the best of the others.
-    rm -f "$private"/libggml-cpu-sapphirerapids*
-    "$strip" --strip-unneeded "$private"/*
-    cp -L "$onnxruntime/libonnxruntime.so" "$private/"
+    rm -f "$libraries"/libggml-cpu-sapphirerapids*
+    "$strip" --strip-unneeded "$libraries"/*
+    cp -L "$onnxruntime/libonnxruntime.so" "$libraries/"
+    # Tests and examples lie one directory deeper.
+    for place in "$built"/{deps,examples}; do
+        [ ! -d "$place" ] || ln -sfn ../../cosyvoice3 "$place/cosyvoice3"
+    done
 }

@@ -21,6 +21,8 @@ speech.emit("end-of-stream")
 while message := pipeline.get_bus().timed_pop(Gst.CLOCK_TIME_NONE):
     if message.type == Gst.MessageType.ERROR:
         sys.exit(message.parse_error().gerror.message)
+    if message.type == Gst.MessageType.WARNING:
+        print(message.parse_warning().gerror.message, file=sys.stderr)
     if message.type == Gst.MessageType.EOS:
         break
     if message.has_name("cosyvoice3/utterance-started"):

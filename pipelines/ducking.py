@@ -7,7 +7,7 @@ Usage: ./pipelines/ducking.py MUSIC [SINK]
 MUSIC is a file or URI; what has an end plays again and again. Each line of the standard input is said, and the program
 ends with its input, once all is said. SINK is where the sound goes, in the words of gst-launch-1.0: "autoaudiosink" if
 not said otherwise, for example "opusenc ! oggmux ! filesink location=radio.ogg". PROPERTIES holds further properties of
-cosyvoice3src, such as PROPERTIES="voice=anna speed=1.2".
+cosyvoice3src, such as PROPERTIES="voice=ru_female speed=1.2".
 """
 import os
 import sys
@@ -70,7 +70,7 @@ class Radio:
         self.file = self.pipeline.get_by_name("file")
         self.ducking = Ducking(self.pipeline.get_by_name("music"))
         self.pipeline.get_by_name("ahead").get_static_pad("src").set_offset(AHEAD)
-        self.waiting = 0
+        self.waiting = set()
         self.input_ended = False
         self.loop = GLib.MainLoop()
         self.failed = None
@@ -94,17 +94,17 @@ class Radio:
         GLib.idle_add(self.end)
 
     def say(self, text):
-        if self.speech.emit("say", text):
-            self.waiting += 1
-        else:
-            print("refused: too many announcements wait", file=sys.stderr)
+        # One that is refused is 0 and a warning, which says why.
+        number = self.speech.emit("say", text)
+        if number:
+            self.waiting.add(number)
 
     def end(self):
         self.input_ended = True
         self.end_if_said()
 
     def end_if_said(self):
-        if self.input_ended and self.waiting == 0:
+        if self.input_ended and not self.waiting:
             # What was said last is still on its way.
             GLib.timeout_add((AHEAD + 2 * FADE) // Gst.MSECOND, self.stop)
 
@@ -123,6 +123,8 @@ class Radio:
         if message.type == Gst.MessageType.ERROR:
             self.failed = message.parse_error().gerror.message
             self.loop.quit()
+        elif message.type == Gst.MessageType.WARNING:
+            print("warning:", message.parse_warning().gerror.message, file=sys.stderr)
         elif message.type == Gst.MessageType.EOS:
             self.loop.quit()
         elif message.type == Gst.MessageType.SEGMENT_DONE:
@@ -132,10 +134,11 @@ class Radio:
         elif message.type == Gst.MessageType.ELEMENT and structure.get_name().startswith("cosyvoice3/utterance-"):
             if structure.get_name().endswith("-queued"):
                 return
-            self.waiting -= 1
-            start = structure.get_value("running-time")
-            if start is not None:
-                self.ducking.speech_ends(start + structure.get_value("duration") + AHEAD)
+            # A text of which nothing was heard has no times.
+            if structure.has_field("running-time"):
+                end = structure.get_value("running-time") + structure.get_value("duration")
+                self.ducking.speech_ends(end + AHEAD)
+            self.waiting.discard(structure.get_value("id"))
             self.end_if_said()
 
 

@@ -108,6 +108,8 @@ class Announcer:
         if message.type == Gst.MessageType.ERROR:
             hint = "" if self.speech else " (has the camera an ONVIF backchannel?)"
             self.end(message.parse_error().gerror.message + hint)
+        elif message.type == Gst.MessageType.WARNING:
+            print("warning:", message.parse_warning().gerror.message, file=sys.stderr)
         elif message.type == Gst.MessageType.EOS:
             self.end()
         elif message.src == self.camera.source and message.type == Gst.MessageType.PROGRESS:
@@ -138,8 +140,9 @@ class Announcer:
     def read(self):
         element = self.speech.get_by_name("speech")
         for text in self.texts:
-            if text.strip() and not element.emit("say", text):
-                print("refused: too many announcements wait", file=sys.stderr)
+            # One that is refused is a warning, which says why.
+            if text.strip():
+                element.emit("say", text)
         element.emit("end-of-stream")
 
 

@@ -3,22 +3,20 @@
 #
 # ADDRESS is a loudspeaker's, or a multicast group such as 239.255.0.1. Without TEXT each line of the standard input is
 # said when it comes, until the input ends. Packets are sent while something is said, and none in between.
-# PROPERTIES holds further properties of cosyvoice3src, such as PROPERTIES="voice=anna speed=1.2".
+# PROPERTIES holds further properties of cosyvoice3src, such as PROPERTIES="voice=ru_female speed=1.2".
 set -euo pipefail
 
 if [ $# -lt 2 ] || [ $# -gt 3 ]; then
     sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
     exit 2
 fi
-address=$1
-port=$2
 
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 set_up
 eval "$("$root/pipelines/env.sh" --no-set-up)"
 
-read -ra properties <<<"${PROPERTIES:-}"
-speech=(cosyvoice3src is-live=true idle=none buffer-duration=20000000 "${properties[@]}")
-if [ $# = 3 ]; then exec < <(printf '%s\n' "$3"); fi
-gst-launch-1.0 --quiet --no-position fdsrc ! "${speech[@]}" ! audioconvert ! audioresample ! mulawenc \
-    ! rtppcmupay min-ptime=20000000 max-ptime=20000000 ! udpsink "host=$address" "port=$port" auto-multicast=true ttl-mc=4
+properties
+if [ $# = 3 ]; then
+    exec cosyvoice3 say --text "${settings[@]}" --rtp="$1:$2" -- "$3"
+fi
+exec cosyvoice3 say "${settings[@]}" --rtp="$1:$2" -

@@ -6,7 +6,7 @@
 #   set_up_plugin                the plugin and its tools, built; target/gstreamer-1.0 to load it from
 #   set_up_announcer             the RTSP server cosyvoice3-announcer, with its packages
 #   set_up_tiny_model            models/tiny, converted from the fixture checkpoint
-#   to_file FILE                 sink=(...): the elements that write speech to FILE
+#   properties                   settings=(...): the words of PROPERTIES as options of the tool cosyvoice3
 #
 # shellcheck shell=bash
 
@@ -79,17 +79,14 @@ set_up_onnxruntime() {
     touch "$dir/$onnxruntime_version"
 }
 
-# to_file FILE: sets sink to what writes speech to FILE, by its ending, or to the default sound device for no FILE.
-to_file() {
+# properties: sets settings to what hands the words of PROPERTIES ("speed=1.2 seed=7") to the tool.
+properties() {
+    local property words
+    read -ra words <<<"${PROPERTIES:-}"
     # Used by who sources this.
     # shellcheck disable=SC2034
-    case $1 in
-        '') sink=(audioconvert ! audioresample ! autoaudiosink) ;;
-        *.wav) sink=(wavenc ! filesink "location=$1") ;;
-        *.opus | *.ogg) sink=(audioconvert ! audioresample ! opusenc audio-type=voice ! oggmux ! filesink "location=$1") ;;
-        *.mp3) sink=(audioconvert ! audioresample ! lamemp3enc quality=2 ! filesink "location=$1") ;;
-        *) fail "$1 is not FILE.wav, FILE.opus, FILE.ogg or FILE.mp3" ;;
-    esac
+    settings=()
+    for property in "${words[@]}"; do settings+=("--set=$property"); done
 }
 
 require_rust() {
@@ -101,12 +98,15 @@ set_up_plugin() {
     require_rust
     [ -e "$target/release/libgstcosyvoice3.so" ] ||
         note "building the plugin (the first time builds llama.cpp too: some ten minutes on two cores)"
+    # The tool has the name that the directory of private libraries had in older checkouts.
+    [ ! -d "$target/release/cosyvoice3" ] || rm -r "$target/release/cosyvoice3"
     # The announcer needs packages that nothing else does.
     (cd "$root" && cargo build --release --quiet --workspace --exclude cosyvoice3-announcer) >&2
     # A directory of its own: GStreamer would try every library under target/ as a plugin.
-    mkdir -p "$target/gstreamer-1.0" "$target/release/cosyvoice3"
+    mkdir -p "$target/gstreamer-1.0" "$target/cosyvoice3"
     ln -sf ../release/libgstcosyvoice3.so "$target/gstreamer-1.0/libgstcosyvoice3.so"
-    ln -sf "$root/deps/onnxruntime/libonnxruntime.so" "$target/release/cosyvoice3/libonnxruntime.so"
+    # Libraries of its own are looked for beside the directory of the plugin's file, and of the tool's.
+    ln -sf "$root/deps/onnxruntime/libonnxruntime.so" "$target/cosyvoice3/libonnxruntime.so"
 }
 
 set_up_announcer() {

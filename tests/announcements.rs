@@ -2,6 +2,8 @@
 //! their messages, text in every form that sources give it.
 #![allow(missing_docs)]
 
+#[path = "support/fade.rs"]
+mod fade;
 #[path = "support/playing.rs"]
 mod playing;
 #[path = "support/script.rs"]
@@ -12,10 +14,11 @@ use std::{
     time::Duration,
 };
 
+use fade::{FADE, fade_of};
 use gst::prelude::*;
 use gst_check::{Harness, TestClock};
 use playing::Watchdog;
-use script::{Gate, Script, speech_of};
+use script::{Gate, NOBODY, Script, speech_of};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const QUEUED: &str = "cosyvoice3/utterance-queued";
@@ -136,6 +139,17 @@ impl Rig {
             .iter()
             .filter_map(|message| match message.view() {
                 gst::MessageView::Warning(warning) => Some(warning.error().message().into()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn errors(&self) -> Vec<String> {
+        let messages = self.messages.0.lock().unwrap();
+        messages
+            .iter()
+            .filter_map(|message| match message.view() {
+                gst::MessageView::Error(error) => Some(error.error().message().into()),
                 _ => None,
             })
             .collect()
@@ -335,12 +349,12 @@ fn silence_flows_while_models_load() {
 }
 
 #[test]
-fn an_interruption_at_once_leaves_no_more_than_the_buffer_on_its_way() {
+fn an_interruption_at_once_leaves_no_more_than_the_buffer_on_its_way_and_a_fade() {
     let mut rig = Rig::live(&[("buffer-duration", "40000000")]);
     rig.say("1 aaaaaaaaaa bbbbbbbbbb");
     rig.await_message(STARTED, 1);
     rig.turn(120);
-    let before = rig.spoken().len();
+    let before = rig.spoken();
     let urgent = rig.say_full("2 c", 1, "now");
     let finished = rig.await_message(FINISHED, 1);
     assert_eq!(id(&finished), urgent);
@@ -349,9 +363,230 @@ fn an_interruption_at_once_leaves_no_more_than_the_buffer_on_its_way() {
     assert_eq!(cancelled.get::<String>("reason").unwrap(), "interrupted");
     let rest = rig.spoken();
     let more = rest.len() - speech_of("2 c").len();
-    assert!(more <= 960, "{more} samples more");
+    assert!(more <= 960 + FADE, "{more} samples more");
     assert_eq!(rest[more..], speech_of("2 c"));
-    assert_eq!(time(&cancelled, "duration"), time_of(before + more));
+    let heard = [&before, &rest[..more]].concat();
+    let first = speech_of("1 aaaaaaaaaa");
+    assert_eq!(fade_of(&heard, &first), Some(FADE));
+    assert_eq!(time(&cancelled, "duration"), time_of(heard.len()));
+}
+
+#[test]
+fn what_is_cancelled_in_the_middle_fades_and_its_end_counts_every_sample() {
+    // In buffers shorter than the fade, and in longer ones.
+    for buffer in ["1000000", "40000000"] {
+        let mut rig = Rig::live(&[("buffer-duration", buffer)]);
+        let id = rig.say("1 aaaaaaaaaa bbbb");
+        rig.await_message(STARTED, 1);
+        rig.turn(120);
+        assert!(rig.element.emit_by_name::<bool>("cancel", &[&id]));
+        let cancelled = rig.await_at_once(CANCELLED, 1);
+        rig.say("2 c");
+        rig.await_message(FINISHED, 1);
+        let spoken = rig.spoken();
+        let (heard, next) = spoken.split_at(spoken.len() - speech_of("2 c").len());
+        assert_eq!(next, speech_of("2 c"));
+        let whole = speech_of("1 aaaaaaaaaa bbbb");
+        assert_eq!(fade_of(heard, &whole), Some(FADE), "{buffer}");
+        assert_eq!(time(&cancelled, "duration"), time_of(heard.len()));
+    }
+}
+
+#[test]
+fn what_is_heard_when_the_stream_is_to_end_at_once_fades() {
+    let mut rig = Rig::live(&[("buffer-duration", "40000000")]);
+    rig.say("1 aaaaaaaaaa");
+    rig.await_message(STARTED, 1);
+    rig.turn(120);
+    rig.element.send_event(gst::event::Eos::new());
+    rig.drain();
+    let cancelled = rig.await_at_once(CANCELLED, 1);
+    let heard = rig.spoken();
+    assert_eq!(fade_of(&heard, &speech_of("1 aaaaaaaaaa")), Some(FADE));
+    assert_eq!(time(&cancelled, "duration"), time_of(heard.len()));
+}
+
+#[test]
+fn an_important_text_takes_the_place_of_the_last_of_the_least_important() {
+    let mut rig = Rig::live(&[("max-queued", "3")]);
+    rig.script.shut(Gate::Lm);
+    for number in 1..=3 {
+        assert_eq!(rig.say(&format!("{number} a")), number);
+    }
+    assert_eq!(rig.say_full("9 a", 0, "now"), 0);
+    assert_eq!(rig.warnings().len(), 1);
+    assert_eq!(rig.say_full("4 b", 1, "none"), 4);
+    let displaced = rig.await_at_once(CANCELLED, 1);
+    assert_eq!(id(&displaced), 3);
+    assert_eq!(displaced.get::<String>("reason").unwrap(), "displaced");
+    assert_eq!(rig.say_full("5 c", 2, "none"), 5);
+    assert_eq!(id(&rig.await_at_once(CANCELLED, 2)), 2);
+    assert_eq!(rig.say_full("6 d", 1, "none"), 6);
+    assert_eq!(id(&rig.await_at_once(CANCELLED, 3)), 1);
+    // What matters as much keeps its place.
+    assert_eq!(rig.say_full("9 a", 1, "now"), 0);
+    assert_eq!(rig.say("9 a"), 0);
+    let warnings = rig.warnings();
+    assert_eq!(warnings.len(), 3, "{warnings:?}");
+    assert!(warnings.iter().all(|text| text.contains("max-queued")));
+    rig.script.open(Gate::Lm);
+    rig.await_message(FINISHED, 3);
+    let order: Vec<_> = rig.told(FINISHED).iter().map(|m| id(m)).collect();
+    assert_eq!(order, [5, 4, 6]);
+    assert_eq!(rig.spoken(), ["5 c", "4 b", "6 d"].map(speech_of).concat());
+}
+
+#[test]
+fn one_that_is_heard_takes_no_place_from_an_urgent_one() {
+    let rig = Rig::live(&[("max-queued", "1"), ("buffer-duration", "40000000")]);
+    rig.say("1 aaaaaaaaaa");
+    rig.await_message(STARTED, 1);
+    assert_eq!(rig.say_full("2 b", 5, "now"), 2);
+    rig.await_message(FINISHED, 1);
+    assert_eq!(id(&rig.await_message(CANCELLED, 1)), 1);
+}
+
+#[test]
+fn a_text_that_cannot_be_taken_is_refused_with_a_reason() {
+    let mut rig = Rig::live(&[]);
+    let refused = |rig: &Rig, why: &str| {
+        let before = rig.warnings().len();
+        assert_eq!(rig.say("1 a"), 0, "{why}");
+        let warnings = rig.warnings();
+        assert_eq!(warnings.len(), before + 1, "{warnings:?}");
+        assert!(warnings[before].contains(why), "{warnings:?}");
+    };
+    rig.element.send_event(gst::event::FlushStart::new());
+    refused(&rig, "flush");
+    rig.element.send_event(gst::event::FlushStop::new(true));
+    rig.element.emit_by_name::<()>("end-of-stream", &[]);
+    refused(&rig, "the stream has ended");
+    rig.drain();
+    refused(&rig, "the stream has ended");
+    rig.element.set_state(gst::State::Ready).unwrap();
+    refused(&rig, "below PAUSED");
+    rig.element.set_state(gst::State::Null).unwrap();
+    refused(&rig, "below PAUSED");
+    // The property stays for the next start, so nothing is lost.
+    let before = rig.warnings().len();
+    rig.element.set_property("text", "2 b");
+    assert_eq!(rig.warnings().len(), before);
+    rig.heard();
+    rig.element.set_state(gst::State::Playing).unwrap();
+    rig.await_message(FINISHED, 1);
+    assert_eq!(rig.spoken(), speech_of("2 b"));
+}
+
+#[test]
+fn a_listener_may_ask_for_properties_while_one_is_set() {
+    let rig = Rig::live(&[]);
+    let bus = gst::Bus::new();
+    let element = rig.element.downgrade();
+    let (tell, told) = std::sync::mpsc::channel();
+    bus.set_sync_handler(move |_, message| {
+        if message.type_() == gst::MessageType::Latency {
+            let element = element.upgrade().unwrap();
+            tell.send(element.property::<u32>("latency")).unwrap();
+        }
+        gst::BusSyncReply::Drop
+    });
+    rig.element.set_bus(Some(&bus));
+    rig.element.set_property("latency", 500_u32);
+    assert_eq!(told.recv().unwrap(), 500);
+}
+
+#[test]
+fn texts_that_fail_are_their_own_trouble_in_a_live_stream() {
+    let mut rig = Rig::live(&[]);
+    let failing = [
+        "1 lm-fails",
+        "2 flow-fails",
+        "3 vocoder-fails",
+        "4 device-lost",
+        "5 vocoder-panics",
+    ];
+    for text in failing {
+        assert!(rig.say(text) > 0);
+    }
+    // A voice that is gone when it is wanted.
+    rig.element.set_property("voice", NOBODY);
+    let gone = rig.say("6 a");
+    rig.element.set_property("voice", None::<String>);
+    let last = rig.say("7 b");
+    let finished = rig.await_message(FINISHED, 1);
+    assert_eq!(id(&finished), last);
+    let failed: Vec<_> = rig.told(FAILED).iter().map(|m| id(m)).collect();
+    assert_eq!(failed, [1, 2, 3, 4, 5, gone]);
+    assert_eq!(rig.warnings().len(), 6, "{:?}", rig.warnings());
+    assert!(rig.errors().is_empty(), "{:?}", rig.errors());
+    assert_eq!(rig.spoken(), speech_of("7 b"));
+}
+
+#[test]
+fn three_failing_texts_in_a_row_end_a_file_and_two_do_not() {
+    for (texts, heard, errors) in [
+        (
+            &b"1 a\n2 lm-fails\n3 lm-fails\n4 b\n5 lm-fails\n"[..],
+            "1 a|4 b",
+            0,
+        ),
+        (b"1 a\n2 lm-fails\n3 lm-fails\n4 lm-fails\n5 b\n", "1 a", 1),
+    ] {
+        let mut rig = Rig::new(&[], true, |_| {});
+        rig.harness
+            .push_event(gst::event::StreamStart::new("bytes"));
+        let bytes = gst::FormattedSegment::<gst::format::Bytes>::new();
+        rig.harness.push_event(gst::event::Segment::new(&bytes));
+        // The last of them may meet the end already.
+        let _ = rig.harness.push(gst::Buffer::from_slice(texts));
+        rig.harness.push_event(gst::event::Eos::new());
+        rig.drain();
+        let whole: Vec<_> = heard.split('|').flat_map(speech_of).collect();
+        assert_eq!(rig.spoken(), whole);
+        assert_eq!(rig.errors().len(), errors, "{:?}", rig.errors());
+    }
+}
+
+#[test]
+fn a_file_in_which_nothing_could_be_said_ends_with_an_error() {
+    let mut rig = Rig::new(&[("text", "1 lm-fails")], false, |_| {});
+    rig.drain();
+    rig.await_at_once(FAILED, 1);
+    let errors = rig.errors();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(errors[0].contains("nothing could be said"), "{errors:?}");
+}
+
+#[test]
+fn messages_of_what_was_not_heard_have_no_times_rather_than_endless_ones() {
+    let rig = Rig::live(&[]);
+    // Nothing to speak, a failure, and a cancellation before it is heard.
+    rig.say("1");
+    rig.say("2 lm-fails");
+    rig.await_message(FAILED, 1);
+    rig.script.shut(Gate::Lm);
+    rig.say("3 a");
+    rig.element.emit_by_name::<u32>("cancel-all", &[]);
+    let silent = [FINISHED, FAILED, CANCELLED].map(|name| rig.await_at_once(name, 1));
+    rig.script.open(Gate::Lm);
+    rig.say("4 a");
+    let heard = rig.await_message(FINISHED, 2);
+    for field in ["pts", "running-time", "first-audio", "rtf", "flow-backend"] {
+        for message in &silent {
+            assert!(!message.has_field(field), "{message:?}");
+        }
+        // The script names no back end.
+        assert!(
+            heard.has_field(field) || field == "flow-backend",
+            "{heard:?}"
+        );
+    }
+    let stats = rig.element.property::<gst::Structure>("stats");
+    for message in silent.iter().chain([&heard, &stats]) {
+        for (name, value) in message.iter() {
+            assert_ne!(value.get::<u64>(), Ok(u64::MAX), "{name} of {message:?}");
+        }
+    }
 }
 
 #[test]
@@ -755,7 +990,106 @@ fn speech_longer_than_its_slot_moves_the_next_or_is_cut() {
             1000 + first
         };
         assert_eq!(end.mseconds(), expected, "{overflow}");
+        // What is cut off fades, to the sample where its slot ends.
+        let fade = if overflow == "clip" { FADE } else { 0 };
+        let samples = playing::samples(&heard[0]);
+        assert_eq!(fade_of(&samples, &speech_of("1 aaaaa")), Some(fade));
     }
+}
+
+#[test]
+fn times_at_the_end_of_all_time_do_no_harm() {
+    let most = gst::ClockTime::MAX;
+    let nearly = most - gst::ClockTime::from_nseconds(1);
+    let times = [gst::ClockTime::ZERO, milliseconds(1), nearly, most];
+    for (segment_start, base, rate) in [
+        (gst::ClockTime::ZERO, gst::ClockTime::ZERO, 1.0),
+        (milliseconds(1), most, 1.0),
+        (gst::ClockTime::ZERO, nearly, 1e-300),
+        (gst::ClockTime::ZERO, most, 1e300),
+    ] {
+        for overflow in ["shift", "clip"] {
+            let settings = [
+                ("overflow", overflow),
+                ("buffer-duration", "18446744073709551615"),
+                ("latency", "4294967295"),
+                ("max-queued", "1000"),
+            ];
+            let mut rig = Rig::new(&settings, true, |_| {});
+            rig.harness.push_event(gst::event::StreamStart::new("text"));
+            let mut segment = gst::FormattedSegment::<gst::ClockTime>::new();
+            segment.set_start(segment_start);
+            segment.set_time(most);
+            segment.set_base(base);
+            segment.set_rate(rate);
+            rig.harness.push_event(gst::event::Segment::new(&segment));
+            for start in times {
+                for duration in times {
+                    let mut buffer = gst::Buffer::from_slice(*b"1 a");
+                    let writable = buffer.get_mut().unwrap();
+                    writable.set_pts(start);
+                    writable.set_duration(duration);
+                    rig.harness.push(buffer).unwrap();
+                    let gap = gst::event::Gap::builder(start).duration(duration).build();
+                    rig.harness.push_event(gap);
+                }
+            }
+            let element = &rig.element;
+            let pad = element.static_pad("src").unwrap();
+            let _ = pad.query_position::<gst::ClockTime>();
+            let _ = pad.query(&mut gst::query::Latency::new());
+            rig.harness.push_event(gst::event::Eos::new());
+            rig.drain();
+            let _ = pad.query_position::<gst::ClockTime>();
+            assert!(rig.errors().is_empty(), "{:?}", rig.errors());
+            rig.element.set_state(gst::State::Null).unwrap();
+            assert_eq!(pad.task_state(), gst::TaskState::Stopped);
+        }
+    }
+}
+
+fn pango(text: &str) -> gst::Caps {
+    gst::Caps::builder("text/x-raw")
+        .field("format", text)
+        .build()
+}
+
+#[test]
+fn the_markup_of_subtitles_is_never_heard() {
+    for (format, text, said) in [
+        (
+            "pango-markup",
+            "<i>1 aa</i> &amp;amp; <span size='2'>b</span>",
+            "1 aa & b",
+        ),
+        ("utf8", "{\\an8}<v Anna>1 aa</v>\\Nb", "1 aa\nb"),
+        ("utf8", "I <3 you & R&D", "I <3 you & R&D"),
+    ] {
+        let mut rig = Rig::new(&[], true, |_| {});
+        rig.harness.set_src_caps(pango(format));
+        rig.harness.push(cue(text, 0, 500)).unwrap();
+        rig.harness.push_event(gst::event::Eos::new());
+        rig.drain();
+        assert_eq!(rig.texts(), [said]);
+        assert!(rig.warnings().is_empty());
+    }
+}
+
+#[test]
+fn subtitles_read_as_one_text_have_blanks_between_them_and_no_markup() {
+    let mut rig = Rig::new(&[("text-timing", "ignore")], true, |_| {});
+    rig.harness.set_src_caps(pango("utf8"));
+    rig.harness.push(cue("<i>1 aa", 0, 500)).unwrap();
+    rig.harness.push(cue("bb.</i>", 1000, 500)).unwrap();
+    // Pieces of a text that a source stamps have no end, and are joined as they are.
+    for piece in ["2 c", "c"] {
+        let mut buffer = gst::Buffer::from_slice(piece.as_bytes().to_vec());
+        buffer.get_mut().unwrap().set_pts(milliseconds(3000));
+        rig.harness.push(buffer).unwrap();
+    }
+    rig.harness.push_event(gst::event::Eos::new());
+    rig.drain();
+    assert_eq!(rig.texts(), ["1 aa bb.", "2 cc"]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What is to be said, in which order, and what became of it.
+//! The line of texts: order, priorities, interruptions.
 
 use std::collections::VecDeque;
 
@@ -10,7 +10,7 @@ use cosyvoice3::{self as synth, RequestId};
 /// Announcements that are handed to the synthesizer: one that is heard, one that is prepared meanwhile.
 const AHEAD: usize = 2;
 
-/// What an announcement does to those of lower priority.
+/// Effect of an announcement on those of lower priority.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstCosyVoice3Interrupt")]
 #[repr(i32)]
@@ -30,7 +30,7 @@ pub enum Interrupt {
     Now = 2,
 }
 
-/// When a text is meant to be heard, in running time.
+/// Slot of a text, in running time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Cue {
     pub start: gst::ClockTime,
@@ -38,13 +38,14 @@ pub(super) struct Cue {
 }
 
 impl Cue {
-    /// When its slot is over, if it has one.
+    /// End of the slot, if it has one.
     pub fn end(&self) -> Option<gst::ClockTime> {
-        self.duration.map(|duration| self.start + duration)
+        self.duration
+            .map(|duration| self.start.saturating_add(duration))
     }
 }
 
-/// Where a text comes from.
+/// Source of a text.
 #[derive(Debug, Clone, Default)]
 pub(super) enum Origin {
     /// A signal or the property.
@@ -57,7 +58,7 @@ pub(super) enum Origin {
 /// One text from its acceptance to its end.
 #[derive(Debug)]
 pub(super) struct Announcement {
-    /// What applications know it by.
+    /// Number that applications know it by.
     pub id: u64,
     pub text: String,
     pub settings: synth::Settings,
@@ -71,12 +72,17 @@ pub(super) struct Announcement {
     pub interrupted: bool,
     /// Speech of it was made and thrown away.
     pub dropped: bool,
-    /// What there is to tell of it.
+    /// Facts for its messages.
     pub told: Told,
 }
 
 impl Announcement {
-    /// When it is meant to be heard.
+    /// True for a text of an application of which nothing was heard.
+    fn waits(&self) -> bool {
+        !self.started && matches!(self.origin, Origin::Application)
+    }
+
+    /// Its slot, if it has one.
     pub fn cue(&self) -> Option<Cue> {
         match self.origin {
             Origin::Upstream(cue, _) => cue,
@@ -98,7 +104,7 @@ pub(super) enum Item {
     End(Option<gst::Seqnum>),
 }
 
-/// How much of what is made, and not pushed yet, is thrown away.
+/// Amount of speech, made and not pushed yet, that is thrown away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Cut {
     /// Nothing.
@@ -110,12 +116,12 @@ pub(super) enum Cut {
     All,
 }
 
-/// What to do about announcements that lost their place.
+/// Consequences for announcements that lost their place.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Displaced {
     /// To be cancelled in the synthesizer. Those that had not started wait for another turn.
     pub requests: Vec<RequestId>,
-    /// What becomes of the speech of the one at the head.
+    /// Fate of the speech of the one at the head.
     pub cut: Cut,
 }
 
@@ -127,12 +133,12 @@ pub(super) struct Agenda {
 }
 
 impl Agenda {
-    /// What comes next.
+    /// The next item.
     pub fn head(&mut self) -> Option<&mut Item> {
         self.line.front_mut()
     }
 
-    /// Takes what comes next.
+    /// Takes the next item.
     pub fn pop(&mut self) -> Option<Item> {
         self.line.pop_front()
     }
@@ -153,7 +159,20 @@ impl Agenda {
         self.says().filter(from_upstream).count()
     }
 
-    /// Whether the end of the stream stands in the line.
+    /// Texts of applications that wait: nothing of them was heard yet.
+    pub fn waiting(&self) -> usize {
+        self.says().filter(|text| text.waits()).count()
+    }
+
+    /// The last of the least important texts of applications that wait, if it matters less than `priority`.
+    pub fn least_important_below(&self, priority: i32) -> Option<u64> {
+        let waiting: Vec<_> = self.says().filter(|text| text.waits()).collect();
+        // Of equals the first that is met.
+        let least = waiting.iter().rev().min_by_key(|text| text.priority)?;
+        (least.priority < priority).then_some(least.id)
+    }
+
+    /// True if the end of the stream stands in the line.
     pub fn ends(&self) -> bool {
         self.line.iter().any(|item| matches!(item, Item::End(_)))
     }
@@ -170,7 +189,7 @@ impl Agenda {
         self.last_id += 1;
         let id = self.last_id;
         let below = |item: &Item| matches!(item, Item::Say(other) if other.priority < priority);
-        // What has started keeps its place: it is ended there.
+        // A text that has started keeps its place: it is ended there.
         let movable = |item: &Item| !matches!(item, Item::Say(other) if other.started);
         let place = self
             .line
@@ -408,6 +427,34 @@ mod tests {
         feed(&mut agenda, &mut next);
         feed(&mut agenda, &mut next);
         assert_eq!(next, AHEAD as u64);
+    }
+
+    #[test]
+    fn the_last_of_the_least_important_makes_room_for_the_more_important_alone() {
+        let mut agenda = Agenda::default();
+        for priority in [1, 0, 0, 2] {
+            say(&mut agenda, priority, Interrupt::None);
+        }
+        assert_eq!(agenda.waiting(), 4);
+        let victims = [0, 1, 2, 3].map(|priority| agenda.least_important_below(priority));
+        assert_eq!(victims, [None, Some(3), Some(3), Some(3)]);
+        agenda.cancel(|id| id == 2 || id == 3);
+        let victims = [0, 1, 2, 3].map(|priority| agenda.least_important_below(priority));
+        assert_eq!(victims, [None, None, Some(1), Some(1)]);
+        // A text that is heard has its place, and those of upstream have their own measure.
+        let mut next = 0;
+        feed(&mut agenda, &mut next);
+        agenda.current(1).unwrap().started = true;
+        let upstream = Origin::Upstream(None, None);
+        agenda.say(
+            "x".into(),
+            synth::Settings::default(),
+            0,
+            Interrupt::None,
+            upstream,
+        );
+        assert_eq!(agenda.waiting(), 1);
+        assert_eq!(agenda.least_important_below(9), Some(1));
     }
 
     #[test]

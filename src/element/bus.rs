@@ -24,18 +24,12 @@ pub(super) fn glib_error(error: &Error) -> glib::Error {
     }
 }
 
-/// Whether an utterance that failed so would be followed by others that fail the same way.
+/// True if every further text would fail the same way. A voice that is missing, damaged or of another model is the
+/// trouble of the texts that want it.
 pub(super) fn is_lasting(kind: ErrorKind) -> bool {
     matches!(
         kind,
-        ErrorKind::Settings
-            | ErrorKind::NotFound
-            | ErrorKind::Open
-            | ErrorKind::Damaged
-            | ErrorKind::Library
-            | ErrorKind::NoSpace
-            | ErrorKind::Device
-            | ErrorKind::Panicked
+        ErrorKind::Library | ErrorKind::NoSpace | ErrorKind::Device | ErrorKind::Panicked
     )
 }
 
@@ -70,7 +64,7 @@ pub(super) fn progress_message(
         .build()
 }
 
-/// What every source says when downstream refuses its data.
+/// The error of every source whose data downstream refuses.
 pub(super) fn flow_error_message(
     src: &impl glib::object::IsA<gst::Object>,
     flow: gst::FlowError,
@@ -84,4 +78,16 @@ pub(super) fn flow_error_message(
         )
         .src(src)
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_queue_is_busy_on_the_bus_and_ends_nothing() {
+        let error = glib_error(&Error::new(ErrorKind::Busy, "16 are waiting"));
+        assert!(error.matches(gst::ResourceError::Busy));
+        assert!(!is_lasting(ErrorKind::Busy));
+    }
 }

@@ -1,25 +1,31 @@
+//! The GObject subclass: state, properties, pads, state changes.
+
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard};
 
 use gst::{glib, prelude::*, subclass::prelude::*};
 
 use super::{
-    agenda::{Agenda, Cut, Displaced, Interrupt, Origin},
-    bus, gvalue,
+    agenda::{Agenda, Cut, Displaced},
+    bus,
+    guard::{guarded, pad_function},
+    gvalue,
     lock::lock,
     logging::{self, CAT},
     report::{Outbox, Outcome, Totals},
     settings::{PROPERTIES, Settings, non_empty},
     signals, sink, srcpad,
     stream::{self, Stream},
+    timeline::Remains,
+    upstream::Candidates,
     uri,
     wake::Wake,
 };
 use cosyvoice3::{
-    Engine, Error, ErrorKind, Keeper, Loading, MAX_TEXT, Options, Recorder, SAMPLE_RATE,
-    Synthesizer, default_model_dir,
+    Engine, Error, ErrorKind, Keeper, Loading, Options, Recorder, SAMPLE_RATE, Synthesizer,
+    default_model_dir,
 };
 
-/// What loads an engine that is not a model directory's.
+/// Loader of an engine that is not a model directory's.
 type Load = dyn Fn(&Loading<'_>) -> cosyvoice3::Result<Arc<dyn Engine>> + Send + Sync;
 
 /// Lock order: `settings`, then `state`. Neither is held while something is pushed, posted or notified.
@@ -27,37 +33,39 @@ pub struct CosyVoice3Src {
     pub(super) srcpad: gst::Pad,
     pub(super) settings: Mutex<Settings>,
     pub(super) state: Mutex<State>,
-    /// What the pad's task waits on.
+    /// The pad's task waits on it.
     pub(super) wake: Arc<Wake>,
     /// Told when a text has ended, with the lock of `state`: upstream may wait to add another.
     pub(super) room: Condvar,
+    /// Elements that may link a text pad later.
+    pub(super) candidates: Candidates,
     /// Given up while they loaded. Going down does not wait for them, but the element does before it goes: left alone
     /// with the end of the process, they would meet libraries whose globals are destroyed.
     leaving: Mutex<Vec<Arc<Synthesizer>>>,
     /// Models stay loaded between READY and PAUSED.
     kept: Keeper,
-    /// Where the engine comes from, if not from a model directory.
+    /// Source of the engine, if it is not a model directory.
     load: Mutex<Option<Arc<Load>>>,
 }
 
-/// What changes while the element runs.
+/// State that changes while the element runs.
 #[derive(Default)]
 pub(super) struct State {
     /// There from READY→PAUSED to PAUSED→READY.
     pub synth: Option<Arc<Synthesizer>>,
-    /// Whether a progress message has to be ended.
+    /// A progress message has to be ended.
     pub loading: bool,
     /// The stream that the pad's task makes.
     pub stream: Stream,
-    /// What is to be said.
+    /// Texts that are to be said.
     pub agenda: Agenda,
-    /// What became of texts so far.
+    /// Counts of texts so far.
     pub totals: Totals,
-    /// What is still to be told of them.
+    /// Messages about them that are still to be posted.
     pub outbox: Outbox,
     /// The text from upstream.
     pub input: sink::Input,
-    /// Whether there is a sink pad.
+    /// There is a sink pad.
     pub has_input: bool,
     /// Between FLUSH_START and FLUSH_STOP: nothing may be pushed or waited for.
     pub flushing: bool,
@@ -68,14 +76,20 @@ pub(super) struct State {
 }
 
 impl State {
-    /// Makes what lost its place stop, and what came into one begin.
-    pub fn displace(&mut self, displaced: &Displaced) {
-        let dropped = match displaced.cut {
-            Cut::Nothing => false,
-            Cut::NextSentence => self.stream.cut_what_has_not_begun(),
-            Cut::All => self.stream.cut(),
+    /// Makes what lost its place stop, and what came into one begin. What a cut left of the speech.
+    pub fn displace(&mut self, displaced: &Displaced) -> Remains {
+        let timeline = &mut self.stream.timeline;
+        let remains = match displaced.cut {
+            Cut::Nothing => Remains::default(),
+            Cut::NextSentence => Remains {
+                any: timeline.drop_what_has_not_begun(),
+                ..Remains::default()
+            },
+            Cut::All => timeline.cut(),
         };
-        if dropped && let Some(announcement) = self.agenda.interrupted() {
+        if remains.any
+            && let Some(announcement) = self.agenda.interrupted()
+        {
             announcement.dropped = true;
         }
         if let Some(synth) = &self.synth {
@@ -84,6 +98,21 @@ impl State {
             }
         }
         self.feed();
+        remains
+    }
+
+    /// Takes the texts that `wanted` names out of the line; how many there were.
+    pub fn cancel(&mut self, wanted: impl Fn(u64) -> bool, reason: &'static str) -> usize {
+        let (mut gone, displaced) = self.agenda.cancel(wanted);
+        let remains = self.displace(&displaced);
+        for announcement in &mut gone {
+            // It is pushed when nothing is known of the text any more.
+            if announcement.id == remains.id {
+                announcement.told.samples += remains.fading;
+            }
+            self.note_ended(announcement, &Outcome::Cancelled(reason));
+        }
+        gone.len()
     }
 
     /// Hands texts to the engine. To be called wherever the line has changed, not by the pad's task alone: that may be
@@ -99,7 +128,7 @@ impl State {
 
     /// Throws away everything that is to be said.
     pub fn clear(&mut self, reason: &'static str) {
-        self.stream.cut();
+        self.stream.timeline.drop_all();
         for announcement in self.agenda.clear() {
             self.note_ended(&announcement, &Outcome::Cancelled(reason));
         }
@@ -138,7 +167,7 @@ impl CosyVoice3Src {
     }
 
     pub(super) fn post(&self, message: gst::Message) {
-        // Without a bus there is nobody to tell.
+        // Without a bus nothing can be posted.
         let _ = self.obj().post_message(message);
     }
 
@@ -178,8 +207,18 @@ impl CosyVoice3Src {
             Some(load) => Synthesizer::open(Recorder::off(), move |loading| load(loading)),
             None => Synthesizer::open_model(self.options(&settings)?),
         });
+        let text = settings.text.clone().unwrap_or_default();
+        let (how, _) = settings.to_synth();
+        // The text of the property may be markup; without one there is only the voice to look at.
+        let how = match text.is_empty() {
+            true => how.without_markup(),
+            false => how,
+        };
+        synth.check(&text, &how)?;
         let wake = self.wake.clone();
         synth.on_event(move || wake.wake());
+        self.candidates.watch(self);
+        let may_link = self.candidates.may_link();
         let nothing_to_say = {
             let mut state = self.state();
             state.stream = Stream::new(settings.is_live);
@@ -188,19 +227,25 @@ impl CosyVoice3Src {
             state.stopped = false;
             state.loading = true;
             state.synth = Some(synth);
-            settings.text.is_none() && !settings.is_live && !state.has_input
+            let nothing = settings.text.is_none() && !settings.is_live && !state.has_input;
+            state.stream.awaits_link = nothing && may_link;
+            nothing && !may_link
         };
         self.post_progress(gst::ProgressType::Start, "loading models");
         if let Some(text) = &settings.text {
-            self.say(text.clone(), &settings, 0, Interrupt::None);
+            self.say_property(text.clone(), &settings);
         }
         if nothing_to_say {
-            self.post_warning(&Error::new(
-                ErrorKind::Text,
-                "nothing to say: set the property \"text\"",
-            ));
+            self.warn_nothing_to_say();
         }
         Ok(())
+    }
+
+    pub(super) fn warn_nothing_to_say(&self) {
+        self.post_warning(&Error::new(
+            ErrorKind::Text,
+            "nothing to say: set the property \"text\", or link text to the pad \"sink\"",
+        ));
     }
 
     /// PAUSED→READY, before the pads are deactivated: ends every wait of the pad's task.
@@ -242,105 +287,146 @@ impl CosyVoice3Src {
         self.obj().current_running_time()
     }
 
-    /// Queues a text, if there is something that speaks and the stream has not ended. Its id; 0 if it was refused.
-    pub(super) fn say(
-        &self,
-        text: String,
-        settings: &Settings,
-        priority: i32,
-        interrupt: Interrupt,
-    ) -> u64 {
-        if self.is_too_long(&text) {
-            return 0;
-        }
-        let (synth_settings, drawn) = settings.to_synth();
-        if let Some(seed) = drawn {
-            gst::info!(CAT, imp = self, "drew the seed {seed}");
-        }
-        let mut state = self.state();
-        if state.synth.is_none() || state.flushing || state.stopped {
-            return 0;
-        }
-        if state.stream.ended || state.agenda.ends() {
-            gst::info!(
-                CAT,
-                imp = self,
-                "the stream has ended: the text is said at the next start"
-            );
-            return 0;
-        }
-        let waiting = state.agenda.texts() - state.agenda.upstream_texts();
-        if waiting >= settings.max_queued as usize {
-            drop(state);
-            self.post_warning(&Error::new(
-                ErrorKind::Busy,
-                format!(
-                    "a text was refused because {} are waiting: say less, or raise \"max-queued\"",
-                    settings.max_queued
-                ),
-            ));
-            return 0;
-        }
-        let (id, displaced) = state.agenda.say(
-            text.clone(),
-            synth_settings,
-            priority,
-            interrupt,
-            Origin::Application,
-        );
-        state.stream.awaits_text = false;
-        state.note_queued(id, &text);
-        state.displace(&displaced);
-        drop(state);
-        self.tell();
-        self.wake.wake();
-        id
-    }
-
-    /// Whether a text is longer than one request may be, which is told.
-    pub(super) fn is_too_long(&self, text: &str) -> bool {
-        let too_long = text.len() > MAX_TEXT;
-        if too_long {
-            self.post_warning(&Error::new(
-                ErrorKind::Text,
-                format!(
-                    "a text of {} bytes is not spoken, the limit is {}: say it in parts",
-                    text.len(),
-                    MAX_TEXT
-                ),
-            ));
-        }
-        too_long
-    }
-
-    /// Tells that a string was not UTF-8.
-    pub(super) fn warn_replaced(&self, what: &str) {
-        self.post_warning(&Error::new(
-            ErrorKind::Text,
-            format!("{what} had bytes that are not UTF-8; they were replaced"),
-        ));
-    }
-
     /// Tells the pipeline to ask for latencies again.
     pub(super) fn post_latency(&self) {
         self.post(gst::message::Latency::builder().src(&*self.obj()).build());
     }
 
-    /// Cancels the texts that `wanted` names; how many there were.
-    pub(super) fn cancel(&self, wanted: impl Fn(u64) -> bool) -> usize {
-        let count = {
-            let mut state = self.state();
-            let (gone, displaced) = state.agenda.cancel(wanted);
-            state.displace(&displaced);
-            for announcement in &gone {
-                state.note_ended(announcement, &Outcome::Cancelled("cancelled"));
-            }
-            gone.len()
+    /// Stores the value of a property. All settings then, and whether invalid UTF-8 had to be replaced.
+    fn store(&self, name: &str, value: &glib::Value) -> (Settings, bool) {
+        let mut replaced = false;
+        let mut string = || {
+            gvalue::string_lossy(value).map(|(text, lossy)| {
+                replaced = lossy;
+                text
+            })
         };
+        let mut settings = self.settings();
+        let typed = "GObject checks the type";
+        match name {
+            "text" => settings.text = string(),
+            "model-path" => settings.model_path = string(),
+            "voice" => settings.voice = string(),
+            "instruct" => settings.instruct = string(),
+            "lexicon" => settings.lexicon = string(),
+            "speed" => settings.speed = value.get().expect(typed),
+            "seed" => settings.seed = value.get().expect(typed),
+            "temperature" => settings.temperature = value.get().expect(typed),
+            "top-k" => settings.top_k = value.get().expect(typed),
+            "top-p" => settings.top_p = value.get().expect(typed),
+            "flow-steps" => settings.flow_steps = value.get().expect(typed),
+            "flow-schedule" => settings.flow_schedule = value.get().expect(typed),
+            "flow-plan" => settings.flow_plan = value.get().expect(typed),
+            "flow-backend" => settings.flow_backend = value.get().expect(typed),
+            "npu-device" => settings.npu_device = value.get().expect(typed),
+            "axcl-library" => settings.axcl_library = string(),
+            "level" => settings.level = value.get().expect(typed),
+            "threads" => settings.threads = value.get().expect(typed),
+            "cpu-affinity" => settings.cpu_affinity = string(),
+            "prefix-cache" => settings.prefix_cache = value.get().expect(typed),
+            "verify" => settings.verify = value.get().expect(typed),
+            "is-live" => settings.is_live = value.get().expect(typed),
+            "idle" => settings.idle = value.get().expect(typed),
+            "latency" => settings.latency = value.get().expect(typed),
+            "language" => settings.language = value.get().expect(typed),
+            "text-reading" => settings.text_reading = value.get().expect(typed),
+            "stress-mark" => settings.stress_mark = value.get().expect(typed),
+            "markup" => settings.markup = value.get().expect(typed),
+            "overflow" => settings.overflow = value.get().expect(typed),
+            "text-timing" => settings.text_timing = value.get().expect(typed),
+            "buffer-duration" => settings.buffer_duration = value.get().expect(typed),
+            "max-queued" => settings.max_queued = value.get().expect(typed),
+            _ => gst::warning!(CAT, imp = self, "no property {name}"),
+        }
+        let settings = settings.clone();
+        (settings, replaced)
+    }
+
+    /// Sets a property, and does what follows from it. The lock is free by then: a listener may ask for properties.
+    fn set(&self, name: &str, value: &glib::Value) {
+        let (settings, replaced) = self.store(name, value);
+        if replaced {
+            self.warn_replaced(&format!("\"{name}\""));
+        }
+        if let ("text", Some(text)) = (name, &settings.text) {
+            self.say_property(text.clone(), &settings);
+        }
+        match name {
+            "latency" => self.post_latency(),
+            "is-live" if settings.is_live => self
+                .obj()
+                .set_element_flags(gst::ElementFlags::REQUIRE_CLOCK),
+            "is-live" => self
+                .obj()
+                .unset_element_flags(gst::ElementFlags::REQUIRE_CLOCK),
+            _ => {}
+        }
+    }
+
+    /// The element's part of a state change before the pads change theirs.
+    fn prepare_for(&self, transition: gst::StateChange) -> cosyvoice3::Result<()> {
+        match transition {
+            gst::StateChange::NullToReady => {
+                self.candidates.watch(self);
+                self.prepare()?;
+            }
+            gst::StateChange::ReadyToPaused => self.start()?,
+            gst::StateChange::PausedToPlaying => self.set_playing(true),
+            gst::StateChange::PlayingToPaused => self.set_playing(false),
+            gst::StateChange::PausedToReady => self.stop(),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The part after it.
+    fn clean_up_after(&self, transition: gst::StateChange, has_failed: bool) {
+        match transition {
+            // The task is down now: it was the last to use the synthesizer.
+            gst::StateChange::PausedToReady => self.release(),
+            gst::StateChange::ReadyToPaused if has_failed => {
+                self.stop();
+                self.release();
+            }
+            gst::StateChange::ReadyToNull => {
+                self.candidates.forget();
+                self.kept.release();
+            }
+            _ => {}
+        }
+    }
+
+    /// Makes the sink pad.
+    fn add_sink_pad(&self, template: &gst::PadTemplate) -> Option<gst::Pad> {
+        if std::mem::replace(&mut self.state().has_input, true) {
+            gst::warning!(CAT, imp = self, "there is a sink pad already");
+            return None;
+        }
+        let pad = sink::new_pad(template);
+        let element = self.obj();
+        // With an upstream it is no source: end of stream comes from there.
+        element.unset_element_flags(gst::ElementFlags::SOURCE);
+        if self.srcpad.is_active() {
+            // A pad that is added to a running element has to run.
+            let _ = pad.set_active(true);
+        }
+        if element.add_pad(&pad).is_err() {
+            self.state().has_input = false;
+            return None;
+        }
+        Some(pad)
+    }
+
+    fn remove_sink_pad(&self, pad: &gst::Pad) {
+        let _ = pad.set_active(false);
+        let element = self.obj();
+        let _ = element.remove_pad(pad);
+        element.set_element_flags(gst::ElementFlags::SOURCE);
+        let mut state = self.state();
+        state.has_input = false;
+        state.input = sink::Input::default();
+        drop(state);
         self.wake.wake();
-        self.room.notify_all();
-        self.tell();
-        count
     }
 }
 
@@ -352,28 +438,20 @@ impl ObjectSubclass for CosyVoice3Src {
     type Interfaces = (gst::URIHandler,);
 
     fn with_class(class: &Self::Class) -> Self {
+        const PAD: &str = "the source pad";
         let template = class.pad_template("src").expect("installed by the class");
         let srcpad = gst::Pad::builder_from_template(&template)
             .activatemode_function(|pad, parent, mode, active| {
-                Self::catch_panic_pad_function(
-                    parent,
-                    || Err(gst::loggable_error!(CAT, "panic while activating")),
-                    |this| stream::activate(this, pad, mode, active),
-                )
+                let panicked = Err(gst::loggable_error!(CAT, "panic while activating"));
+                pad_function(parent, PAD, panicked, |this| {
+                    stream::activate(this, pad, mode, active)
+                })
             })
             .query_function(|pad, parent, query| {
-                Self::catch_panic_pad_function(
-                    parent,
-                    || false,
-                    |this| srcpad::query(this, pad, query),
-                )
+                pad_function(parent, PAD, false, |this| srcpad::query(this, pad, query))
             })
             .event_function(|pad, parent, event| {
-                Self::catch_panic_pad_function(
-                    parent,
-                    || false,
-                    |this| srcpad::event(this, pad, event),
-                )
+                pad_function(parent, PAD, false, |this| srcpad::event(this, pad, event))
             })
             .flags(gst::PadFlags::FIXED_CAPS)
             .build();
@@ -383,6 +461,7 @@ impl ObjectSubclass for CosyVoice3Src {
             state: Mutex::default(),
             wake: Arc::default(),
             room: Condvar::new(),
+            candidates: Candidates::default(),
             leaving: Mutex::default(),
             kept: Keeper::default(),
             load: Mutex::default(),
@@ -411,62 +490,7 @@ impl ObjectImpl for CosyVoice3Src {
 
     fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
         let name = pspec.name();
-        let mut replaced = false;
-        let mut string = || {
-            gvalue::string_lossy(value).map(|(text, lossy)| {
-                replaced = lossy;
-                text
-            })
-        };
-        let mut settings = self.settings();
-        let typed = "GObject checks the type";
-        match name {
-            "text" => settings.text = string(),
-            "model-path" => settings.model_path = string(),
-            "voice" => settings.voice = string(),
-            "instruct" => settings.instruct = string(),
-            "speed" => settings.speed = value.get().expect(typed),
-            "seed" => settings.seed = value.get().expect(typed),
-            "temperature" => settings.temperature = value.get().expect(typed),
-            "top-k" => settings.top_k = value.get().expect(typed),
-            "top-p" => settings.top_p = value.get().expect(typed),
-            "flow-steps" => settings.flow_steps = value.get().expect(typed),
-            "flow-schedule" => settings.flow_schedule = value.get().expect(typed),
-            "flow-plan" => settings.flow_plan = value.get().expect(typed),
-            "flow-backend" => settings.flow_backend = value.get().expect(typed),
-            "npu-device" => settings.npu_device = value.get().expect(typed),
-            "axcl-library" => settings.axcl_library = string(),
-            "level" => settings.level = value.get().expect(typed),
-            "threads" => settings.threads = value.get().expect(typed),
-            "cpu-affinity" => settings.cpu_affinity = string(),
-            "prefix-cache" => settings.prefix_cache = value.get().expect(typed),
-            "verify" => settings.verify = value.get().expect(typed),
-            "is-live" => settings.is_live = value.get().expect(typed),
-            "idle" => settings.idle = value.get().expect(typed),
-            "latency" => settings.latency = value.get().expect(typed),
-            "overflow" => settings.overflow = value.get().expect(typed),
-            "text-timing" => settings.text_timing = value.get().expect(typed),
-            "buffer-duration" => settings.buffer_duration = value.get().expect(typed),
-            "max-queued" => settings.max_queued = value.get().expect(typed),
-            _ => gst::warning!(CAT, imp = self, "no property {name}"),
-        }
-        let settings = settings.clone();
-        if replaced {
-            self.warn_replaced(&format!("\"{name}\""));
-        }
-        if let ("text", Some(text)) = (name, &settings.text) {
-            self.say(text.clone(), &settings, 0, Interrupt::None);
-        }
-        match name {
-            "latency" => self.post_latency(),
-            "is-live" if settings.is_live => self
-                .obj()
-                .set_element_flags(gst::ElementFlags::REQUIRE_CLOCK),
-            "is-live" => self
-                .obj()
-                .unset_element_flags(gst::ElementFlags::REQUIRE_CLOCK),
-            _ => {}
-        }
+        guarded(self, "setting a property", (), || self.set(name, value));
     }
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
@@ -505,6 +529,11 @@ impl ObjectImpl for CosyVoice3Src {
             "is-live" => settings.is_live.to_value(),
             "idle" => settings.idle.to_value(),
             "latency" => settings.latency.to_value(),
+            "language" => settings.language.to_value(),
+            "text-reading" => settings.text_reading.to_value(),
+            "stress-mark" => settings.stress_mark.to_value(),
+            "lexicon" => settings.lexicon.to_value(),
+            "markup" => settings.markup.to_value(),
             "overflow" => settings.overflow.to_value(),
             "text-timing" => settings.text_timing.to_value(),
             "buffer-duration" => settings.buffer_duration.to_value(),
@@ -571,9 +600,7 @@ impl ElementImpl for CosyVoice3Src {
                     "sink",
                     gst::PadDirection::Sink,
                     gst::PadPresence::Request,
-                    &gst::Caps::builder("text/x-raw")
-                        .field("format", "utf8")
-                        .build(),
+                    &sink::caps(),
                 )
                 .expect("a template of fixed caps"),
             ]
@@ -590,13 +617,14 @@ impl ElementImpl for CosyVoice3Src {
             self.post_error(&error);
             gst::StateChangeError
         };
-        match transition {
-            gst::StateChange::NullToReady => self.prepare().map_err(failed)?,
-            gst::StateChange::ReadyToPaused => self.start().map_err(failed)?,
-            gst::StateChange::PausedToPlaying => self.set_playing(true),
-            gst::StateChange::PlayingToPaused => self.set_playing(false),
-            gst::StateChange::PausedToReady => self.stop(),
-            _ => {}
+        let prepared = guarded(self, "a state change", None, || {
+            Some(self.prepare_for(transition))
+        });
+        match prepared {
+            Some(prepared) => prepared.map_err(failed)?,
+            // On the way down nothing may fail, not even by a panic.
+            None if transition.next() > transition.current() => return Err(gst::StateChangeError),
+            None => {}
         }
         let mut success = self.parent_change_state(transition);
         if matches!(
@@ -606,21 +634,17 @@ impl ElementImpl for CosyVoice3Src {
         {
             success = success.map(|_| gst::StateChangeSuccess::NoPreroll);
         }
-        match transition {
-            // The task is down now: it was the last to use the synthesizer.
-            gst::StateChange::PausedToReady => self.release(),
-            gst::StateChange::ReadyToPaused if success.is_err() => {
-                self.stop();
-                self.release();
-            }
-            gst::StateChange::ReadyToNull => self.kept.release(),
-            _ => {}
-        }
+        let has_failed = success.is_err();
+        guarded(self, "a state change", (), || {
+            self.clean_up_after(transition, has_failed)
+        });
         success
     }
 
     fn send_event(&self, event: gst::Event) -> bool {
-        srcpad::element_event(self, event)
+        guarded(self, "an event", false, || {
+            srcpad::element_event(self, event)
+        })
     }
 
     fn request_new_pad(
@@ -629,34 +653,14 @@ impl ElementImpl for CosyVoice3Src {
         _name: Option<&str>,
         _caps: Option<&gst::Caps>,
     ) -> Option<gst::Pad> {
-        if std::mem::replace(&mut self.state().has_input, true) {
-            gst::warning!(CAT, imp = self, "there is a sink pad already");
-            return None;
-        }
-        let pad = sink::new_pad(template);
-        let element = self.obj();
-        // With an upstream it is no source: end of stream comes from there.
-        element.unset_element_flags(gst::ElementFlags::SOURCE);
-        if self.srcpad.is_active() {
-            // A pad that is added to a running element has to run.
-            let _ = pad.set_active(true);
-        }
-        if element.add_pad(&pad).is_err() {
-            self.state().has_input = false;
-            return None;
-        }
-        Some(pad)
+        guarded(self, "requesting the sink pad", None, || {
+            self.add_sink_pad(template)
+        })
     }
 
     fn release_pad(&self, pad: &gst::Pad) {
-        let _ = pad.set_active(false);
-        let element = self.obj();
-        let _ = element.remove_pad(pad);
-        element.set_element_flags(gst::ElementFlags::SOURCE);
-        let mut state = self.state();
-        state.has_input = false;
-        state.input = sink::Input::default();
-        drop(state);
-        self.wake.wake();
+        guarded(self, "releasing the sink pad", (), || {
+            self.remove_sink_pad(pad);
+        });
     }
 }

@@ -9,16 +9,16 @@
 //! # Speak to the default sound device
 //! gst-launch-1.0 cosyvoice3src text="Привет, как дела?" ! audioconvert ! audioresample ! autoaudiosink
 //! # Render to a file
-//! gst-launch-1.0 cosyvoice3src text="Готово." voice=anna ! wavenc ! filesink location=ready.wav
+//! gst-launch-1.0 cosyvoice3src text="Готово." voice=ru_female ! audioconvert ! audio/x-raw,format=S16LE ! wavenc ! filesink location=ready.wav
 //! # Read lines aloud as they are typed
 //! gst-launch-1.0 fdsrc ! cosyvoice3src is-live=true ! audioconvert ! audioresample ! autoaudiosink
 //! # Subtitles as a sound track, each at its time
-//! gst-launch-1.0 filesrc location=film.srt ! subparse ! cosyvoice3src ! wavenc ! filesink location=film.wav
+//! gst-launch-1.0 filesrc location=film.srt ! subparse ! cosyvoice3src ! audiorate skip-to-first=false ! audioconvert ! audio/x-raw,format=S16LE ! wavenc ! filesink location=film.wav
 //! ```
 //!
 //! An empty string on a command line is `'text=""'`: a bare `text=` swallows the word that follows.
 //!
-//! `playbin uri=cosyvoice3://Hello%20world?voice=anna` plays too.
+//! `playbin uri=cosyvoice3://Hello%20world?voice=ru_female` plays too.
 //!
 //! ## Times
 //!
@@ -34,7 +34,18 @@
 //! characters anywhere, and a sentence is said once its end is certain or its line ends. Bytes that are not UTF-8 are
 //! replaced, with one warning.
 //!
+//! Text with times is subtitles, one a buffer, and is read without its markup, which `subparse` leaves in also as
+//! `format=utf8`. So are the tracks of films (`format=pango-markup` of `matroskademux` and `ssaparse`, and what
+//! `ttmlparse` gives). The property `text` and the signals take a text as it is.
+//!
+//! ```bash
+//! # The subtitles of a film as a sound track
+//! gst-launch-1.0 filesrc location=film.mkv ! matroskademux name=film film.subtitle_0 ! cosyvoice3src ! wavenc ! filesink location=film.wav
+//! ```
+//!
 //! Offline and without the pad, the stream ends when nothing more is to be said; after a flush it waits for a new text.
+//! Where there is neither text nor pad, it warns and ends at once, but waits for a demuxer of the same bin as long as
+//! something listens for its pads (`qtdemux ! cosyvoice3src`) and it has not said that no more come.
 //!
 //! To flush a running stream, send FLUSH_START and FLUSH_STOP to the pipeline and not to the element: the end of a flush
 //! lets a live pipeline take its base time anew, and GStreamer does that under the pipeline's own lock.
@@ -44,7 +55,7 @@
 //! | | |
 //! |---|---|
 //! | `text="Готово."` | says it at each start; set while it runs, after what is being said |
-//! | `model-path=/srv/cosyvoice3 voice=anna` | model directory and one of its voices; the property `voices` lists them |
+//! | `model-path=/srv/cosyvoice3 voice=ru_female` | model directory and one of its voices; the property `voices` lists them |
 //! | `instruct="speak fast"` | how to speak, in words for the model |
 //! | `speed=1.2` | faster by a fifth |
 //! | `seed=7`, `seed=-1` | another take that can be had again; another one each time |
@@ -60,16 +71,29 @@
 //! | `overflow=clip` | dubbing that never runs into the next subtitle |
 //! | `text-timing=ignore` | subtitles read as one text |
 //! | `buffer-duration=100000000` | buffers of 100 ms: what is cancelled falls silent that soon |
-//! | `max-queued=100` | as many texts by signal may wait, and as many from upstream before upstream has to |
+//! | `max-queued=100` | as many texts by signal may wait beside the one that is heard, and as many from upstream before upstream has to |
 //!
 //! ## Signals
 //!
-//! * `say(text) -> id`, `say-full(structure) -> id`: queues a text; 0 if it was refused. `say-full` takes the fields
-//!   `text`, `voice`, `instruct`, `priority` (int, 0) and `interrupt` (`none`, `sentence`, `now`: what becomes of a text
-//!   of lower priority that is being heard; one of which nothing was heard yet is said later).
+//! * `say(text) -> id`, `say-full(structure) -> id`: queues a text, from PAUSED on. `say-full` takes the fields `text`,
+//!   `voice`, `instruct`, `language`, `markup`, `speed`, `seed` (instead of the properties of that name), `priority` (int,
+//!   0) and `interrupt` (`none`, `sentence`, `now`: what becomes of a text of lower priority that is being heard; one of which nothing was
+//!   heard yet is said later).
 //! * `cancel(id) -> bool`, `cancel-all() -> count`: what was pushed is heard all the same; a small `buffer-duration`
 //!   keeps that short.
 //! * `end-of-stream()`: EOS once everything queued is said. An EOS event sent to the element ends it at once instead.
+//!
+//! A text is looked at when it is queued. One that cannot be taken is refused: the signal returns 0, and one warning names
+//! the field, its value and what it may be; for a voice, those that there are. Below PAUSED, during a flush and after the
+//! end of the stream every text is refused. Only the property `text` is kept for the next start.
+//!
+//! Where `max-queued` texts wait, a more important one takes the place of the last of the least important, which ends with
+//! the reason `displaced`. One that matters as little as those that wait is refused.
+//!
+//! Speech that is cut (by `cancel`, an interruption, an EOS event in a live stream, or `overflow=clip`) fades over the last
+//! 5 ms before the cut, or over what there is if that is less. What was pushed cannot be changed any more: of a text that
+//! is cancelled the next 5 ms are still pushed, as the fade, and its message counts them. Nothing fades where an utterance
+//! was pushed whole, and in a flush.
 //!
 //! ```no_run
 //! use gst::prelude::*;
@@ -105,11 +129,16 @@
 //!
 //! ## Messages
 //!
-//! Each accepted text is told by the element messages `cosyvoice3/utterance-queued` and `-started`, and ends in exactly
+//! Each accepted text is reported by the element messages `cosyvoice3/utterance-queued` and `-started`, and ends in exactly
 //! one of `-finished`, `-cancelled` and `-failed`. They carry `id` and `text`; from `-started` on `running-time`, and at
-//! the end `duration`, `synthesis-duration`, [what it cost](#what-it-costs), and the `reason` where there is one. They are posted when the
-//! speech is pushed, which is before it is heard: `running-time` says when that will be. Buffers carry the `id` in the
-//! custom meta `GstCosyVoice3UtteranceMeta`.
+//! the end `duration`, `synthesis-duration`, [what it cost](#what-it-costs), and the `reason` where there is one: of a
+//! cancellation `cancelled`, `interrupted`, `displaced`, `flushed`, `stopped` or `the stream has ended`. A field without a
+//! value is left out: a text of which nothing was heard has no `running-time`. They are posted when the speech is pushed,
+//! which is before it is heard: `running-time` says when that will be. Buffers carry the `id` in the custom meta
+//! `GstCosyVoice3UtteranceMeta`.
+//!
+//! A `mark` of SSML is the message `cosyvoice3/mark` with `id`, `name` and `running-time`, and on its buffer the custom meta
+//! `GstCosyVoice3MarkMeta` with `name` and `sample`, which counts from the start of the buffer.
 //!
 //! ```text
 //! cosyvoice3/utterance-queued, id=(guint64)3, text=(string)"Готово.";
@@ -120,7 +149,8 @@
 //!
 //! ## What it costs
 //!
-//! The messages that end a text, and for all texts together the property `stats`, have these fields:
+//! The messages that end a text, and for all texts together the property `stats`, have these fields, as far as there was
+//! speech to count:
 //!
 //! | field | type | |
 //! |---|---|---|
@@ -139,8 +169,9 @@
 //!
 //! Models load in the background between READY and PAUSED; their progress is posted as `GST_MESSAGE_PROGRESS` with the
 //! code `open`. Everything that goes wrong is one message on the bus that says what to do. An utterance that fails is a
-//! warning and left out; the third in a row, a cause that lasts, or a bug is an error and the end of the stream. The
-//! latency changed where `GST_MESSAGE_LATENCY` is posted.
+//! warning and left out, and ends no live stream. Offline the third in a row, a device or library that fails for good, or a
+//! bug is an error and the end of the stream, and so is an end at which all that was to be said has failed. The latency
+//! changed where `GST_MESSAGE_LATENCY` is posted.
 //!
 //! Text from upstream becomes speech that is tagged with its `language-code`; global tags of upstream and its other
 //! serialized events go along with the speech, metas without tags go from a text to its first buffer.
@@ -167,16 +198,21 @@ use cosyvoice3::{Engine, Loading};
 
 mod agenda;
 mod bus;
+mod document;
+mod guard;
 mod gvalue;
 mod imp;
 mod lock;
 mod logging;
 mod report;
+mod say;
 mod settings;
 mod signals;
 mod sink;
 mod srcpad;
 mod stream;
+mod timeline;
+mod upstream;
 mod uri;
 mod wake;
 
@@ -201,6 +237,7 @@ impl CosyVoice3Src {
 /// Registers the element. Loads no runtime and touches no device: the plugin scanner runs this too.
 pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     gst::meta::CustomMeta::register(report::META, &[]);
+    gst::meta::CustomMeta::register(report::MARK_META, &[]);
     gst::Element::register(
         Some(plugin),
         "cosyvoice3src",

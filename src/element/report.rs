@@ -1,4 +1,4 @@
-//! What applications are told of each text: element messages on the bus, and the mark on its buffers.
+//! Reports on each text: element messages on the bus, and the mark on its buffers.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -8,7 +8,7 @@ use super::{
     agenda::{Announcement, Item, Origin},
     imp::{CosyVoice3Src, State},
     logging::CAT,
-    stream::time_of,
+    timeline::time_of,
 };
 use cosyvoice3::{
     Error, Hit, SAMPLE_RATE, SAMPLES_PER_TOKEN, Speech, UtteranceStats, abandoned_threads,
@@ -17,14 +17,21 @@ use cosyvoice3::{
 /// Name of the custom meta on each buffer of speech: a structure with the field `id`.
 pub(super) const META: &str = "GstCosyVoice3UtteranceMeta";
 
-/// What is known of one text so far.
+/// Name of the custom meta for each `mark` of SSML in a buffer: a structure with `name` and `sample`, which counts from the
+/// start of the buffer.
+pub(super) const MARK_META: &str = "GstCosyVoice3MarkMeta";
+
+/// Why a text ends that a more important one took the place of.
+pub(super) const DISPLACED: &str = "displaced";
+
+/// Facts about one text so far.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     /// Samples that came from the engine.
     pub made: u64,
     /// Samples that were pushed.
     pub samples: u64,
-    /// What it cost, utterance by utterance.
+    /// Its cost, utterance by utterance.
     cost: Cost,
     /// Running time of its first sample.
     pub start: Option<gst::ClockTime>,
@@ -39,7 +46,7 @@ impl Told {
     }
 }
 
-/// What some utterances cost.
+/// Cost of some utterances.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Cost {
     utterances: u64,
@@ -96,13 +103,11 @@ impl Cost {
         self.prefill + self.decode + self.flow + self.vocoder
     }
 
-    /// Its fields: seconds as doubles, and for each stage seconds of work per second of speech.
+    /// Its fields: seconds as doubles, and for each stage seconds of work per second of speech. Where there was no speech,
+    /// those that it takes are left out.
     fn fields(&self, builder: gst::structure::Builder) -> gst::structure::Builder {
         let audio = self.tokens as f64 * SAMPLES_PER_TOKEN as f64 / f64::from(SAMPLE_RATE);
-        let rtf = |work: Duration| match audio {
-            0.0 => 0.0,
-            audio => work.as_secs_f64() / audio,
-        };
+        let rtf = |work: Duration| (audio > 0.0).then(|| work.as_secs_f64() / audio);
         builder
             .field("tokens", self.tokens)
             .field("prefill", self.prefill.as_secs_f64())
@@ -110,13 +115,16 @@ impl Cost {
             .field("flow", self.flow.as_secs_f64())
             .field("vocoder", self.vocoder.as_secs_f64())
             .field("overlap", self.overlap.as_secs_f64())
-            .field("rtf-lm", rtf(self.prefill + self.decode))
-            .field("rtf-flow", rtf(self.flow))
-            .field("rtf-vocoder", rtf(self.vocoder))
-            .field("rtf", rtf(self.work().saturating_sub(self.overlap)))
+            .field_if_some("rtf-lm", rtf(self.prefill + self.decode))
+            .field_if_some("rtf-flow", rtf(self.flow))
+            .field_if_some("rtf-vocoder", rtf(self.vocoder))
+            .field_if_some("rtf", rtf(self.work().saturating_sub(self.overlap)))
             .field("prefix-full-hits", self.full_hits)
             .field("prefix-shared-hits", self.shared_hits)
-            .field("flow-backend", self.flow_backend)
+            .field_if_some(
+                "flow-backend",
+                Some(self.flow_backend).filter(|name| !name.is_empty()),
+            )
     }
 }
 
@@ -154,10 +162,7 @@ impl Totals {
     /// The property `stats`.
     pub fn structure(&self, queued: usize) -> gst::Structure {
         let seconds = |duration: Duration| duration.as_secs_f64();
-        let mean = self
-            .first_audio_sum
-            .checked_div(self.first_audio_count)
-            .unwrap_or_default();
+        let mean = self.first_audio_sum.checked_div(self.first_audio_count);
         let builder = gst::Structure::builder("application/x-cosyvoice3-stats")
             .field("texts-finished", self.finished)
             .field("texts-cancelled", self.cancelled)
@@ -166,22 +171,22 @@ impl Totals {
             .field("texts-queued", queued as u64)
             .field("utterances", self.cost.utterances)
             .field("audio-duration", time_of(self.samples))
-            .field(
+            .field_if_some(
                 "synthesis-duration",
                 gst::ClockTime::try_from(self.cost.work()).ok(),
             )
-            .field(
-                "first-audio-last",
-                seconds(self.cost.first_audio.unwrap_or_default()),
+            .field_if_some("first-audio-last", self.cost.first_audio.map(seconds))
+            .field_if_some("first-audio-mean", mean.map(seconds))
+            .field_if_some(
+                "first-audio-max",
+                mean.map(|_| seconds(self.first_audio_max)),
             )
-            .field("first-audio-mean", seconds(mean))
-            .field("first-audio-max", seconds(self.first_audio_max))
             .field("npu-threads-abandoned", abandoned_threads() as u64);
         self.cost.fields(builder).build()
     }
 }
 
-/// How a text ended.
+/// End of a text.
 pub(super) enum Outcome<'a> {
     /// It was pushed.
     Finished,
@@ -191,7 +196,7 @@ pub(super) enum Outcome<'a> {
     Failed(&'a Error),
 }
 
-/// How a text ended of which the synthesizer has nothing more to say.
+/// End of a text of which the synthesizer has nothing more to say.
 pub(super) fn outcome(announcement: &Announcement, cancelled: bool) -> Outcome<'_> {
     match &announcement.told.failure {
         _ if announcement.interrupted && (cancelled || announcement.dropped) => {
@@ -210,14 +215,15 @@ fn message(kind: &str, announcement: &Announcement) -> gst::structure::Builder {
         .field("priority", announcement.priority)
 }
 
+/// Adds when the text began to be heard, if it did: a field without a time would read as 2⁶⁴-1 ns.
 fn timed(builder: gst::structure::Builder, told: &Told) -> gst::structure::Builder {
     // The stream's segment begins at running time 0, so both are one number.
     builder
-        .field("pts", told.start)
-        .field("running-time", told.start)
+        .field_if_some("pts", told.start)
+        .field_if_some("running-time", told.start)
 }
 
-/// Messages in the order of what they tell.
+/// Messages in the order of what they report.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     waiting: VecDeque<gst::Structure>,
@@ -243,18 +249,28 @@ impl State {
         }
     }
 
+    /// Notes that a named place of a text is about to be heard.
+    pub fn note_mark(&mut self, id: u64, name: &str, running_time: gst::ClockTime) {
+        let structure = gst::Structure::builder("cosyvoice3/mark")
+            .field("id", id)
+            .field("name", name)
+            .field("running-time", running_time)
+            .build();
+        self.outbox.waiting.push_back(structure);
+    }
+
     /// Notes how a text ended.
     pub fn note_ended(&mut self, announcement: &Announcement, outcome: &Outcome<'_>) {
         let told = &announcement.told;
         self.totals.add(told, outcome);
         let duration = time_of(told.samples);
         let synthesis = gst::ClockTime::try_from(told.cost.work()).ok();
-        let first_audio = told.cost.first_audio.unwrap_or_default().as_secs_f64();
+        let first_audio = told.cost.first_audio.map(|time| time.as_secs_f64());
         let ended = |kind| {
             let builder = timed(message(kind, announcement), told)
                 .field("duration", duration)
-                .field("synthesis-duration", synthesis)
-                .field("first-audio", first_audio);
+                .field_if_some("synthesis-duration", synthesis)
+                .field_if_some("first-audio", first_audio);
             told.cost.fields(builder)
         };
         let structure = match outcome {
@@ -268,7 +284,7 @@ impl State {
 
 impl CosyVoice3Src {
     /// Posts what was noted, without the lock. A thread that is posting already goes on with it, so that messages keep
-    /// their order and who is told may ask for more.
+    /// their order and a listener may ask for more.
     pub(super) fn tell(&self) {
         let mut state = self.state();
         if std::mem::replace(&mut state.outbox.posting, true) {
@@ -287,14 +303,22 @@ impl CosyVoice3Src {
     }
 }
 
-/// Marks a buffer as part of the text `id`.
-pub(super) fn mark(buffer: &mut gst::BufferRef, id: u64) {
+/// Names the sample `sample` of a buffer.
+pub(super) fn mark(buffer: &mut gst::BufferRef, name: &str, sample: u64) {
+    if let Ok(mut meta) = gst::meta::CustomMeta::add(buffer, MARK_META) {
+        meta.mut_structure().set("name", name);
+        meta.mut_structure().set("sample", sample);
+    }
+}
+
+/// Labels a buffer as part of the text `id`.
+pub(super) fn label(buffer: &mut gst::BufferRef, id: u64) {
     if let Ok(mut meta) = gst::meta::CustomMeta::add(buffer, META) {
         meta.mut_structure().set("id", id);
     }
 }
 
-/// What `scaletempo` (1.26) reads to fit speech into the slot of its text.
+/// Meta that `scaletempo` (1.26) reads to fit speech into the slot of its text.
 const TARGET_DURATION: &str = "GstScaletempoTargetDurationMeta";
 
 /// Gives the first buffer of a text what belongs to the text.

@@ -1,20 +1,29 @@
 //! The sink pad: text from upstream, as a stream of bytes or as cues with times.
 
+use std::borrow::Cow;
+
 use gst::{prelude::*, subclass::prelude::*};
 
 use super::{
     agenda::{Cue, Interrupt, Item, Origin},
+    document,
+    guard::pad_function,
     imp::{CosyVoice3Src, State},
     logging::CAT,
-    settings::TextTimingSetting,
+    settings::{MarkupSetting, TextTimingSetting},
+    timeline::clock_time,
 };
-use cosyvoice3::{Error, ErrorKind, IncrementalText, Language, is_speakable};
+use cosyvoice3::{Error, ErrorKind, IncrementalText, Language, Markup, cue, is_speakable};
 
-/// What is known of the text that comes in.
+/// Caps of SSML documents.
+const SSML: &str = "application/ssml+xml";
+
+/// State of the text that comes in.
 #[derive(Default)]
 pub(super) struct Input {
     segment: Option<gst::FormattedSegment<gst::ClockTime>>,
     text: IncrementalText,
+    document: document::Incoming,
     /// That of the last text with letters.
     language: Option<Language>,
     told_invalid: bool,
@@ -22,12 +31,12 @@ pub(super) struct Input {
     timed: Option<bool>,
     /// Upstream has ended.
     eos: bool,
-    /// The pad is not active: nobody may wait in it.
+    /// The pad is not active: no thread may wait in it.
     closed: bool,
 }
 
 impl Input {
-    /// Whether texts have times of their own.
+    /// True if texts have times of their own.
     pub fn is_timed(&self) -> bool {
         self.timed == Some(true)
     }
@@ -37,21 +46,20 @@ impl Input {
         let mut segment = gst::FormattedSegment::new();
         if let (true, Some(upstream)) = (self.is_timed(), &self.segment) {
             let pace = upstream.rate() * upstream.applied_rate();
-            if pace > 0.0 {
+            if pace > 0.0 && pace.is_finite() {
                 segment.set_applied_rate(pace);
                 let earlier = upstream.base().unwrap_or_default().nseconds() as f64 * pace;
-                let earlier = gst::ClockTime::from_nseconds(earlier as u64);
+                let earlier = clock_time(earlier as u64);
                 segment.set_time(upstream.time().unwrap_or_default().saturating_sub(earlier));
             }
         }
         segment
     }
 
-    /// When a buffer is to be heard, in running time, and how long; `None` outside the segment.
-    fn cue(&self, buffer: &gst::Buffer) -> Option<Cue> {
+    /// Running time and length of something of upstream's; `None` outside the segment.
+    fn cue(&self, start: gst::ClockTime, duration: Option<gst::ClockTime>) -> Option<Cue> {
         let segment = self.segment.as_ref()?;
-        let start = buffer.pts()?;
-        let end = buffer.duration().map(|duration| start + duration);
+        let end = duration.map(|duration| start.saturating_add(duration));
         let (start, end) = segment.clip(start, end)?;
         let start = segment.to_running_time(start)?;
         let end = segment.to_running_time(end);
@@ -62,40 +70,42 @@ impl Input {
     }
 }
 
+/// Formats of text, the preferred one first: what it takes least care to read, then what subtitle tracks have inside films.
+/// `ttmlparse` describes its layout in metas beside the text.
+pub(super) fn caps() -> gst::Caps {
+    let text = |format: &str| gst::Structure::builder("text/x-raw").field("format", format);
+    gst::Caps::builder_full()
+        .structure(text("utf8").build())
+        .structure(text("pango-markup").build())
+        .structure_with_features(
+            gst::Structure::new_empty("text/x-raw"),
+            gst::CapsFeatures::new(["meta:GstSubtitleMeta"]),
+        )
+        .structure(gst::Structure::new_empty(SSML))
+        .build()
+}
+
 /// The pad, as the template wants it.
 pub(super) fn new_pad(template: &gst::PadTemplate) -> gst::Pad {
+    const PAD: &str = "the sink pad";
     gst::Pad::builder_from_template(template)
         .activatemode_function(|_, parent, mode, active| {
             if parent.is_none() {
                 // On the way into an element that runs already: nothing is known of it yet.
                 return Ok(());
             }
-            CosyVoice3Src::catch_panic_pad_function(
-                parent,
-                || Err(gst::loggable_error!(CAT, "panic while activating")),
-                |this| activate(this, mode, active),
-            )
+            let panicked = Err(gst::loggable_error!(CAT, "panic while activating"));
+            pad_function(parent, PAD, panicked, |this| activate(this, mode, active))
         })
         .chain_function(|pad, parent, buffer| {
-            CosyVoice3Src::catch_panic_pad_function(
-                parent,
-                || Err(gst::FlowError::Error),
-                |this| chain(this, pad, buffer),
-            )
+            let panicked = Err(gst::FlowError::Error);
+            pad_function(parent, PAD, panicked, |this| chain(this, pad, buffer))
         })
         .event_function(|pad, parent, event| {
-            CosyVoice3Src::catch_panic_pad_function(
-                parent,
-                || false,
-                |this| self::event(this, pad, event),
-            )
+            pad_function(parent, PAD, false, |this| self::event(this, pad, event))
         })
         .query_function(|pad, parent, query| {
-            CosyVoice3Src::catch_panic_pad_function(
-                parent,
-                || false,
-                |this| self::query(this, pad, query),
-            )
+            pad_function(parent, PAD, false, |this| self::query(this, pad, query))
         })
         .build()
 }
@@ -121,28 +131,82 @@ fn chain(
     let decided = this.state().input.timed;
     let timed = decided.unwrap_or_else(|| decide(this, pad, &buffer));
     let map = buffer.map_readable().map_err(|_| gst::FlowError::Error)?;
+    let ssml = is_ssml(this, pad);
     if timed {
-        let text = String::from_utf8_lossy(&map);
-        warn_invalid(this, matches!(text, std::borrow::Cow::Owned(_)));
-        let cue = this.state().input.cue(&buffer);
+        let cue = match buffer.pts() {
+            Some(start) => this.state().input.cue(start, buffer.duration()),
+            None => None,
+        };
         if cue.is_none() && buffer.pts().is_some() {
             gst::debug!(CAT, imp = this, "outside the segment: {buffer:?}");
             return Ok(gst::FlowSuccess::Ok);
         }
-        let text = text.trim_matches(['\u{feff}', '\r', '\n', ' ', '\t', '\0']);
+        let text = match ssml {
+            true => document_text(this, &map),
+            false => read_cue(this, pad, &map),
+        };
         let has_metas = buffer.iter_meta::<gst::Meta>().next().is_some();
-        return say(this, text, cue, has_metas.then(|| buffer.clone()));
+        return say(this, pad, &text, cue, has_metas.then(|| buffer.clone()));
     }
+    if ssml {
+        let documents = this.state().input.document.push(&map);
+        for document in documents {
+            let text = document_text(this, &document);
+            say(this, pad, &text, None, None)?;
+        }
+        return Ok(gst::FlowSuccess::Ok);
+    }
+    // Subtitles have an end, which pieces of a text have not, even where a source stamps them.
+    let is_cue = buffer.pts().is_some() && buffer.duration().is_some();
+    let text = match is_cue {
+        true => Cow::Owned((read_cue(this, pad, &map) + " ").into_bytes()),
+        false => Cow::Borrowed(map.as_slice()),
+    };
     let (sentences, invalid) = {
         let mut state = this.state();
-        let sentences = state.input.text.push(&map);
+        let sentences = state.input.text.push(&text);
         (sentences, state.input.text.invalid() > 0)
     };
     warn_invalid(this, invalid);
     for sentence in sentences {
-        say(this, &sentence, None, None)?;
+        say(this, pad, &sentence, None, None)?;
     }
     Ok(gst::FlowSuccess::Ok)
+}
+
+/// The text of a subtitle without its markup, which `subparse` leaves in also where it says that there is none.
+fn read_cue(this: &CosyVoice3Src, pad: &gst::Pad, bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    warn_invalid(this, matches!(text, Cow::Owned(_)));
+    let caps = pad.current_caps();
+    let format = caps.as_ref().and_then(|caps| {
+        let structure = caps.structure(0)?;
+        structure.get::<&str>("format").ok()
+    });
+    let format = match format {
+        Some("pango-markup") => cue::Format::Pango,
+        _ => cue::Format::Srt,
+    };
+    // Text in memory may end in a NUL, with `ttmlparse` each part of it.
+    let text = text.replace(['\u{feff}', '\0'], "");
+    cue::plain(&text, format, cue::LeaveOut::default())
+}
+
+/// The text of an SSML document.
+fn document_text(this: &CosyVoice3Src, bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    warn_invalid(this, matches!(text, Cow::Owned(_)));
+    text.into_owned()
+}
+
+/// True if what comes in is SSML, by its caps or by the property.
+fn is_ssml(this: &CosyVoice3Src, pad: &gst::Pad) -> bool {
+    has_ssml_caps(pad) || this.settings().markup == MarkupSetting::Ssml
+}
+
+fn has_ssml_caps(pad: &gst::Pad) -> bool {
+    let caps = pad.current_caps();
+    caps.is_some_and(|caps| caps.structure(0).is_some_and(|s| s.name() == SSML))
 }
 
 /// Decides by the first buffer whether texts have times, and whether stamps follow the clock.
@@ -155,8 +219,8 @@ fn decide(this: &CosyVoice3Src, pad: &gst::Pad, buffer: &gst::Buffer) -> bool {
         && state.input.segment.is_some()
         && buffer.pts().is_some();
     state.input.timed = Some(timed);
-    let becomes_live = !timed && upstream_is_live && !state.stream.live;
-    state.stream.live |= becomes_live;
+    let becomes_live = !timed && upstream_is_live && !state.stream.timeline.live;
+    state.stream.timeline.live |= becomes_live;
     drop(state);
     if becomes_live {
         this.post_latency();
@@ -182,6 +246,7 @@ fn warn_invalid(this: &CosyVoice3Src, invalid: bool) {
 /// Queues a text once there is room for it.
 fn say(
     this: &CosyVoice3Src,
+    pad: &gst::Pad,
     text: &str,
     cue: Option<Cue>,
     source: Option<gst::Buffer>,
@@ -207,6 +272,9 @@ fn say(
         return Ok(gst::FlowSuccess::Ok);
     }
     let (mut synth_settings, _) = settings.to_synth();
+    if has_ssml_caps(pad) {
+        synth_settings.markup = Markup::Ssml;
+    }
     // A time or a number alone is read in the language of the text around it.
     state.input.language = Language::detect(text).or(state.input.language);
     synth_settings.fallback_language = state.input.language;
@@ -225,13 +293,14 @@ fn say(
     Ok(gst::FlowSuccess::Ok)
 }
 
-/// What upstream gets to know where no text is taken any more.
+/// The flow return for upstream: an error if no text is taken any more.
 fn accepts(state: &State) -> Result<(), gst::FlowError> {
     if state.flushing || state.stopped || state.input.closed {
         return Err(gst::FlowError::Flushing);
     }
     match state.stream.refused {
         Some(flow) => Err(flow),
+        None if state.stream.broken => Err(gst::FlowError::Error),
         None if state.stream.ended || state.input.eos || state.agenda.ends() => {
             Err(gst::FlowError::Eos)
         }
@@ -256,27 +325,25 @@ fn event(this: &CosyVoice3Src, pad: &gst::Pad, event: gst::Event) -> bool {
         EventView::Gap(gap) => {
             let mut state = this.state();
             let (start, duration) = gap.get();
-            let start = state
-                .input
-                .segment
-                .as_ref()
-                .and_then(|segment| segment.to_running_time(start));
-            if let (Some(start), true) = (start, state.input.timed != Some(false)) {
-                state.agenda.push(Item::Gap(Cue { start, duration }));
+            let cue = state.input.cue(start, duration);
+            if let (Some(cue), true) = (cue, state.input.timed != Some(false)) {
+                state.agenda.push(Item::Gap(cue));
             }
             drop(state);
             this.wake.wake();
             true
         }
         EventView::Eos(_) => {
-            let (rest, invalid) = {
+            let (rest, invalid, document) = {
                 let mut state = this.state();
-                let rest = state.input.text.finish();
-                (rest, state.input.text.invalid() > 0)
+                let input = &mut state.input;
+                let rest = input.text.finish();
+                (rest, input.text.invalid() > 0, input.document.finish())
             };
             warn_invalid(this, invalid);
-            for sentence in rest {
-                if say(this, &sentence, None, None).is_err() {
+            let document = document.map(|document| document_text(this, &document));
+            for text in rest.into_iter().chain(document) {
+                if say(this, pad, &text, None, None).is_err() {
                     break;
                 }
             }
@@ -337,7 +404,7 @@ pub(super) fn latency(
 }
 
 impl CosyVoice3Src {
-    /// What is known of the text after a flush. One that did not come from upstream leaves upstream's segment as it is.
+    /// State of the text after a flush. One that did not come from upstream leaves upstream's segment as it is.
     pub(super) fn input_after_flush(&self) -> Input {
         let event = self
             .obj()
@@ -349,16 +416,77 @@ impl CosyVoice3Src {
         }
     }
 
-    /// Whether texts come with times, and how late they may be heard.
+    /// Time by which texts with times may be late; `None` for other texts.
     pub(super) fn slack(&self, settings: &super::settings::Settings) -> Option<gst::ClockTime> {
         let timed = {
             let state = self.state();
-            state.input.is_timed() && !state.stream.live
+            state.input.is_timed() && !state.stream.timeline.live
         };
         if !timed {
             return None;
         }
         let (live, upstream, _) = latency(self)?;
-        live.then(|| upstream + gst::ClockTime::from_mseconds(settings.latency.into()))
+        let own = gst::ClockTime::from_mseconds(settings.latency.into());
+        live.then(|| upstream.saturating_add(own))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn time() -> impl Strategy<Value = gst::ClockTime> {
+        let end = gst::ClockTime::MAX.nseconds();
+        prop_oneof![
+            any::<u64>(),
+            0..100_u64,
+            (0..100_u64).prop_map(move |less| end - less),
+        ]
+        .prop_map(clock_time)
+    }
+
+    fn rate() -> impl Strategy<Value = f64> {
+        let rates = [
+            1.0,
+            2.0,
+            0.5,
+            -1.0,
+            1e-300,
+            1e300,
+            f64::MAX,
+            f64::MIN_POSITIVE,
+        ];
+        prop::sample::select(rates.to_vec())
+    }
+
+    proptest! {
+        #[test]
+        fn no_times_of_upstream_however_large_panic(
+            (start, stop, base, offset) in (time(), prop::option::of(time()), time(), time()),
+            (time, rate, applied_rate) in (time(), rate(), rate()),
+            (pts, duration) in (time(), prop::option::of(time())),
+        ) {
+            gst::init().expect("GStreamer starts");
+            let mut segment = gst::FormattedSegment::<gst::ClockTime>::new();
+            segment.set_start(start);
+            segment.set_stop(stop);
+            segment.set_base(base);
+            segment.set_offset(offset);
+            segment.set_time(time);
+            segment.set_rate(rate);
+            segment.set_applied_rate(applied_rate);
+            let input = Input {
+                segment: Some(segment),
+                timed: Some(true),
+                ..Input::default()
+            };
+            if let Some(cue) = input.cue(pts, duration) {
+                prop_assert!(cue.end().unwrap_or(cue.start) >= cue.start);
+            }
+            let speech = input.segment_of_speech();
+            prop_assert_eq!(speech.rate(), 1.0);
+            let _ = speech.to_stream_time(pts);
+        }
     }
 }

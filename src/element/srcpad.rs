@@ -3,11 +3,7 @@
 use gst::{prelude::*, subclass::prelude::*};
 
 use super::{
-    imp::CosyVoice3Src,
-    logging::CAT,
-    settings::IdleSetting,
-    sink,
-    stream::{self, time_of},
+    imp::CosyVoice3Src, logging::CAT, settings::IdleSetting, sink, stream, timeline::time_of,
 };
 
 pub(super) fn query(this: &CosyVoice3Src, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
@@ -55,7 +51,10 @@ fn latency(this: &CosyVoice3Src) -> Option<(bool, gst::ClockTime, Option<gst::Cl
     let settings = this.settings().clone();
     let (live, has_input) = {
         let state = this.state();
-        (state.stream.live || settings.is_live, state.has_input)
+        (
+            state.stream.timeline.live || settings.is_live,
+            state.has_input,
+        )
     };
     if live {
         // Speech is stamped when it is pushed: what it took to make is no latency.
@@ -73,19 +72,20 @@ fn latency(this: &CosyVoice3Src) -> Option<(bool, gst::ClockTime, Option<gst::Cl
         true => gst::ClockTime::from_mseconds(settings.latency.into()),
         false => gst::ClockTime::ZERO,
     };
-    Some((live, min + own, max.map(|max| max + own)))
+    let max = max.map(|max| max.saturating_add(own));
+    Some((live, min.saturating_add(own), max))
 }
 
 fn position(this: &CosyVoice3Src, format: gst::Format) -> Option<gst::GenericFormattedValue> {
     let state = this.state();
-    let samples = state.stream.position;
+    let samples = state.stream.timeline.position;
     match format {
         gst::Format::Time => {
             let segment = &state.stream.segment;
             Some(segment.to_stream_time(time_of(samples))?.into())
         }
         gst::Format::Default => Some(gst::format::Default::from_u64(samples).into()),
-        gst::Format::Bytes => Some(gst::format::Bytes::from_u64(samples * 4).into()),
+        gst::Format::Bytes => Some(gst::format::Bytes::from_u64(samples.saturating_mul(4)).into()),
         _ => None,
     }
 }

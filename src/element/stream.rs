@@ -1,57 +1,52 @@
 //! The source pad's task: what leaves the element, in which order and with which stamps.
 
-use std::collections::VecDeque;
-
 use gst::{glib, prelude::*, subclass::prelude::*};
 
 use super::{
-    agenda::{Cue, Item, Origin},
+    agenda::{Item, Origin},
     bus,
+    guard::guarded,
     imp::{CosyVoice3Src, State},
     logging::CAT,
     report::{self, Outcome},
     settings::{IdleSetting, OverflowSetting, Settings},
+    timeline::{Piece, Placed, TICK, Timeline, clock_time, duration_of, sample_at, time_of},
 };
-use cosyvoice3::{Event, Language, SAMPLE_RATE, Speech, Synthesizer};
+use cosyvoice3::{Error, ErrorKind, Event, Language, Speech, Synthesizer};
 
 /// Utterances that may fail in a row before the element gives up.
 const FAILURES_IN_A_ROW: u32 = 3;
-/// Samples of one buffer of silence: 20 ms, as much as the usual RTP packet holds.
-const TICK: u64 = 480;
 /// Why texts are given up that stand behind the end.
 const STREAM_ENDED: &str = "the stream has ended";
-/// A live stream that is so far behind the clock does not catch up, but goes on at the clock's time.
-const FAR_BEHIND: u64 = SAMPLE_RATE as u64;
 
 /// The state of the stream that the task makes.
 #[derive(Default)]
 pub(super) struct Stream {
-    /// Samples from running time 0 to the end of what was pushed.
-    pub position: u64,
-    /// Stamps follow the clock.
-    pub live: bool,
-    /// A live stream has taken its first position from the clock.
-    placed: bool,
-    /// Whether stream-start, caps and segment are out.
+    /// Position, and speech that was made and not pushed yet.
+    pub timeline: Timeline,
+    /// Stream-start, caps and segment are out.
     begun: bool,
-    /// Whether the next buffer follows something else than its predecessor.
-    discont: bool,
-    /// Pieces of an utterance that are still to be pushed.
-    pieces: VecDeque<Piece>,
     /// Somebody wants the end of the stream as soon as possible, with this sequence number.
     pub eos_asked: Option<gst::Seqnum>,
     /// EOS is out, or the task gave up.
     pub ended: bool,
-    /// What downstream said last, if it wants no more.
+    /// Downstream's last answer, if it wants no more.
     pub refused: Option<gst::FlowError>,
-    /// Whether models are loaded.
+    /// Models are loaded.
     pub ready: bool,
-    /// Models cannot be loaded, which no flush changes.
-    broken: bool,
+    /// Models cannot be loaded, or something panicked, which no flush changes.
+    pub broken: bool,
+    /// Utterances that failed since the last one that was made.
     failures: u32,
+    /// The last of them, while nothing at all was made.
+    failure: Option<Error>,
+    /// Some speech was made.
+    spoken: bool,
+    /// There is nothing to say, but upstream may still link.
+    pub awaits_link: bool,
     /// The last progress that was posted: component and tenths.
     progress: Option<(&'static str, u32)>,
-    /// Speech came later than its cue allowed, which was told.
+    /// Speech came later than its cue allowed, and a warning said so.
     told_late: bool,
     /// Group id that upstream's stream-start had.
     pub group: Option<gst::GroupId>,
@@ -59,46 +54,26 @@ pub(super) struct Stream {
     pub awaits_text: bool,
     /// The segment that was pushed.
     pub segment: gst::FormattedSegment<gst::ClockTime>,
-    /// The language that downstream was told.
+    /// The language of the last tag.
     language: Option<Language>,
 }
 
-/// A buffer without stamps.
-struct Piece {
-    buffer: gst::Buffer,
-    samples: u64,
-    /// When the text begins, with its first piece.
-    cue: Option<Cue>,
-    /// Whether an utterance begins with it.
-    first: bool,
-    /// The sample at which it is cut, if its slot has an end that counts.
-    until: Option<u64>,
-    language: Option<Language>,
-}
-
-/// What the task does next.
+/// The next step of the task.
 enum Action {
     Piece,
     Item(Item),
     Silence,
     Gap,
-    Synth(Event),
+    Synth(Box<Event>),
     Wait,
+    /// There is nothing to say, unless upstream links.
+    NothingToSay,
     WaitUntil(gst::Clock, gst::ClockTime),
-    End,
+    /// EOS: because nothing more is to be said, or because it was asked for.
+    End {
+        all_said: bool,
+    },
     Stop,
-}
-
-/// Time of a sample, rounded down.
-pub(super) fn time_of(samples: u64) -> gst::ClockTime {
-    gst::ClockTime::from_nseconds(
-        (u128::from(samples) * 1_000_000_000 / u128::from(SAMPLE_RATE)) as u64,
-    )
-}
-
-/// The first sample that is not before `time`.
-fn sample_at(time: gst::ClockTime) -> u64 {
-    (u128::from(time.nseconds()) * u128::from(SAMPLE_RATE)).div_ceil(1_000_000_000) as u64
 }
 
 pub(super) fn activate(
@@ -125,12 +100,19 @@ pub(super) fn start_task(this: &CosyVoice3Src, pad: &gst::Pad) -> Result<(), gli
     let task_pad = pad.downgrade();
     pad.start_task(move || {
         if let (Some(this), Some(pad)) = (weak.upgrade(), task_pad.upgrade())
-            && !step(&this, &pad)
+            && !guarded_step(&this, &pad)
         {
             gst::debug!(CAT, imp = this, "pausing the task");
             let _ = pad.pause_task();
         }
     })
+}
+
+fn guarded_step(this: &CosyVoice3Src, pad: &gst::Pad) -> bool {
+    let place = "the source pad's task";
+    let goes_on = guarded(this, place, None, || Some(step(this, pad)));
+    // After a panic downstream waits for an end.
+    goes_on.unwrap_or_else(|| guarded(this, place, false, || give_up(this, pad)))
 }
 
 /// One turn of the task; `false` when it has nothing more to do.
@@ -145,11 +127,12 @@ fn step(this: &CosyVoice3Src, pad: &gst::Pad) -> bool {
             this.wake.wait();
             true
         }
+        Action::NothingToSay => await_link(this, pad),
         Action::WaitUntil(clock, time) => {
             this.wake.wait_until(&clock, time);
             true
         }
-        Action::Synth(event) => handle(this, pad, event, &settings),
+        Action::Synth(event) => handle(this, pad, *event, &settings),
         Action::Piece => {
             begin(this, pad);
             push_piece(this, pad, &settings)
@@ -164,16 +147,21 @@ fn step(this: &CosyVoice3Src, pad: &gst::Pad) -> bool {
         }
         Action::Gap => {
             begin(this, pad);
-            let mut state = this.state();
-            let from = state.stream.position;
-            state.stream.position += TICK;
-            state.stream.discont = true;
-            drop(state);
-            push_gap(pad, from, from + TICK);
+            let (from, to) = {
+                let timeline = &mut this.state().stream.timeline;
+                let to = timeline.position.saturating_add(TICK);
+                (timeline.skip(to), to)
+            };
+            if let Some(from) = from {
+                push_gap(pad, from, to);
+            }
             true
         }
-        Action::End => {
+        Action::End { all_said } => {
             begin(this, pad);
+            if all_said {
+                report_silence(this);
+            }
             end(this, pad)
         }
     }
@@ -188,39 +176,47 @@ fn next(this: &CosyVoice3Src, synth: &Synthesizer, settings: &Settings) -> Actio
     }
     if state.stream.broken {
         state.stream.ended = true;
-        return Action::End;
+        return Action::End { all_said: false };
     }
     state.feed();
     // Asked for with the lock: it jumps on the way from PAUSED to PLAYING.
     let now = this.running_time();
-    let live = state.stream.live;
-    // In PAUSED a live stream stands still, but what the engine tells is passed on.
+    let live = state.stream.timeline.live;
+    // In PAUSED a live stream stands still, but events of the engine are passed on.
     let still = state.is_still();
-    if live && !still {
-        place(&mut state.stream, now.map(sample_at), settings.idle);
+    if live
+        && !still
+        && let Some(now) = now
+    {
+        let waits = settings.idle == IdleSetting::None;
+        state.stream.timeline.place(sample_at(now), waits);
     }
     if live && state.stream.eos_asked.is_some() {
-        // Elsewhere what is made is given at once; here it would take as long as it lasts.
-        if state.stream.cut()
-            && let Some(Item::Say(announcement)) = state.agenda.head()
-        {
+        // Elsewhere what is made is given at once; here it would take as long as it lasts. In PAUSED not even a fade can
+        // be pushed.
+        let cut = match still {
+            true => state.stream.timeline.drop_all(),
+            false => state.stream.timeline.cut().any,
+        };
+        if cut && let Some(Item::Say(announcement)) = state.agenda.head() {
             announcement.dropped = true;
         }
     }
-    if still && !state.stream.pieces.is_empty() {
+    if still && !state.stream.timeline.is_empty() {
         return Action::Wait;
     }
-    if let Some(piece) = state.stream.pieces.front() {
-        // A live source gives what is due; elsewhere the sink waits.
-        let due = due(&state.stream, piece.cue);
+    if let Some(piece) = state.stream.timeline.front() {
+        // A live source gives what is due; elsewhere the sink waits. The end waits for nothing.
+        let due = state.stream.timeline.due(piece.cue);
+        let paced = live && state.stream.eos_asked.is_none();
         return match now {
-            Some(now) if live && sample_at(now) < due => {
-                idle(this, &state.stream, settings.idle, due)
+            Some(now) if paced && sample_at(now) < due => {
+                idle(this, &state.stream.timeline, settings.idle, due)
             }
             _ => Action::Piece,
         };
     }
-    // What stands in front of a text goes before its speech, which may be there already.
+    // Events and gaps in front of a text go before its speech, which may be there already.
     let between = matches!(state.agenda.head(), Some(Item::Event(_) | Item::Gap(_)));
     let event = match between {
         true if !still => return Action::Item(state.agenda.pop().expect("just seen")),
@@ -228,75 +224,77 @@ fn next(this: &CosyVoice3Src, synth: &Synthesizer, settings: &Settings) -> Actio
         false => synth.try_next_event(),
     };
     if let Some(event) = event {
-        return Action::Synth(event);
+        return Action::Synth(Box::new(event));
     }
     if state.stream.eos_asked.is_some() {
         state.stream.ended = true;
-        return Action::End;
+        return Action::End { all_said: false };
     }
     match state.agenda.head() {
         Some(Item::End(seqnum)) => {
             state.stream.eos_asked = *seqnum;
             state.stream.ended = true;
-            return Action::End;
+            return Action::End { all_said: true };
         }
         None if !live && !state.has_input && state.stream.ready && !state.stream.awaits_text => {
+            if state.stream.awaits_link {
+                return Action::NothingToSay;
+            }
             state.stream.ended = true;
-            return Action::End;
+            return Action::End { all_said: true };
         }
         _ => {}
     }
     if live && !still {
-        return idle(this, &state.stream, settings.idle, u64::MAX);
+        return idle(this, &state.stream.timeline, settings.idle, u64::MAX);
     }
     Action::Wait
 }
 
-/// Keeps a live stream's position near the clock's, `now` in samples.
-fn place(stream: &mut Stream, now: Option<u64>, idle: IdleSetting) {
-    let Some(now) = now else { return };
-    // Where nothing fills the time, an utterance begins when it is ready; its pieces follow each other without a hole.
-    let begins = stream.pieces.front().is_some_and(|piece| piece.first);
-    let jump = !stream.placed
-        || now > stream.position + FAR_BEHIND
-        || (idle == IdleSetting::None && begins && now > stream.position + TICK);
-    if jump && now > stream.position {
-        stream.position = now;
-        stream.discont = true;
-    }
-    stream.placed = true;
-}
-
-/// The sample at which a piece is due.
-fn due(stream: &Stream, cue: Option<Cue>) -> u64 {
-    stream
-        .position
-        .max(cue.map_or(0, |cue| sample_at(cue.start)))
-}
-
-/// What a live stream does while nothing is due before the sample `until`.
-fn idle(this: &CosyVoice3Src, stream: &Stream, idle: IdleSetting, until: u64) -> Action {
+/// The step of a live stream while nothing is due before the sample `until`.
+fn idle(this: &CosyVoice3Src, timeline: &Timeline, idle: IdleSetting, until: u64) -> Action {
     let element = this.obj();
     let (Some(clock), Some(base)) = (element.clock(), element.base_time()) else {
         return Action::Wait;
     };
-    let until_clock = |sample: u64| Action::WaitUntil(clock.clone(), base + time_of(sample));
+    let until_clock =
+        |sample: u64| Action::WaitUntil(clock.clone(), base.saturating_add(time_of(sample)));
     if idle == IdleSetting::None {
         return match until {
             u64::MAX => Action::Wait,
             until => until_clock(until),
         };
     }
-    if stream.position + TICK > until {
+    let end = timeline.position.saturating_add(TICK);
+    if end > until {
         return until_clock(until);
     }
     // Behind the clock, so that speech that becomes ready meanwhile can follow without a hole.
-    let end = stream.position + TICK;
     match this.running_time() {
         Some(now) if sample_at(now) >= end && idle == IdleSetting::Gap => Action::Gap,
         Some(now) if sample_at(now) >= end => Action::Silence,
         _ => until_clock(end),
     }
+}
+
+/// Waits while a demuxer may still link its text; warns and ends when none does.
+fn await_link(this: &CosyVoice3Src, pad: &gst::Pad) -> bool {
+    if this.candidates.may_link() {
+        this.wake.wait();
+        return true;
+    }
+    {
+        let mut state = this.state();
+        state.stream.awaits_link = false;
+        // The link may just have been made.
+        if state.has_input || state.agenda.texts() > 0 {
+            return true;
+        }
+        state.stream.ended = true;
+    }
+    this.warn_nothing_to_say();
+    begin(this, pad);
+    end(this, pad)
 }
 
 /// Stream-start, caps and segment, once per stream.
@@ -307,7 +305,7 @@ fn begin(this: &CosyVoice3Src, pad: &gst::Pad) {
             return;
         }
         let segment = state.input.segment_of_speech();
-        state.stream.discont = true;
+        state.stream.timeline.discont = true;
         state.stream.segment = segment.clone();
         (state.stream.group, segment)
     };
@@ -372,17 +370,20 @@ fn handle(this: &CosyVoice3Src, pad: &gst::Pad, event: Event, settings: &Setting
         Event::Warning { error, .. } => this.post_warning(&error),
         Event::Speech(speech) => take_speech(this, speech, settings),
         Event::UtteranceFailed { request, error, .. } => {
-            let failures = {
+            let (failures, live) = {
                 let mut state = this.state();
                 let Some(announcement) = state.agenda.current(request) else {
                     gst::debug!(CAT, imp = this, "a cancelled text failed: {error}");
                     return true;
                 };
                 announcement.told.failure = Some(error.clone());
-                state.stream.failures += 1;
-                state.stream.failures
+                let stream = &mut state.stream;
+                stream.failures += 1;
+                stream.failure = (!stream.spoken).then(|| error.clone());
+                (stream.failures, stream.timeline.live)
             };
-            if bus::is_lasting(error.kind()) || failures >= FAILURES_IN_A_ROW {
+            // A live stream goes on for all the texts to come, whatever became of this one.
+            if !live && (bus::is_lasting(error.kind()) || failures >= FAILURES_IN_A_ROW) {
                 this.post_error(&error);
                 let mut state = this.state();
                 if let Some(gone) = state.agenda.finish(request) {
@@ -447,11 +448,14 @@ fn take_speech(this: &CosyVoice3Src, speech: Speech, settings: &Settings) {
     announcement.told.made += samples;
     let id = announcement.id;
     state.stream.failures = 0;
+    state.stream.failure = None;
+    state.stream.spoken = true;
     let whole = gst::Buffer::from_mut_slice(Samples(speech.samples));
     let piece = match settings.buffer_duration {
         0 => samples,
-        nanoseconds => sample_at(gst::ClockTime::from_nseconds(nanoseconds)).max(1),
+        nanoseconds => sample_at(clock_time(nanoseconds)).max(1),
     };
+    let mut marks = speech.marks.into_iter().peekable();
     let mut from = 0;
     while from < samples {
         let count = piece.min(samples - from);
@@ -463,98 +467,67 @@ fn take_speech(this: &CosyVoice3Src, speech: Speech, settings: &Settings) {
                 .copy_region(gst::BufferCopyFlags::MEMORY, range)
                 .expect("a part of the buffer")
         };
-        report::mark(buffer.make_mut(), id);
+        report::label(buffer.make_mut(), id);
+        let is_last = from + count == samples;
+        let mut here = Vec::new();
+        while let Some(mark) = marks.next_if(|mark| (mark.sample as u64) < from + count || is_last)
+        {
+            let at = mark.sample as u64 - from;
+            report::mark(buffer.make_mut(), &mark.name, at);
+            here.push((mark.name, at));
+        }
         if first && from == 0 {
             report::copy_metas(buffer.make_mut(), &announcement.origin);
         }
-        state.stream.pieces.push_back(Piece {
-            buffer,
-            samples: count,
-            cue: cue.filter(|_| from == 0),
-            first: from == 0,
-            until,
-            language,
-        });
+        let mut piece = Piece::new(buffer, count, id);
+        piece.first = from == 0;
+        piece.cue = cue.filter(|_| piece.first);
+        piece.until = until;
+        piece.language = language;
+        piece.marks = here;
+        state.stream.timeline.push(piece);
         from += count;
     }
 }
 
+/// A piece on its way out, and what goes with it.
+struct Outgoing {
+    buffer: Option<gst::Buffer>,
+    /// Time without speech before it, from sample to sample.
+    hole: Option<(u64, u64)>,
+    /// By how much it is late, if that is to be reported.
+    late: Option<gst::ClockTime>,
+    /// A language that is not the one before.
+    language: Option<Language>,
+}
+
 fn push_piece(this: &CosyVoice3Src, pad: &gst::Pad, settings: &Settings) -> bool {
     let slack = this.slack(settings);
-    let (buffer, hole, late, language) = {
-        let mut state = this.state();
-        if state.flushing || state.is_still() {
-            return true;
-        }
-        // What is taken here counts as heard; until here it may be cut.
-        let Some(mut piece) = state.stream.pieces.pop_front() else {
-            return true;
-        };
-        let now = this.running_time();
-        let State {
-            stream,
-            agenda,
-            totals,
-            ..
-        } = &mut *state;
-        let before = stream.position;
-        let mut at = due(stream, piece.cue);
-        let mut late = None;
-        if let (Some(now), Some(slack), Some(_)) = (now, slack, piece.cue) {
-            // What arrives later than the latency allows would be dropped downstream.
-            let deadline = sample_at(now.saturating_sub(slack));
-            if deadline > at {
-                totals.late += 1;
-                late = (!std::mem::replace(&mut stream.told_late, true))
-                    .then(|| time_of(deadline) - time_of(at));
-                at = deadline;
-            }
-        }
-        if at > before {
-            stream.discont = true;
-        }
-        stream.position = at;
-        let samples = match piece.until {
-            Some(until) => until.saturating_sub(at).min(piece.samples),
-            None => piece.samples,
-        };
-        if samples == 0 {
-            return true;
-        }
-        if samples < piece.samples {
-            piece.buffer = piece
-                .buffer
-                .copy_region(gst::BufferCopyFlags::all(), ..samples as usize * 4)
-                .expect("a part of the buffer");
-        }
-        stamp(stream, piece.buffer.make_mut(), samples);
-        let hole = (at > before && !stream.live && piece.cue.is_some()).then_some((before, at));
-        let language = piece
-            .language
-            .filter(|language| stream.language.replace(*language) != Some(*language));
-        if let Some(Item::Say(announcement)) = agenda.head() {
-            announcement.told.samples += samples;
-            if !std::mem::replace(&mut announcement.started, true) {
-                announcement.told.start = Some(time_of(at));
-                state.note_started();
-            }
-        }
-        (piece.buffer, hole, late, language)
+    let now = this.running_time();
+    // Speech that arrives later than the latency allows would be dropped downstream.
+    let earliest = now
+        .zip(slack)
+        .map(|(now, slack)| sample_at(now.saturating_sub(slack)));
+    let Some(outgoing) = take_piece(&mut this.state(), earliest) else {
+        return true;
     };
-    if let Some((from, to)) = hole {
-        push_gap(pad, from, to);
-    }
-    if let Some(late) = late {
-        this.post_warning(&cosyvoice3::Error::new(
-            cosyvoice3::ErrorKind::Settings,
+    if let Some(late) = outgoing.late {
+        let allowed = u64::from(settings.latency).saturating_add(late.mseconds());
+        this.post_warning(&Error::new(
+            ErrorKind::Settings,
             format!(
-                "speech came {} ms after its time: raise \"latency\" to {} ms or more",
+                "speech came {} ms after its time: raise \"latency\" to {allowed} ms or more",
                 late.mseconds(),
-                u64::from(settings.latency) + late.mseconds()
             ),
         ));
     }
-    if let Some(language) = language {
+    let Some(buffer) = outgoing.buffer else {
+        return true;
+    };
+    if let Some((from, to)) = outgoing.hole {
+        push_gap(pad, from, to);
+    }
+    if let Some(language) = outgoing.language {
         let mut tags = gst::TagList::new();
         tags.make_mut()
             .add::<gst::tags::LanguageCode>(&language.tag(), gst::TagMergeMode::Replace);
@@ -564,25 +537,64 @@ fn push_piece(this: &CosyVoice3Src, pad: &gst::Pad, settings: &Settings) -> bool
     push(this, pad, buffer)
 }
 
+/// Takes the next piece out of the state. It counts as heard then; until here it may be cut.
+fn take_piece(state: &mut State, earliest: Option<u64>) -> Option<Outgoing> {
+    if state.flushing || state.is_still() {
+        return None;
+    }
+    let placed = state.stream.timeline.take(earliest)?;
+    let Placed {
+        piece, at, before, ..
+    } = placed;
+    let State {
+        stream,
+        agenda,
+        totals,
+        ..
+    } = state;
+    totals.late += u64::from(placed.late.is_some());
+    let late = placed
+        .late
+        .filter(|_| !std::mem::replace(&mut stream.told_late, true));
+    if piece.samples == 0 {
+        return Some(Outgoing {
+            buffer: None,
+            hole: None,
+            late,
+            language: None,
+        });
+    }
+    let is_hole = at > before && !stream.timeline.live && piece.cue.is_some();
+    let language = piece
+        .language
+        .filter(|language| stream.language.replace(*language) != Some(*language));
+    // The fade of a text that was cancelled comes after its message, which counts it already.
+    if let Some(Item::Say(announcement)) = agenda.head()
+        && announcement.id == piece.id
+    {
+        announcement.told.samples += piece.samples;
+        if !std::mem::replace(&mut announcement.started, true) {
+            announcement.told.start = Some(time_of(at));
+            state.note_started();
+        }
+    }
+    for (name, offset) in &piece.marks {
+        state.note_mark(piece.id, name, time_of(at + offset));
+    }
+    Some(Outgoing {
+        buffer: Some(piece.buffer),
+        hole: is_hole.then_some((before, at)),
+        late,
+        language,
+    })
+}
+
 fn push_silence(this: &CosyVoice3Src, pad: &gst::Pad) -> bool {
     let mut buffer = gst::Buffer::from_slice([0u8; TICK as usize * 4]);
     let silence = buffer.make_mut();
     silence.set_flags(gst::BufferFlags::GAP);
-    stamp(&mut this.state().stream, silence, TICK);
+    this.state().stream.timeline.stamp(silence, TICK);
     push(this, pad, buffer)
-}
-
-/// Stamps a buffer with the position, and advances it.
-fn stamp(stream: &mut Stream, buffer: &mut gst::BufferRef, samples: u64) {
-    let (from, to) = (stream.position, stream.position + samples);
-    buffer.set_pts(time_of(from));
-    buffer.set_duration(time_of(to) - time_of(from));
-    buffer.set_offset(from);
-    buffer.set_offset_end(to);
-    if std::mem::take(&mut stream.discont) {
-        buffer.set_flags(gst::BufferFlags::DISCONT);
-    }
-    stream.position = to;
 }
 
 fn push(this: &CosyVoice3Src, pad: &gst::Pad, buffer: gst::Buffer) -> bool {
@@ -613,16 +625,9 @@ fn push_item(this: &CosyVoice3Src, pad: &gst::Pad, item: Item) -> bool {
             pad.push_event(event);
         }
         Item::Gap(cue) => {
-            let end = cue.end().unwrap_or(cue.start);
-            let (from, to) = {
-                let mut state = this.state();
-                let from = state.stream.position;
-                let to = sample_at(end).max(from);
-                state.stream.position = to;
-                state.stream.discont |= to > from;
-                (from, to)
-            };
-            if to > from {
+            let to = sample_at(cue.end().unwrap_or(cue.start));
+            let from = this.state().stream.timeline.skip(to);
+            if let Some(from) = from {
                 push_gap(pad, from, to);
             }
         }
@@ -633,8 +638,21 @@ fn push_item(this: &CosyVoice3Src, pad: &gst::Pad, item: Item) -> bool {
 }
 
 fn push_gap(pad: &gst::Pad, from: u64, to: u64) {
-    let gap = gst::event::Gap::builder(time_of(from)).duration(time_of(to) - time_of(from));
+    let gap = gst::event::Gap::builder(time_of(from)).duration(duration_of(from, to));
     pad.push_event(gap.build());
+}
+
+/// Posts the error of a stream that ends by itself though all that it was to say failed: who renders to a file should not
+/// take an empty one for a success.
+fn report_silence(this: &CosyVoice3Src) {
+    let failure = {
+        let stream = &mut this.state().stream;
+        let failure = stream.failure.take();
+        failure.filter(|_| !stream.timeline.live)
+    };
+    if let Some(error) = failure {
+        this.post_error(&error.context("nothing could be said"));
+    }
 }
 
 /// Pushes EOS; the task is done.
@@ -679,9 +697,14 @@ impl Stream {
     /// A stream that has not begun; `live` stamps follow the clock.
     pub fn new(live: bool) -> Self {
         Self {
-            live,
+            timeline: Timeline::new(live),
             ..Self::default()
         }
+    }
+
+    /// True if it has ended, or is about to.
+    pub fn ends(&self) -> bool {
+        self.ended || self.broken || self.eos_asked.is_some()
     }
 
     /// The stream after a flush.
@@ -695,26 +718,12 @@ impl Stream {
             ..Self::new(live)
         }
     }
-
-    /// Throws away what was made but not pushed; whether there was any.
-    pub fn cut(&mut self) -> bool {
-        let any = !self.pieces.is_empty();
-        self.pieces.clear();
-        any
-    }
-
-    /// The same, but what is left of a sentence that was begun stays.
-    pub fn cut_what_has_not_begun(&mut self) -> bool {
-        // There are pieces of one sentence only.
-        let begins = self.pieces.front().is_some_and(|piece| piece.first);
-        begins && self.cut()
-    }
 }
 
 impl State {
-    /// Whether this is a live stream in PAUSED.
+    /// True for a live stream in PAUSED.
     pub fn is_still(&self) -> bool {
-        self.stream.live && !self.playing
+        self.stream.timeline.live && !self.playing
     }
 }
 

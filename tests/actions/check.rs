@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use cosyvoice3::text::{IncrementalText, is_speakable};
+use cosyvoice3::text::{IncrementalText, cue, is_speakable};
 
 use crate::{
+    fade::{FADE, fade_of},
     script::{speech_of, utterances_of},
     trace::{Entry, Heard, How, Interrupts},
     world::Voice,
@@ -37,8 +38,8 @@ struct Text {
     first: Option<(usize, usize)>,
     /// What may be heard at most, since it was interrupted.
     most: Option<Most>,
-    /// Buffers that came after it was told to be cancelled.
-    late: usize,
+    /// Samples of each buffer that came after it was told to be cancelled.
+    late: Vec<usize>,
 }
 
 impl Text {
@@ -203,6 +204,16 @@ impl Model<'_> {
                         "flushed" => flushes > 0,
                         "stopped" => stops > 0 || entries[i..].iter().any(is_stop),
                         "the stream has ended" => mischief,
+                        "displaced" => {
+                            let priority = text.priority;
+                            let unheard = text.heard.is_empty() && !text.started;
+                            let mut others = texts.values();
+                            unheard
+                                && others.any(|other| {
+                                    // The signal may not have returned yet.
+                                    other.priority > priority || other.said.is_none()
+                                })
+                        }
                         "interrupted" => {
                             let priority = text.priority;
                             let mut others = texts.values();
@@ -340,8 +351,10 @@ impl Model<'_> {
         text.first.get_or_insert(at);
         text.heard.extend(&heard.samples);
         if let Some((how, _)) = &text.ended {
-            text.late += 1;
-            if *how != How::Cancelled || text.late > 1 {
+            text.late.push(heard.samples.len());
+            // One buffer may have been on its way, and then the fade of what was cut.
+            let fade: usize = text.late[1..].iter().sum();
+            if *how != How::Cancelled || fade > FADE {
                 return Err(format!("text {id} is heard after its end"));
             }
         }
@@ -352,7 +365,7 @@ impl Model<'_> {
                 let words = text.text.as_deref().unwrap_or_default();
                 Some(self.end_of_utterance(words, text.heard.len()))
             }
-            Some(Most::AfterNext(_)) => Some(text.heard.len()),
+            Some(Most::AfterNext(_)) => Some(text.heard.len() + FADE),
         };
         if let Some(most) = most {
             if text.heard.len() > most {
@@ -399,7 +412,7 @@ impl Model<'_> {
         let holds = match how {
             How::Finished => text.heard == whole,
             // What fails for good fails in the middle.
-            How::Cancelled | How::Failed => whole.starts_with(&text.heard),
+            How::Cancelled | How::Failed => fade_of(&text.heard, &whole).is_some(),
         };
         match holds {
             true => Ok(()),
@@ -474,11 +487,12 @@ fn expected(entries: &[Entry]) -> (usize, Vec<String>) {
                 taken,
             } => {
                 if *timed {
-                    let cue = String::from_utf8_lossy(bytes);
-                    all.push(
-                        cue.trim_matches(['\u{feff}', '\r', '\n', ' ', '\t', '\0'])
-                            .into(),
-                    );
+                    let text = String::from_utf8_lossy(bytes);
+                    all.push(cue::plain(
+                        &text,
+                        cue::Format::Srt,
+                        cue::LeaveOut::default(),
+                    ));
                 } else {
                     all.extend(text.push(bytes));
                 }

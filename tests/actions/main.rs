@@ -6,6 +6,8 @@
 mod action;
 mod check;
 mod cuts;
+#[path = "../support/fade.rs"]
+mod fade;
 #[path = "../support/playing.rs"]
 mod playing;
 #[path = "../support/script.rs"]

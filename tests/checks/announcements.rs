@@ -4,9 +4,13 @@ use std::sync::{Arc, Mutex};
 
 use gst::prelude::*;
 
+use cosyvoice3::voice;
+
 use crate::{
     clock::{Driver, drive},
-    end_of, is_silence, ms, patience,
+    end_of, is_silence,
+    model_dir::ModelDir,
+    ms, patience,
     playing::Player,
     process::resident,
     say, scripted, scripted_live,
@@ -129,19 +133,125 @@ fn an_important_announcement_cuts_the_other_off_and_each_is_accounted_for() {
     assert_eq!(ends[1], ("cosyvoice3/utterance-finished".into(), urgent));
 }
 
+/// The one warning that is on the bus.
+#[track_caller]
+fn one_warning(bus: &gst::Bus) -> String {
+    let wanted = [gst::MessageType::Warning, gst::MessageType::Error];
+    let found: Vec<_> = std::iter::from_fn(|| bus.pop_filtered(&wanted)).collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    warning(&found[0])
+}
+
 #[test]
-fn a_wrong_field_of_say_full_is_named_and_the_text_refused() {
+fn what_a_text_brings_is_looked_at_when_it_is_queued_and_refused_with_its_name_its_value_and_what_may_be()
+ {
     let _watchdog = watchdog();
     let (player, bus) = live(&[]);
-    let wrong = gst::Structure::builder("say")
+    let wrong = [
+        ("voice", "nobody".to_send_value(), "nobody", "golden"),
+        ("voice", 3.to_send_value(), "3", "a string"),
+        ("instruct", true.to_send_value(), "true", "a string"),
+        ("speed", 2.5.to_send_value(), "2.5", "from 0.5 to 2"),
+        ("speed", f64::NAN.to_send_value(), "nan", "from 0.5 to 2"),
+        ("speed", "fast".to_send_value(), "fast", "from 0.5 to 2"),
+        ("seed", (-2).to_send_value(), "-2", "from -1"),
+        (
+            "seed",
+            u64::MAX.to_send_value(),
+            "18446744073709551615",
+            "from -1",
+        ),
+        ("priority", "high".to_send_value(), "high", "-2147483648"),
+        (
+            "priority",
+            (1_i64 << 40).to_send_value(),
+            "1099511627776",
+            "2147483647",
+        ),
+        ("interrupt", "never".to_send_value(), "never", "sentence"),
+        ("volume", 3.to_send_value(), "volume", "interrupt"),
+    ];
+    for (field, value, shown, allowed) in wrong {
+        let mut structure = gst::Structure::builder("say").field("text", "Да.").build();
+        structure.set_value(field, value);
+        let id = player
+            .element
+            .emit_by_name::<u64>("say-full", &[&structure]);
+        assert_eq!(id, 0, "{structure:?}");
+        let said = one_warning(&bus);
+        for word in [field, shown, allowed] {
+            assert!(said.contains(word), "{word} is not in {said:?}");
+        }
+    }
+    let nothing = gst::Structure::new_empty("say");
+    assert_eq!(
+        player.element.emit_by_name::<u64>("say-full", &[&nothing]),
+        0
+    );
+    assert!(one_warning(&bus).contains("text"));
+    // The property is refused the same way where it is a text's.
+    player.element.set_property("voice", "nobody");
+    assert_eq!(say(&player.element, "Да."), 0);
+    assert!(one_warning(&bus).contains("golden"));
+    player.element.set_property("text", "Да.");
+    assert!(one_warning(&bus).contains("golden"));
+    // The stream goes on.
+    let right = gst::Structure::builder("say")
         .field("text", "Да.")
-        .field("volume", 3)
+        .field("voice", "golden")
+        .field("speed", 2)
+        .field("seed", 7)
+        .field("priority", 1_i64)
+        .field("interrupt", "now")
         .build();
-    assert_eq!(player.element.emit_by_name::<u64>("say-full", &[&wrong]), 0);
-    let refusal = bus
-        .timed_pop_filtered(patience(), &[gst::MessageType::Warning])
-        .unwrap();
-    assert!(warning(&refusal).contains("volume"), "{refusal:?}");
+    let id: u64 = player.element.emit_by_name("say-full", &[&right]);
+    assert!(id > 0);
+    assert_eq!(told(&bus, "finished").get::<u64>("id").unwrap(), id);
+}
+
+#[test]
+fn a_voice_that_is_wrong_at_the_start_fails_the_start() {
+    let _watchdog = watchdog();
+    let player = Player::new(&tiny(), Some("Да."), &[("is-live", "true")]);
+    player.pipeline.set_state(gst::State::Ready).unwrap();
+    player.element.set_property("voice", "nobody");
+    assert!(player.start().is_err());
+    let played = player.stop(gst::State::Null);
+    assert_eq!(played.errors.len(), 1, "{played:?}");
+    assert!(played.errors[0].text().contains("golden"), "{played:?}");
+}
+
+#[test]
+fn a_voice_that_goes_between_queueing_and_speaking_fails_its_text_alone() {
+    let _watchdog = watchdog();
+    let model = ModelDir::new();
+    let voices = ["golden", "second"].map(|name| voice::path(model.path(), name));
+    std::fs::copy(&voices[0], &voices[1]).unwrap();
+    let player = Player::new(model.path(), Some("Да."), &[]);
+    let bus = player.pipeline.bus().unwrap();
+    let ids = Arc::new(Mutex::new(Vec::new()));
+    let queued = ids.clone();
+    player.on_first_buffer(move |element| {
+        // The first of them goes to the engine at once, the others wait.
+        for voice in ["golden", "second", "golden"] {
+            let full = gst::Structure::builder("say")
+                .field("text", "Нет.")
+                .field("voice", voice)
+                .build();
+            let queue = || element.emit_by_name::<u64>("say-full", &[&full]);
+            queued.lock().unwrap().push(queue());
+        }
+        std::fs::remove_file(&voices[1]).unwrap();
+    });
+    player.start().unwrap();
+    let failed = told(&bus, "failed");
+    let ids = ids.lock().unwrap().clone();
+    assert_eq!(failed.get::<u64>("id").unwrap(), ids[1]);
+    assert!(failed.get::<String>("reason").unwrap().contains("second"));
+    assert_eq!(told(&bus, "finished").get::<u64>("id").unwrap(), ids[2]);
+    player.wait();
+    let played = player.stop(gst::State::Null);
+    assert!(played.errors.is_empty() && played.eos, "{played:?}");
 }
 
 #[test]

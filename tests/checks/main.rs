@@ -31,6 +31,7 @@ mod offline;
 mod queries;
 mod soak;
 mod states;
+mod subtitles;
 mod upstream;
 
 use std::{path::Path, process::Output, time::Duration};

@@ -32,7 +32,7 @@ pub fn scripted_pipeline(upstream: &str) -> (gst::Pipeline, gst::Pad) {
 }
 
 /// Plays to the end; the messages meanwhile.
-fn play(pipeline: &gst::Pipeline) -> Vec<gst::Message> {
+pub fn play(pipeline: &gst::Pipeline) -> Vec<gst::Message> {
     pipeline.set_state(gst::State::Playing).unwrap();
     let bus = pipeline.bus().unwrap();
     let mut told = Vec::new();
@@ -49,7 +49,7 @@ fn play(pipeline: &gst::Pipeline) -> Vec<gst::Message> {
 }
 
 /// The texts that were accepted.
-fn accepted(told: &[gst::Message]) -> Vec<String> {
+pub fn accepted(told: &[gst::Message]) -> Vec<String> {
     told.iter()
         .filter_map(|message| message.structure())
         .filter(|structure| structure.name() == "cosyvoice3/utterance-queued")

@@ -203,6 +203,42 @@ const LETTERED: &[&str] = &[
     "витамин",
     "литера",
     "подъезд",
+    "gates",
+    "sections",
+    "platforms",
+    "option",
+    "press",
+    "key",
+    "button",
+    "letter",
+    "answer",
+    "form",
+    "route",
+    "line",
+    "stand",
+    "bay",
+    "путь",
+    "пути",
+    "пункт",
+    "пункта",
+    "пункте",
+    "вариант",
+    "варианта",
+    "кнопка",
+    "кнопку",
+    "буква",
+    "букву",
+    "платформа",
+    "платформы",
+    "платформе",
+    "подъезда",
+    "подъезде",
+    "выхода",
+    "выходе",
+    "входа",
+    "входе",
+    "выходу",
+    "входу",
 ];
 
 /// The next sentence of `text` at or after byte `from`, without the blanks around it; `None` where only blanks follow.
@@ -455,8 +491,7 @@ fn single_letter_ends_sentence(letter: char, before: &str, next: char) -> bool {
     let follows_number = head.ends_with(|c: char| c.is_ascii_digit());
     // `60 км/ч.`, `5 кВт·ч.`
     let ends_unit = head.ends_with(['/', '·', '⋅', '*']);
-    let is_name =
-        letter.is_uppercase() && LETTERED.contains(&last_word(head).to_lowercase().as_str());
+    let is_name = letter.is_uppercase() && names_letters(head);
     if ends_list && letter != 'е'
         || follows_number
         || ends_unit
@@ -466,6 +501,19 @@ fn single_letter_ends_sentence(letter: char, before: &str, next: char) -> bool {
         return next.is_uppercase();
     }
     false
+}
+
+/// True if a letter after `head` names a thing: `Gate B`, `Gates A and B`.
+fn names_letters(head: &str) -> bool {
+    let word = last_word(head);
+    if matches!(word, "and" | "or" | "и" | "или") {
+        let first = head[..head.len() - word.len()].trim_end();
+        let letter = last_word(first);
+        return letter.chars().count() == 1
+            && letter.chars().all(char::is_uppercase)
+            && names_letters(first[..first.len() - letter.len()].trim_end());
+    }
+    LETTERED.contains(&word.to_lowercase().as_str())
 }
 
 #[cfg(test)]
@@ -540,6 +588,10 @@ mod tests {
             ),
             ("Go to Gate B. Thank you.", &["Go to Gate B.", "Thank you."]),
             ("Вам в сектор Б. Спасибо.", &["Вам в сектор Б.", "Спасибо."]),
+            (
+                "Gates A and B. Thank you. Press A. Then B.",
+                &["Gates A and B.", "Thank you.", "Press A.", "Then B."],
+            ),
             ("George W. Bush spoke.", &["George W. Bush spoke."]),
             ("Каб. 12. Войдите.", &["Каб. 12.", "Войдите."]),
             ("On Dec. 5 we go. Bye.", &["On Dec. 5 we go.", "Bye."]),

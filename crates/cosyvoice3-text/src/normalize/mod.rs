@@ -273,6 +273,7 @@ mod tests {
         prop_oneof![
             any::<String>(),
             "[0-9 .,:/+№%$€°I-XVа-яА-Яa-z()\\-—]{0,80}",
+            "((at|Gate|Mon-|Jan\\.?|call|the|from|Boeing|Q) ?)?[$€#.+(-]?[0-9]{1,5}([.,:/)\\- –'][0-9]{1,4}){0,3} ?(a\\.m\\.|pm|st|th|St|Ave|, FL 12345|kg|mph|m|k|x|ext\\. 5|A|p|µg|%|'|'s|May|BC|T5|\\(k\\)|/mo| W\\. 3rd St)?",
             "((до|к|в|через|с|по) )?[0-9]{1,8}([.,:/\\- –][0-9]{1,4}){0,3} ?(г\\.|км|руб\\.|%|минут[ыу]?|-го|год[ау]|тыс\\.|мая|st|th)?",
         ]
     }
@@ -294,9 +295,8 @@ mod tests {
 
         #[test]
         fn no_digit_is_left_in_written_chinese(
-            text in prop_oneof![any::<String>(), "[0-9 .,:/+¥%$℃年月日时分GKm第室路次-]{0,60}"],
+            text in prop_oneof!["[^\\[<]{0,60}", "[0-9 .,:/+¥%$℃年月日时分GKm第室路次-]{0,60}"],
         ) {
-            prop_assume!(!text.contains(['[', '<']));
             let read = normalize_as(&text, Language::Chinese, Reading::Written);
             prop_assert!(!read.contains(|c: char| c.is_ascii_digit()), "{}", read);
         }

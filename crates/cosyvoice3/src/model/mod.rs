@@ -11,6 +11,7 @@ use std::{
 };
 
 use lexicons::Lexicons;
+pub use lexicons::check_lexicon;
 
 pub use keeper::Keeper;
 pub use lease::{Lease, Leased};
@@ -273,9 +274,18 @@ fn pick_voice(
     let name = name
         .or_else(|| for_language().map(String::as_str))
         .unwrap_or(&manifest.default_voice);
+    check_voice_name(dir, name)?;
+    Ok(name.into())
+}
+
+/// Checks that there is a voice `name` in `dir`, without loading it: cheap enough for each text.
+///
+/// # Errors
+/// There is none; the message names those that are there.
+pub fn check_voice_name(dir: &Path, name: &str) -> Result<()> {
     let voices = voice::list(dir)?;
     if voices.iter().any(|voice| voice == name) {
-        return Ok(name.into());
+        return Ok(());
     }
     let remedy = if voices.is_empty() {
         format!(

@@ -37,14 +37,15 @@ mod trace;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
     sync::{Arc, Mutex},
     thread::{self, JoinHandle},
     time::Instant,
 };
 
-pub use engine::Options;
 #[doc(hidden)]
 pub use engine::make_mel;
+pub use engine::{LmThreads, Options};
 #[doc(hidden)]
 pub use job::{Job, Pause};
 #[doc(hidden)]
@@ -56,7 +57,7 @@ pub use stage::{Decoded, Engine, FlowStage, Jobs, LmStage, Tokens, VocoderStage}
 #[doc(hidden)]
 pub use trace::{Recorder, Span};
 
-use crate::{Error, Result, lock::lock};
+use crate::{Error, Result, lock::lock, model};
 use pipeline::Line;
 
 /// Longest text of one request, in bytes.
@@ -68,6 +69,8 @@ pub struct Synthesizer {
     line: Arc<Line>,
     loader: Option<JoinHandle<()>>,
     threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
+    /// The model directory, if that is what speaks.
+    dir: Option<PathBuf>,
 }
 
 impl Synthesizer {
@@ -98,7 +101,10 @@ impl Synthesizer {
     /// already be made.
     pub fn open_model(options: Options) -> Self {
         let recorder = options.recorder.clone();
-        Self::open(recorder, move |loading| engine::load(&options, loading))
+        let dir = options.dir.clone();
+        let mut synth = Self::open(recorder, move |loading| engine::load(&options, loading));
+        synth.dir = Some(dir);
+        synth
     }
 
     /// A synthesizer over what `load` returns. Returns at once; `load` runs on a thread of its own, and requests may
@@ -124,7 +130,26 @@ impl Synthesizer {
             line,
             loader,
             threads,
+            dir: None,
         }
+    }
+
+    /// Looks at a request before it is made: its voice and those of its markup, the markup itself, its lexicon. Waits for
+    /// no loading.
+    ///
+    /// # Errors
+    /// There is no such voice (the message names those that are there); the markup cannot be understood; the lexicon
+    /// cannot be read.
+    pub fn check(&self, text: &str, settings: &Settings) -> Result<()> {
+        let segments = script::segments(text, settings)?.0;
+        if let Some(lexicon) = &settings.lexicon {
+            model::check_lexicon(lexicon)?;
+        }
+        let Some(dir) = &self.dir else { return Ok(()) };
+        for voice in script::voices(&segments, settings) {
+            model::check_voice_name(dir, voice)?;
+        }
+        Ok(())
     }
 
     /// Speaks a request: its utterances, each as soon as it is ready. Further requests are spoken after it, so an

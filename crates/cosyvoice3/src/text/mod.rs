@@ -11,7 +11,7 @@ mod tokenizer;
 mod utterance;
 
 pub use cosyvoice3_text::{
-    IncrementalText, Language, Lexicon, Reading, is_speakable, next_sentence, ssml,
+    IncrementalText, Language, Lexicon, Reading, cue, is_speakable, next_sentence, ssml,
 };
 pub use prompt::{END_OF_PROMPT, Mode, Prompt, SYSTEM_PREFIX};
 pub use split::{ParagraphOptions, Script, split_paragraph};

@@ -18,12 +18,16 @@ const PEAK: f64 = 1.0;
 const STEP: f64 = 1.059_253_725_177_289;
 /// Peak up to which an utterance counts as silence: it is neither measured nor amplified.
 const SILENCE: f32 = 0.01;
+/// So much of a request has to be heard before its gain is kept: one word may be far from what follows it.
+const EVIDENCE_SAMPLES: usize = SAMPLE_RATE as usize;
 /// Length of a gating block. Shorter speech has none.
 const BLOCK_SAMPLES: usize = SAMPLE_RATE as usize * 4 / 10;
 
 /// What is known of the loudness of one request.
 pub struct Loudness {
     meter: EbuR128,
+    /// Samples that were measured.
+    heard: usize,
     /// The loudest peak so far.
     peak: f32,
     /// That of the utterance before.
@@ -40,6 +44,7 @@ impl Loudness {
         let meter = EbuR128::new(1, SAMPLE_RATE, Mode::I | Mode::HISTOGRAM).map_err(failed)?;
         Ok(Self {
             meter,
+            heard: 0,
             peak: 0.0,
             gain: None,
         })
@@ -47,8 +52,9 @@ impl Loudness {
 
     /// The gain of the request's next utterance, whose `samples` must be finite.
     ///
-    /// The first utterance gets what brings it to -18 LUFS, at most a gain of 2. The later ones keep its gain, which
-    /// follows the loudness of all of them together by half a decibel an utterance. None is amplified to a peak above 1.
+    /// The first utterance gets what brings it to -18 LUFS, at most a gain of 2. The later ones keep its gain, once a
+    /// second has been heard; it follows the loudness of all of them together by half a decibel an utterance. None is
+    /// amplified to a peak above 1.
     ///
     /// # Errors
     /// [`ErrorKind::Failed`](crate::ErrorKind::Failed) if the meter fails, which it does not for finite samples.
@@ -57,11 +63,13 @@ impl Loudness {
         if peak <= SILENCE {
             return Ok(self.gain.unwrap_or(1.0).min(1.0) as f32);
         }
+        let kept = self.gain.filter(|_| self.heard >= EVIDENCE_SAMPLES);
+        self.heard += samples.len();
         self.peak = self.peak.max(peak);
         let wanted = (10f64.powf((TARGET - self.measure(samples)?) / 20.0))
             .min(MAX_GAIN)
             .min(PEAK / f64::from(self.peak));
-        let gain = match self.gain {
+        let gain = match kept {
             None => wanted,
             Some(before) => wanted.clamp(before / STEP, before * STEP),
         };
@@ -168,6 +176,14 @@ mod tests {
             .map(|pair| decibels(pair[1] / pair[0]).abs());
         assert!(steps.clone().all(|step| step < 0.51), "{gains:?}");
         assert!(steps.sum::<f32>() > 0.5, "{gains:?}");
+    }
+
+    #[test]
+    fn one_word_in_front_does_not_decide_on_the_text_behind_it() {
+        let (word, sentence) = (sine(997.0, 0.18, 0.5), sine(997.0, 0.126, 4.0));
+        let gains = gains(&[&word, &sentence, &sentence]);
+        assert!((decibels(gains[1]) - 3.0).abs() < 0.5, "{gains:?}");
+        assert!(decibels(gains[2] / gains[1]).abs() < 0.3, "{gains:?}");
     }
 
     #[test]

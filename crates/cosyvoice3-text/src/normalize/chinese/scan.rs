@@ -2,6 +2,8 @@
 
 use unicode_normalization::UnicodeNormalization;
 
+use crate::normalize::lex::control;
+
 /// A text as characters.
 pub(super) struct Scan {
     chars: Vec<char>,
@@ -29,6 +31,8 @@ impl Number {
     }
 }
 
+/// Longest inline control, in characters.
+const LONGEST_CONTROL: usize = 26;
 /// Longest look ahead or back for a word.
 const LONGEST_WORD: usize = 8;
 
@@ -105,6 +109,16 @@ impl Scan {
             .collect();
         let near = near.trim_end_matches([':', '：', ' ', '是', '为', '“', '"']);
         words.iter().any(|word| near.ends_with(word))
+    }
+
+    /// The inline control of the model at `at`.
+    pub fn control(&self, at: usize) -> Option<String> {
+        if !matches!(self.char(at), '[' | '<') {
+            return None;
+        }
+        let near: String = self.chars[at..].iter().take(LONGEST_CONTROL).collect();
+        let length = control(&near)?;
+        Some(near[..length].to_owned())
     }
 
     /// The run of digits at `at`.

@@ -46,6 +46,11 @@ pub(super) fn written(text: &str) -> String {
     let mut at = 0;
     while at < scan.len() {
         let c = scan.char(at);
+        if let Some(control) = scan.control(at) {
+            at += control.chars().count();
+            out.push_str(&control);
+            continue;
+        }
         let starts =
             c.is_ascii_digit() || c.is_ascii_uppercase() || !c.is_alphanumeric() && c != ' ';
         let read = starts

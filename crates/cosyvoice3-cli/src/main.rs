@@ -1,0 +1,54 @@
+//! `cosyvoice3`: speaks texts and subtitles, shows how a text is read, and lists voices.
+//!
+//! [`say`] joins elements of GStreamer into a pipeline, of which the speaking one is linked into this program. Texts, names of
+//! files and addresses reach the elements as properties and buffers; no string is ever read as the description of a
+//! pipeline.
+
+mod dub;
+mod elements;
+mod options;
+mod output;
+mod player;
+mod progress;
+mod property;
+mod reading;
+mod say;
+mod subtitles;
+mod voices;
+
+use std::{io, process::ExitCode};
+
+use anyhow::Result;
+use clap::{CommandFactory, Parser};
+
+use options::{Cli, Command, VoiceCommand};
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Say(options) => return say::say(&options),
+        Command::Text(options) => reading::show(&options)?,
+        Command::Voice(VoiceCommand::List { model }) => voices::list(model.as_deref())?,
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "cosyvoice3", &mut io::stdout());
+        }
+        Command::Man { directory } => clap_mangen::generate_to(Cli::command(), directory)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Readers such as `head` close the pipe when they have enough, which is no failure.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let cause = error.downcast_ref::<io::Error>();
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}

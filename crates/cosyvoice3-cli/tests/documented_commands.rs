@@ -1,0 +1,266 @@
+//! The command lines of the READMEs, of docs/pipelines.md and of the scripts' headers run as they stand.
+#![allow(missing_docs)]
+
+#[path = "../../../tests/support/launch.rs"]
+mod launch;
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+const DOCUMENTS: [&str; 4] = [
+    "README.md",
+    "README.ru.md",
+    "README.zh.md",
+    "docs/pipelines.md",
+];
+
+/// The beginnings of lines that are not run here, and the reason.
+const NOT_HERE: [(&str, &str); 8] = [
+    ("./tests/run.sh", "runs this test"),
+    (
+        "./ci/deb.sh",
+        "builds for half an hour; checks itself with --check",
+    ),
+    (
+        "sudo apt-get install ./target/deb/",
+        "ci/check_deb.sh does it",
+    ),
+    ("cargo cinstall", "builds everything anew"),
+    (
+        "cosyvoice3-convert checkpoint DIR",
+        "wants the official checkpoint",
+    ),
+    (
+        "cosyvoice3-convert voice PROMPT_FILES",
+        "wants prompt files; the converter's tests have some",
+    ),
+    (
+        "./pipelines/rtsp.sh",
+        "runs until it is stopped; the announcer's tests run it",
+    ),
+    ("curl", "speaks to rtsp.sh"),
+];
+
+/// The repository.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
+}
+
+/// The lines of the blocks of shell commands in a document, without remarks.
+fn commands(document: &str) -> Vec<String> {
+    let mut commands: Vec<String> = Vec::new();
+    let mut inside = false;
+    for line in document.lines() {
+        if let Some(kind) = line.strip_prefix("```") {
+            inside = kind == "sh" || kind == "bash";
+        } else if inside {
+            let line = line
+                .split("   #")
+                .next()
+                .unwrap()
+                .split("  # ")
+                .next()
+                .unwrap()
+                .trim();
+            match commands.last_mut() {
+                Some(before) if before.ends_with('\\') => {
+                    before.pop();
+                    before.push_str(line);
+                }
+                _ if line.is_empty() || line.starts_with('#') => {}
+                _ => commands.push(line.to_owned()),
+            }
+        }
+    }
+    commands
+}
+
+/// A directory in which the commands find what they name.
+fn workplace() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    symlink(root().join("pipelines"), at("pipelines")).unwrap();
+    fs::create_dir_all(at("models/cosyvoice3/voices")).unwrap();
+    let demo = root().join("models/demo");
+    symlink(&demo, at("models/demo")).unwrap();
+    for entry in fs::read_dir(&demo).unwrap().map(Result::unwrap) {
+        if entry.file_name() != "voices" {
+            symlink(
+                entry.path(),
+                at("models/cosyvoice3").join(entry.file_name()),
+            )
+            .unwrap();
+        }
+    }
+    for (voice, name) in [
+        ("ru_male", "ru_male"),
+        ("en_male", "en_male"),
+        ("ru_male", "NAME"),
+    ] {
+        let from = demo
+            .join("voices")
+            .join(voice)
+            .with_extension("safetensors");
+        symlink(
+            from,
+            at("models/cosyvoice3/voices")
+                .join(name)
+                .with_extension("safetensors"),
+        )
+        .unwrap();
+    }
+    let film =
+        "1\n00:00:01,000 --> 00:00:02,000\nДа.\n\n2\n00:00:03,000 --> 00:00:04,000\n<i>Нет.</i>\n";
+    fs::write(at("film.srt"), film).unwrap();
+    fs::write(at("FILM.srt"), film).unwrap();
+    let mux = "gst-launch-1.0 -q filesrc location=film.srt ! subparse ! matroskamux ! filesink location=film.mkv";
+    let music = "gst-launch-1.0 -q audiotestsrc num-buffers=20 ! vorbisenc ! oggmux ! filesink location=MUSIC.ogg";
+    for line in [mux, music] {
+        let (ok, words) = run(dir.path(), line);
+        assert!(ok, "{line}: {words}");
+    }
+    dir
+}
+
+/// Runs a line as a person does; whether it succeeds, and its words.
+fn run(dir: &Path, line: &str) -> (bool, String) {
+    let tool = Path::new(env!("CARGO_BIN_EXE_cosyvoice3"))
+        .parent()
+        .unwrap();
+    let path = format!(
+        "{}:{}",
+        tool.display(),
+        std::env::var("PATH").unwrap_or_default()
+    );
+    let input = dir.join("input.txt");
+    fs::write(&input, "Готово.\n").unwrap();
+    let (output, words) = launch::run(
+        // The loader of shared libraries and the scripts find the plugin as after `eval "$(./pipelines/env.sh)"`.
+        launch::command("bash")
+            .args(["-euo", "pipefail", "-c", line])
+            .current_dir(dir)
+            .stdin(Stdio::from(fs::File::open(input).unwrap()))
+            .env("PATH", path)
+            .env("COSYVOICE3_PREPARED", "1")
+            .env("COSYVOICE3_MODEL_PATH", root().join("models/demo"))
+            .env("LC_ALL", "C.UTF-8")
+            // No sound device: GStreamer says so, and plays to nowhere.
+            .env(
+                "GST_PLUGIN_FEATURE_RANK",
+                "alsasink:NONE,pulsesink:NONE,jackaudiosink:NONE,pipewiresink:NONE,openalsink:NONE,oss4sink:NONE,osssink:NONE",
+            ),
+    );
+    (output.status.success(), words)
+}
+
+/// Whether the element reads the markup of subtitles inside films.
+fn takes_films() -> bool {
+    let (_, words) = launch::run(launch::command("gst-inspect-1.0").arg("cosyvoice3src"));
+    words.contains("pango-markup")
+}
+
+#[test]
+fn every_command_line_of_the_documents_runs_as_it_stands() {
+    let mut lines = BTreeSet::new();
+    for document in DOCUMENTS {
+        lines.extend(commands(
+            &fs::read_to_string(root().join(document)).unwrap(),
+        ));
+    }
+    assert!(lines.len() > 15, "{lines:#?}");
+    for (start, _) in NOT_HERE {
+        assert!(
+            lines.iter().any(|line| line.starts_with(start)),
+            "{start} stands nowhere any more"
+        );
+    }
+    let dir = workplace();
+    let films = takes_films();
+    let mut failed = Vec::new();
+    for line in &lines {
+        if let Some((_, why)) = NOT_HERE.iter().find(|(start, _)| line.starts_with(start)) {
+            println!("left out, since it {why}: {line}");
+        } else if line.contains("film.mkv") && !films {
+            println!("left out, since the element does not take pango-markup yet: {line}");
+        } else {
+            let (ok, words) = run(dir.path(), line);
+            println!("{}: {line}", if ok { "ran" } else { "failed" });
+            if !ok {
+                failed.push(format!("{line}\n{words}"));
+            }
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n\n"));
+}
+
+/// The first comment of a script.
+fn header(script: &str) -> Vec<&str> {
+    let lines = script.lines().skip(1);
+    lines
+        .take_while(|line| !line.starts_with("set -") && !line.starts_with("import"))
+        .collect()
+}
+
+#[test]
+fn every_script_runs_as_its_header_says() {
+    let dir = workplace();
+    let mut failed = Vec::new();
+    for (script, usage) in [
+        ("say.sh", "./pipelines/say.sh \"TEXT\" [FILE.wav"),
+        ("dub.sh", "./pipelines/dub.sh FILM.srt TRACK.opus"),
+        ("page.sh", "./pipelines/page.sh ADDRESS PORT [\"TEXT\"]"),
+    ] {
+        let text = fs::read_to_string(root().join("pipelines").join(script)).unwrap();
+        assert!(
+            header(&text).join("\n").contains(usage),
+            "{script}: {usage}"
+        );
+        let line = usage
+            .replace(['[', ']'], "")
+            .replace("ADDRESS PORT", "127.0.0.1 9");
+        let (ok, words) = run(dir.path(), &line);
+        if !ok {
+            failed.push(format!("{line}\n{words}"));
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n\n"));
+    for file in ["FILE.wav", "TRACK.opus"] {
+        assert!(dir.path().join(file).exists(), "{file}");
+    }
+}
+
+#[test]
+fn properties_that_documents_name_fit_the_voice_in_the_box() {
+    let scripts = [
+        "say.sh",
+        "dub.sh",
+        "page.sh",
+        "rtsp.sh",
+        "onvif.py",
+        "ducking.py",
+    ];
+    let files = DOCUMENTS.iter().map(|name| (*name).to_owned());
+    let files = files.chain(scripts.iter().map(|name| format!("pipelines/{name}")));
+    let mut settings = BTreeSet::new();
+    for file in files {
+        let text = fs::read_to_string(root().join(&file)).unwrap();
+        for part in text.split("PROPERTIES=\"").skip(1) {
+            settings.insert(part.split('"').next().unwrap().to_owned());
+        }
+    }
+    assert!(settings.len() >= 2, "{settings:?}");
+    let dir = workplace();
+    for setting in settings {
+        let line = format!("PROPERTIES=\"{setting}\" ./pipelines/say.sh Да. x.wav");
+        let (ok, words) = run(dir.path(), &line);
+        assert!(ok, "{line}: {words}");
+    }
+}
