@@ -30,14 +30,15 @@ lay_out() {
     local share=$built/deb/usr/share/cosyvoice3/models
     rm -rf "$top"
     # Not below gstreamer-1.0: GStreamer would take each of these libraries for a plugin.
-    mkdir -p "$top/etc/default" "$top/usr/bin" "$top/usr/lib/$triplet/gstreamer-1.0" "$private/licences" "$doc" "$share" \
-        "$top/usr/lib/systemd/system"
+    mkdir -p "$top"/etc/{default,cosyvoice3-announcer} "$top/usr/bin" "$top/usr/lib/$triplet/gstreamer-1.0" \
+        "$private/licences" "$doc" "$share" "$top/usr/lib/systemd/system"
     cp "$built/libgstcosyvoice3.so" "$top/usr/lib/$triplet/gstreamer-1.0/"
     cp "$built"/cosyvoice3{,-convert} "$libraries"/*.so* "$private/"
     # Beside the libraries, since programs look for them from their own place.
     ln -s "../lib/$triplet/cosyvoice3"/cosyvoice3{,-convert} "$top/usr/bin/"
     cp "$built/cosyvoice3-announcer" "$top/usr/bin/"
     cp ci/debian/cosyvoice3-announcer.default "$top/etc/default/cosyvoice3-announcer"
+    cp ci/debian/cosyvoice3-announcer.camera "$top/etc/cosyvoice3-announcer/camera"
     cp ci/debian/cosyvoice3-announcer.service "$top/usr/lib/systemd/system/"
     cp -r models/demo "$share/"
     "$strip" --strip-unneeded "$top/usr/lib/$triplet/gstreamer-1.0/libgstcosyvoice3.so" "$private"/cosyvoice3{,-convert} \
@@ -52,6 +53,8 @@ lay_out() {
     cp README.md "$doc/"
     find "$top" -type d -exec chmod 755 {} + -o -type f -exec chmod 644 {} +
     chmod 755 "$private"/cosyvoice3{,-convert} "$top/usr/bin/cosyvoice3-announcer"
+    # It may hold a password.
+    chmod 640 "$top/etc/cosyvoice3-announcer/camera"
 }
 
 # lay_out_help TOP: the tool's manual pages and completions, which it writes itself.

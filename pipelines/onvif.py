@@ -2,13 +2,18 @@
 """Speaks through the loudspeaker of an IP camera, by the ONVIF audio backchannel.
 
 Before it: eval "$(./pipelines/env.sh)"; Debian packages python3-gi and gir1.2-gstreamer-1.0.
-Usage: ./pipelines/onvif.py rtsp://USER:PASSWORD@CAMERA/PATH [TEXT]
+Usage: ./pipelines/onvif.py [--credentials FILE] rtsp://CAMERA/PATH [TEXT]
 
 Without TEXT each line of the standard input is said, and the program ends with its input, once all is said. The camera
 has to take PCMU or PCMA. PROPERTIES holds further properties of cosyvoice3src, such as PROPERTIES="voice=ru_female speed=1.2".
+
+The camera's USER:PASSWORD is the first line of FILE, or the variable CAMERA_CREDENTIALS. An address may hold them too
+(rtsp://USER:PASSWORD@CAMERA/PATH), but every user of the machine can read command lines.
 """
+import argparse
 import ctypes
 import os
+import re
 import sys
 import threading
 
@@ -34,10 +39,14 @@ SPEECH = """
 class Loudspeaker:
     """The camera's loudspeaker: takes RTP packets once it is open."""
 
-    def __init__(self, uri):
+    def __init__(self, uri, credentials):
         self.pipeline = Gst.Pipeline()
         self.source = Gst.ElementFactory.make("rtspsrc")
         self.source.set_property("location", uri)
+        if credentials:
+            user, _, password = credentials.partition(":")
+            self.source.set_property("user-id", user)
+            self.source.set_property("user-pw", password)
         Gst.util_set_object_arg(self.source, "backchannel", "onvif")
         Gst.util_set_object_arg(self.source, "protocols", "tcp")
         self.source.connect("select-stream", self.select)
@@ -73,9 +82,9 @@ class Loudspeaker:
 
 
 class Announcer:
-    def __init__(self, uri, texts):
+    def __init__(self, uri, credentials, texts):
         self.texts = texts
-        self.camera = Loudspeaker(uri)
+        self.camera = Loudspeaker(uri, credentials)
         self.speech = None
         self.failed = None
         self.loop = GLib.MainLoop()
@@ -88,7 +97,7 @@ class Announcer:
             self.speech.set_state(Gst.State.NULL)
         self.camera.pipeline.set_state(Gst.State.NULL)
         if self.failed:
-            sys.exit(f"error: {self.failed}")
+            sys.exit(f"error: {redact(self.failed)}")
 
     def watch(self, pipeline):
         bus = pipeline.get_bus()
@@ -137,8 +146,51 @@ class Announcer:
         element.emit("end-of-stream")
 
 
-if __name__ == "__main__":
-    if len(sys.argv) not in (2, 3):
-        sys.exit(__doc__)
+def redact(words):
+    """The words without user and password of addresses."""
+    return re.sub(r"://\S*@", "://***@", words)
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        super().error(redact(message))
+
+
+def read_credentials(file):
+    """USER:PASSWORD of the file, else of the environment, else nothing."""
+    if not file:
+        return os.environ.get("CAMERA_CREDENTIALS", "")
+    with open(file) as lines:
+        credentials = lines.readline().strip()
+        if os.fstat(lines.fileno()).st_mode & 0o007:
+            print(f"warning: every user of this machine may read the password: chmod 640 {file}", file=sys.stderr)
+    if ":" not in credentials:
+        sys.exit(f"error: the first line of {file} is not USER:PASSWORD")
+    return credentials
+
+
+def main():
+    parser = Parser(
+        description=__doc__, usage="%(prog)s [--credentials FILE] URI [TEXT]",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--credentials", metavar="FILE", help="file with the camera's USER:PASSWORD, of mode 640")
+    parser.add_argument("uri", metavar="URI", help="address of the camera, rtsp://CAMERA/PATH")
+    parser.add_argument("text", metavar="TEXT", nargs="?", help="the announcement")
+    arguments = parser.parse_args()
+    try:
+        credentials = read_credentials(arguments.credentials)
+    except OSError as error:
+        sys.exit(f"error: the camera's credentials: {error}")
+    if "@" in arguments.uri:
+        print(
+            "warning: every user of this machine can read the password in the address: use --credentials FILE instead",
+            file=sys.stderr,
+        )
     Gst.init(None)
-    Announcer(sys.argv[1], sys.argv[2:] or sys.stdin).run()
+    texts = [arguments.text] if arguments.text is not None else sys.stdin
+    Announcer(arguments.uri, credentials, texts).run()
+
+
+if __name__ == "__main__":
+    main()

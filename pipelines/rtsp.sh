@@ -2,7 +2,8 @@
 # Serves a camera's picture with spoken announcements by RTSP: ./pipelines/rtsp.sh [OPTION VALUE]...
 #
 # Each line of the standard input is said, to all clients. A test picture is the camera unless --camera rtsp://... names
-# one; --http 127.0.0.1:8080 takes texts by POST too; --help lists the other options.
+# one, or --camera-file FILE a file with its address, for an address with a password; --http 127.0.0.1:8080 takes texts by
+# POST too; --help lists the other options.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 set_up

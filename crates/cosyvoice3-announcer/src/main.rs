@@ -1,79 +1,83 @@
 //! An RTSP server of a camera picture with spoken announcements: `cosyvoice3-announcer --help`.
 //!
-//! One pipeline speaks, from the start of the program to its end, whether anybody listens or not ([`speech`]). Each
-//! stream that RTSP clients ask for is a pipeline of its own that is given a copy ([`streams`]). So models load once, a
-//! camera that fails takes no announcement with it, and who connects late hears what is being said from there on.
+//! One pipeline speaks, from the start of the program to its end, with or without clients ([`speech`]). Another one
+//! receives the camera's picture while a client wants it, and connects again after a failure ([`camera`]). Each stream
+//! that RTSP clients ask for is a pipeline of its own that is given copies ([`rtsp`], [`listeners`]). So models load
+//! once, a camera that fails takes no announcement with it, and a client that connects late hears the rest of an
+//! announcement.
 
+mod camera;
+mod connections;
+mod descriptors;
 mod http;
+mod lines;
+mod listeners;
+mod log;
 mod options;
+mod rtsp;
+mod secret;
 mod speech;
-mod streams;
 
-use std::{
-    io::{BufRead, Write},
-    process::ExitCode,
-    thread,
-};
+use std::{io::Write, process::ExitCode};
 
 use anyhow::Result;
 use gst::glib;
 
-use options::Options;
-use speech::Speech;
+use log::log;
+use options::{Options, Stop};
+use speech::{Pipeline, Speech};
 
 fn main() -> ExitCode {
-    let options = match Options::read(std::env::args().skip(1)) {
-        Ok(Some(options)) => options,
-        Ok(None) => {
-            // Whoever reads may have read enough.
-            let _ = writeln!(std::io::stdout(), "{}", options::HELP);
+    let variable = |name: &str| std::env::var(name).ok();
+    let options = match Options::read(std::env::args_os(), variable) {
+        Ok(options) => options,
+        Err(Stop::Shown(words)) => {
+            print(&words);
             return ExitCode::SUCCESS;
         }
-        Err(error) => {
-            eprintln!("error: {error:#}\n\n{}", options::HELP);
+        Err(Stop::Wrong(words)) => {
+            let _ = writeln!(std::io::stderr(), "{}", words.trim_end());
             return ExitCode::from(2);
         }
     };
     match run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            log!("error: {error:#}");
             ExitCode::FAILURE
         }
     }
 }
 
 fn run(options: &Options) -> Result<()> {
+    descriptors::raise_limit();
     gst::init()?;
     let main_loop = glib::MainLoop::new(None, false);
-    let speech = Speech::new(options)?;
-    let outcome = speech.watch(&main_loop)?;
-    let _server = streams::serve(options, &speech)?;
-    if let Some(address) = options.http {
-        http::serve(address, speech.clone())?;
-    }
-    read_lines(speech.clone());
+    let (pipeline, speech) = Pipeline::new(options)?;
+    let watch = pipeline.watch(&main_loop)?;
     for signal in [libc::SIGINT, libc::SIGTERM] {
         let main_loop = main_loop.clone();
         glib_unix::unix_signal_add_once(signal, move || main_loop.quit());
     }
-    speech.start();
-    main_loop.run();
-    speech.stop();
-    outcome.take()
+    // Before anything listens: no text is refused because the element has not begun.
+    pipeline.start();
+    let served = serve(options, &speech);
+    if served.is_ok() {
+        main_loop.run();
+    }
+    drop(pipeline);
+    served.and_then(|()| watch.outcome())
 }
 
-/// Says each line of the standard input. Its end ends nothing: a service has none.
-fn read_lines(speech: Speech) {
-    thread::spawn(move || {
-        let mut lines = std::io::stdin().lock();
-        let mut line = Vec::new();
-        while let Ok(1..) = lines.read_until(b'\n', &mut line) {
-            let text = String::from_utf8_lossy(&line);
-            if !text.trim().is_empty() && speech.say(&text).is_none() {
-                eprintln!("refused: too many announcements wait");
-            }
-            line.clear();
-        }
-    });
+fn serve(options: &Options, speech: &Speech) -> Result<()> {
+    rtsp::serve(options, speech)?;
+    if let Some(address) = options.http {
+        http::serve(address, speech.clone())?;
+    }
+    lines::read(speech.clone())
+}
+
+/// Writes a line to the standard output, if it is read.
+fn print(words: &str) {
+    let _ = writeln!(std::io::stdout(), "{}", words.trim_end());
 }

@@ -1,35 +1,77 @@
 //! The command line.
 
-use std::net::SocketAddr;
+use std::{
+    ffi::OsString,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
+use clap::{Parser, ValueEnum};
 
-/// What `--help` prints.
-pub const HELP: &str = "\
-Serves a camera's picture with spoken announcements by RTSP.
+use crate::{log::log, secret};
 
-    cosyvoice3-announcer [OPTION VALUE]...
+/// Environment variable with the camera's address.
+const CAMERA_VARIABLE: &str = "COSYVOICE3_CAMERA";
+/// systemd's directory of a service's credentials, and the name of the camera's address in it.
+const CREDENTIALS_VARIABLE: &str = "CREDENTIALS_DIRECTORY";
+const CREDENTIAL: &str = "camera";
 
-  --rtsp ADDRESS:PORT   where RTSP clients connect; rtsp://ADDRESS:PORT/camera has picture and sound,
-                        rtsp://ADDRESS:PORT/speech the sound alone (127.0.0.1:8554)
-  --http ADDRESS:PORT   where texts are taken by HTTP, see below (nowhere)
-  --camera URI          the picture: the rtsp:// of a camera, which is passed on as it is, any other URI, which is
-                        encoded anew, \"test\" for a test picture, \"none\" for sound alone (test)
-  --camera-codec NAME   what an rtsp:// camera sends: h264, h265, jpeg (h264)
-  --codec NAME          of the sound: pcmu, pcma, opus, l16 (pcmu)
-  --speech PROPERTIES   further properties of cosyvoice3src, such as \"voice=anna speed=1.2\"
-
-Each line of the standard input is an announcement. So is the body of a POST:
+const MORE: &str = "\
+Each line of the standard input is an announcement, up to 64 KiB. So is the body of a POST:
 
     curl --data-binary 'The train leaves in five minutes.' http://127.0.0.1:8080/say
     curl --data-binary 'Fire alarm!' 'http://127.0.0.1:8080/say?priority=5&interrupt=now'
+    curl --json '{\"text\": \"Fire alarm!\", \"priority\": 5}' http://127.0.0.1:8080/say
 
 /say answers with the announcement's number and takes the fields of the element's signal say-full: voice, instruct,
 priority, interrupt. POST /cancel?id=NUMBER and POST /cancel-all take announcements back.
 
-Nobody is asked for a password: addresses other than 127.0.0.1 are for networks where everybody may listen and speak.";
+The camera's address may hold a password, and every user of a machine can read command lines: write it into a file of
+mode 640 for --camera-file, or into the variable COSYVOICE3_CAMERA. A service takes it from its systemd credential
+\"camera\".
 
-/// What is served, and where.
+Limits: 512 RTSP connections, 256 of one address; 256 HTTP connections, 64 of one address; 10 s and 64 KiB for a
+request. When they are used up, the oldest connection goes that does not play, or whose request is not complete.
+
+Clients are not asked for a password: addresses other than 127.0.0.1 are for networks where everybody may listen and
+speak.";
+
+/// Serves a camera's picture with spoken announcements by RTSP.
+#[derive(Parser, Debug)]
+#[command(name = "cosyvoice3-announcer", version, after_help = MORE)]
+struct Arguments {
+    /// Address for RTSP clients: rtsp://ADDRESS:PORT/camera has picture and sound, rtsp://ADDRESS:PORT/speech the
+    /// sound alone
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8554")]
+    rtsp: SocketAddr,
+    /// Address for texts by HTTP, see below; nowhere without it
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    http: Option<SocketAddr>,
+    /// The picture: the rtsp:// of a camera, which is passed on as it is, any other URI, which is encoded anew, "test"
+    /// for a test picture, "none" for sound alone [default: test]
+    #[arg(long, value_name = "URI", conflicts_with = "camera_file")]
+    camera: Option<String>,
+    /// A file with the camera's address in its first line, for an address with a password
+    #[arg(long, value_name = "FILE")]
+    camera_file: Option<PathBuf>,
+    /// Encoding of an rtsp:// camera's picture
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = CameraCodec::H264)]
+    camera_codec: CameraCodec,
+    /// Encoding of the sound
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = Codec::Pcmu)]
+    codec: Codec,
+    /// Further properties of cosyvoice3src, such as "voice=ru_female speed=1.2"
+    #[arg(
+        long,
+        value_name = "PROPERTIES",
+        default_value = "",
+        hide_default_value = true
+    )]
+    speech: String,
+}
+
+/// Streams that are served, and their addresses.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     pub rtsp: SocketAddr,
@@ -40,7 +82,7 @@ pub struct Options {
     pub speech: String,
 }
 
-/// Where the picture comes from.
+/// Source of the picture.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Camera {
     None,
@@ -49,16 +91,16 @@ pub enum Camera {
     Uri(String),
 }
 
-/// What a camera sends.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// Encoding of a camera's picture.
+#[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
 pub enum CameraCodec {
     H264,
     H265,
     Jpeg,
 }
 
-/// What the sound is sent as.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// Encoding of the sound.
+#[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
 pub enum Codec {
     Pcmu,
     Pcma,
@@ -66,75 +108,82 @@ pub enum Codec {
     L16,
 }
 
+/// Reason for which no options came out of a command line.
+#[derive(Debug)]
+pub enum Stop {
+    /// Help or version were asked for.
+    Shown(String),
+    /// The command line is wrong; holds no password.
+    Wrong(String),
+}
+
 impl Options {
-    /// The options of a command line without the program's name; `None` where help is wanted.
-    pub fn read(mut words: impl Iterator<Item = String>) -> Result<Option<Self>> {
-        let mut options = Self {
-            rtsp: "127.0.0.1:8554".parse()?,
-            http: None,
-            camera: Camera::Test,
-            codec: Codec::Pcmu,
-            speech: String::new(),
-        };
-        let mut camera_codec = CameraCodec::H264;
-        while let Some(option) = words.next() {
-            if option == "--help" || option == "-h" {
-                return Ok(None);
+    /// The options of a command line that begins with the program's name.
+    ///
+    /// `variable` looks up an environment variable.
+    pub fn read(
+        words: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Stop> {
+        let arguments = Arguments::try_parse_from(words).map_err(|error| {
+            // An address may stand where none is expected, and clap quotes what it does not expect.
+            let words = secret::redact(&error.to_string()).into_owned();
+            match error.use_stderr() {
+                true => Stop::Wrong(words),
+                false => Stop::Shown(words),
             }
-            let value = words
-                .next()
-                .with_context(|| format!("{option} needs a value"))?;
-            let address = || {
-                value.parse().with_context(|| {
-                    format!("{option} takes a numeric address and a port, not {value:?}")
-                })
-            };
-            match option.as_str() {
-                "--rtsp" => options.rtsp = address()?,
-                "--http" => options.http = Some(address()?),
-                "--camera" => options.camera = camera(&value)?,
-                "--camera-codec" => {
-                    camera_codec = match value.as_str() {
-                        "h264" => CameraCodec::H264,
-                        "h265" => CameraCodec::H265,
-                        "jpeg" => CameraCodec::Jpeg,
-                        _ => bail!("{option} is h264, h265 or jpeg, not {value:?}"),
-                    }
-                }
-                "--codec" => {
-                    options.codec = match value.as_str() {
-                        "pcmu" => Codec::Pcmu,
-                        "pcma" => Codec::Pcma,
-                        "opus" => Codec::Opus,
-                        "l16" => Codec::L16,
-                        _ => bail!("{option} is pcmu, pcma, opus or l16, not {value:?}"),
-                    }
-                }
-                "--speech" => options.speech = value,
-                _ => bail!("there is no option {option}"),
-            }
-        }
-        if let Camera::Rtsp { codec, .. } = &mut options.camera {
-            *codec = camera_codec;
-        }
-        Ok(Some(options))
+        })?;
+        let camera = camera_address(&arguments, variable)
+            .and_then(|address| camera(&address, arguments.camera_codec))
+            .map_err(|error| Stop::Wrong(secret::redact(&format!("error: {error:#}")).into()))?;
+        Ok(Self {
+            rtsp: arguments.rtsp,
+            http: arguments.http,
+            camera,
+            codec: arguments.codec,
+            speech: arguments.speech,
+        })
     }
 }
 
-fn camera(value: &str) -> Result<Camera> {
-    // It becomes a word of a pipeline's description.
-    if value.contains(|c: char| c.is_whitespace() || c.is_control() || "\"'\\!".contains(c)) {
-        bail!("--camera {value:?}: write blanks, quotes, backslashes and ! as %20 and the like");
+/// The camera's address: from the command line, else the environment, else the service's credentials.
+fn camera_address(
+    arguments: &Arguments,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<String> {
+    if let Some(address) = &arguments.camera {
+        if secret::has_secret(address) {
+            log!(
+                "warning: every user of this machine can read the password in --camera: use --camera-file FILE instead"
+            );
+        }
+        return Ok(address.clone());
     }
-    Ok(match value {
+    if let Some(file) = &arguments.camera_file {
+        return secret::camera_address(file);
+    }
+    if let Some(address) = variable(CAMERA_VARIABLE).filter(|address| !address.is_empty()) {
+        return Ok(address);
+    }
+    let credential = variable(CREDENTIALS_VARIABLE).map(|dir| Path::new(&dir).join(CREDENTIAL));
+    match credential.filter(|file| file.exists()) {
+        Some(file) => secret::camera_address(&file),
+        None => Ok("test".into()),
+    }
+}
+
+fn camera(address: &str, codec: CameraCodec) -> Result<Camera> {
+    secret::remember(address);
+    Ok(match address {
         "none" => Camera::None,
         "test" => Camera::Test,
-        _ if value.starts_with("rtsp://") || value.starts_with("rtsps://") => Camera::Rtsp {
-            uri: value.into(),
-            codec: CameraCodec::H264,
+        _ if address.starts_with("rtsp://") || address.starts_with("rtsps://") => Camera::Rtsp {
+            uri: address.into(),
+            codec,
         },
-        _ if value.contains("://") => Camera::Uri(value.into()),
-        _ => bail!("--camera is a URI, \"test\" or \"none\", not {value:?}"),
+        _ if address.contains("://") => Camera::Uri(address.into()),
+        // Not quoted: it may be a password that went astray.
+        _ => bail!("the camera's address is a URI (rtsp://...), \"test\" or \"none\""),
     })
 }
 
@@ -142,15 +191,20 @@ fn camera(value: &str) -> Result<Camera> {
 mod tests {
     use super::*;
 
-    fn read(words: &str) -> Result<Option<Options>> {
-        Options::read(words.split_whitespace().map(String::from))
+    fn read(words: &str) -> Result<Options, Stop> {
+        let words = words.split_whitespace().map(String::from);
+        Options::read(
+            std::iter::once("announcer".to_string()).chain(words),
+            |_| None,
+        )
     }
 
     #[test]
     fn nothing_is_open_to_the_network_unless_asked_for() {
-        let options = read("").unwrap().unwrap();
+        let options = read("").unwrap();
         assert!(options.rtsp.ip().is_loopback());
         assert_eq!(options.http, None);
+        assert_eq!(options.camera, Camera::Test);
     }
 
     #[test]
@@ -163,22 +217,54 @@ mod tests {
             "--camera rtsp://camera/1 --camera-codec h265",
             "--camera-codec h265 --camera rtsp://camera/1",
         ] {
-            assert_eq!(read(words).unwrap().unwrap().camera, wanted);
+            assert_eq!(read(words).unwrap().camera, wanted);
         }
     }
 
     #[test]
     fn a_wrong_option_is_named_with_what_it_takes() {
         for (words, part) in [
-            ("--codec mp3", "pcmu, pcma, opus or l16, not \"mp3\""),
-            ("--rtsp 8554", "a numeric address and a port"),
+            ("--codec mp3", "pcmu, pcma, opus, l16"),
+            ("--rtsp 8554", "--rtsp <ADDRESS:PORT>"),
             ("--camera video0", "a URI"),
-            ("--camera rtsp://x!fakesink", "%20"),
-            ("--listen x", "no option --listen"),
-            ("--http", "needs a value"),
+            ("--listen x", "--listen"),
+            ("--http", "--http <ADDRESS:PORT>"),
+            ("--camera none --camera-file x", "cannot be used with"),
+            ("--camera-file /nowhere/at/all", "/nowhere/at/all"),
         ] {
-            let error = format!("{:#}", read(words).unwrap_err());
-            assert!(error.contains(part), "{words}: {error}");
+            match read(words) {
+                Err(Stop::Wrong(error)) => assert!(error.contains(part), "{words}: {error}"),
+                other => panic!("{words}: {other:?}"),
+            }
         }
+    }
+
+    #[test]
+    fn no_usage_error_shows_a_password() {
+        for words in [
+            "rtsp://admin:geheim@camera/1",
+            "--camera rtsp://admin:geheim@camera/1 --codec rtsp://admin:geheim@camera/1",
+            "--rtsp rtsp://admin:geheim@camera/1",
+            "--camera admin:geheim@camera",
+        ] {
+            match read(words) {
+                Err(Stop::Wrong(error)) => assert!(!error.contains("geheim"), "{words}: {error}"),
+                other => panic!("{words}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_camera_comes_from_the_environment_where_the_command_line_has_none() {
+        let from = |name: &'static str, value: &'static str| {
+            Options::read(["announcer"], move |wanted| {
+                (wanted == name).then(|| value.to_string())
+            })
+        };
+        let camera = from(CAMERA_VARIABLE, "file:///a.mp4").unwrap().camera;
+        assert_eq!(camera, Camera::Uri("file:///a.mp4".into()));
+        // A service without the credential has the test picture.
+        let camera = from(CREDENTIALS_VARIABLE, "/nowhere").unwrap().camera;
+        assert_eq!(camera, Camera::Test);
     }
 }

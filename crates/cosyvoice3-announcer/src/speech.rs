@@ -1,37 +1,44 @@
-//! The pipeline that speaks, and the copies of its sound.
+//! The pipeline that speaks, and the handle by which the rest of the program uses it.
 
-use std::{
-    cell::RefCell,
-    rc::Rc,
-    sync::{Arc, Mutex},
-};
+use std::{cell::RefCell, rc::Rc};
 
 use anyhow::{Context, Result, anyhow};
-use gst::{glib, prelude::*};
+use gst::{bus::BusWatchGuard, glib, prelude::*};
 use gst_app::{AppSink, AppSinkCallbacks, AppSrc};
 
-use crate::options::{Codec, Options};
+use crate::{
+    listeners::{Listeners, clock_time},
+    log::log,
+    options::{Codec, Options},
+};
 
-/// The speech that everybody hears.
+/// The pipeline that speaks. Its end frees the element, which then waits for its threads: inside of foreign libraries
+/// they would not survive the end of the process.
+pub struct Pipeline(gst::Pipeline);
+
+/// The speech that all clients hear, for as long as the pipeline exists.
 #[derive(Clone)]
 pub struct Speech {
-    pipeline: gst::Pipeline,
-    element: gst::Element,
+    element: glib::WeakRef<gst::Element>,
     caps: gst::Caps,
-    listeners: Arc<Mutex<Vec<glib::WeakRef<AppSrc>>>>,
+    listeners: Listeners,
 }
 
-/// Why the main loop ended.
-pub struct Outcome(Rc<RefCell<Result<()>>>);
+/// Observes the pipeline and ends the main loop when it cannot go on.
+pub struct Watch {
+    failure: Rc<RefCell<Option<anyhow::Error>>>,
+    _guard: BusWatchGuard,
+}
 
-impl Outcome {
-    pub fn take(self) -> Result<()> {
-        self.0.replace(Ok(()))
+impl Watch {
+    /// The reason for which the pipeline ended the main loop, if it did.
+    pub fn outcome(self) -> Result<()> {
+        self.failure.take().map_or(Ok(()), Err)
     }
 }
 
-impl Speech {
-    pub fn new(options: &Options) -> Result<Self> {
+impl Pipeline {
+    pub fn new(options: &Options) -> Result<(Self, Speech)> {
         let rate = match options.codec {
             Codec::Pcmu | Codec::Pcma => 8000,
             Codec::L16 => 24000,
@@ -55,11 +62,10 @@ impl Speech {
         // All pipelines have this clock, so that a time of one is a time of the other.
         pipeline.use_clock(Some(&gst::SystemClock::obtain()));
         let by_name = |name| pipeline.by_name(name).context("it is in the description");
-        let speech = Self {
-            element: by_name("speech")?,
+        let speech = Speech {
+            element: by_name("speech")?.downgrade(),
             caps: caps.parse()?,
-            listeners: Arc::default(),
-            pipeline: pipeline.clone(),
+            listeners: Listeners::default(),
         };
         let sink = by_name("listeners")?
             .downcast::<AppSink>()
@@ -69,27 +75,62 @@ impl Speech {
             AppSinkCallbacks::builder()
                 .new_sample(move |sink| {
                     let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-                    hand_out(sink, &sample, &listeners);
+                    if let (Some(buffer), Some(time)) = (sample.buffer(), clock_time(&sample, sink))
+                    {
+                        listeners.send(buffer, None, time);
+                    }
                     Ok(gst::FlowSuccess::Ok)
                 })
                 .build(),
         );
-        Ok(speech)
+        Ok((Self(pipeline), speech))
     }
 
     pub fn start(&self) {
-        // What is wrong with the model directory is on the bus too, in more words.
-        let _ = self.pipeline.set_state(gst::State::Playing);
+        // A failure is on the bus too, in more words.
+        let _ = self.0.set_state(gst::State::Playing);
     }
 
-    pub fn stop(&self) {
-        let _ = self.pipeline.set_state(gst::State::Null);
+    /// Logs the pipeline's messages, and ends `main_loop` when it cannot go on.
+    pub fn watch(&self, main_loop: &glib::MainLoop) -> Result<Watch> {
+        let failure = Rc::new(RefCell::new(None));
+        let seen = failure.clone();
+        let main_loop = main_loop.clone();
+        let bus = self.0.bus().context("a pipeline has a bus")?;
+        let guard = bus.add_watch_local(move |_, message| {
+            if let gst::MessageView::Error(error) = message.view() {
+                // The first one is the cause.
+                seen.borrow_mut()
+                    .get_or_insert_with(|| anyhow!("{}", error.error()));
+                main_loop.quit();
+            }
+            log_message(message);
+            glib::ControlFlow::Continue
+        })?;
+        Ok(Watch {
+            failure,
+            _guard: guard,
+        })
     }
+}
 
+impl Drop for Pipeline {
+    fn drop(&mut self) {
+        let _ = self.0.set_state(gst::State::Null);
+    }
+}
+
+impl Speech {
     /// Gives `listener` the sound from now on, for as long as it exists.
     pub fn add_listener(&self, listener: &AppSrc) {
         listener.set_caps(Some(&self.caps));
-        self.listeners.lock().unwrap().push(listener.downgrade());
+        self.listeners.add(listener);
+    }
+
+    /// Names of the voices that a text may have.
+    pub fn voices(&self) -> Vec<String> {
+        let element = self.element.upgrade();
+        element.map_or_else(Vec::new, |element| element.property("voices"))
     }
 
     /// Says a text; its number, unless too many wait already.
@@ -99,7 +140,8 @@ impl Speech {
 
     /// Says a text with the fields of the element's signal `say-full`.
     pub fn say_full(&self, fields: gst::Structure) -> Option<u64> {
-        match self.element.emit_by_name::<u64>("say-full", &[&fields]) {
+        let element = self.element.upgrade()?;
+        match element.emit_by_name::<u64>("say-full", &[&fields]) {
             0 => None,
             id => Some(id),
         }
@@ -107,84 +149,42 @@ impl Speech {
 
     /// Takes a text back.
     pub fn cancel(&self, id: u64) -> bool {
-        self.element.emit_by_name("cancel", &[&id])
+        let element = self.element.upgrade();
+        element.is_some_and(|element| element.emit_by_name("cancel", &[&id]))
     }
 
     /// Takes all texts back; how many there were.
     pub fn cancel_all(&self) -> u32 {
-        self.element.emit_by_name("cancel-all", &[])
-    }
-
-    /// Writes down what the pipeline tells, and ends `main_loop` when it cannot go on.
-    pub fn watch(&self, main_loop: &glib::MainLoop) -> Result<Outcome> {
-        let outcome = Rc::new(RefCell::new(Ok(())));
-        let told = outcome.clone();
-        let main_loop = main_loop.clone();
-        let bus = self.pipeline.bus().context("a pipeline has a bus")?;
-        let watch = bus.add_watch_local(move |_, message| {
-            match message.view() {
-                gst::MessageView::Error(error) => {
-                    // The first one is the cause.
-                    if told.borrow().is_ok() {
-                        *told.borrow_mut() = Err(anyhow!("{}", error.error()));
-                    }
-                    main_loop.quit();
-                }
-                gst::MessageView::Warning(warning) => eprintln!("warning: {}", warning.error()),
-                gst::MessageView::Progress(progress) => {
-                    if let (gst::ProgressType::Complete, _, text) = progress.get() {
-                        eprintln!("{text}");
-                    }
-                }
-                gst::MessageView::Element(element) => {
-                    element.structure().map(tell);
-                }
-                _ => {}
-            }
-            glib::ControlFlow::Continue
-        })?;
-        // It lives as long as the program.
-        std::mem::forget(watch);
-        Ok(Outcome(outcome))
+        let element = self.element.upgrade();
+        element.map_or(0, |element| element.emit_by_name("cancel-all", &[]))
     }
 }
 
-/// Writes down what became of an announcement; its text is nobody's business.
-fn tell(structure: &gst::StructureRef) {
-    let (Some(what), Ok(id)) = (
+fn log_message(message: &gst::Message) {
+    match message.view() {
+        gst::MessageView::Warning(warning) => log!("warning: {}", warning.error()),
+        gst::MessageView::Progress(progress) => {
+            if let (gst::ProgressType::Complete, _, text) = progress.get() {
+                log!("{text}");
+            }
+        }
+        gst::MessageView::Element(element) => {
+            element.structure().map(log_announcement);
+        }
+        _ => {}
+    }
+}
+
+/// Logs the progress of an announcement; its text is private.
+fn log_announcement(structure: &gst::StructureRef) {
+    let (Some(progress), Ok(id)) = (
         structure.name().strip_prefix("cosyvoice3/utterance-"),
         structure.get::<u64>("id"),
     ) else {
         return;
     };
     match structure.get::<&str>("reason") {
-        Ok(reason) => eprintln!("announcement {id} {what}: {reason}"),
-        Err(_) => eprintln!("announcement {id} {what}"),
+        Ok(reason) => log!("announcement {id} {progress}: {reason}"),
+        Err(_) => log!("announcement {id} {progress}"),
     }
-}
-
-fn hand_out(
-    sink: &AppSink,
-    sample: &gst::Sample,
-    listeners: &Mutex<Vec<glib::WeakRef<AppSrc>>>,
-) -> Option<()> {
-    let buffer = sample.buffer()?;
-    let segment = sample.segment()?.downcast_ref::<gst::ClockTime>()?;
-    let clock_time = segment.to_running_time(buffer.pts())? + sink.base_time()?;
-    listeners.lock().unwrap().retain(|listener| {
-        let Some(listener) = listener.upgrade() else {
-            return false;
-        };
-        // Before PLAYING a pipeline has no time of its own.
-        if listener.current_state() == gst::State::Playing
-            && let Some(base) = listener.base_time()
-            && let Some(pts) = clock_time.checked_sub(base)
-        {
-            let mut copy = buffer.copy();
-            copy.make_mut().set_pts(pts);
-            let _ = listener.push_buffer(copy);
-        }
-        true
-    });
-    Some(())
 }

@@ -1,4 +1,4 @@
-//! What clients hear of the announcer.
+//! Announcements as clients hear them.
 
 use std::{
     io::Write,
@@ -121,7 +121,7 @@ fn clients_that_come_and_go_hear_each_announcement_in_order_and_complete() {
     println!("{:.1?} in all", began.elapsed());
     drop((stays, fourth));
     announcer.wait_for("a client disconnected");
-    // When nobody listened the stream was taken down; the next client gets a new one.
+    // Without clients the stream was taken down; the next client gets a new one.
     let next = connect();
     say(&announcer, &TEXTS[..1], &[&next]);
     assert_heard("the one after all others", &next, &wanted[..1]);

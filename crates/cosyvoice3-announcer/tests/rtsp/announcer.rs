@@ -4,7 +4,10 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     process::{Child, ChildStdin, Command, Stdio},
-    sync::mpsc::{Receiver, channel},
+    sync::{
+        Mutex,
+        mpsc::{Receiver, channel},
+    },
     thread,
 };
 
@@ -15,25 +18,43 @@ pub struct Announcer {
     pub stdin: ChildStdin,
     /// The streams and the address for texts.
     uris: Vec<String>,
-    told: Receiver<String>,
+    /// Lines of its log.
+    written: Mutex<Receiver<String>>,
+}
+
+/// The program with the plugin, the tiny model and free ports of 127.0.0.1.
+pub fn command() -> Command {
+    command_at("127.0.0.1:0")
+}
+
+/// The same with an address for RTSP.
+pub fn command_at(rtsp: &str) -> Command {
+    let plugins = plugin_dir();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cosyvoice3-announcer"));
+    command
+        .args(["--rtsp", rtsp, "--http", "127.0.0.1:0"])
+        .args(["--speech", PROPERTIES])
+        .env("GST_PLUGIN_PATH", &plugins)
+        .env("GST_REGISTRY", plugins.join("registry.bin"))
+        .env("COSYVOICE3_MODEL_PATH", tiny())
+        .env_remove("COSYVOICE3_CAMERA")
+        .env_remove("CREDENTIALS_DIRECTORY")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
 }
 
 impl Announcer {
     /// Starts it on free ports of 127.0.0.1.
     pub fn new(options: &[&str]) -> Self {
-        let plugins = plugin_dir();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_cosyvoice3-announcer"))
-            .args(["--rtsp", "127.0.0.1:0", "--http", "127.0.0.1:0"])
-            .args(["--speech", PROPERTIES])
-            .args(options)
-            .env("GST_PLUGIN_PATH", &plugins)
-            .env("GST_REGISTRY", plugins.join("registry.bin"))
-            .env("COSYVOICE3_MODEL_PATH", tiny())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("it starts");
+        Self::start(command().args(options))
+    }
+
+    /// Starts a [`command`], and waits until it listens. Where its standard error is not a pipe, there are no lines to
+    /// wait for.
+    pub fn start(command: &mut Command) -> Self {
+        let mut child = command.spawn().expect("it starts");
         let mut uris = Vec::new();
         for line in BufReader::new(child.stdout.take().unwrap()).lines() {
             uris.push(line.unwrap());
@@ -41,20 +62,46 @@ impl Announcer {
                 break;
             }
         }
-        let (tell, told) = channel();
-        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                eprintln!("announcer: {line}");
-                let _ = tell.send(line);
-            }
-        });
+        let (write, written) = channel();
+        if let Some(stderr) = child.stderr.take() {
+            thread::spawn(move || {
+                for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                    eprintln!("announcer: {line}");
+                    let _ = write.send(line);
+                }
+            });
+        }
         Self {
             stdin: child.stdin.take().unwrap(),
             child,
             uris,
-            told,
+            written: Mutex::new(written),
         }
+    }
+
+    /// The number of the process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The address and port of its HTTP server.
+    pub fn http(&self) -> &str {
+        let uri = self.uri("/say");
+        &uri["http://".len()..uri.len() - "/say".len()]
+    }
+
+    /// The address and port of its RTSP server.
+    pub fn rtsp(&self) -> &str {
+        let uri = self.uri("/speech");
+        &uri["rtsp://".len()..uri.len() - "/speech".len()]
+    }
+
+    /// Sends bytes by HTTP; the status and the answer.
+    #[track_caller]
+    pub fn send(&self, request: &[u8]) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.http()).expect("it listens");
+        stream.write_all(request).expect("it reads");
+        answer(stream)
     }
 
     /// The address that ends in `path`.
@@ -64,22 +111,13 @@ impl Announcer {
     }
 
     /// POSTs `text` to `target`; the status and the answer.
+    #[track_caller]
     pub fn post(&self, target: &str, text: &str) -> (u16, String) {
-        let uri = self.uri("/say");
-        let address = &uri["http://".len()..uri.len() - "/say".len()];
-        let mut stream = TcpStream::connect(address).expect("it listens");
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(
-            stream,
-            "POST {target} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {}\r\n\r\n{text}",
-            text.len()
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
-        let status = head.split(' ').nth(1).and_then(|word| word.parse().ok());
-        (status.expect("a status"), body.trim_end().to_string())
+        let (address, length) = (self.http(), text.len());
+        let request = format!(
+            "POST {target} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {length}\r\n\r\n{text}"
+        );
+        self.send(request.as_bytes())
     }
 
     /// Has `text` said; its number.
@@ -92,19 +130,40 @@ impl Announcer {
     /// Waits until it writes `line`.
     #[track_caller]
     pub fn wait_for(&self, line: &str) {
+        self.wait_for_line(line, |written| written == line);
+    }
+
+    /// Waits for a line that begins with `start`; the line.
+    #[track_caller]
+    pub fn wait_for_start(&self, start: &str) -> String {
+        self.wait_for_line(start, |written| written.starts_with(start))
+    }
+
+    #[track_caller]
+    fn wait_for_line(&self, name: &str, wanted: impl Fn(&str) -> bool) -> String {
         loop {
-            let told = self.told.recv_timeout(PATIENCE);
-            if told.unwrap_or_else(|error| panic!("{line:?}: {error}")) == line {
-                return;
+            let line = self.written.lock().unwrap().recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|error| panic!("{name:?}: {error}"));
+            if wanted(&line) {
+                return line;
             }
         }
+    }
+
+    /// The lines that it has written and that were not waited for.
+    pub fn lines(&self) -> Vec<String> {
+        self.written.lock().unwrap().try_iter().collect()
     }
 
     /// Asks it to end; whether it did so in good order.
     pub fn end(mut self) -> bool {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").arg(&pid).status().unwrap().success());
-        self.child.wait().unwrap().success()
+        let status = self.child.wait().unwrap();
+        if !status.success() {
+            eprintln!("announcer: {status}");
+        }
+        status.success()
     }
 }
 
@@ -113,4 +172,17 @@ impl Drop for Announcer {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The status and the body of an HTTP answer.
+#[track_caller]
+pub fn answer(mut stream: TcpStream) -> (u16, String) {
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    // In front of the answer there may be leave to send the body.
+    let answer = answer.trim_start_matches("HTTP/1.1 100 Continue\r\n\r\n");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    let status = head.split(' ').nth(1).and_then(|word| word.parse().ok());
+    (status.expect("a status"), body.trim_end().to_string())
 }

@@ -39,7 +39,7 @@ impl Listener {
         Self { child, heard }
     }
 
-    /// How many packets have come.
+    /// Number of packets so far.
     pub fn count(&self) -> usize {
         self.heard.packets.lock().unwrap().len()
     }
@@ -57,7 +57,7 @@ impl Listener {
         assert!(!late.timed_out(), "{} of {count} packets", packets.len());
     }
 
-    /// What has come so far, and when.
+    /// Packets so far, and their times of arrival.
     pub fn heard(&self) -> (Vec<Instant>, Vec<Packet>) {
         self.heard.packets.lock().unwrap().iter().cloned().unzip()
     }

@@ -1,6 +1,8 @@
 //! `pipelines/onvif.py` and an IP camera, which is GStreamer's ONVIF server.
 
 use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
     process::Command,
     sync::{Arc, Mutex},
 };
@@ -8,15 +10,15 @@ use std::{
 use gst::prelude::*;
 use gst_app::{AppSink, AppSinkCallbacks};
 use gst_rtsp_server::{
-    RTSPMediaFactory, RTSPOnvifMedia, RTSPOnvifMediaFactory, RTSPOnvifServer, RTSPServer,
-    prelude::*,
+    RTSPAuth, RTSPMediaFactory, RTSPOnvifMedia, RTSPOnvifMediaFactory, RTSPOnvifServer, RTSPServer,
+    RTSPToken, prelude::*,
 };
 
 use crate::{
     hearing::{Packet, find, without_a_hole},
     launch::plugin_dir,
     loading::init,
-    root,
+    new_dir, root,
     speech::{PROPERTIES, telephone},
     tiny,
 };
@@ -35,6 +37,12 @@ fn serve(server: &impl IsA<RTSPServer>, factory: impl IsA<RTSPMediaFactory>) -> 
 
 /// A camera with a loudspeaker that writes down what it gets; its address.
 fn camera(heard: Arc<Mutex<Vec<Packet>>>) -> (RTSPOnvifServer, String) {
+    let server = RTSPOnvifServer::new();
+    let uri = serve(&server, loudspeaker(heard));
+    (server, uri)
+}
+
+fn loudspeaker(heard: Arc<Mutex<Vec<Packet>>>) -> RTSPOnvifMediaFactory {
     init();
     let factory = RTSPOnvifMediaFactory::new();
     factory.set_launch(
@@ -65,9 +73,7 @@ fn camera(heard: Arc<Mutex<Vec<Packet>>>) -> (RTSPOnvifServer, String) {
                 .build(),
         );
     });
-    let server = RTSPOnvifServer::new();
-    let uri = serve(&server, factory);
-    (server, uri)
+    factory
 }
 
 fn onvif(arguments: &[&str]) -> Command {
@@ -78,7 +84,8 @@ fn onvif(arguments: &[&str]) -> Command {
         .env("COSYVOICE3_MODEL_PATH", tiny())
         .env("GST_PLUGIN_PATH", &plugins)
         .env("GST_REGISTRY", plugins.join("registry.bin"))
-        .env("PROPERTIES", PROPERTIES);
+        .env("PROPERTIES", PROPERTIES)
+        .env_remove("CAMERA_CREDENTIALS");
     command
 }
 
@@ -100,6 +107,49 @@ fn the_loudspeaker_of_a_camera_gets_the_announcement_complete() {
         packets.len()
     );
     assert!(likeness > 0.99, "{likeness}");
+}
+
+#[test]
+fn a_camera_gets_its_password_from_a_file_or_the_environment_and_no_message_shows_it() {
+    let heard = Arc::default();
+    let factory = loudspeaker(Arc::clone(&heard));
+    let role = gst::Structure::builder("user")
+        .field(gst_rtsp_server::RTSP_PERM_MEDIA_FACTORY_ACCESS, true)
+        .field(gst_rtsp_server::RTSP_PERM_MEDIA_FACTORY_CONSTRUCT, true)
+        .build();
+    factory.add_role_from_structure(&role);
+    let token = RTSPToken::builder()
+        .field(gst_rtsp_server::RTSP_TOKEN_MEDIA_FACTORY_ROLE, "user")
+        .build();
+    let auth = RTSPAuth::new();
+    auth.add_basic(&RTSPAuth::make_basic("admin", "ge:heim"), &token);
+    let server = RTSPOnvifServer::new();
+    server.set_auth(Some(&auth));
+    let uri = serve(&server, factory);
+
+    let dir = new_dir("credentials");
+    let file = dir.join("camera");
+    fs::write(&file, "admin:ge:heim\n").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    let mut with_file = onvif(&["--credentials", file.to_str().unwrap(), &uri, "Да."]);
+    let mut with_variable = onvif(&[&uri, "Да."]);
+    with_variable.env("CAMERA_CREDENTIALS", "admin:ge:heim");
+    for command in [&mut with_file, &mut with_variable] {
+        let output = command.output().unwrap();
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{words}");
+        assert_eq!(words, "");
+    }
+    assert!(!heard.lock().unwrap().is_empty());
+
+    let wrong = uri.replace("rtsp://", "rtsp://admin:verkehrt@");
+    for arguments in [vec![&*wrong, "Да."], vec![&*uri, "Да.", &*wrong]] {
+        let output = onvif(&arguments).output().unwrap();
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success());
+        assert!(!words.is_empty() && !words.contains("verkehrt"), "{words}");
+    }
+    fs::remove_dir_all(dir).unwrap();
 }
 
 #[test]

@@ -8,9 +8,15 @@ mod launch;
 
 mod announcements;
 mod announcer;
+mod camera;
+mod clients;
+mod http;
 mod listener;
 mod loading;
 mod loudspeaker;
+mod process;
+mod secrets;
+mod service;
 mod slow_file;
 mod speech;
 
@@ -41,7 +47,7 @@ fn tiny() -> PathBuf {
     dir
 }
 
-/// Whether the long tests run at full length (`./tests/run.sh --all`).
+/// True when the long tests run at full length (`./tests/run.sh --all`).
 fn long() -> bool {
     std::env::var_os("COSYVOICE3_LONG_TESTS").is_some()
 }

@@ -2,7 +2,7 @@
 
 use std::{fs::File, os::fd::AsRawFd, path::Path};
 
-/// Holds a write lease on a file: whoever opens it waits in the kernel until this is dropped, or for
+/// Holds a write lease on a file: a program that opens it waits in the kernel until this is dropped, or for
 /// `/proc/sys/fs/lease-break-time` seconds (45).
 pub struct SlowFile(File);
 
@@ -10,7 +10,7 @@ impl SlowFile {
     /// `path` must not be open anywhere.
     pub fn new(path: &Path) -> Self {
         let file = File::open(path).expect("the file is there");
-        // SAFETY: the descriptor is open, and the command takes an integer. The signal that tells of somebody who waits
+        // SAFETY: the descriptor is open, and the command takes an integer. The signal for a program that waits
         // would end the process, and is ignored.
         let leased = unsafe {
             libc::signal(libc::SIGIO, libc::SIG_IGN);

@@ -1,4 +1,4 @@
-//! What the element says when nothing hurries it.
+//! The element's speech when nothing hurries it.
 
 use std::{fs, path::Path};
 
