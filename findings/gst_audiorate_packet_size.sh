@@ -2,8 +2,8 @@
 # One would guess: audiorate before a payloader fills a pause with silence in buffers like those around it, so that 20 ms in
 # stays 20 ms a packet.
 # Seen: audiorate fills a pause in buffers of a second each, and rtppcmupay cuts those at the MTU: packets of 173.5 ms
-# in the middle of a stream of 20 ms. The SDP names no maximum either, and a receiver with a fixed buffer for G.711 (door
-# stations, cameras' back channels) was never told. rtppcmupay max-ptime=20000000 keeps every packet at 160 bytes.
+# in the middle of a stream of 20 ms. The caps, of which an SDP is made, name no packet time, so a receiver with a small
+# buffer for G.711 (a door station, a camera's back channel) is not told. rtppcmupay max-ptime=20000000 keeps every packet at 160 bytes.
 # Versions: GStreamer 1.22.0 (Debian 12). Date: 2026-11-30. Source: found here.
 set -euo pipefail
 py=
