@@ -1,7 +1,7 @@
 //! Language model speed: a bare llama.cpp loop against ours, in interleaved pairs on the same GGUF and threads.
 //!
-//! `cargo bench --bench lm_decode -- MODEL_DIR [--threads N] [--pairs N] [--busy N] [--f32-kv] [--flash]`, where `--busy` is the
-//! number of foreign busy threads. The bare loop does what llama-bench does: no sampling, workers that never sleep.
+//! `cargo bench --bench lm_decode -- MODEL_DIR [--threads N] [--pairs N] [--busy N] [--f32-kv] [--flash] [--adapt]`, where `--busy` is the
+//! number of foreign busy threads and `--adapt` lets ours follow the load. The bare loop does what llama-bench does: no sampling, workers that never sleep.
 
 use std::{
     ffi::CString,
@@ -30,6 +30,7 @@ struct Args {
     busy: usize,
     kv_f32: bool,
     flash: bool,
+    adapt: bool,
 }
 
 fn args() -> Args {
@@ -40,6 +41,7 @@ fn args() -> Args {
         busy: 0,
         kv_f32: false,
         flash: false,
+        adapt: false,
     };
     let mut words = std::env::args().skip(1);
     let number = |word: Option<String>| word.and_then(|w| w.parse().ok()).expect("a number");
@@ -51,6 +53,7 @@ fn args() -> Args {
             "--busy" => args.busy = number(words.next()),
             "--f32-kv" => args.kv_f32 = true,
             "--flash" => args.flash = true,
+            "--adapt" => args.adapt = true,
             dir => args.dir = dir.into(),
         }
     }
@@ -216,6 +219,7 @@ fn main() {
         threads: args.threads,
         cpus: None,
         kv_f32: args.kv_f32,
+        adapt: args.adapt,
         flash_attention: args.flash,
     };
     let mut session = LmSession::new(model, &options).unwrap();

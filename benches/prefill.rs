@@ -114,6 +114,7 @@ fn main() {
         threads: args.threads,
         cpus: None,
         kv_f32: false,
+        adapt: false,
         flash_attention: false,
     };
     let plain = || LmSession::new(model.clone(), &options).unwrap();

@@ -9,7 +9,7 @@ mod model_dir;
 mod playing;
 mod support;
 
-use std::{fs, path::Path};
+use std::{ffi::CString, fs, os::unix::fs::symlink, path::Path};
 
 use cosyvoice3::{
     cancel::Cancel,
@@ -109,6 +109,66 @@ fn a_component_is_named_whose_content_is_wrong_though_its_hash_is_right() {
             assert_names(&case, &error, name);
         }
     }
+}
+
+/// Puts a FIFO that nothing ever writes to in the place of `path`.
+fn replace_by_fifo(path: &Path) {
+    fs::remove_file(path).unwrap();
+    let path = CString::new(path.as_os_str().as_encoded_bytes()).unwrap();
+    // SAFETY: the path is a C string that outlives the call; any thread may make a FIFO.
+    assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o600) }, 0);
+}
+
+#[test]
+fn a_fifo_in_the_place_of_any_file_is_named_and_not_waited_for() {
+    let voice = "voices/golden.safetensors".to_owned();
+    for name in components().into_iter().chain([voice, MANIFEST.into()]) {
+        let (model, case) = (ModelDir::new(), format!("a FIFO as {name}"));
+        replace_by_fifo(&model.file(&name));
+        let error = model.error(&case, &[]);
+        assert_names(&case, &error, &name);
+        assert_names(&case, &error, "a FIFO");
+    }
+}
+
+#[test]
+fn a_file_that_is_a_link_out_of_the_directory_is_named_and_a_linked_directory_speaks() {
+    for name in components() {
+        let (model, case) = (ModelDir::new(), format!("a link as {name}"));
+        model.remove(&name);
+        symlink(
+            tiny().canonicalize().unwrap().join(&name),
+            model.file(&name),
+        )
+        .unwrap();
+        let error = model.error(&case, &[]);
+        assert_names(&case, &error, &name);
+        assert_names(&case, &error, "out of the model directory");
+    }
+    let (model, place) = (ModelDir::new(), tempfile::tempdir().unwrap());
+    let link = place.path().join("model");
+    symlink(model.path(), &link).unwrap();
+    let played = Player::new(&link, Some("Да."), &[]).play();
+    assert!(played.errors.is_empty(), "{:?}", played.errors);
+    assert!(!played.samples().is_empty());
+}
+
+#[test]
+fn a_tokenizer_that_contradicts_itself_is_named_as_damaged() {
+    let (model, name) = (ModelDir::new(), "tokenizer.json");
+    // The tokenizer's library panics over it.
+    let text = String::from_utf8(model.read(name)).unwrap();
+    let (old, new) = (
+        "\"continuing_subword_prefix\": \"\"",
+        "\"continuing_subword_prefix\": \"################\"",
+    );
+    assert!(text.contains(old));
+    model.write(name, text.replace(old, new).as_bytes());
+    model.vouch_for(name);
+    let error = model.error("prefix", &[]);
+    assert_names("prefix", &error, name);
+    assert_names("prefix", &error, "damaged");
+    assert!(!error.text().contains("bug"), "{}", error.text());
 }
 
 #[test]

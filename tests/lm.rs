@@ -2,12 +2,17 @@
 
 mod support;
 
-use std::{path::Path, sync::Arc};
+use std::{
+    collections::HashSet,
+    path::Path,
+    sync::{Arc, Barrier},
+};
 
 use cosyvoice3::{
     ErrorKind,
     cancel::Cancel,
     constants::SPEECH_CODES,
+    cpu::worker::Worker,
     lm::{
         self, Decoding, Hit, LmModel, LmOptions, LmSession, Prefix, PrefixCache, PrefixCaching,
         StopReason,
@@ -22,6 +27,7 @@ const FILE: &str = "llm.npz";
 const EXACT: LmOptions = LmOptions {
     threads: 1,
     cpus: None,
+    adapt: false,
     kv_f32: true,
     flash_attention: false,
 };
@@ -195,6 +201,7 @@ fn a_seed_gives_the_same_tokens_whatever_came_before_and_on_any_number_of_thread
     assert_ne!(speak(&mut one, &input, &another_seed), first);
     let mut two = session(&LmOptions {
         threads: 2,
+        adapt: true,
         ..EXACT
     });
     assert_eq!(speak(&mut two, &input, &settings), first);
@@ -224,6 +231,85 @@ fn recall(session: &mut LmSession, input: &Input, seed: u64) -> (Vec<u32>, Hit) 
         .unwrap();
     assert_eq!(generated.prefill.positions, input.prefix().len());
     (spoken, generated.prefill.hit)
+}
+
+/// Logits after the official prefix and after each of `steps` greedy tokens; `before` is called before each of them.
+fn greedy_logits(session: &mut LmSession, steps: usize, before: &mut dyn FnMut()) -> Vec<Vec<f32>> {
+    before();
+    session
+        .prefill(&Input::official().prefix(), &Cancel::new())
+        .unwrap();
+    let mut rows = vec![session.logits().to_vec()];
+    for _ in 0..steps {
+        before();
+        let likeliest = session.logits().iter().enumerate();
+        let (token, _) = likeliest.max_by(|a, b| a.1.total_cmp(b.1)).unwrap();
+        session.append(token as u32).unwrap();
+        rows.push(session.logits().to_vec());
+    }
+    rows
+}
+
+#[test]
+fn the_number_of_threads_may_change_at_every_step_without_changing_a_bit() {
+    // Few steps: four threads that do not adapt take long on a busy machine.
+    const STEPS: usize = 6;
+    let options = LmOptions {
+        kv_f32: false,
+        ..EXACT
+    };
+    let alone = greedy_logits(&mut session(&options), STEPS, &mut || ());
+    let four = LmOptions {
+        threads: 4,
+        ..options
+    };
+    // Other stages that begin and end: it takes 4, 2, 1, 1, 4, ... threads.
+    let (ours, others) = (Worker::new(), [(); 3].map(|()| Worker::new()));
+    ours.settle(vec![900_000]);
+    others.iter().for_each(|other| other.settle(vec![900_000]));
+    let mut changing = session(&four).with_worker(ours);
+    let mut tasks = Vec::new();
+    let rows = greedy_logits(&mut changing, STEPS, &mut || match tasks.len() {
+        3 => tasks.clear(),
+        n => tasks.push(others[n].begin()),
+    });
+    assert!(rows == alone, "other threads, other bits");
+}
+
+#[test]
+fn threads_that_follow_the_load_change_no_bit() {
+    const STEPS: usize = 60;
+    for kv_f32 in [true, false] {
+        let alone = LmOptions { kv_f32, ..EXACT };
+        // Begins with a batch that is given up and made again; what follows depends on the machine.
+        let adapting = LmOptions {
+            threads: 4,
+            adapt: true,
+            ..alone.clone()
+        };
+        let [alone, adapting] = [alone, adapting]
+            .map(|options| greedy_logits(&mut session(&options), STEPS, &mut || ()));
+        assert!(adapting == alone, "other threads, other bits");
+    }
+}
+
+#[test]
+fn a_prefix_longer_than_a_batch_is_the_same_on_any_number_of_threads() {
+    let input = Input {
+        prompt_speech: (0..1300).map(|i| i * 37 % SPEECH_CODES).collect(),
+        ..Input::official()
+    };
+    let logits = |options: &LmOptions| {
+        let mut session = session(options);
+        session.prefill(&input.prefix(), &Cancel::new()).unwrap();
+        session.logits().to_vec()
+    };
+    let adapting = LmOptions {
+        threads: 3,
+        adapt: true,
+        ..EXACT
+    };
+    assert!(logits(&adapting) == logits(&EXACT));
 }
 
 #[test]
@@ -722,4 +808,22 @@ fn llama_cpp_uses_what_the_machine_has() {
             "{name} is missing in: {info}"
         );
     }
+}
+
+#[test]
+fn threads_that_ask_at_once_read_the_same_line_about_the_cpu() {
+    const THREADS: usize = 16;
+    let barrier = Barrier::new(THREADS);
+    let lines: HashSet<&str> = std::thread::scope(|scope| {
+        let ask = |_| {
+            scope.spawn(|| {
+                barrier.wait();
+                (0..1000).map(|_| lm::system_info().unwrap()).collect()
+            })
+        };
+        let threads: Vec<_> = (0..THREADS).map(ask).collect();
+        let lines = threads.into_iter().map(|thread| thread.join().unwrap());
+        lines.flat_map(|lines: HashSet<&str>| lines).collect()
+    });
+    assert_eq!(lines.len(), 1, "{lines:?}");
 }

@@ -54,9 +54,13 @@ struct Card {
 
 impl Card {
     fn new(settings: &str) -> Self {
+        Self::with(|| Machine::new(settings))
+    }
+
+    fn with(machine: impl FnOnce() -> Machine) -> Self {
         let alone = ONE.lock().unwrap_or_else(|e| e.into_inner());
         Self {
-            machine: Machine::new(settings),
+            machine: machine(),
             _alone: alone,
             _watchdog: Watchdog::new("a test with a card", Duration::from_secs(600)),
         }
@@ -158,6 +162,45 @@ fn the_npu_makes_the_same_mel_as_the_cpu() {
     drop(npu);
     card.assert_clean();
     assert_eq!(card.count("axclFinalize"), 1);
+}
+
+#[test]
+fn an_axmodel_whose_shapes_are_reported_otherwise_makes_the_same_mel() {
+    // An axis more, one of length 1 left out, all in one row.
+    let card = Card::new(
+        "reshape t = 2,1; reshape mask = 2,200; reshape spks = 160; reshape y = 1,2,80,200",
+    );
+    let mut npu = card.model(FlowChoice::Npu);
+    assert_eq!(npu.backend().name(), "npu");
+    let cpu = speak(&mut card.model(FlowChoice::Cpu), 60).unwrap();
+    assert_same_mel(&speak(&mut npu, 60).unwrap(), &cpu);
+}
+
+/// What runtimes of other versions lack, and with which settings.
+const OTHER_RUNTIMES: [(&[&str], &str); 2] = [
+    (
+        &[
+            "axclrtMemcpyAsync",
+            "axclrtMemsetAsync",
+            "axclrtCreateEvent",
+            "axclrtGetFullVersion",
+            "axclrtGetDeviceProperties",
+            "axclrtEngineGetInputDataType",
+            "axclrtEngineGetOutputDataType",
+        ],
+        "version = 3.6.5",
+    ),
+    (&["axclrtGetDeviceList"], "devices = 0; version = 4.0.0"),
+];
+
+#[test]
+fn an_older_and_a_newer_runtime_make_the_same_mel() {
+    for (lacking, settings) in OTHER_RUNTIMES {
+        let card = Card::with(|| Machine::without(lacking, settings));
+        let mut npu = card.model(FlowChoice::Npu);
+        let cpu = speak(&mut card.model(FlowChoice::Cpu), 28).unwrap();
+        assert_same_mel(&speak(&mut npu, 28).unwrap(), &cpu);
+    }
 }
 
 #[test]

@@ -79,3 +79,15 @@ pub(super) fn flow_error_message(
         .src(src)
         .build()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_queue_is_busy_on_the_bus_and_ends_nothing() {
+        let error = glib_error(&Error::new(ErrorKind::Busy, "16 are waiting"));
+        assert!(error.matches(gst::ResourceError::Busy));
+        assert!(!is_lasting(ErrorKind::Busy));
+    }
+}

@@ -207,7 +207,14 @@ impl CosyVoice3Src {
             Some(load) => Synthesizer::open(Recorder::off(), move |loading| load(loading)),
             None => Synthesizer::open_model(self.options(&settings)?),
         });
-        synth.check(&settings.to_synth().0)?;
+        let text = settings.text.clone().unwrap_or_default();
+        let (how, _) = settings.to_synth();
+        // The text of the property may be markup; without one there is only the voice to look at.
+        let how = match text.is_empty() {
+            true => how.without_markup(),
+            false => how,
+        };
+        synth.check(&text, &how)?;
         let wake = self.wake.clone();
         synth.on_event(move || wake.wake());
         self.candidates.watch(self);
@@ -301,6 +308,7 @@ impl CosyVoice3Src {
             "model-path" => settings.model_path = string(),
             "voice" => settings.voice = string(),
             "instruct" => settings.instruct = string(),
+            "lexicon" => settings.lexicon = string(),
             "speed" => settings.speed = value.get().expect(typed),
             "seed" => settings.seed = value.get().expect(typed),
             "temperature" => settings.temperature = value.get().expect(typed),
@@ -320,6 +328,10 @@ impl CosyVoice3Src {
             "is-live" => settings.is_live = value.get().expect(typed),
             "idle" => settings.idle = value.get().expect(typed),
             "latency" => settings.latency = value.get().expect(typed),
+            "language" => settings.language = value.get().expect(typed),
+            "text-reading" => settings.text_reading = value.get().expect(typed),
+            "stress-mark" => settings.stress_mark = value.get().expect(typed),
+            "markup" => settings.markup = value.get().expect(typed),
             "overflow" => settings.overflow = value.get().expect(typed),
             "text-timing" => settings.text_timing = value.get().expect(typed),
             "buffer-duration" => settings.buffer_duration = value.get().expect(typed),
@@ -517,6 +529,11 @@ impl ObjectImpl for CosyVoice3Src {
             "is-live" => settings.is_live.to_value(),
             "idle" => settings.idle.to_value(),
             "latency" => settings.latency.to_value(),
+            "language" => settings.language.to_value(),
+            "text-reading" => settings.text_reading.to_value(),
+            "stress-mark" => settings.stress_mark.to_value(),
+            "lexicon" => settings.lexicon.to_value(),
+            "markup" => settings.markup.to_value(),
             "overflow" => settings.overflow.to_value(),
             "text-timing" => settings.text_timing.to_value(),
             "buffer-duration" => settings.buffer_duration.to_value(),

@@ -76,8 +76,8 @@
 //! ## Signals
 //!
 //! * `say(text) -> id`, `say-full(structure) -> id`: queues a text, from PAUSED on. `say-full` takes the fields `text`,
-//!   `voice`, `instruct`, `speed`, `seed` (instead of the properties of that name), `priority` (int, 0) and `interrupt`
-//!   (`none`, `sentence`, `now`: what becomes of a text of lower priority that is being heard; one of which nothing was
+//!   `voice`, `instruct`, `language`, `markup`, `speed`, `seed` (instead of the properties of that name), `priority` (int,
+//!   0) and `interrupt` (`none`, `sentence`, `now`: what becomes of a text of lower priority that is being heard; one of which nothing was
 //!   heard yet is said later).
 //! * `cancel(id) -> bool`, `cancel-all() -> count`: what was pushed is heard all the same; a small `buffer-duration`
 //!   keeps that short.
@@ -137,6 +137,9 @@
 //! which is before it is heard: `running-time` says when that will be. Buffers carry the `id` in the custom meta
 //! `GstCosyVoice3UtteranceMeta`.
 //!
+//! A `mark` of SSML is the message `cosyvoice3/mark` with `id`, `name` and `running-time`, and on its buffer the custom meta
+//! `GstCosyVoice3MarkMeta` with `name` and `sample`, which counts from the start of the buffer.
+//!
 //! ```text
 //! cosyvoice3/utterance-queued, id=(guint64)3, text=(string)"Готово.";
 //! cosyvoice3/utterance-started, id=(guint64)3, text=(string)"Готово.", priority=(int)0, pts=(guint64)41280000000,
@@ -195,6 +198,7 @@ use cosyvoice3::{Engine, Loading};
 
 mod agenda;
 mod bus;
+mod document;
 mod guard;
 mod gvalue;
 mod imp;
@@ -233,6 +237,7 @@ impl CosyVoice3Src {
 /// Registers the element. Loads no runtime and touches no device: the plugin scanner runs this too.
 pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     gst::meta::CustomMeta::register(report::META, &[]);
+    gst::meta::CustomMeta::register(report::MARK_META, &[]);
     gst::Element::register(
         Some(plugin),
         "cosyvoice3src",

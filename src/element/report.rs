@@ -17,6 +17,10 @@ use cosyvoice3::{
 /// Name of the custom meta on each buffer of speech: a structure with the field `id`.
 pub(super) const META: &str = "GstCosyVoice3UtteranceMeta";
 
+/// Name of the custom meta for each `mark` of SSML in a buffer: a structure with `name` and `sample`, which counts from the
+/// start of the buffer.
+pub(super) const MARK_META: &str = "GstCosyVoice3MarkMeta";
+
 /// Why a text ends that a more important one took the place of.
 pub(super) const DISPLACED: &str = "displaced";
 
@@ -245,6 +249,16 @@ impl State {
         }
     }
 
+    /// Notes that a named place of a text is about to be heard.
+    pub fn note_mark(&mut self, id: u64, name: &str, running_time: gst::ClockTime) {
+        let structure = gst::Structure::builder("cosyvoice3/mark")
+            .field("id", id)
+            .field("name", name)
+            .field("running-time", running_time)
+            .build();
+        self.outbox.waiting.push_back(structure);
+    }
+
     /// Notes how a text ended.
     pub fn note_ended(&mut self, announcement: &Announcement, outcome: &Outcome<'_>) {
         let told = &announcement.told;
@@ -289,8 +303,16 @@ impl CosyVoice3Src {
     }
 }
 
-/// Marks a buffer as part of the text `id`.
-pub(super) fn mark(buffer: &mut gst::BufferRef, id: u64) {
+/// Names the sample `sample` of a buffer.
+pub(super) fn mark(buffer: &mut gst::BufferRef, name: &str, sample: u64) {
+    if let Ok(mut meta) = gst::meta::CustomMeta::add(buffer, MARK_META) {
+        meta.mut_structure().set("name", name);
+        meta.mut_structure().set("sample", sample);
+    }
+}
+
+/// Labels a buffer as part of the text `id`.
+pub(super) fn label(buffer: &mut gst::BufferRef, id: u64) {
     if let Ok(mut meta) = gst::meta::CustomMeta::add(buffer, META) {
         meta.mut_structure().set("id", id);
     }

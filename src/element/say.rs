@@ -121,10 +121,10 @@ impl CosyVoice3Src {
             state.takes_texts()?;
             state.synth.clone().ok_or(Refusal::Stopped)?
         };
-        // Reads a directory, so without the lock.
-        synth.check(&synth_settings).map_err(|error| {
-            Refusal::Wrong(error.context("a text was refused because of \"voice\""))
-        })?;
+        // Reads files, so without the lock.
+        synth
+            .check(&text, &synth_settings)
+            .map_err(|error| Refusal::Wrong(error.context("a text was refused")))?;
         if let Some(seed) = drawn {
             gst::info!(CAT, imp = self, "drew the seed {seed}");
         }

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use gst::{glib, prelude::*};
 
 use cosyvoice3::{
-    self as synth, AxclOptions, FlowChoice, FlowPlan, FlowTarget, Level, PrefixCaching, Schedule,
-    Verify,
+    self as synth, AxclOptions, FlowChoice, FlowPlan, FlowTarget, Language, Level, Markup,
+    PrefixCaching, Reading, Schedule, Verify,
 };
 
 /// Least and largest tempo.
@@ -185,6 +185,63 @@ pub enum VerifySetting {
     Never = 2,
 }
 
+/// Language of the texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstCosyVoice3Language")]
+#[repr(i32)]
+pub enum LanguageSetting {
+    /// Of each sentence its own.
+    #[default]
+    #[enum_value(name = "That of each sentence's letters", nick = "auto")]
+    Auto = 0,
+    /// Russian.
+    #[enum_value(name = "Russian", nick = "ru")]
+    Russian = 1,
+    /// English.
+    #[enum_value(name = "English", nick = "en")]
+    English = 2,
+    /// Chinese.
+    #[enum_value(name = "Chinese", nick = "zh")]
+    Chinese = 3,
+}
+
+/// The reader of Chinese figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstCosyVoice3TextReading")]
+#[repr(i32)]
+pub enum TextReadingSetting {
+    /// As the model directory says.
+    #[default]
+    #[enum_value(name = "As the model's manifest says", nick = "manifest")]
+    Manifest = 0,
+    /// The model.
+    #[enum_value(
+        name = "Chinese figures are left to the model, as published",
+        nick = "model"
+    )]
+    Model = 1,
+    /// The front end.
+    #[enum_value(name = "Chinese figures are written out before", nick = "written")]
+    Written = 2,
+}
+
+/// Markup of the texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstCosyVoice3Markup")]
+#[repr(i32)]
+pub enum MarkupSetting {
+    /// Plain text.
+    #[default]
+    #[enum_value(name = "Plain text", nick = "none")]
+    None = 0,
+    /// SSML.
+    #[enum_value(
+        name = "SSML: each text, and each text buffer, is a document",
+        nick = "ssml"
+    )]
+    Ssml = 1,
+}
+
 /// Values of the properties.
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
@@ -192,6 +249,11 @@ pub(super) struct Settings {
     pub model_path: Option<String>,
     pub voice: Option<String>,
     pub instruct: Option<String>,
+    pub language: LanguageSetting,
+    pub text_reading: TextReadingSetting,
+    pub stress_mark: bool,
+    pub lexicon: Option<String>,
+    pub markup: MarkupSetting,
     pub speed: f64,
     pub seed: i64,
     pub temperature: f64,
@@ -224,6 +286,11 @@ impl Default for Settings {
             model_path: None,
             voice: None,
             instruct: None,
+            language: LanguageSetting::default(),
+            text_reading: TextReadingSetting::default(),
+            stress_mark: false,
+            lexicon: None,
+            markup: MarkupSetting::default(),
             speed: 1.0,
             seed: 0,
             temperature: 1.0,
@@ -258,6 +325,23 @@ impl Settings {
         let mut settings = synth::Settings::default();
         settings.voice = non_empty(&self.voice);
         settings.instruct = non_empty(&self.instruct);
+        settings.language = match self.language {
+            LanguageSetting::Auto => None,
+            LanguageSetting::Russian => Some(Language::Russian),
+            LanguageSetting::English => Some(Language::English),
+            LanguageSetting::Chinese => Some(Language::Chinese),
+        };
+        settings.reading = match self.text_reading {
+            TextReadingSetting::Manifest => None,
+            TextReadingSetting::Model => Some(Reading::Model),
+            TextReadingSetting::Written => Some(Reading::Written),
+        };
+        settings.stress_mark = self.stress_mark;
+        settings.lexicon = non_empty(&self.lexicon).map(Into::into);
+        settings.markup = match self.markup {
+            MarkupSetting::None => Markup::None,
+            MarkupSetting::Ssml => Markup::Ssml,
+        };
         settings.speed = self.speed;
         settings.seed = drawn.map_or(self.seed as u64, u64::from);
         settings.temperature = self.temperature as f32;
@@ -347,6 +431,32 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
         glib::ParamSpecString::builder("instruct")
             .nick("Instruction")
             .blurb("How to speak, in words for the model (\"speak fast\"); the voice then comes from the flow model alone. Unset: clone the prompt's manner too")
+            .mutable_playing()
+            .build(),
+        glib::ParamSpecEnum::builder_with_default("language", default.language)
+            .nick("Language")
+            .blurb("Language in which texts are read; it chooses the voice where \"voice\" names none")
+            .mutable_playing()
+            .build(),
+        glib::ParamSpecEnum::builder_with_default("text-reading", default.text_reading)
+            .nick("Text reading")
+            .blurb("Whether the model reads Chinese figures or gets them written out; Russian and English ones are always written out")
+            .mutable_playing()
+            .build(),
+        glib::ParamSpecBoolean::builder("stress-mark")
+            .nick("Stress mark")
+            .blurb("A \"+\" before a vowel marks its stress, as Russian tools write it")
+            .default_value(default.stress_mark)
+            .mutable_playing()
+            .build(),
+        glib::ParamSpecString::builder("lexicon")
+            .nick("Lexicon")
+            .blurb("File of words and how to say them, one \"written = spoken\" a line; it goes before voices/NAME.lexicon.txt and lexicon.txt of the model directory")
+            .mutable_playing()
+            .build(),
+        glib::ParamSpecEnum::builder_with_default("markup", default.markup)
+            .nick("Markup")
+            .blurb("Markup of the texts; caps application/ssml+xml on the sink pad choose SSML by themselves")
             .mutable_playing()
             .build(),
         glib::ParamSpecDouble::builder("speed")

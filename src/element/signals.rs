@@ -128,10 +128,12 @@ fn wrong(signal: &str, field: &str, value: &str, allowed: &str) -> Error {
 }
 
 /// Fields of `say-full`.
-const FIELDS: [&str; 7] = [
+const FIELDS: [&str; 9] = [
     "text",
     "voice",
     "instruct",
+    "language",
+    "markup",
     "speed",
     "seed",
     "priority",
@@ -165,6 +167,12 @@ impl Fields<'_> {
         let text = text.ok_or_else(|| wrong("say-full", "text", "missing", "a string"))?;
         settings.voice = self.string("voice")?.or(settings.voice);
         settings.instruct = self.string("instruct")?.or(settings.instruct);
+        if let Some(language) = self.choice("language")? {
+            settings.language = language;
+        }
+        if let Some(markup) = self.choice("markup")? {
+            settings.markup = markup;
+        }
         if let Some(speed) = self.number("speed", double, SPEED)? {
             settings.speed = speed;
         }
@@ -173,13 +181,35 @@ impl Fields<'_> {
         }
         let priorities = (i32::MIN.into(), i32::MAX.into());
         let priority = self.number("priority", integer, priorities)?.unwrap_or(0) as i32;
-        let interrupt = match self.structure.value("interrupt") {
-            Ok(value) => interrupt(value).ok_or_else(|| {
-                self.wrong("interrupt", value, "\"none\", \"sentence\" or \"now\"")
-            })?,
-            Err(_) => Interrupt::None,
-        };
+        let interrupt = self.choice("interrupt")?.unwrap_or(Interrupt::None);
         Ok((text, settings, priority, interrupt))
+    }
+
+    /// A value of an enumeration, or its nick.
+    fn choice<E>(&self, field: &str) -> Result<Option<E>, Error>
+    where
+        E: StaticType + for<'v> glib::value::FromValue<'v>,
+    {
+        let Ok(value) = self.structure.value(field) else {
+            return Ok(None);
+        };
+        let class = glib::EnumClass::with_type(E::static_type()).expect("an enumeration");
+        let named = || {
+            let (nick, _) = gvalue::string_lossy(value)?;
+            class.to_value_by_nick(&nick)
+        };
+        let of_type = (value.type_() == E::static_type()).then(|| glib::Value::clone(value));
+        match of_type.or_else(named) {
+            Some(value) => Ok(value.get::<E>().ok()),
+            None => {
+                let nicks: Vec<_> = class
+                    .values()
+                    .iter()
+                    .map(|value| format!("\"{}\"", value.nick()))
+                    .collect();
+                Err(self.wrong(field, value, &format!("one of {}", nicks.join(", "))))
+            }
+        }
     }
 
     fn string(&mut self, field: &str) -> Result<Option<String>, Error> {
@@ -234,14 +264,4 @@ fn double(value: &glib::Value) -> Option<f64> {
         .or_else(|_| value.get::<f32>().map(f64::from))
         .ok()
         .or_else(|| integer(value).map(|number| number as f64))
-}
-
-/// An enum, or its nick.
-fn interrupt(value: &glib::Value) -> Option<Interrupt> {
-    if let Ok(interrupt) = value.get::<Interrupt>() {
-        return Some(interrupt);
-    }
-    let (nick, _) = gvalue::string_lossy(value)?;
-    let class = glib::EnumClass::new::<Interrupt>();
-    class.to_value_by_nick(&nick)?.get().ok()
 }

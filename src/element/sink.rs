@@ -6,19 +6,24 @@ use gst::{prelude::*, subclass::prelude::*};
 
 use super::{
     agenda::{Cue, Interrupt, Item, Origin},
+    document,
     guard::pad_function,
     imp::{CosyVoice3Src, State},
     logging::CAT,
-    settings::TextTimingSetting,
+    settings::{MarkupSetting, TextTimingSetting},
     timeline::clock_time,
 };
-use cosyvoice3::{Error, ErrorKind, IncrementalText, Language, cue, is_speakable};
+use cosyvoice3::{Error, ErrorKind, IncrementalText, Language, Markup, cue, is_speakable};
+
+/// Caps of SSML documents.
+const SSML: &str = "application/ssml+xml";
 
 /// State of the text that comes in.
 #[derive(Default)]
 pub(super) struct Input {
     segment: Option<gst::FormattedSegment<gst::ClockTime>>,
     text: IncrementalText,
+    document: document::Incoming,
     /// That of the last text with letters.
     language: Option<Language>,
     told_invalid: bool,
@@ -76,6 +81,7 @@ pub(super) fn caps() -> gst::Caps {
             gst::Structure::new_empty("text/x-raw"),
             gst::CapsFeatures::new(["meta:GstSubtitleMeta"]),
         )
+        .structure(gst::Structure::new_empty(SSML))
         .build()
 }
 
@@ -125,6 +131,7 @@ fn chain(
     let decided = this.state().input.timed;
     let timed = decided.unwrap_or_else(|| decide(this, pad, &buffer));
     let map = buffer.map_readable().map_err(|_| gst::FlowError::Error)?;
+    let ssml = is_ssml(this, pad);
     if timed {
         let cue = match buffer.pts() {
             Some(start) => this.state().input.cue(start, buffer.duration()),
@@ -134,9 +141,20 @@ fn chain(
             gst::debug!(CAT, imp = this, "outside the segment: {buffer:?}");
             return Ok(gst::FlowSuccess::Ok);
         }
-        let text = read_cue(this, pad, &map);
+        let text = match ssml {
+            true => document_text(this, &map),
+            false => read_cue(this, pad, &map),
+        };
         let has_metas = buffer.iter_meta::<gst::Meta>().next().is_some();
-        return say(this, &text, cue, has_metas.then(|| buffer.clone()));
+        return say(this, pad, &text, cue, has_metas.then(|| buffer.clone()));
+    }
+    if ssml {
+        let documents = this.state().input.document.push(&map);
+        for document in documents {
+            let text = document_text(this, &document);
+            say(this, pad, &text, None, None)?;
+        }
+        return Ok(gst::FlowSuccess::Ok);
     }
     // Subtitles have an end, which pieces of a text have not, even where a source stamps them.
     let is_cue = buffer.pts().is_some() && buffer.duration().is_some();
@@ -151,7 +169,7 @@ fn chain(
     };
     warn_invalid(this, invalid);
     for sentence in sentences {
-        say(this, &sentence, None, None)?;
+        say(this, pad, &sentence, None, None)?;
     }
     Ok(gst::FlowSuccess::Ok)
 }
@@ -172,6 +190,23 @@ fn read_cue(this: &CosyVoice3Src, pad: &gst::Pad, bytes: &[u8]) -> String {
     // Text in memory may end in a NUL, with `ttmlparse` each part of it.
     let text = text.replace(['\u{feff}', '\0'], "");
     cue::plain(&text, format, cue::LeaveOut::default())
+}
+
+/// The text of an SSML document.
+fn document_text(this: &CosyVoice3Src, bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    warn_invalid(this, matches!(text, Cow::Owned(_)));
+    text.into_owned()
+}
+
+/// True if what comes in is SSML, by its caps or by the property.
+fn is_ssml(this: &CosyVoice3Src, pad: &gst::Pad) -> bool {
+    has_ssml_caps(pad) || this.settings().markup == MarkupSetting::Ssml
+}
+
+fn has_ssml_caps(pad: &gst::Pad) -> bool {
+    let caps = pad.current_caps();
+    caps.is_some_and(|caps| caps.structure(0).is_some_and(|s| s.name() == SSML))
 }
 
 /// Decides by the first buffer whether texts have times, and whether stamps follow the clock.
@@ -211,6 +246,7 @@ fn warn_invalid(this: &CosyVoice3Src, invalid: bool) {
 /// Queues a text once there is room for it.
 fn say(
     this: &CosyVoice3Src,
+    pad: &gst::Pad,
     text: &str,
     cue: Option<Cue>,
     source: Option<gst::Buffer>,
@@ -236,6 +272,9 @@ fn say(
         return Ok(gst::FlowSuccess::Ok);
     }
     let (mut synth_settings, _) = settings.to_synth();
+    if has_ssml_caps(pad) {
+        synth_settings.markup = Markup::Ssml;
+    }
     // A time or a number alone is read in the language of the text around it.
     state.input.language = Language::detect(text).or(state.input.language);
     synth_settings.fallback_language = state.input.language;
@@ -295,14 +334,16 @@ fn event(this: &CosyVoice3Src, pad: &gst::Pad, event: gst::Event) -> bool {
             true
         }
         EventView::Eos(_) => {
-            let (rest, invalid) = {
+            let (rest, invalid, document) = {
                 let mut state = this.state();
-                let rest = state.input.text.finish();
-                (rest, state.input.text.invalid() > 0)
+                let input = &mut state.input;
+                let rest = input.text.finish();
+                (rest, input.text.invalid() > 0, input.document.finish())
             };
             warn_invalid(this, invalid);
-            for sentence in rest {
-                if say(this, &sentence, None, None).is_err() {
+            let document = document.map(|document| document_text(this, &document));
+            for text in rest.into_iter().chain(document) {
+                if say(this, pad, &text, None, None).is_err() {
                     break;
                 }
             }

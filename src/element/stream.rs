@@ -64,7 +64,7 @@ enum Action {
     Item(Item),
     Silence,
     Gap,
-    Synth(Event),
+    Synth(Box<Event>),
     Wait,
     /// There is nothing to say, unless upstream links.
     NothingToSay,
@@ -132,7 +132,7 @@ fn step(this: &CosyVoice3Src, pad: &gst::Pad) -> bool {
             this.wake.wait_until(&clock, time);
             true
         }
-        Action::Synth(event) => handle(this, pad, event, &settings),
+        Action::Synth(event) => handle(this, pad, *event, &settings),
         Action::Piece => {
             begin(this, pad);
             push_piece(this, pad, &settings)
@@ -224,7 +224,7 @@ fn next(this: &CosyVoice3Src, synth: &Synthesizer, settings: &Settings) -> Actio
         false => synth.try_next_event(),
     };
     if let Some(event) = event {
-        return Action::Synth(event);
+        return Action::Synth(Box::new(event));
     }
     if state.stream.eos_asked.is_some() {
         state.stream.ended = true;
@@ -455,6 +455,7 @@ fn take_speech(this: &CosyVoice3Src, speech: Speech, settings: &Settings) {
         0 => samples,
         nanoseconds => sample_at(clock_time(nanoseconds)).max(1),
     };
+    let mut marks = speech.marks.into_iter().peekable();
     let mut from = 0;
     while from < samples {
         let count = piece.min(samples - from);
@@ -466,7 +467,15 @@ fn take_speech(this: &CosyVoice3Src, speech: Speech, settings: &Settings) {
                 .copy_region(gst::BufferCopyFlags::MEMORY, range)
                 .expect("a part of the buffer")
         };
-        report::mark(buffer.make_mut(), id);
+        report::label(buffer.make_mut(), id);
+        let is_last = from + count == samples;
+        let mut here = Vec::new();
+        while let Some(mark) = marks.next_if(|mark| (mark.sample as u64) < from + count || is_last)
+        {
+            let at = mark.sample as u64 - from;
+            report::mark(buffer.make_mut(), &mark.name, at);
+            here.push((mark.name, at));
+        }
         if first && from == 0 {
             report::copy_metas(buffer.make_mut(), &announcement.origin);
         }
@@ -475,6 +484,7 @@ fn take_speech(this: &CosyVoice3Src, speech: Speech, settings: &Settings) {
         piece.cue = cue.filter(|_| piece.first);
         piece.until = until;
         piece.language = language;
+        piece.marks = here;
         state.stream.timeline.push(piece);
         from += count;
     }
@@ -567,6 +577,9 @@ fn take_piece(state: &mut State, earliest: Option<u64>) -> Option<Outgoing> {
             announcement.told.start = Some(time_of(at));
             state.note_started();
         }
+    }
+    for (name, offset) in &piece.marks {
+        state.note_mark(piece.id, name, time_of(at + offset));
     }
     Some(Outgoing {
         buffer: Some(piece.buffer),

@@ -2,7 +2,7 @@
 //!
 //! Times come from other elements and may be anything up to 2⁶⁴-2 ns, so every sum saturates.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use super::agenda::Cue;
 use cosyvoice3::{Language, SAMPLE_RATE};
@@ -65,6 +65,8 @@ pub(super) struct Piece {
     /// The fade of a cut that has been made, in samples from the beginning of this piece.
     fade: Option<CutFade>,
     pub language: Option<Language>,
+    /// Named places and the samples of the piece before which they lie.
+    pub marks: Vec<(Arc<str>, u64)>,
 }
 
 /// The share of a piece in the fade of a cut: the piece begins with sample `index` of `length`.
@@ -86,6 +88,7 @@ impl Piece {
             until: None,
             fade: None,
             language: None,
+            marks: Vec::new(),
         }
     }
 
@@ -94,6 +97,7 @@ impl Piece {
             return;
         }
         self.samples = samples;
+        self.marks.retain(|(_, at)| *at < samples);
         // GStreamer copies no empty region, and what has no samples is not pushed.
         if samples > 0 {
             self.buffer = self

@@ -3,7 +3,6 @@
 
 use std::{
     fs,
-    os::unix::fs::symlink,
     path::{Path, PathBuf},
 };
 
@@ -23,7 +22,7 @@ impl ModelDir {
         let dir = tempfile::tempdir().unwrap();
         let manifest = Manifest::read(&tiny()).unwrap();
         for file in manifest.component_files() {
-            symlink(tiny().join(file), dir.path().join(file)).unwrap();
+            fs::copy(tiny().join(file), dir.path().join(file)).unwrap();
         }
         fs::copy(tiny().join(MANIFEST), dir.path().join(MANIFEST)).unwrap();
         fs::create_dir(dir.path().join(voice::VOICES)).unwrap();

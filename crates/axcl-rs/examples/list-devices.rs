@@ -34,11 +34,11 @@ fn list() -> Result<(), Box<dyn Error>> {
     );
 
     let library = Library::open(None)?;
-    let (major, minor, patch) = library.version()?;
-    println!(
-        "library: {}, version {major}.{minor}.{patch}",
-        library.path().display()
+    let version = library.version().map_or_else(
+        |error| error.to_string(),
+        |(a, b, c)| format!("{a}.{b}.{c}"),
     );
+    println!("library: {}, version {version}", library.path().display());
     if let Some(version) = library.full_version() {
         println!("build: {version}");
     }

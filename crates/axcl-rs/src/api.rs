@@ -1,19 +1,24 @@
 //! The C functions as crate-internal methods with Rust results. All calls into the library are made here.
 //!
 //! Invariant of the crate: handles, ids and device pointers come from the methods of this file, and their owner
-//! destroys them once. Which thread calls, and with which context, is up to the callers in this crate.
+//! destroys them once. Which thread calls, and with which context, is up to the callers in this crate: `Runtime` claims a
+//! library before `axclInit` and keeps the claim until `axclFinalize`, so these run once; contexts, and all that is made
+//! from them, are neither `Send` nor `Sync`; strings are asked for under a lock. The header says of no function whether
+//! two threads may call it: for versions, counts, properties, log level and host memory, which `Runtime` and `Device`
+//! offer to any thread, it is assumed, and careful callers use one thread, as the plugin does.
 
 use std::{
     ffi::{CStr, CString, c_char, c_void},
     mem::MaybeUninit,
     os::unix::ffi::OsStrExt,
     path::Path,
+    sync::{Mutex, PoisonError},
 };
 
 use crate::{
     Error, Result,
     error::Code,
-    sys::{DeviceList, DeviceProperties, Functions, Handle, IoDims},
+    sys::{DeviceList, DeviceProperties, Functions, Handle, IoDims, MAX_DEVICES},
 };
 
 /// Memory policy "huge first"; without effect in the current runtime.
@@ -49,28 +54,33 @@ fn check(function: &'static str, code: i32) -> Result<()> {
 macro_rules! call {
     ($api:expr, $function:ident($($argument:expr),*)) => {
         // SAFETY: pointers are valid for the call: to live Rust values, handles of the runtime, or NULL where the
-        // runtime allows it. See the invariant above.
-        check(stringify!($function), unsafe { ($api.0.$function)($($argument),*) })
+        // runtime allows it. See the invariant above, also for threads.
+        check(stringify!($function), unsafe { ($api.functions.$function)($($argument),*) })
     };
 }
 
 /// Calls a function that some versions of the library lack.
 macro_rules! call_optional {
     ($api:expr, $function:ident($($argument:expr),*)) => {
-        match $api.0.$function {
+        match $api.functions.$function {
             // SAFETY: as in `call`.
             Some(function) => check(stringify!($function), unsafe { function($($argument),*) }),
-            None => Err(Error::MissingFunction(stringify!($function))),
+            None => Err($api.missing(stringify!($function))),
         }
     };
 }
 
-/// Copies a string of the runtime; `None` for NULL.
-fn text(pointer: *const c_char) -> Option<String> {
+/// Asks the runtime for a string and copies it; `None` for NULL. One thread at a time: the header does not say whether
+/// such a function returns a constant or a buffer that its next call rewrites.
+fn text(ask: impl FnOnce() -> *const c_char) -> Option<String> {
+    static ASKING: Mutex<()> = Mutex::new(());
+    let _asking = ASKING.lock().unwrap_or_else(PoisonError::into_inner);
+    let pointer = ask();
     if pointer.is_null() {
         return None;
     }
-    // SAFETY: the runtime returns NULL or a string that lives at least until the next call on its owner.
+    // SAFETY: the runtime returns NULL or a string that lives at least until the next call on its owner, which waits
+    // for the lock.
     let text = unsafe { CStr::from_ptr(pointer) };
     Some(text.to_string_lossy().into_owned())
 }
@@ -80,17 +90,29 @@ fn c_path(path: &Path) -> Result<CString> {
 }
 
 /// The functions of one library.
-pub struct Api(Functions);
+pub struct Api {
+    functions: Functions,
+    /// The library's own words for its version.
+    version: String,
+}
 
 // Start and end.
 impl Api {
-    pub fn new(functions: Functions) -> Self {
-        Self(functions)
+    pub fn new(functions: Functions, version: String) -> Self {
+        Self { functions, version }
+    }
+
+    /// The error of a function that this library lacks.
+    fn missing(&self, function: &'static str) -> Error {
+        Error::MissingFunction {
+            function,
+            version: self.version.clone(),
+        }
     }
 
     /// What tells this library from another one in the same process.
     pub fn identity(&self) -> usize {
-        self.0.axclInit as usize
+        self.functions.axclInit as usize
     }
 
     pub fn init(&self, config: Option<&Path>) -> Result<()> {
@@ -111,29 +133,40 @@ impl Api {
 
     pub fn version(&self) -> Result<(i32, i32, i32)> {
         let (mut major, mut minor, mut patch) = (0, 0, 0);
-        call!(self, axclrtGetVersion(&mut major, &mut minor, &mut patch))?;
+        call_optional!(self, axclrtGetVersion(&mut major, &mut minor, &mut patch))?;
         Ok((major, minor, patch))
     }
 
     pub fn full_version(&self) -> Option<String> {
-        // SAFETY: the function takes nothing and returns a static string or NULL.
-        text(unsafe { self.0.axclrtGetFullVersion?() })
+        let function = self.functions.axclrtGetFullVersion?;
+        // SAFETY: the function takes nothing and returns a string of the library or NULL; `text` keeps others out.
+        text(|| unsafe { function() })
     }
 
     pub fn soc_name(&self) -> Option<String> {
-        // SAFETY: the function takes nothing and returns a static string or NULL.
-        text(unsafe { (self.0.axclrtGetSocName)() })
+        let function = self.functions.axclrtGetSocName?;
+        // SAFETY: the function takes nothing and returns a string of the library or NULL; `text` keeps others out.
+        text(|| unsafe { function() })
     }
 }
 
 // Devices and contexts.
 impl Api {
+    /// The ids of all devices. A library without a list, as in the vendor's draft of its next generation, only counts
+    /// them, and numbers them from 0.
     pub fn device_list(&self) -> Result<Vec<i32>> {
+        if self.functions.axclrtGetDeviceList.is_none()
+            && self.functions.axclrtGetDeviceCount.is_some()
+        {
+            let mut count = 0;
+            call_optional!(self, axclrtGetDeviceCount(&mut count))?;
+            return Ok((0..count.min(MAX_DEVICES as u32) as i32).collect());
+        }
         let mut list = DeviceList {
             num: 0,
             devices: [0; _],
         };
-        call!(self, axclrtGetDeviceList(&mut list))?;
+        call_optional!(self, axclrtGetDeviceList(&mut list))?;
         let count = (list.num as usize).min(list.devices.len());
         Ok(list.devices[..count].to_vec())
     }
@@ -161,17 +194,17 @@ impl Api {
     }
 
     pub fn synchronize_device(&self) -> Result<()> {
-        call!(self, axclrtSynchronizeDevice())
+        call_optional!(self, axclrtSynchronizeDevice())
     }
 
     pub fn create_context(&self, device: i32) -> Result<Handle> {
         let mut context = std::ptr::null_mut();
-        call!(self, axclrtCreateContext(&mut context, device))?;
+        call_optional!(self, axclrtCreateContext(&mut context, device))?;
         Ok(context)
     }
 
     pub fn destroy_context(&self, context: Handle) -> Result<()> {
-        call!(self, axclrtDestroyContext(context))
+        call_optional!(self, axclrtDestroyContext(context))
     }
 
     pub fn set_current_context(&self, context: Handle) -> Result<()> {
@@ -195,16 +228,16 @@ impl Api {
 
     pub fn malloc_cached(&self, size: usize) -> Result<DevicePointer> {
         let mut pointer = std::ptr::null_mut();
-        call!(self, axclrtMallocCached(&mut pointer, size, POLICY))?;
+        call_optional!(self, axclrtMallocCached(&mut pointer, size, POLICY))?;
         Ok(DevicePointer(pointer))
     }
 
     pub fn flush(&self, pointer: DevicePointer, size: usize) -> Result<()> {
-        call!(self, axclrtMemFlush(pointer.0, size))
+        call_optional!(self, axclrtMemFlush(pointer.0, size))
     }
 
     pub fn invalidate(&self, pointer: DevicePointer, size: usize) -> Result<()> {
-        call!(self, axclrtMemInvalidate(pointer.0, size))
+        call_optional!(self, axclrtMemInvalidate(pointer.0, size))
     }
 
     pub fn free(&self, pointer: DevicePointer) -> Result<()> {
@@ -241,7 +274,7 @@ impl Api {
     }
 
     pub fn compare(&self, a: DevicePointer, b: DevicePointer, size: usize) -> Result<()> {
-        call!(self, axclrtMemcmp(a.0, b.0, size))
+        call_optional!(self, axclrtMemcmp(a.0, b.0, size))
     }
 }
 
@@ -291,22 +324,26 @@ unsafe impl Sync for PinnedMemory {}
 
 // Streams and events. The memory of asynchronous work is kept borrowed by `stream::Work`.
 impl Api {
+    /// Makes a stream, if the library can also wait for it: memory is borrowed until a stream was waited for.
     pub fn create_stream(&self) -> Result<Handle> {
+        if self.functions.axclrtSynchronizeStream.is_none() {
+            return Err(self.missing("axclrtSynchronizeStream"));
+        }
         let mut stream = std::ptr::null_mut();
-        call!(self, axclrtCreateStream(&mut stream))?;
+        call_optional!(self, axclrtCreateStream(&mut stream))?;
         Ok(stream)
     }
 
     pub fn destroy_stream(&self, stream: Handle) -> Result<()> {
-        call!(self, axclrtDestroyStream(stream))
+        call_optional!(self, axclrtDestroyStream(stream))
     }
 
     pub fn synchronize_stream(&self, stream: Handle) -> Result<()> {
-        call!(self, axclrtSynchronizeStream(stream))
+        call_optional!(self, axclrtSynchronizeStream(stream))
     }
 
     pub fn synchronize_stream_within(&self, stream: Handle, milliseconds: i32) -> Result<()> {
-        call!(
+        call_optional!(
             self,
             axclrtSynchronizeStreamWithTimeout(stream, milliseconds)
         )
@@ -321,7 +358,7 @@ impl Api {
     ) -> Result<()> {
         let kind = Direction::HostToDevice as i32;
         let from = source.as_ptr().cast();
-        call!(
+        call_optional!(
             self,
             axclrtMemcpyAsync(destination.0, from, source.len(), kind, stream)
         )
@@ -336,7 +373,7 @@ impl Api {
     ) -> Result<()> {
         let kind = Direction::DeviceToHost as i32;
         let to = destination.as_mut_ptr().cast();
-        call!(
+        call_optional!(
             self,
             axclrtMemcpyAsync(to, source.0, destination.len(), kind, stream)
         )
@@ -349,25 +386,25 @@ impl Api {
         size: usize,
         stream: Handle,
     ) -> Result<()> {
-        call!(self, axclrtMemsetAsync(pointer.0, value, size, stream))
+        call_optional!(self, axclrtMemsetAsync(pointer.0, value, size, stream))
     }
 
     pub fn create_event(&self) -> Result<Handle> {
         let mut event = std::ptr::null_mut();
-        call!(self, axclrtCreateEvent(&mut event))?;
+        call_optional!(self, axclrtCreateEvent(&mut event))?;
         Ok(event)
     }
 
     pub fn destroy_event(&self, event: Handle) -> Result<()> {
-        call!(self, axclrtDestroyEvent(event))
+        call_optional!(self, axclrtDestroyEvent(event))
     }
 
     pub fn record_event(&self, event: Handle, stream: Handle) -> Result<()> {
-        call!(self, axclrtRecordEvent(event, stream))
+        call_optional!(self, axclrtRecordEvent(event, stream))
     }
 
     pub fn stream_wait_event(&self, stream: Handle, event: Handle) -> Result<()> {
-        call!(self, axclrtStreamWaitEvent(stream, event))
+        call_optional!(self, axclrtStreamWaitEvent(stream, event))
     }
 }
 
@@ -379,7 +416,7 @@ impl Api {
 
     pub fn engine_vnpu_kind(&self) -> Result<i32> {
         let mut kind = -1;
-        call!(self, axclrtEngineGetVNpuKind(&mut kind))?;
+        call_optional!(self, axclrtEngineGetVNpuKind(&mut kind))?;
         Ok(kind)
     }
 
@@ -396,7 +433,7 @@ impl Api {
 
     pub fn load_memory(&self, image: DevicePointer, size: usize) -> Result<u64> {
         let mut model = 0;
-        call!(
+        call_optional!(
             self,
             axclrtEngineLoadFromMem(image.0, size as u64, &mut model)
         )?;
@@ -408,8 +445,9 @@ impl Api {
     }
 
     pub fn compiler_version(&self, model: u64) -> Option<String> {
-        // SAFETY: the function takes an id and returns a string of the model or NULL.
-        text(unsafe { self.0.axclrtEngineGetModelCompilerVersion?(model) })
+        let function = self.functions.axclrtEngineGetModelCompilerVersion?;
+        // SAFETY: the function takes an id and returns a string of the model or NULL; `text` keeps others out.
+        text(|| unsafe { function(model) })
     }
 
     pub fn usage_of_file(&self, path: &Path) -> Result<(i64, i64)> {
@@ -482,13 +520,16 @@ impl Api {
     /// Number of inputs or outputs; an error hides in the unsigned result.
     pub fn tensors(&self, info: Handle, side: Side) -> Result<u32> {
         let (function, name) = match side {
-            Side::Input => (self.0.axclrtEngineGetNumInputs, "axclrtEngineGetNumInputs"),
+            Side::Input => (
+                self.functions.axclrtEngineGetNumInputs,
+                "axclrtEngineGetNumInputs",
+            ),
             Side::Output => (
-                self.0.axclrtEngineGetNumOutputs,
+                self.functions.axclrtEngineGetNumOutputs,
                 "axclrtEngineGetNumOutputs",
             ),
         };
-        // SAFETY: the handle is a live description.
+        // SAFETY: the handle is a live description, which stays on the thread that made it.
         let number = unsafe { function(info) };
         if number >= 0x8000_0000 {
             check(name, number as i32)?;
@@ -498,7 +539,7 @@ impl Api {
 
     /// Bytes of an input or output; an error hides in the unsigned result, sign-extended.
     pub fn tensor_size(&self, info: Handle, side: Side, group: u32, index: u32) -> Result<u64> {
-        let functions = &self.0;
+        let functions = &self.functions;
         let (function, name) = match side {
             Side::Input => (
                 functions.axclrtEngineGetInputSizeByIndex,
@@ -509,7 +550,8 @@ impl Api {
                 "axclrtEngineGetOutputSizeByIndex",
             ),
         };
-        // SAFETY: the handle is a live description; indices are checked by the runtime.
+        // SAFETY: the handle is a live description, which stays on the thread that made it; indices are checked by the
+        // runtime.
         let size = unsafe { function(info, group, index) };
         if size > i64::MAX as u64 {
             check(name, size as i32)?;
@@ -519,11 +561,11 @@ impl Api {
 
     pub fn tensor_name(&self, info: Handle, side: Side, index: u32) -> Option<String> {
         let function = match side {
-            Side::Input => self.0.axclrtEngineGetInputNameByIndex,
-            Side::Output => self.0.axclrtEngineGetOutputNameByIndex,
+            Side::Input => self.functions.axclrtEngineGetInputNameByIndex,
+            Side::Output => self.functions.axclrtEngineGetOutputNameByIndex,
         };
-        // SAFETY: the handle is a live description, which owns the string; it is copied at once.
-        text(unsafe { function(info, index) })
+        // SAFETY: the handle is a live description of this thread, which owns the string; it is copied at once.
+        text(|| unsafe { function(info, index) })
     }
 
     pub fn tensor_dims(
@@ -643,7 +685,7 @@ impl Api {
             group,
             io,
         } = execution;
-        call!(
+        call_optional!(
             self,
             axclrtEngineExecuteAsync(model, engine_context, group, io, stream)
         )

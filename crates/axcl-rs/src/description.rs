@@ -172,7 +172,7 @@ fn tensor(api: &Api, info: Handle, side: Side, group: u32, index: u32) -> Result
 fn optional(value: Result<i32>) -> Result<Option<i32>> {
     match value {
         Ok(value) => Ok(Some(value)),
-        Err(Error::MissingFunction(_)) => Ok(None),
+        Err(Error::MissingFunction { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -12,11 +12,17 @@ pub enum Error {
     /// The library could not be loaded; the message lists what was tried and how to get it.
     #[error("{0}")]
     Library(String),
-    /// The loaded library lacks a function, because it is older than 3.10 or something else.
+    /// The loaded library lacks a function: it is of another version, or something else.
     #[error(
-        "the AXCL library has no function {0}; the Debian package axclhost 3.10 or later has it"
+        "the AXCL library ({version}) has no function {function}: install another version of the package axclhost; \
+         3.10 has it"
     )]
-    MissingFunction(&'static str),
+    MissingFunction {
+        /// The C function.
+        function: &'static str,
+        /// What the library says of its version, or "version unknown".
+        version: String,
+    },
     /// A function of the runtime returned an error code.
     #[error("{function}: {code}")]
     Call {

@@ -53,8 +53,8 @@ impl Library {
     /// lie outside the system's library path are loaded together with those they depend on, from the same directory.
     ///
     /// # Errors
-    /// [`Error::Library`] with all that was tried; [`Error::MissingFunction`] where the file is another library or too
-    /// old.
+    /// [`Error::Library`] with all that was tried; [`Error::MissingFunction`] where the file is another library, or lacks
+    /// a function without which no model runs. Other functions are missed when they are used.
     pub fn open(path: Option<&Path>) -> Result<Self> {
         let variable = env::var_os(LIBRARY_VARIABLE).filter(|value| !value.is_empty());
         let (library, path) = match variable.as_deref().map(Path::new).or(path) {
@@ -69,7 +69,12 @@ impl Library {
         })?;
         // Unloading does not work with this library: its threads and exit handlers stay.
         let library = ManuallyDrop::new(library);
-        let api = Api::new(Functions::find(&library)?);
+        let version = sys::version(&library);
+        let functions = match Functions::find(&library) {
+            Ok(functions) => functions,
+            Err(function) => return Err(Error::MissingFunction { function, version }),
+        };
+        let api = Api::new(functions, version);
         Ok(Self(Arc::new(Inner { api, path })))
     }
 
@@ -81,7 +86,7 @@ impl Library {
     /// Major, minor and patch version.
     ///
     /// # Errors
-    /// [`Error::Call`].
+    /// [`Error::MissingFunction`], [`Error::Call`].
     pub fn version(&self) -> Result<(i32, i32, i32)> {
         self.api().version()
     }
@@ -161,6 +166,13 @@ fn load_dependencies(directory: &Path) {
 }
 
 fn load(name: &OsStr) -> Result<libloading::Library, String> {
+    let path = Path::new(name);
+    // The loader would wait for a writer to a FIFO, for good.
+    if path.parent().is_some_and(|parent| parent != "")
+        && path.metadata().is_ok_and(|found| !found.is_file())
+    {
+        return Err(format!("\n  {}: not a regular file", path.display()));
+    }
     sys::open(name).map_err(|error| {
         // The loader's own words, which name what is missing.
         let reason = error

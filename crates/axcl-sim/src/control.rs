@@ -45,6 +45,11 @@ pub struct Settings {
     pub rename: HashMap<String, String>,
     /// `resize x = 64`: models loaded from now on report 64 bytes for their input or output `x`.
     pub resize: HashMap<String, u64>,
+    /// `reshape t = 2,1`: models loaded from now on report this shape for their input or output `t`, whose buffer and
+    /// arithmetic stay as they are.
+    pub reshape: HashMap<String, Vec<i32>>,
+    /// `version = 3.6.5`: what `axclrtGetVersion` gives. Default 3.10.2.
+    pub version: [i32; 3],
     /// `latency = 5`: milliseconds that an execution takes at least.
     pub latency: Duration,
     /// `latency flow_estimator_200 = 46.5`: the same for models loaded from a file of this name (without extension).
@@ -73,6 +78,8 @@ impl Default for Settings {
             fp16_outputs: false,
             rename: HashMap::new(),
             resize: HashMap::new(),
+            reshape: HashMap::new(),
+            version: [3, 10, 2],
             latency: Duration::ZERO,
             model_latency: HashMap::new(),
             threads: 1,
@@ -119,6 +126,8 @@ impl Settings {
             ("fp16-outputs", None) => self.fp16_outputs = yes(value)?,
             ("rename", Some(name)) => _ = self.rename.insert(name, value.to_owned()),
             ("resize", Some(name)) => _ = self.resize.insert(name, value.parse().ok()?),
+            ("reshape", Some(name)) => _ = self.reshape.insert(name, numbers(value)?),
+            ("version", None) => self.version = version(value)?,
             ("latency", None) => self.latency = milliseconds(value)?,
             ("latency", Some(name)) => _ = self.model_latency.insert(name, milliseconds(value)?),
             ("threads", None) => self.threads = value.parse().ok()?,
@@ -137,6 +146,11 @@ impl Settings {
 
 fn numbers(value: &str) -> Option<Vec<i32>> {
     value.split(',').map(|n| n.trim().parse().ok()).collect()
+}
+
+fn version(value: &str) -> Option<[i32; 3]> {
+    let parts: Option<Vec<i32>> = value.split('.').map(|n| n.parse().ok()).collect();
+    parts?.try_into().ok()
 }
 
 fn yes(value: &str) -> Option<bool> {
@@ -239,13 +253,15 @@ mod tests {
     #[test]
     fn reads_every_kind_of_setting() {
         let settings = Settings::parse(
-            "devices = 3, 4 # two cards\n execute-fails=2; overwrite-inputs = yes\n\nrename x = sample\nlatency = 5\nlatency slow = 46.5",
+            "devices = 3, 4 # two cards\n execute-fails=2; overwrite-inputs = yes\n\nrename x = sample\nreshape t = 2,1\nversion = 3.6.5\nlatency = 5\nlatency slow = 46.5",
         )
         .unwrap();
         assert_eq!(settings.devices, [3, 4]);
         assert_eq!(settings.execute_fails, Some(2));
         assert!(settings.overwrite_inputs);
         assert_eq!(settings.rename["x"], "sample");
+        assert_eq!(settings.reshape["t"], [2, 1]);
+        assert_eq!(settings.version, [3, 6, 5]);
         assert_eq!(settings.latency_of("slow"), Duration::from_micros(46_500));
         assert_eq!(settings.latency_of("other"), Duration::from_millis(5));
     }
@@ -257,6 +273,7 @@ mod tests {
             "noise = maybe",
             "devices",
             "latency = -1",
+            "version = 3.6",
         ] {
             assert!(Settings::parse(line).unwrap_err().contains(line));
         }

@@ -43,8 +43,20 @@ impl Machine {
     /// # Panics
     /// When the shared library was not built, or when no temporary directory can be made.
     pub fn new(settings: &str) -> Self {
+        Self::without(&[], settings)
+    }
+
+    /// A machine whose library does not export `functions`, as other versions of the real one do not.
+    ///
+    /// # Panics
+    /// As [`new`](Self::new), and when the library has no such function.
+    pub fn without(functions: &[&str], settings: &str) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        fs::copy(built_library(), directory.path().join(LIBRARY)).expect("a copy of the library");
+        let mut image = fs::read(built_library()).expect("the library");
+        for function in functions {
+            hide(&mut image, function);
+        }
+        fs::write(directory.path().join(LIBRARY), image).expect("a copy of the library");
         let machine = Self { directory };
         machine.set(settings);
         machine
@@ -133,6 +145,20 @@ fn parse(line: &str) -> Call {
         })
     };
     parts().unwrap_or_else(|| panic!("damaged record of calls: {line}"))
+}
+
+/// Gives a function another name of the same length in the tables of names, so that no loader finds it.
+fn hide(image: &mut [u8], function: &str) {
+    let entry = [b"\0", function.as_bytes(), b"\0"].concat();
+    let places: Vec<usize> = image
+        .windows(entry.len())
+        .enumerate()
+        .filter_map(|(at, bytes)| (bytes == entry).then_some(at + 1))
+        .collect();
+    assert!(!places.is_empty(), "{LIBRARY} exports no {function}");
+    for at in places {
+        image[at] = b'_';
+    }
 }
 
 /// The library that Cargo built with the running test: in the test's directory or beside it.

@@ -22,9 +22,12 @@ const FP32: DataType = DataType(15);
 pub struct Port {
     pub name: CString,
     pub data_type: DataType,
+    /// Its shape, as it is reported.
     pub dims: Vec<i32>,
     /// Bytes of its buffer.
     pub size: u64,
+    /// Its shape in the ONNX file.
+    shape: Vec<i32>,
     element: TensorElementType,
 }
 
@@ -176,14 +179,15 @@ impl Port {
         Ok(Self {
             name: CString::new(renamed).map_err(|error| error.to_string())?,
             data_type,
-            dims,
+            dims: settings.reshape.get(name).unwrap_or(&dims).clone(),
+            shape: dims,
             size: settings.resize.get(name).copied().unwrap_or(size),
             element: *element,
         })
     }
 
     fn elements(&self) -> usize {
-        self.dims.iter().map(|&n| n as usize).product()
+        self.shape.iter().map(|&n| n as usize).product()
     }
 
     /// The tensor that `bytes` hold, with zeros where a fault made the buffer too small.
@@ -193,7 +197,7 @@ impl Port {
         macro_rules! tensor {
             ($type:ty) => {{
                 let data = elements::<$type>(&bytes);
-                Tensor::from_array((self.dims.clone(), data)).map(|tensor| tensor.into_dyn())
+                Tensor::from_array((self.shape.clone(), data)).map(|tensor| tensor.into_dyn())
             }};
         }
         with_element_type!(

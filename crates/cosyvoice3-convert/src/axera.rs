@@ -1,12 +1,12 @@
 //! The published download `AXERA-TECH/CosyVoice3`: the flow model as compiled for an AX650N.
 
 use std::{
-    fs::File,
     io::Read,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result, ensure};
+use cosyvoice3::regular_file;
 
 /// Where a whole download keeps the flow model.
 const AXMODELS: &str = "token2wav-axmodels";
@@ -26,9 +26,12 @@ pub fn axmodels(dir: &Path) -> PathBuf {
 pub fn downloaded(path: PathBuf) -> Result<PathBuf> {
     let at = path.display();
     let mut start = Vec::new();
-    File::open(&path)
-        .and_then(|file| file.take(LFS_POINTER.len() as u64).read_to_end(&mut start))
-        .with_context(|| format!("{at}: download AXERA-TECH/CosyVoice3, and give its directory"))?;
+    let missing = || format!("{at}: download AXERA-TECH/CosyVoice3, and give its directory");
+    regular_file::open(&path)
+        .with_context(missing)?
+        .take(LFS_POINTER.len() as u64)
+        .read_to_end(&mut start)
+        .with_context(missing)?;
     ensure!(
         !start.is_empty(),
         "{at}: the file is empty: download it again"

@@ -2,13 +2,12 @@
 //! tables beside it. Here the tables take the vocabulary's place; the body's weights stay as they are.
 
 use std::{
-    fs::File,
     io::Write,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use cosyvoice3::{constants::SPEECH_VOCAB, lm::gguf as file};
+use cosyvoice3::{constants::SPEECH_VOCAB, lm::gguf as file, regular_file};
 use memmap2::Mmap;
 
 use crate::{
@@ -70,7 +69,7 @@ impl Body {
                 "{at}: general.file_type is {other:?}, expected that of Q4_K_M (15), Q4_0 (2), Q8_0 (7), F16 (1) or F32 (0)"
             ),
         };
-        let source = File::open(path).with_context(|| at.to_string())?;
+        let source = regular_file::open(path)?;
         // SAFETY: the map is only read. Whoever shortens the file while we read it makes us die of SIGBUS, which leaves
         // the target directory as unfinished as any other interruption does.
         let map = unsafe { Mmap::map(&source) }.with_context(|| at.to_string())?;
@@ -235,6 +234,8 @@ fn table_types(quantization: Quantization, width: usize) -> (u32, u32) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
     use crate::{quantize::quantize, weights::WeightType};
 

@@ -5,7 +5,6 @@
 use std::{
     borrow::Cow,
     collections::BTreeMap,
-    fs::File,
     io::Cursor,
     ops::Range,
     path::{Path, PathBuf},
@@ -13,6 +12,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use cosyvoice3::regular_file;
 use half::{bf16, f16};
 use memmap2::Mmap;
 use zip::{CompressionMethod, ZipArchive};
@@ -21,6 +21,10 @@ use crate::pickle::{Pickle, Value};
 
 /// Prefix under which fine-tuning saves the vocoder.
 const GENERATOR: &str = "generator.";
+/// Longest name of a tensor.
+const MAX_NAME: usize = 256;
+/// Most records; the published language model has some 300.
+const MAX_RECORDS: u64 = 1 << 16;
 /// Parts of a fine-tuning checkpoint that only training needs.
 const TRAINING_ONLY: [&str; 5] = ["discriminator", "mpd", "mrd", "msd", "optimizer"];
 
@@ -105,7 +109,7 @@ impl Checkpoint {
     /// # Errors
     /// The file is missing, is no `torch.save` zip file, or contradicts itself.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).with_context(|| path.display().to_string())?;
+        let file = regular_file::open(path)?;
         let len = file
             .metadata()
             .with_context(|| path.display().to_string())?
@@ -240,10 +244,17 @@ impl Checkpoint {
                 continue;
             };
             let name = key.strip_prefix(GENERATOR).unwrap_or(key);
+            ensure!(
+                name.len() <= MAX_NAME,
+                "a tensor's name of {} bytes, expected at most {MAX_NAME}",
+                name.len()
+            );
             if TRAINING_ONLY.iter().any(|part| name.starts_with(part)) {
                 continue;
             }
-            let layout = self.layout_of(pickle, value).context(name.to_owned())?;
+            let layout = self
+                .layout_of(pickle, value)
+                .with_context(|| name.to_owned())?;
             layouts.insert(name.to_owned(), layout);
         }
         Ok(layouts)
@@ -418,6 +429,7 @@ fn records(map: &[u8]) -> Result<BTreeMap<String, Record>> {
         map.starts_with(b"PK"),
         "no zip file (files of PyTorch before 1.6 must be saved again by a newer one)"
     );
+    check_announced(map)?;
     let mut archive = ZipArchive::new(Cursor::new(map))?;
     let mut records = BTreeMap::new();
     for i in 0..archive.len() {
@@ -442,9 +454,50 @@ fn records(map: &[u8]) -> Result<BTreeMap<String, Record>> {
     Ok(records)
 }
 
+/// Checks the number of records that the end of the zip file announces: room is made for them before one is read.
+fn check_announced(map: &[u8]) -> Result<()> {
+    // The directory has at least so many bytes a record.
+    const ENTRY: u64 = 46;
+    let Some(announced) = announced(map) else {
+        return Ok(()); // no end at all: the reader of zip files says so
+    };
+    ensure!(
+        announced <= MAX_RECORDS && announced * ENTRY <= map.len() as u64,
+        "{announced} records announced in {} bytes, expected at most {MAX_RECORDS}: no file of torch.save",
+        map.len()
+    );
+    Ok(())
+}
+
+/// The number of records that the last end record of the zip file gives, in its 64-bit form where it has one.
+fn announced(map: &[u8]) -> Option<u64> {
+    const END: &[u8] = b"PK\x05\x06";
+    const LOCATOR: &[u8] = b"PK\x06\x07";
+    const END64: &[u8] = b"PK\x06\x06";
+    // Behind it comes a comment of at most 64 KiB.
+    let tail = map.len().saturating_sub((1 << 16) + 22);
+    let end = tail + map[tail..].windows(END.len()).rposition(|at| at == END)?;
+    let bytes = |from: usize, len: usize| map.get(from..from.checked_add(len)?);
+    let short = u16::from_le_bytes(bytes(end + 10, 2)?.try_into().ok()?);
+    let long = || -> Option<u64> {
+        let locator = end.checked_sub(20)?;
+        if bytes(locator, 4)? != LOCATOR {
+            return None;
+        }
+        let at =
+            usize::try_from(u64::from_le_bytes(bytes(locator + 8, 8)?.try_into().ok()?)).ok()?;
+        if bytes(at, 4)? != END64 {
+            return None;
+        }
+        let count = bytes(at.checked_add(32)?, 8)?.try_into().ok()?;
+        Some(u64::from_le_bytes(count))
+    };
+    Some(long().unwrap_or(short.into()))
+}
+
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::{fs::File, io::Write};
 
     use proptest::prelude::*;
 
@@ -490,6 +543,27 @@ mod tests {
             checkpoint.tensor(name)?.to_f32()?;
         }
         Ok(())
+    }
+
+    #[test]
+    fn a_zip_file_that_announces_more_than_it_can_hold_is_refused_before_room_is_made() {
+        let mut bytes = std::fs::read(fixture("hift.pt")).unwrap();
+        let whole = announced(&bytes).unwrap();
+        assert!((10..MAX_RECORDS).contains(&whole), "{whole}");
+        let find = |bytes: &[u8], what: &[u8]| {
+            let mut at = bytes.windows(what.len());
+            at.rposition(|window| window == what)
+        };
+        // In the 64-bit form where PyTorch wrote one, else in the short one.
+        match find(&bytes, b"PK\x06\x06") {
+            Some(end) => bytes[end + 32..end + 40].copy_from_slice(&(1_u64 << 40).to_le_bytes()),
+            None => {
+                let end = find(&bytes, b"PK\x05\x06").unwrap();
+                bytes[end + 10..end + 12].copy_from_slice(&0xfffe_u16.to_le_bytes());
+            }
+        }
+        let error = format!("{:#}", read_everything(&bytes).unwrap_err());
+        assert!(error.contains("records announced"), "{error}");
     }
 
     proptest! {

@@ -4,8 +4,7 @@
 use std::{
     borrow::Cow,
     collections::BTreeMap,
-    fs::{self, File},
-    io::{self, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -16,7 +15,7 @@ use cosyvoice3::{
     flow::windows::PROMPT_TOKENS,
     lm::gguf,
     manifest::{FORMAT, Flow, Lm, Manifest, Vocoder},
-    onnx,
+    onnx, regular_file,
     vocoder::MelToAudio,
 };
 use half::bf16;
@@ -82,6 +81,7 @@ pub fn import(axera: &Path, model: &Path, options: &Options, progress: &Progress
     let tokenizer_dir = tokenizer_dir.unwrap_or_else(|| axera.join("scripts/CosyVoice-BlankEN"));
     let tokenizer = tokenizer::build(&tokenizer_dir, speech.text_vocab())?;
     let prompt = prompt_files(axera, options)?;
+    regular_file::open(&options.vocoder)?;
     if onnx::runtime().is_ok() {
         MelToAudio::load(&options.vocoder, 1, &Cancel::new())?;
     }
@@ -142,7 +142,7 @@ pub fn import(axera: &Path, model: &Path, options: &Options, progress: &Progress
 impl Writer<'_> {
     fn copy(&mut self, from: &Path, name: &str) -> Result<()> {
         let at = || from.display().to_string();
-        let mut source = File::open(from).with_context(at)?;
+        let mut source = regular_file::open(from)?;
         let size = source.metadata().with_context(at)?.len();
         self.file(name, size, |out| {
             io::copy(&mut source, out).with_context(at)?;
@@ -240,13 +240,19 @@ fn token_embedding(axmodels: &Path) -> Result<Table<'static>> {
     let paths = TOKEN_EMBEDDING_NAMES.map(|name| axmodels.join(name));
     let path = paths.iter().find(|path| path.exists()).unwrap_or(&paths[0]);
     let at = path.display();
-    let bytes = fs::read(axera::downloaded(path.clone())?).with_context(|| at.to_string())?;
     let shape = vec![SPEECH_CODES as usize, MEL_BINS];
     let expected = 2 * shape.iter().product::<usize>();
+    let file = regular_file::open(&axera::downloaded(path.clone())?)?;
+    let mut bytes = Vec::new();
+    // One byte more shows that there is more.
+    file.take(expected as u64 + 1)
+        .read_to_end(&mut bytes)
+        .with_context(|| at.to_string())?;
     ensure!(
         bytes.len() == expected,
-        "{at}: {} bytes, {SPEECH_CODES} rows of {MEL_BINS} bfloat16 take {expected}: download it again",
-        bytes.len()
+        "{at}: {SPEECH_CODES} rows of {MEL_BINS} bfloat16 take {expected} bytes, the file has {}: download it again",
+        path.metadata()
+            .map_or(bytes.len() as u64, |meta| meta.len())
     );
     let (words, _) = bytes.as_chunks::<2>();
     let values: Vec<f32> = words
@@ -273,7 +279,7 @@ fn prompt_files(axera: &Path, options: &Options) -> Result<Option<PathBuf>> {
         None if published.is_dir() => published,
         None => return Ok(None),
     };
-    let tokens = prompt::read(&dir, &options.voice)?.prompt_tokens.len();
+    let tokens = prompt::check(&dir, &options.voice)?;
     ensure!(
         tokens >= PROMPT_TOKENS,
         "{}: a prompt of {tokens} speech tokens, estimators of an NPU want {PROMPT_TOKENS} (3 s)",

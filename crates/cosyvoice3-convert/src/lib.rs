@@ -5,6 +5,7 @@
 
 pub mod axera;
 mod body;
+pub mod card;
 pub mod check;
 pub mod checkpoint;
 pub mod convert;

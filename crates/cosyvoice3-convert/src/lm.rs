@@ -1,9 +1,9 @@
 //! The language model: a Qwen2 body whose vocabulary is speech, as GGUF, and the tables that prefill reads.
 
-use std::{fs, io::Write, path::Path};
+use std::{io::Write, path::Path};
 
 use anyhow::{Context, Result, bail, ensure};
-use cosyvoice3::constants::SPEECH_VOCAB;
+use cosyvoice3::{constants::SPEECH_VOCAB, regular_file};
 use serde::Deserialize;
 
 use crate::{
@@ -18,6 +18,8 @@ const SPEECH_EMBEDDING: &str = "speech_embedding.weight";
 const HEAD: &str = "llm_decoder.weight";
 const FINAL_NORM: &str = "llm.model.model.norm.weight";
 
+/// Longest `config.json`, which has 1 kB.
+const MAX_CONFIG: u64 = 1 << 20;
 /// Positions that decoding may reach, as the manifest has it: prompt, text and 30 s of speech fit several times.
 pub const MAX_CONTEXT: u32 = 4096;
 
@@ -43,7 +45,7 @@ pub struct Config {
 impl Config {
     /// Reads and checks `config.json`.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        let text = regular_file::read_text(path, MAX_CONFIG)?;
         let config: Self = serde_json::from_str(&text)
             .with_context(|| format!("{}: damaged, or no Qwen2 configuration", path.display()))?;
         config.check().with_context(|| path.display().to_string())?;

@@ -4,13 +4,15 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Result, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use cosyvoice3::manifest::SourceKind;
+use cosyvoice3::{flow::axcl::AxclOptions, manifest::SourceKind};
 use cosyvoice3_convert::{
+    card,
     convert::{self, convert},
     directory, import,
     inspect::inspect,
     npu,
     onnx::BlockArithmetic,
+    output,
     progress::Progress,
     prompt,
     quantize::Quantization,
@@ -33,6 +35,7 @@ enum Command {
     Npu(NpuArgs),
     Import(ImportArgs),
     Inspect(InspectArgs),
+    CardReport(CardReportArgs),
     Random(RandomArgs),
 }
 
@@ -133,6 +136,22 @@ struct ImportArgs {
 struct InspectArgs {
     /// Model directory
     model: PathBuf,
+}
+
+/// Try a model's flow on an NPU card and write a report to send back: versions, times, closeness to the CPU.
+#[derive(Args)]
+struct CardReportArgs {
+    /// Model directory with estimators for the NPU
+    model: PathBuf,
+    /// File to write
+    #[arg(long, value_name = "FILE", default_value = "card-report.txt")]
+    output: PathBuf,
+    /// Index of the card in the runtime's list
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    device: usize,
+    /// libaxcl_rt.so or its directory [default: the system's]
+    #[arg(long, value_name = "PATH")]
+    library: Option<PathBuf>,
 }
 
 /// Convert an official checkpoint into a model directory.
@@ -257,6 +276,21 @@ fn run(command: Command, progress: &Progress) -> Result<()> {
                 replace: args.force,
             };
             import::import(&args.axera, &args.model, &options, progress)
+        }
+        Command::CardReport(args) => {
+            let options = AxclOptions {
+                device: args.device,
+                library: args.library,
+            };
+            // Not to standard output, where the vendor's library writes its log.
+            let mut report = Vec::new();
+            let tried = card::report(&args.model, &options, &mut report);
+            output::replace_file(&args.output, &report)?;
+            progress.say(&format!(
+                "{} is written: please send it back",
+                args.output.display()
+            ));
+            tried
         }
         Command::Random(args) => {
             let geometry = match args.full {

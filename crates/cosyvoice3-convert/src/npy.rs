@@ -2,14 +2,16 @@
 
 use std::{
     borrow::Cow,
-    fs::File,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use cosyvoice3::regular_file;
 use half::f16;
 use memmap2::Mmap;
 
+/// Longest header; NumPy itself reads no more than 10,000 bytes of others.
+const MAX_HEADER: u32 = 10_000;
 const MAGIC: &[u8] = b"\x93NUMPY";
 
 /// A table of floats, memory-mapped.
@@ -45,7 +47,7 @@ impl Npy {
     /// The file cannot be read, is no such table, or is shorter or longer than its header says.
     pub fn open(path: &Path) -> Result<Self> {
         let at = || path.display().to_string();
-        let file = File::open(path).with_context(at)?;
+        let file = regular_file::open(path)?;
         ensure!(
             file.metadata().with_context(at)?.len() > 0,
             "{}: the file is empty: copy it again",
@@ -128,6 +130,10 @@ fn header(bytes: &[u8]) -> Result<(Element, [usize; 2], usize)> {
         ),
         version => bail!("version {version} of .npy, expected 1 to 3"),
     };
+    ensure!(
+        length <= MAX_HEADER,
+        "a header of {length} bytes, expected at most {MAX_HEADER}"
+    );
     let start = from + length as usize;
     let text = bytes.get(from..start).context("truncated in its header")?;
     let text = std::str::from_utf8(text).context("damaged header")?;

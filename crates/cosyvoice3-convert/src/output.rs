@@ -7,7 +7,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use cosyvoice3::manifest::{FileEntry, MANIFEST, Manifest};
+use cosyvoice3::{
+    manifest::{FileEntry, MANIFEST, Manifest},
+    regular_file,
+};
 use sha2::{Digest, Sha256};
 
 use crate::progress::Progress;
@@ -129,7 +132,7 @@ impl<'a> Additions<'a> {
     /// Copies the file `from`, to be called `name`, and returns its size and hash.
     pub fn copy(&mut self, from: &Path, name: &str, progress: &Progress) -> Result<FileEntry> {
         let at = || from.display().to_string();
-        let mut source = File::open(from).with_context(at)?;
+        let mut source = regular_file::open(from)?;
         let size = source.metadata().with_context(at)?.len();
         progress.step(&format!("copying {name}"), size);
         self.names.push(name.into());
@@ -270,8 +273,8 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// Size and hash of a file that exists.
 pub fn hash_file(path: &Path, progress: &Progress) -> Result<FileEntry> {
-    let read = || {
-        let mut file = File::open(path)?;
+    let mut file = regular_file::open(path)?;
+    let mut read = || {
         let mut hash = Sha256::new();
         let mut buffer = vec![0; 1 << 20];
         let mut size = 0;

@@ -1,11 +1,21 @@
 //! The subset of Python's pickle that state dicts use, read as data: nothing is imported, nothing is called.
 //!
-//! Values live in one arena and name each other by index, so no nesting in the file can exhaust the stack, and each
-//! byte of the file makes at most one value.
+//! Values live in one arena and name each other by index, so no nesting in the file can exhaust the stack. Each byte of
+//! the file makes at most one value, and what a value copies of others is short, so that memory grows with the file and not
+//! faster: names, keys and shapes have limits far beyond those of real checkpoints.
 
 use std::collections::HashMap;
 
 use anyhow::{Context, Result, bail, ensure};
+
+/// Largest pickle; that of the published language model has 50 kB.
+const MAX_BYTES: usize = 64 << 20;
+/// Most values, entries of the memo, and values on the stack.
+const MAX_VALUES: usize = 1 << 21;
+/// Longest name of a class or function, and longest key of a storage, in bytes: values that are built of others copy them.
+const MAX_NAME: usize = 256;
+/// Most axes of a tensor.
+const MAX_AXES: usize = 8;
 
 /// Index of a [`Value`] in [`Pickle`].
 pub type Id = u32;
@@ -47,6 +57,35 @@ pub enum Value {
     },
 }
 
+impl Value {
+    /// What it is, without what it holds, which may be long.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Other => "something else",
+            Self::Int(_) => "a number",
+            Self::Str(_) => "a string",
+            Self::Sequence(_) => "a tuple or list",
+            Self::Dict(_) => "a dict",
+            Self::Global(_) => "a class or function",
+            Self::Storage { .. } => "a storage",
+            Self::Tensor { .. } => "a tensor",
+        }
+    }
+
+    /// Bytes on the heap.
+    #[cfg(test)]
+    fn heap(&self) -> usize {
+        match self {
+            Self::Other | Self::Int(_) => 0,
+            Self::Str(text) | Self::Global(text) => text.capacity(),
+            Self::Sequence(items) => 4 * items.capacity(),
+            Self::Dict(entries) => 8 * entries.capacity(),
+            Self::Storage { class, key, .. } => class.capacity() + key.capacity(),
+            Self::Tensor { shape, strides, .. } => 8 * (shape.capacity() + strides.capacity()),
+        }
+    }
+}
+
 /// A pickle that was read.
 #[derive(Debug)]
 pub struct Pickle {
@@ -56,15 +95,16 @@ pub struct Pickle {
 
 impl Pickle {
     /// Reads `bytes` up to the opcode STOP.
+    ///
+    /// # Errors
+    /// The first byte that has no place in a state dict, or makes more than one can have.
     pub fn read(bytes: &[u8]) -> Result<Self> {
-        let mut machine = Machine {
-            input: bytes,
-            at: 0,
-            values: Vec::new(),
-            stack: Vec::new(),
-            marks: Vec::new(),
-            memo: HashMap::new(),
-        };
+        ensure!(
+            bytes.len() <= MAX_BYTES,
+            "a pickle of {} bytes, expected at most {MAX_BYTES}",
+            bytes.len()
+        );
+        let mut machine = Machine::new(bytes);
         let root = machine
             .run()
             .with_context(|| format!("byte {} of the pickle", machine.at))?;
@@ -105,7 +145,18 @@ struct Machine<'a> {
     memo: HashMap<u32, Id>,
 }
 
-impl Machine<'_> {
+impl<'a> Machine<'a> {
+    fn new(input: &'a [u8]) -> Self {
+        Self {
+            input,
+            at: 0,
+            values: Vec::new(),
+            stack: Vec::new(),
+            marks: Vec::new(),
+            memo: HashMap::new(),
+        }
+    }
+
     fn run(&mut self) -> Result<Id> {
         loop {
             let opcode = self.byte()?;
@@ -120,7 +171,10 @@ impl Machine<'_> {
                     self.take(8)?;
                 }
                 b'.' => return self.pop(),
-                b'(' => self.marks.push(self.stack.len()),
+                b'(' => {
+                    check_count("marks", self.marks.len())?;
+                    self.marks.push(self.stack.len());
+                }
                 b'0' => {
                     self.pop()?;
                 }
@@ -166,13 +220,13 @@ impl Machine<'_> {
                 b'c' => {
                     let module = self.line()?;
                     let name = self.line()?;
-                    self.push(Value::Global(format!("{module}.{name}")))?;
+                    self.push_global(&module, &name)?;
                 }
                 // STACK_GLOBAL
                 0x93 => {
                     let (name, module) = (self.pop()?, self.pop()?);
-                    let global = format!("{}.{}", self.str(module)?, self.str(name)?);
-                    self.push(Value::Global(global))?;
+                    let (module, name) = (self.name(module)?, self.name(name)?);
+                    self.push_global(&module, &name)?;
                 }
                 b')' => self.push(Value::Sequence(Vec::new()))?,
                 // TUPLE1, TUPLE2, TUPLE3
@@ -269,6 +323,7 @@ impl Machine<'_> {
         let rest = &self.input[self.at..];
         let len = rest.iter().position(|b| *b == b'\n');
         let len = len.context("a name without end")?;
+        check_name(len)?;
         let line = std::str::from_utf8(&rest[..len])?.to_owned();
         self.at += len + 1;
         Ok(line)
@@ -279,9 +334,19 @@ impl Machine<'_> {
         self.push(Value::Str(text))
     }
 
+    fn push_global(&mut self, module: &str, name: &str) -> Result<()> {
+        self.push(Value::Global(format!("{module}.{name}")))
+    }
+
     fn push(&mut self, value: Value) -> Result<()> {
         let id = Id::try_from(self.values.len())?;
+        check_count("values", self.values.len())?;
         self.values.push(value);
+        self.push_id(id)
+    }
+
+    fn push_id(&mut self, id: Id) -> Result<()> {
+        check_count("values on the stack", self.stack.len())?;
         self.stack.push(id);
         Ok(())
     }
@@ -314,7 +379,7 @@ impl Machine<'_> {
         match self.top()? {
             Value::Sequence(sequence) => sequence.extend(items),
             Value::Other => {}
-            other => bail!("appends to {other:?}"),
+            other => bail!("appends to {}", other.kind()),
         }
         Ok(())
     }
@@ -324,22 +389,21 @@ impl Machine<'_> {
         match self.top()? {
             Value::Dict(dict) => dict.extend(items.chunks_exact(2).map(|kv| (kv[0], kv[1]))),
             Value::Other => {}
-            other => bail!("sets an item of {other:?}"),
+            other => bail!("sets an item of {}", other.kind()),
         }
         Ok(())
     }
 
     fn memoize(&mut self, key: u32) -> Result<()> {
         let top = self.below(1)?;
+        check_count("values in its memo", self.memo.len())?;
         self.memo.insert(key, self.stack[top]);
         Ok(())
     }
 
     fn recall(&mut self, key: u32) -> Result<()> {
-        let id = self.memo.get(&key);
-        self.stack
-            .push(*id.context("recalls what was never stored")?);
-        Ok(())
+        let id = self.memo.get(&key).copied();
+        self.push_id(id.context("recalls what was never stored")?)
     }
 
     fn value(&self, id: Id) -> &Value {
@@ -349,21 +413,28 @@ impl Machine<'_> {
     fn str(&self, id: Id) -> Result<&str> {
         match self.value(id) {
             Value::Str(text) => Ok(text),
-            other => bail!("{other:?} where a string must be"),
+            other => bail!("{} where a string must be", other.kind()),
         }
+    }
+
+    /// A string that other values may copy.
+    fn name(&self, id: Id) -> Result<String> {
+        let name = self.str(id)?;
+        check_name(name.len())?;
+        Ok(name.to_owned())
     }
 
     fn count(&self, id: Id) -> Result<u64> {
         match self.value(id) {
             Value::Int(value) => Ok(u64::try_from(*value).context("a negative length")?),
-            other => bail!("{other:?} where a number must be"),
+            other => bail!("{} where a number must be", other.kind()),
         }
     }
 
     fn sequence(&self, id: Id) -> Result<&[Id]> {
         match self.value(id) {
             Value::Sequence(items) => Ok(items),
-            other => bail!("{other:?} where a tuple must be"),
+            other => bail!("{} where a tuple must be", other.kind()),
         }
     }
 
@@ -379,7 +450,7 @@ impl Machine<'_> {
         };
         Ok(Value::Storage {
             class: class.rsplit('.').next().unwrap_or(class).to_owned(),
-            key: self.str(items[2])?.to_owned(),
+            key: self.name(items[2])?,
             len: self.count(items[4])?,
         })
     }
@@ -394,7 +465,13 @@ impl Machine<'_> {
             "torch._utils._rebuild_tensor_v2" | "torch._utils._rebuild_tensor" => {
                 ensure!(arguments.len() >= 4, "a tensor without shape or strides");
                 let counts = |id| -> Result<Vec<u64>> {
-                    self.sequence(id)?.iter().map(|i| self.count(*i)).collect()
+                    let axes = self.sequence(id)?;
+                    ensure!(
+                        axes.len() <= MAX_AXES,
+                        "a tensor of {} axes, expected at most {MAX_AXES}",
+                        axes.len()
+                    );
+                    axes.iter().map(|i| self.count(*i)).collect()
                 };
                 Ok(Value::Tensor {
                     storage: arguments[0],
@@ -405,11 +482,30 @@ impl Machine<'_> {
             }
             "torch._utils._rebuild_parameter" => {
                 let data = arguments.first().context("a parameter without data")?;
-                Ok(self.value(*data).clone())
+                match self.value(*data) {
+                    tensor @ Value::Tensor { .. } => Ok(tensor.clone()),
+                    other => bail!("a parameter of {}, not of a tensor", other.kind()),
+                }
             }
             _ => Ok(Value::Other),
         }
     }
+}
+
+fn check_count(what: &str, count: usize) -> Result<()> {
+    ensure!(
+        count < MAX_VALUES,
+        "more than {MAX_VALUES} {what}: no state dict of a model"
+    );
+    Ok(())
+}
+
+fn check_name(len: usize) -> Result<()> {
+    ensure!(
+        len <= MAX_NAME,
+        "a name of {len} bytes, expected at most {MAX_NAME}"
+    );
+    Ok(())
 }
 
 /// A little-endian two's complement number of any length; one that exceeds 64 bits is of no use here.
@@ -421,4 +517,130 @@ fn long(bytes: &[u8]) -> Value {
     let mut padded = [if negative { 0xff } else { 0 }; 8];
     padded[..bytes.len()].copy_from_slice(bytes);
     Value::Int(i64::from_le_bytes(padded))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Opcodes, spelled out.
+    fn unicode(text: &str) -> Vec<u8> {
+        [
+            b"X",
+            &(text.len() as u32).to_le_bytes()[..],
+            text.as_bytes(),
+        ]
+        .concat()
+    }
+
+    fn global(module: &str, name: &str) -> Vec<u8> {
+        format!("c{module}\n{name}\n").into_bytes()
+    }
+
+    fn tuple(items: &[Vec<u8>]) -> Vec<u8> {
+        [b"(", &items.concat()[..], b"t"].concat()
+    }
+
+    fn storage(key: &str) -> Vec<u8> {
+        let items = [
+            unicode("storage"),
+            global("torch", "FloatStorage"),
+            unicode(key),
+            unicode("cpu"),
+            b"K\x04".to_vec(),
+        ];
+        [&tuple(&items)[..], b"Q"].concat()
+    }
+
+    fn tensor(storage: Vec<u8>, axes: usize) -> Vec<u8> {
+        let ones = tuple(&vec![b"K\x01".to_vec(); axes]);
+        let arguments = [storage, b"K\x00".to_vec(), ones.clone(), ones];
+        let function = global("torch._utils", "_rebuild_tensor_v2");
+        [&function[..], &tuple(&arguments), b"R"].concat()
+    }
+
+    fn refusal(pickle: &[u8]) -> String {
+        let error = Pickle::read(&[pickle, b"."].concat()).unwrap_err();
+        format!("{error:#}")
+    }
+
+    #[test]
+    fn a_tensor_of_the_usual_kind_is_read() {
+        let pickle = [&tensor(storage("0"), 4)[..], b"."].concat();
+        let pickle = Pickle::read(&pickle).unwrap();
+        let Value::Tensor { shape, .. } = pickle.get(pickle.root()) else {
+            panic!("no tensor");
+        };
+        assert_eq!(shape, &[1; 4]);
+    }
+
+    #[test]
+    fn what_would_be_copied_again_and_again_must_be_short() {
+        let long = "x".repeat(MAX_NAME + 1);
+        let parameter = global("torch._utils", "_rebuild_parameter");
+        let of = |data: &[u8]| [&parameter[..], data, b"\x85R"].concat();
+        for (pickle, expected) in [
+            (tensor(storage("0"), MAX_AXES + 1), "a tensor of 9 axes"),
+            (storage(&long), "a name of 257 bytes"),
+            (global("torch", &long), "a name of 257 bytes"),
+            (
+                [&unicode(&long)[..], &unicode("name"), b"\x93"].concat(),
+                "a name of 257 bytes",
+            ),
+            (of(&unicode("text")), "a parameter of a string"),
+            (of(b"]"), "a parameter of a tuple or list"),
+        ] {
+            let message = refusal(&pickle);
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn values_memo_and_stack_have_an_end() {
+        let many = MAX_VALUES + 1;
+        let memo = [b"N".to_vec(), b"\x94".repeat(many)].concat();
+        let stack = [b"Nq\x00".to_vec(), b"h\x00".repeat(many)].concat();
+        for (pickle, expected) in [
+            (b"N0".repeat(many), "2097152 values"),
+            (memo, "values in its memo"),
+            (stack, "values on the stack"),
+        ] {
+            let message = refusal(&pickle);
+            assert!(message.contains(expected), "{message}");
+        }
+        let message = refusal(&vec![b'N'; MAX_BYTES]);
+        assert!(message.contains("a pickle of 67108865 bytes"), "{message}");
+    }
+
+    /// Pieces of pickles that store, recall, collect and build.
+    fn piece() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            "[a-z]{0,300}".prop_map(|text| unicode(&text)),
+            (0..4_u8).prop_map(|key| vec![b'q', key]),
+            (0..4_u8).prop_map(|key| vec![b'h', key]),
+            (0..12_usize).prop_map(|axes| tensor(storage("0"), axes)),
+            Just(global("torch._utils", "_rebuild_parameter")),
+            Just(global("torch._utils", "_rebuild_tensor_v2")),
+            prop::sample::select(b"()]}tleasuNKQR\x81\x85\x86\x87\x93\x94".to_vec())
+                .prop_map(|opcode| vec![opcode]),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_pickle_makes_grows_with_its_length(
+            pieces in prop::collection::vec(piece(), 0..200),
+        ) {
+            let bytes = pieces.concat();
+            let mut machine = Machine::new(&bytes);
+            let _ = machine.run();
+            let heap: usize = machine.values.iter().map(Value::heap).sum();
+            let made = heap + machine.values.len() * size_of::<Value>() + 4 * machine.stack.len();
+            // The shortest opcode that copies most makes a global of two names: 2 bytes recall each of them.
+            let most = 2 * MAX_NAME + size_of::<Value>();
+            prop_assert!(made <= most * (bytes.len() + 1), "{made} of {} bytes", bytes.len());
+        }
+    }
 }

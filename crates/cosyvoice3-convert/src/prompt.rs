@@ -7,10 +7,16 @@ use cosyvoice3::{
     constants::{FRAMES_PER_TOKEN, MEL_BINS},
     manifest::{MANIFEST, Manifest},
     mel::Mel,
+    regular_file,
+    text::{END_OF_PROMPT, SYSTEM_PREFIX, Tokenizer},
     voice::{self, VOICES, Voice},
 };
 
 use crate::output::replace_file;
+
+/// Longest of the files; the mel of a minute takes 6 MB as text.
+const MAX_FILE: u64 = 64 << 20;
+const TEXT: &str = "prompt_text.txt";
 
 /// What the six files do not say.
 #[derive(Debug, Clone, Default)]
@@ -31,26 +37,38 @@ pub struct Options {
 pub fn add(prompt: &Path, model: &Path, options: &Options) -> Result<Vec<String>> {
     check_name(&options.name)?;
     let mut manifest = Manifest::read(model)?;
-    let voice = read(prompt, options)?;
+    let path = prompt.join(TEXT);
+    let (text_ids, encoded) = match text(&path)? {
+        Text::Ids(ids) => (ids, false),
+        Text::Characters(text) => {
+            let tokenizer = model.join(&manifest.lm.tokenizer);
+            (encode(&text, &path, &tokenizer)?, true)
+        }
+    };
+    let voice = read(prompt, text_ids, options)?;
     if let Some(id) = voice.prompt_text_ids.iter().max()
         && *id as usize >= manifest.lm.text_vocab
     {
         bail!(
             "{}: token id {id}, but the model knows only {} text tokens: the prompt is of another model",
-            prompt.join("prompt_text.txt").display(),
+            path.display(),
             manifest.lm.text_vocab
         );
     }
     let dir = model.join(VOICES);
     fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    let path = voice::path(model, &options.name);
-    voice.save(&path)?;
+    voice.save(&voice::path(model, &options.name))?;
     let mut told = vec![format!(
         "voice {}: {:.1} s of reference speech, {} text tokens",
         voice.name,
         voice.prompt_tokens.len() as f32 / 25.0,
         voice.prompt_text_ids.len()
     )];
+    if encoded {
+        told.push(format!(
+            "{TEXT} holds characters: encoded by the model's tokenizer"
+        ));
+    }
     if options.default || manifest.default_voice.is_empty() {
         manifest.default_voice = options.name.clone();
         replace_file(&model.join(MANIFEST), manifest.to_toml().as_bytes())?;
@@ -59,8 +77,14 @@ pub fn add(prompt: &Path, model: &Path, options: &Options) -> Result<Vec<String>
     Ok(told)
 }
 
-/// Reads the six files of `dir`.
-pub fn read(dir: &Path, options: &Options) -> Result<Voice> {
+/// Checks all that can be known of the prompt in `dir` without a model; its speech tokens.
+pub fn check(dir: &Path, options: &Options) -> Result<usize> {
+    text(&dir.join(TEXT))?;
+    Ok(read(dir, Vec::new(), options)?.prompt_tokens.len())
+}
+
+/// Reads the files of `dir` but for its text, whose ids are `text_ids`.
+fn read(dir: &Path, text_ids: Vec<u32>, options: &Options) -> Result<Voice> {
     let tokens: Vec<u32> = numbers(&dir.join("llm_prompt_speech_token.txt"))?;
     let flow_tokens: Vec<u32> = numbers(&dir.join("flow_prompt_speech_token.txt"))?;
     let embedding: Vec<f32> = numbers(&dir.join("flow_embedding.txt"))?;
@@ -83,7 +107,7 @@ pub fn read(dir: &Path, options: &Options) -> Result<Voice> {
     );
     let transcript = match &options.prompt_text {
         Some(text) => Some(text.clone()),
-        None => fs::read_to_string(dir.join("prompt_transcript.txt"))
+        None => regular_file::read_text(&dir.join("prompt_transcript.txt"), MAX_FILE)
             .ok()
             .map(|text| text.trim().to_owned()),
     };
@@ -91,7 +115,7 @@ pub fn read(dir: &Path, options: &Options) -> Result<Voice> {
         name: options.name.clone(),
         language: options.language.clone(),
         prompt_text: transcript,
-        prompt_text_ids: numbers(&dir.join("prompt_text.txt"))?,
+        prompt_text_ids: text_ids,
         prompt_tokens: tokens,
         prompt_mel: Mel::from_frames(&mel),
         embedding,
@@ -113,11 +137,51 @@ fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Numbers separated by white space or commas.
+/// What the file of the prompt's text holds.
+enum Text {
+    Ids(Vec<u32>),
+    Characters(String),
+}
+
+fn text(path: &Path) -> Result<Text> {
+    let text = regular_file::read_text(path, MAX_FILE)?;
+    // A text may hold numbers, and a list of ids a slip.
+    let numbers = words(&text).filter(|word| word.parse::<f64>().is_ok());
+    if 2 * numbers.count() < words(&text).count() {
+        return Ok(Text::Characters(text.trim().to_owned()));
+    }
+    let ids = parse(path, &text).context("token ids of the prompt's text are wanted")?;
+    Ok(Text::Ids(ids))
+}
+
+/// The ids of `text`, which the file `path` holds, by the file `tokenizer`.
+fn encode(text: &str, path: &Path, tokenizer: &Path) -> Result<Vec<u32>> {
+    let tokenizer = Tokenizer::load(tokenizer).with_context(|| {
+        format!(
+            "{}: it holds characters where token ids are wanted, and the model's tokenizer cannot encode them: put the \
+             ids of the text into it, with those of {SYSTEM_PREFIX}{END_OF_PROMPT} in front",
+            path.display()
+        )
+    })?;
+    let prefix = match text.contains(END_OF_PROMPT) {
+        true => String::new(),
+        false => format!("{SYSTEM_PREFIX}{END_OF_PROMPT}"),
+    };
+    Ok(tokenizer.encode(&format!("{prefix}{text}"))?)
+}
+
+/// Numbers of a file, separated by white space or commas.
 fn numbers<T: FromStr>(path: &Path) -> Result<Vec<T>> {
-    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let words = text.split(|c: char| c.is_whitespace() || c == ',');
-    let numbers = words.filter(|word| !word.is_empty()).map(|word| {
+    parse(path, &regular_file::read_text(path, MAX_FILE)?)
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| c.is_whitespace() || c == ',')
+        .filter(|word| !word.is_empty())
+}
+
+fn parse<T: FromStr>(path: &Path, text: &str) -> Result<Vec<T>> {
+    let numbers = words(text).map(|word| {
         word.parse().map_err(|_| {
             anyhow!(
                 "{}: {word:?} is not a number of the right kind",

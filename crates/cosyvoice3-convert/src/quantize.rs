@@ -1,14 +1,9 @@
 //! llama.cpp's quantiser: the one place that calls llama.cpp without the safe API, which has no such function.
 
-use std::{
-    ffi::{CStr, CString, c_char, c_void},
-    os::unix::ffi::OsStrExt,
-    path::Path,
-    sync::Mutex,
-};
+use std::{ffi::CString, os::unix::ffi::OsStrExt, path::Path};
 
 use anyhow::{Result, ensure};
-use cosyvoice3::lm::start_llama;
+use cosyvoice3::lm::{start_llama, take_llama_error};
 use llama_cpp_sys_2 as sys;
 
 /// Bytes of weights that the quantiser may hold at once.
@@ -63,19 +58,20 @@ pub fn quantize(input: &Path, output: &Path, quantization: Quantization) -> Resu
     let [input_name, output_name] = names;
     let (input_name, output_name) = (input_name?, output_name?);
     start_llama()?;
-    keep_errors();
-    // SAFETY: plain data.
+    take_llama_error();
+    // SAFETY: plain data out, on any thread.
     let mut params = unsafe { sys::llama_model_quantize_default_params() };
     params.ftype = quantization.file_type();
     params.max_buf_size = BUFFER;
-    // SAFETY: the names are C strings that outlive the call; the parameters hold no pointers but null ones.
+    // SAFETY: the names are C strings that outlive the call; the parameters hold no pointers but null ones. All state is
+    // the call's own, so several threads may quantise; it starts threads itself and joins them.
     let status =
         unsafe { sys::llama_model_quantize(input_name.as_ptr(), output_name.as_ptr(), &params) };
     ensure!(
         status == 0,
         "cannot write {}: llama.cpp's quantiser failed: {}",
         output.display(),
-        last_error()
+        why()
     );
     Ok(())
 }
@@ -88,11 +84,11 @@ pub fn quantize_rows(values: &[f32], width: usize, kind: u32) -> Result<Vec<u8>>
     );
     let rows = values.len() / width;
     start_llama()?; // prepares the tables of half-precision arithmetic
-    // SAFETY: the function takes no pointers.
+    // SAFETY: the function takes no pointers and reads a constant table, on any thread.
     let row_size = unsafe { sys::ggml_row_size(kind, width as i64) };
     let mut bytes = vec![0; rows * row_size];
     // SAFETY: the source holds `rows` rows of `width` floats, the target room for as many rows of the type; types that
-    // need an importance matrix are none of ours.
+    // need an importance matrix are none of ours. ggml prepares its tables under a lock, so any thread may call it.
     let written = unsafe {
         sys::ggml_quantize_chunk(
             kind,
@@ -108,38 +104,14 @@ pub fn quantize_rows(values: &[f32], width: usize, kind: u32) -> Result<Vec<u8>>
     Ok(bytes)
 }
 
-static LAST_ERROR: Mutex<String> = Mutex::new(String::new());
-
-/// Keeps llama.cpp quiet but for the last error it tells.
-fn keep_errors() {
-    // SAFETY: the callback needs no user data and lives as long as the program.
-    unsafe { sys::llama_log_set(Some(keep_last_error), std::ptr::null_mut()) };
-}
-
-/// The last error that llama.cpp told, or a guess.
-fn last_error() -> String {
-    let error = LAST_ERROR.lock().unwrap_or_else(|e| e.into_inner());
-    let error = error.trim();
-    match error {
-        "" => "no reason given".into(),
-        // What a C++ stream says when a write fails
-        error if error.contains("iostream error") => {
+/// Why llama.cpp refused, in its own words with a guess at the cause where they need one.
+fn why() -> String {
+    match take_llama_error() {
+        None => "no reason given".into(),
+        // The words of a C++ stream when a write fails
+        Some(error) if error.contains("iostream error") => {
             format!("{error} (is the disk full?)")
         }
-        error => error.into(),
+        Some(error) => error,
     }
-}
-
-unsafe extern "C" fn keep_last_error(
-    level: sys::ggml_log_level,
-    text: *const c_char,
-    _: *mut c_void,
-) {
-    if level != sys::GGML_LOG_LEVEL_ERROR || text.is_null() {
-        return;
-    }
-    // SAFETY: llama.cpp passes a C string that lives during the call.
-    let text = unsafe { CStr::from_ptr(text) };
-    let mut error = LAST_ERROR.lock().unwrap_or_else(|e| e.into_inner());
-    *error = text.to_string_lossy().into_owned();
 }

@@ -1,13 +1,24 @@
 //! `cosyvoice3.yaml`, as far as the runtime needs it.
 
-use std::{fs, path::Path};
+use std::{collections::HashMap, path::Path};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use cosyvoice3::{
     constants::{ATTENTION_CHUNK_FRAMES, CFG_RATE, FRAMES_PER_TOKEN, SAMPLE_RATE, SPEECH_CODES},
     manifest::{Sampling, Schedule},
+    regular_file,
 };
-use yaml_rust2::{Yaml, YamlLoader};
+use yaml_rust2::{
+    Yaml, YamlLoader,
+    parser::{Event, Parser},
+};
+
+/// Longest file; the published one has 8 kB.
+const MAX_FILE: u64 = 1 << 20;
+/// Most bytes with every alias in full.
+const MAX_BYTES: usize = 4 << 20;
+/// Deepest nesting; the published file has 6 levels.
+const MAX_DEPTH: usize = 64;
 
 /// Settings that are in no tensor.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,7 +44,8 @@ impl Recipe {
     /// Reads `path` and checks that it describes a CosyVoice3. Its tags (`!new:`, `!ref`) are not interpreted.
     pub fn read(path: &Path) -> Result<Self> {
         let at = || path.display().to_string();
-        let text = fs::read_to_string(path).with_context(at)?;
+        let text = regular_file::read_text(path, MAX_FILE)?;
+        check_growth(&text).with_context(at)?;
         let documents = YamlLoader::load_from_str(&text)
             .with_context(|| format!("{}: damaged, or no YAML", path.display()))?;
         let yaml = documents.first().unwrap_or(&Yaml::BadValue);
@@ -84,6 +96,39 @@ impl Recipe {
     }
 }
 
+/// Refuses what makes a few lines fill the memory or the stack: aliases of aliases, each of which copies what it stands for,
+/// and deep nesting.
+fn check_growth(text: &str) -> Result<()> {
+    let mut parser = Parser::new_from_str(text);
+    // Bytes so far, of what each anchor names, and before each collection that has not ended, with its anchor.
+    let (mut bytes, mut named, mut open) = (0_usize, HashMap::new(), Vec::new());
+    loop {
+        let (event, mark) = parser.next_token().context("damaged, or no YAML")?;
+        match event {
+            Event::StreamEnd => return Ok(()),
+            Event::Alias(anchor) => bytes += named.get(&anchor).unwrap_or(&1),
+            Event::Scalar(text, _, anchor, _) => {
+                bytes += 1 + text.len();
+                named.insert(anchor, 1 + text.len());
+            }
+            Event::SequenceStart(anchor, _) | Event::MappingStart(anchor, _) => {
+                open.push((anchor, bytes));
+                bytes += 1;
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                let (anchor, before) = open.pop().context("an end without a beginning")?;
+                named.insert(anchor, bytes - before);
+            }
+            _ => {}
+        }
+        ensure!(
+            open.len() <= MAX_DEPTH && bytes <= MAX_BYTES,
+            "line {}: nested more than {MAX_DEPTH} deep, or more than {MAX_BYTES} bytes with all aliases",
+            mark.line()
+        );
+    }
+}
+
 fn find<'y>(yaml: &'y Yaml, keys: &[&str]) -> &'y Yaml {
     keys.iter().fold(yaml, |yaml, key| &yaml[*key])
 }
@@ -105,6 +150,8 @@ fn missing(keys: &[&str]) -> anyhow::Error {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn tiny() -> String {
@@ -134,6 +181,22 @@ train_conf:
 ";
         let recipe = read(&(tiny() + training)).unwrap();
         assert_eq!(recipe, Recipe::PUBLISHED);
+    }
+
+    #[test]
+    fn aliases_count_in_full_and_nesting_has_an_end() {
+        let twice = "first: &a [1, 2]\nsecond: *a\n";
+        read(&(tiny() + twice)).unwrap();
+        // Thirty lines, each of which doubles the one before: checked, never loaded.
+        let doubling = (1..30).map(|i| format!("a{i}: &a{i} [*a{0}, *a{0}]\n", i - 1));
+        let doubling: String = std::iter::once("a0: &a0 [x]\n".into())
+            .chain(doubling)
+            .collect();
+        for text in [doubling, format!("deep: {}", "[".repeat(100))] {
+            let error = read(&(tiny() + &text)).unwrap_err();
+            let error = format!("{error:#}");
+            assert!(error.contains("nested more than 64 deep"), "{error}");
+        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! `tokenizer.json` from the release's vocabulary and the special tokens that are in none of its files.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use anyhow::{Context, Result, ensure};
+use cosyvoice3::regular_file;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -13,6 +14,8 @@ const ADDED_AT_RUN_TIME: &str = include_str!("special_tokens.txt");
 /// The pre-tokenizer of Qwen2.
 const SPLIT: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
+/// Longest of the release's files, which have up to 3 MB.
+const MAX_FILE: u64 = 64 << 20;
 /// Entries of the vocabulary that no merge makes.
 const BYTES: usize = 256;
 
@@ -79,13 +82,13 @@ pub fn build(dir: &Path, text_vocab: usize) -> Result<String> {
 }
 
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
-    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let text = regular_file::read_text(path, MAX_FILE)?;
     serde_json::from_str(&text).with_context(|| format!("{}: damaged", path.display()))
 }
 
 /// The pairs of `merges.txt`, each of which must be known to the vocabulary, as the tokenizer refuses it otherwise.
 fn merges(path: &Path, vocab: &BTreeMap<String, u32>) -> Result<Vec<[String; 2]>> {
-    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let text = regular_file::read_text(path, MAX_FILE)?;
     let lines = text.lines().enumerate();
     let pairs = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with("#version"));
     let pairs = pairs.map(|(number, line)| {
@@ -145,7 +148,7 @@ fn special(content: &str, id: u32) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
+    use std::{fs, path::PathBuf};
 
     use cosyvoice3::text::Tokenizer;
 

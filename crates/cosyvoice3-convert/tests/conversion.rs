@@ -6,6 +6,8 @@ use std::{
     process::{Command, Output},
 };
 
+use cosyvoice3::{text::Tokenizer, voice::Voice};
+
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../tests/fixtures")
@@ -456,6 +458,35 @@ fn a_prompt_that_cannot_be_a_voice_is_refused_by_name() {
         &["--name", "../anna"],
     ));
     assert!(why.contains("../anna"), "{why}");
+}
+
+#[test]
+fn a_prompt_text_of_characters_becomes_ids_by_the_models_tokenizer() {
+    let dir = tempfile::tempdir().unwrap();
+    let (model, prompt) = (dir.path().join("model"), dir.path().join("prompt"));
+    succeeds(&convert(&fixture("tiny"), &model, &[]));
+    let tokenizer = model.join("tokenizer.json");
+    let ids = |text: &str| Tokenizer::load(&tokenizer).unwrap().encode(text).unwrap();
+    let whole = "You are a helpful assistant.<|endofprompt|>Добрый день! Их было 3, 4 или 5.";
+    for given in [whole, "Добрый день! Их было 3, 4 или 5.\n"] {
+        copy(&fixture("tiny_prompt"), &prompt);
+        fs::write(prompt.join("prompt_text.txt"), given).unwrap();
+        let output = add_voice(&prompt, &model, &["--name", "anna"]);
+        succeeds(&output);
+        assert!(
+            said(&output).contains("holds characters"),
+            "{}",
+            said(&output)
+        );
+        let voice = Voice::load(&model.join("voices/anna.safetensors")).unwrap();
+        assert_eq!(voice.prompt_text_ids, ids(whole), "{given:?}");
+    }
+
+    fs::remove_file(&tokenizer).unwrap();
+    let why = fails(&add_voice(&prompt, &model, &["--name", "boris"]));
+    for part in ["prompt_text.txt", "token ids are wanted", "tokenizer.json"] {
+        assert!(why.contains(part), "{part} in {why}");
+    }
 }
 
 #[test]

@@ -43,6 +43,7 @@ fn greedy_tokens(dir: &Path, count: usize) -> Vec<u32> {
         threads: 1,
         cpus: None,
         kv_f32: false,
+        adapt: false,
         flash_attention: false,
     };
     let mut session = LmSession::new(model, &options).unwrap();

@@ -97,6 +97,7 @@ fn every_quantisation_loads_and_its_effect_is_reported() {
             let options = LmOptions {
                 threads: 1,
                 cpus: None,
+                adapt: false,
                 kv_f32,
                 flash_attention,
             };

@@ -19,20 +19,28 @@ pub fn default_dir() -> Option<PathBuf> {
         .map(|base| base.join("cosyvoice3"))
 }
 
-/// Creates `dir` for this user alone and refuses one that others could have prepared.
+/// Creates `dir` for this user alone, and refuses one that others could have prepared: a link, or a directory that belongs
+/// to another user or can be written by one. What lies in such a directory must not be read.
 pub fn ensure_private(dir: &Path) -> io::Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(dir)?;
-    let meta = fs::metadata(dir)?;
+    let meta = fs::symlink_metadata(dir)?;
     // The process owns its own entry under /proc.
     let own = fs::metadata("/proc/self")?.uid();
-    if meta.uid() != own || meta.mode() & 0o022 != 0 {
-        return Err(io::Error::new(
-            io::ErrorKind::PermissionDenied,
-            "belongs to or can be written by another user",
-        ));
+    let refused = |what: &str| {
+        let message = format!("{} {what}", dir.display());
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, message))
+    };
+    if !meta.is_dir() {
+        return refused("is a link, which others may have made: put a directory there");
+    }
+    if meta.uid() != own {
+        return refused("belongs to another user");
+    }
+    if meta.mode() & 0o022 != 0 {
+        return refused("can be written by other users: chmod go-w");
     }
     Ok(())
 }
@@ -60,4 +68,34 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
         let _ = fs::remove_file(&temporary);
     }
     written
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn refusal(dir: &Path) -> String {
+        ensure_private(dir).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_directory_that_others_could_have_prepared_is_refused_with_its_reason() {
+        let place = tempfile::tempdir().unwrap();
+        let (dir, link) = (place.path().join("private"), place.path().join("link"));
+        ensure_private(&dir).unwrap();
+        symlink(&dir, &link).unwrap();
+        assert!(refusal(&link).contains("is a link"));
+        for mode in [0o720, 0o702, 0o777] {
+            fs::set_permissions(&dir, fs::Permissions::from_mode(mode)).unwrap();
+            assert!(refusal(&dir).contains("chmod go-w"));
+        }
+        fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).unwrap();
+        ensure_private(&dir).unwrap();
+        // Nobody but the kernel's own user has directories there.
+        if fs::metadata("/proc/self").unwrap().uid() != 0 {
+            assert!(refusal(Path::new("/proc/1")).contains("another user"));
+        }
+    }
 }

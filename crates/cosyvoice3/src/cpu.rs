@@ -4,7 +4,10 @@
 //! little ones. What is big follows the kernel's own measure, not a list of chips.
 
 mod affinity;
+mod clock;
 pub mod worker;
+
+pub use clock::processor_time;
 
 use std::{fmt, path::Path};
 

@@ -36,6 +36,7 @@ pub mod mel;
 pub mod model;
 pub mod onnx;
 mod own_file;
+pub mod regular_file;
 pub mod stage;
 pub mod synth;
 pub mod text;
@@ -55,8 +56,8 @@ pub use model::Keeper;
 #[doc(hidden)]
 pub use synth::{Engine, Loading, Recorder};
 pub use synth::{
-    Event, MAX_TEXT, Mark, Markup, Options, Request, RequestId, Settings, Speaking, Speech,
-    Synthesizer, UtteranceStats,
+    Event, LmThreads, MAX_TEXT, Mark, Markup, Options, Request, RequestId, Settings, Speaking,
+    Speech, Synthesizer, UtteranceStats,
 };
 pub use text::{IncrementalText, Language, Reading, cue, is_speakable};
 pub use vocoder::level::Level;

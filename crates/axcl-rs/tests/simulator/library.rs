@@ -54,6 +54,14 @@ fn without_a_path_the_system_is_searched_and_all_that_was_tried_is_named() {
     }
 }
 
+/// The error of a library that is none of AXCL's.
+fn no_axcl_at_all() -> Error {
+    Error::MissingFunction {
+        function: "axclInit",
+        version: "version unknown".into(),
+    }
+}
+
 #[test]
 fn another_library_is_refused() {
     let maps = fs::read_to_string("/proc/self/maps").unwrap();
@@ -62,7 +70,7 @@ fn another_library_is_refused() {
         .find(|word| word.contains("/libc.so"))
         .unwrap();
     let error = Library::open(Some(Path::new(libc))).unwrap_err();
-    assert_eq!(error, Error::MissingFunction("axclInit"));
+    assert_eq!(error, no_axcl_at_all());
 }
 
 /// Compiles an empty shared library that needs those in `needs`, which are found by their names.
@@ -96,7 +104,7 @@ fn dependencies_without_a_search_path_are_loaded_from_the_directory_of_the_libra
     compile(directory.path(), "libaxcl_rt.so", &["./libaxcl_comm.so"]);
     // It loads, and then turns out to be empty.
     let error = Library::open(Some(&directory.path().join("libaxcl_rt.so"))).unwrap_err();
-    assert_eq!(error, Error::MissingFunction("axclInit"));
+    assert_eq!(error, no_axcl_at_all());
 }
 
 #[test]
@@ -107,4 +115,21 @@ fn a_missing_dependency_is_named() {
     fs::remove_file(directory.path().join("libelsewhere.so")).unwrap();
     let message = message(&directory.path().join("libaxcl_rt.so"));
     assert!(message.contains("libelsewhere.so"), "{message}");
+}
+
+#[test]
+fn a_fifo_in_place_of_the_library_is_an_error_and_not_a_wait() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("libaxcl_rt.so");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&path)
+            .status()
+            .unwrap()
+            .success()
+    );
+    for given in [path.as_path(), directory.path()] {
+        let message = message(given);
+        assert!(message.contains("not a regular file"), "{message}");
+    }
 }

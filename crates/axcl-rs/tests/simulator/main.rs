@@ -10,6 +10,7 @@ mod memory;
 mod models;
 mod runtime;
 mod streams;
+mod versions;
 
 use axcl_rs::{Context, Engine, LIBRARY_VARIABLE, Library, Runtime, Session, VnpuKind};
 use axcl_rt::{harness::Machine, onnx};

@@ -9,7 +9,6 @@ use crate::{
     simulator::call,
 };
 
-const VERSION: (i32, i32, i32) = (3, 10, 2);
 const FULL_VERSION: &CStr = c"V3.10.2_axclsim";
 
 #[unsafe(no_mangle)]
@@ -39,10 +38,11 @@ pub extern "C" fn axclSetLogLevel(level: i32) -> u32 {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn axclrtGetVersion(major: Out<i32>, minor: Out<i32>, patch: Out<i32>) -> u32 {
-    run("axclrtGetVersion", "", |_| {
-        major.required(Area::Device)?.set(VERSION.0);
-        minor.required(Area::Device)?.set(VERSION.1);
-        patch.required(Area::Device)?.set(VERSION.2);
+    run("axclrtGetVersion", "", |sim| {
+        let version = sim.state().settings().version;
+        major.required(Area::Device)?.set(version[0]);
+        minor.required(Area::Device)?.set(version[1]);
+        patch.required(Area::Device)?.set(version[2]);
         Ok(())
     })
 }

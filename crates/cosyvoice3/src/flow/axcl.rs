@@ -46,6 +46,23 @@ pub struct AxclOptions {
     pub library: Option<PathBuf>,
 }
 
+/// What the system shows of a card and its driver, for reports: a line each. Touches no card and loads no library.
+pub fn presence() -> Vec<String> {
+    let presence = axcl_rs::detect();
+    let cards = match presence.cards.as_slice() {
+        [] => "none".to_owned(),
+        cards => cards.join(", "),
+    };
+    let driver = match presence.driver {
+        true => "/dev/axcl_host is there",
+        false => "no /dev/axcl_host",
+    };
+    vec![
+        format!("cards on the PCI bus: {cards}"),
+        format!("driver: {driver}"),
+    ]
+}
+
 /// Whether anything says that this machine is meant to have a card: one on the PCI bus, the driver's device node, or a
 /// library that somebody named.
 pub fn signs_of_a_card(options: &AxclOptions) -> bool {
@@ -64,6 +81,7 @@ pub struct AxclFlow {
     lengths: Vec<usize>,
     /// `None` where the encoders are on the NPU too.
     encoder: Option<CpuEncoder>,
+    device: usize,
     frames: usize,
 }
 
@@ -102,10 +120,25 @@ impl AxclFlow {
             npu: thread,
             lengths,
             encoder,
+            device,
             frames: 0,
         };
         flow.run("trying the models", cancel, Networks::check_inputs)?;
         Ok(flow)
+    }
+
+    /// What library, card and models say of themselves, a line each, for people who look into what a card does.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Device`], [`ErrorKind::Cancelled`].
+    pub fn describe(&self, cancel: &Cancel) -> Result<Vec<String>> {
+        let (number, device) = (self.networks.number(), self.device);
+        self.npu
+            .call("describing the card", RUN, cancel, move |card| {
+                let mut lines = card.describe(device)?;
+                lines.extend(card.kept::<Networks>(number)?.describe());
+                Ok(lines)
+            })
     }
 
     /// Runs `work` with the networks on the NPU thread.

@@ -1,11 +1,11 @@
 //! The embedding tables that feed the prefix: a safetensors file, mapped into memory.
 
-use std::{fs::File, ops::Range, path::Path};
+use std::{ops::Range, path::Path};
 
 use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors};
 
-use crate::{Error, Result, manifest};
+use crate::{Error, Result, manifest, regular_file};
 
 /// `text_embedding` and `speech_embedding` of one model, in f16 or f32. Only the rows that are read take memory.
 pub struct Embeddings {
@@ -27,7 +27,7 @@ impl Embeddings {
     /// # Errors
     /// `NotFound` or `Open` where the file cannot be read, `Damaged` where its header, a shape or a type is wrong.
     pub fn open(path: &Path, lm: &manifest::Lm) -> Result<Self> {
-        let file = File::open(path).map_err(|e| Error::io(path, &e))?;
+        let file = regular_file::open(path)?;
         // SAFETY: the mapping is read-only, and model files are replaced by rename, never rewritten in place.
         let file = unsafe { Mmap::map(&file) }.map_err(|e| Error::io(path, &e))?;
         let (header, metadata) = SafeTensors::read_metadata(&file)

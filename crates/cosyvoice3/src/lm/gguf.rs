@@ -3,19 +3,22 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
     io::{self, BufReader, Read},
     ops::Range,
     path::Path,
 };
 
-use crate::{Error, Result, manifest};
+use crate::{Error, Result, manifest, regular_file};
 
 const ARCHITECTURE: &str = "qwen2";
 /// The only alignment that llama.cpp writes unless told otherwise (`GGUF_DEFAULT_ALIGNMENT`).
 const ALIGNMENT: u64 = 32;
 /// Longest key or tensor name that is plausible; ggml's own limit for tensor names is 64.
 const MAX_NAME: u64 = 256;
+/// Longest text that is plausible, such as a chat template.
+const MAX_TEXT: u64 = 1 << 20;
+/// Most keys, and most tensors; the published model has some 30 and 300.
+const MAX_ENTRIES: u64 = 1 << 16;
 
 /// Tensor types that models of ours have: GGUF id, name, values and bytes of a block (`ggml.h`, `ggml-common.h`).
 const TYPES: [(u32, &str, u64, u64); 11] = [
@@ -125,7 +128,7 @@ impl Gguf {
     /// # Errors
     /// `NotFound` or `Open` where the file cannot be read, `Damaged` where the header is no GGUF or ends early.
     pub fn read(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|e| Error::io(path, &e))?;
+        let file = regular_file::open(path)?;
         let len = file.metadata().map_err(|e| Error::io(path, &e))?.len();
         parse(BufReader::new(file), len).map_err(|e| match e.kind() {
             io::ErrorKind::UnexpectedEof => Error::damaged(
@@ -144,6 +147,28 @@ impl Gguf {
     pub fn check(&self, path: &Path, lm: &manifest::Lm) -> Result<()> {
         self.check_all(lm)
             .map_err(|what| Error::damaged(path, what))
+    }
+
+    /// Bytes that a context of `lm.context` positions takes, keys and values of `element` bytes each.
+    ///
+    /// # Errors
+    /// What is wrong with the geometry, as [`check`](Self::check) does.
+    pub fn context_bytes(
+        &self,
+        lm: &manifest::Lm,
+        element: u64,
+        batch: u64,
+    ) -> Result<u64, String> {
+        let geometry = self.geometry(lm)?;
+        let positions = u64::from(lm.context);
+        let cache = 2 * positions * geometry.layers * geometry.kv * element;
+        // Of one batch: its attention to every position, by head, and a few rows of the widest layer; in f32.
+        let widest = geometry
+            .feed_forward
+            .max(geometry.vocabulary)
+            .max(geometry.hidden);
+        let work = batch.min(positions) * (positions * geometry.heads + 4 * widest) * 4;
+        Ok(cache + work)
     }
 
     /// The tensor `name`, and the bytes of the file that hold its data.
@@ -264,9 +289,18 @@ impl Gguf {
                 other => return Err(format!("{key} is {other:?}, expected a positive number")),
             }
         }
+        if let Some(Value::Unsigned(longest)) = self.values.get("qwen2.context_length")
+            && u64::from(lm.context) > *longest
+        {
+            return Err(format!(
+                "{ARCHITECTURE}.context_length is {longest}, but the manifest's lm.context is {}: lower it",
+                lm.context
+            ));
+        }
         Ok(Geometry {
             layers,
             hidden,
+            heads,
             kv: head * kv_heads,
             feed_forward: self.unsigned("feed_forward_length")?,
             vocabulary,
@@ -307,6 +341,8 @@ impl Gguf {
 struct Geometry {
     layers: u64,
     hidden: u64,
+    heads: u64,
+    /// Width of the keys of one position, and of its values.
     kv: u64,
     feed_forward: u64,
     vocabulary: u64,
@@ -361,8 +397,8 @@ fn parse(source: impl Read, len: u64) -> io::Result<Gguf> {
     if !(2..=3).contains(&version) {
         return Err(invalid(format!("GGUF version {version}, expected 2 or 3")));
     }
-    let tensor_count = reader.u64()?;
-    let value_count = reader.u64()?;
+    let tensor_count = reader.count("tensors")?;
+    let value_count = reader.count("keys")?;
     let mut values = BTreeMap::new();
     for _ in 0..value_count {
         let key = reader.name()?;
@@ -412,9 +448,25 @@ impl<R: Read> Reader<R> {
         self.array().map(u64::from_le_bytes)
     }
 
+    /// How many `things` follow.
+    fn count(&mut self, things: &str) -> io::Result<u64> {
+        let count = self.u64()?;
+        if count > MAX_ENTRIES {
+            return Err(invalid(format!(
+                "{count} {things}, expected at most {MAX_ENTRIES}"
+            )));
+        }
+        Ok(count)
+    }
+
     fn bytes(&mut self, count: u64) -> io::Result<Vec<u8>> {
         if count > self.len - self.read {
             return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if count > MAX_TEXT {
+            return Err(invalid(format!(
+                "a text of {count} bytes, expected at most {MAX_TEXT}"
+            )));
         }
         let mut bytes = vec![0; count as usize];
         self.source.read_exact(&mut bytes)?;
@@ -523,6 +575,7 @@ mod tests {
         let geometry = Geometry {
             layers: 1,
             hidden: 32,
+            heads: 4,
             kv: 16,
             feed_forward: 64,
             vocabulary: 6761,
@@ -676,6 +729,11 @@ mod tests {
                 "3 key-value heads",
             ),
             ("qwen2.rope.freq_base", Value::Float(0.0), "rope.freq_base"),
+            (
+                "qwen2.context_length",
+                Value::Unsigned(1024),
+                "context_length is 1024, but the manifest's lm.context is 2048",
+            ),
             (
                 "qwen2.rope.scaling.type",
                 Value::Text("?".into()),

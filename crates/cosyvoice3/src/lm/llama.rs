@@ -5,7 +5,7 @@
 
 use std::{
     any::Any,
-    cell::RefCell,
+    cell::{Cell, RefCell},
     ffi::{CStr, CString, c_char, c_void},
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::Path,
@@ -14,57 +14,68 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Instant,
 };
 
 use llama_cpp_sys_2 as sys;
 use once_cell::sync::OnceCell;
 
-use crate::{Error, ErrorKind, Result, cancel::Cancel};
+use super::thread_count::{Allowance, Outcome};
+use crate::{Error, ErrorKind, Result, cancel::Cancel, cpu::processor_time, lm::abort};
 
 /// Rounds (of 131,072 polls) that idle workers spin before they sleep: a few milliseconds, longer than the pause
 /// between two decode steps, and far less than ggml's default of 50, which heats a core for a tenth of a second.
 const POLL: u32 = 1;
 /// Most CPUs that ggml's masks know (`GGML_MAX_N_THREADS`).
 const MAX_CPUS: usize = 512;
-/// Rows that one pass through the layers takes; longer prefixes take several.
-const PHYSICAL_BATCH: u32 = 512;
+/// Most rows of one call: as many as one pass through the layers takes.
+pub(super) const BATCH: usize = 512;
 
 /// llama.cpp's own line about the CPU features it was built with and found.
-pub(super) fn system_info() -> Result<String> {
-    start()?;
-    Ok(cpu_features())
-}
-
-fn cpu_features() -> String {
-    // SAFETY: the function returns a pointer to a static, NUL-terminated string.
-    let info = unsafe { CStr::from_ptr(sys::llama_print_system_info()) };
-    info.to_string_lossy().trim().to_owned()
+pub(super) fn system_info() -> Result<&'static str> {
+    Ok(&start()?.system_info)
 }
 
 /// Which llama.cpp this is: its version, and the commit of its ggml.
 pub(super) fn version() -> String {
-    // SAFETY: both functions return pointers to static, NUL-terminated strings.
+    // SAFETY: both functions return pointers to string literals; any number of threads may call them.
     let [llama, ggml] =
         unsafe { [sys::llama_version(), sys::ggml_commit()].map(|text| CStr::from_ptr(text)) };
     format!("{} {}", llama.to_string_lossy(), ggml.to_string_lossy())
 }
 
+/// llama.cpp, started.
+pub(super) struct Started {
+    system_info: String,
+}
+
 /// Starts llama.cpp once per process and sends its log to `tracing`.
-pub(super) fn start() -> Result<()> {
-    static STARTED: OnceCell<()> = OnceCell::new();
-    STARTED
-        .get_or_try_init(|| {
-            // SAFETY: `log` is a valid callback for the life of the process and uses no user data.
-            unsafe { sys::llama_log_set(Some(log), std::ptr::null_mut()) };
-            // First: without a back end, llama.cpp would look for one in the current directory.
-            #[cfg(feature = "dynamic-backends")]
-            load_cpu_variant(&crate::own_file::private_directories())?;
-            // SAFETY: plain initialisation, once.
-            unsafe { sys::llama_backend_init() };
-            tracing::info!(target: "llama", "{}", cpu_features());
-            Ok(())
-        })
-        .copied()
+pub(super) fn start() -> Result<&'static Started> {
+    static STARTED: OnceCell<Started> = OnceCell::new();
+    STARTED.get_or_try_init(|| {
+        abort::guard();
+        // SAFETY: `log` is a valid callback for the life of the process and uses no user data. llama.cpp keeps it in
+        // two plain variables, so only one thread may set it, and none may log meanwhile: this is the only call, and
+        // no other function of llama.cpp is called before `start` returned.
+        unsafe { sys::llama_log_set(Some(log), std::ptr::null_mut()) };
+        // First: without a back end, llama.cpp would look for one in the current directory.
+        #[cfg(feature = "dynamic-backends")]
+        load_cpu_variant(&crate::own_file::private_directories())?;
+        // SAFETY: plain initialisation. It writes unguarded statics, so one thread only: this cell's.
+        unsafe { sys::llama_backend_init() };
+        let system_info = read_system_info();
+        tracing::info!(target: "llama", "{system_info}");
+        Ok(Started { system_info })
+    })
+}
+
+/// Asks llama.cpp for its line about the CPU. Only [`start`] may.
+fn read_system_info() -> String {
+    // SAFETY: the function builds its text anew in one static string at each call and returns that string's buffer. Two
+    // threads must never call it at once, nor one read while another calls: it is called once per process, inside the
+    // cell of `start`, and the text is copied there.
+    let info = unsafe { CStr::from_ptr(sys::llama_print_system_info()) };
+    info.to_string_lossy().trim().to_owned()
 }
 
 /// Loads the one of ggml's CPU variants in `directories` that makes the most of this CPU.
@@ -74,7 +85,8 @@ fn load_cpu_variant(directories: &[std::path::PathBuf]) -> Result<()> {
         let Ok(path) = CString::new(directory.as_os_str().as_encoded_bytes()) else {
             continue;
         };
-        // SAFETY: the path is a C string that outlives the call; ggml's registries are static.
+        // SAFETY: the path is a C string that outlives the call. ggml's registry is a static list without a lock: only
+        // `start` adds to it, inside its cell, before any other function of llama.cpp is called.
         let loaded = unsafe {
             sys::ggml_backend_load_all_from_path(path.as_ptr());
             !sys::ggml_backend_dev_by_type(sys::GGML_BACKEND_DEVICE_TYPE_CPU).is_null()
@@ -101,13 +113,16 @@ fn load_cpu_variant(directories: &[std::path::PathBuf]) -> Result<()> {
 thread_local! {
     /// A log line that has not ended yet, with its level.
     static LINE: RefCell<(sys::ggml_log_level, String)> = const { RefCell::new((sys::GGML_LOG_LEVEL_NONE, String::new())) };
-    /// The last error that llama.cpp logged on this thread: its only way to say why a call failed.
+    /// The first error that llama.cpp logged on this thread since this was taken: its only way to say why a call failed.
     static LAST_ERROR: RefCell<Option<String>> = const { RefCell::new(None) };
+    /// Whether the call under way on this thread was ended on purpose: what llama.cpp says of it is no news.
+    static GIVEN_UP: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Log callback. What matters comes back as an [`Error`], so each level is one lower here than in llama.cpp.
 unsafe extern "C" fn log(level: sys::ggml_log_level, text: *const c_char, _: *mut c_void) {
-    // SAFETY: ggml passes a NUL-terminated string that lives during the call.
+    // SAFETY: ggml passes a NUL-terminated string that lives during the call. Any thread may log; what is kept is the
+    // thread's own.
     let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
     // A subscriber that panics must not unwind into C.
     let _ = catch_unwind(AssertUnwindSafe(|| log_text(level, &text)));
@@ -126,6 +141,7 @@ fn log_text(level: sys::ggml_log_level, text: &str) {
     let Some((level, line)) = line else { return };
     let line = line.trim();
     match level {
+        _ if GIVEN_UP.get() => tracing::trace!(target: "llama", "{line}"),
         sys::GGML_LOG_LEVEL_ERROR => {
             tracing::warn!(target: "llama", "{line}");
             // The first error tells the cause; the ones after it only what failed because of it.
@@ -139,14 +155,15 @@ fn log_text(level: sys::ggml_log_level, text: &str) {
     }
 }
 
-fn take_last_error() -> Option<String> {
+pub(super) fn take_last_error() -> Option<String> {
     LAST_ERROR.take()
 }
 
 /// A loaded GGUF.
 pub(super) struct Model(NonNull<sys::llama_model>);
 
-// SAFETY: llama.cpp never writes to a model after it is loaded; contexts on several threads may share it.
+// SAFETY: llama.cpp never writes to a model after it is loaded; contexts on several threads may share it, and any thread
+// may free it.
 unsafe impl Send for Model {}
 // SAFETY: as above.
 unsafe impl Sync for Model {}
@@ -158,7 +175,8 @@ struct Progress<'a> {
 }
 
 unsafe extern "C" fn on_progress(done: f32, data: *mut c_void) -> bool {
-    // SAFETY: `data` is the `Progress` of `Model::load`, which waits on this thread for the load to end.
+    // SAFETY: `data` is the `Progress` of `Model::load`, which waits for the load to end; llama.cpp reports on the thread
+    // that loads, so nobody else has it.
     let progress = unsafe { &mut *data.cast::<Progress>() };
     match catch_unwind(AssertUnwindSafe(|| (progress.report)(done))) {
         Ok(go_on) => progress.stopped = !go_on,
@@ -181,13 +199,14 @@ impl Model {
             panic: None,
         };
         take_last_error();
-        // SAFETY: plain data; the parameters are complete as llama.cpp fills them.
+        // SAFETY: plain data out, on any thread; the parameters are complete as llama.cpp fills them.
         let mut params = unsafe { sys::llama_model_default_params() };
         params.n_gpu_layers = 0;
         params.load_mode = sys::LLAMA_LOAD_MODE_MMAP;
         params.progress_callback = Some(on_progress);
         params.progress_callback_user_data = (&raw mut progress).cast();
-        // SAFETY: path and parameters outlive the call; the callback gets the `Progress` it expects.
+        // SAFETY: path and parameters outlive the call; the callback gets the `Progress` it expects, on this thread. A
+        // load's state is its own and ggml sets its tables up under a lock, so several threads may load.
         let model = unsafe { sys::llama_model_load_from_file(c_path.as_ptr(), params) };
         if let Some(panic) = progress.panic {
             resume_unwind(panic);
@@ -204,7 +223,7 @@ impl Model {
 
     /// Rows of the head and of the token embedding.
     pub fn vocabulary(&self) -> usize {
-        // SAFETY: the model is alive, and its vocabulary lives as long.
+        // SAFETY: the model is alive, and its vocabulary lives as long; both are only read, by any number of threads.
         let rows =
             unsafe { sys::llama_vocab_n_tokens(sys::llama_model_get_vocab(self.0.as_ptr())) };
         usize::try_from(rows).unwrap_or(0)
@@ -212,7 +231,7 @@ impl Model {
 
     /// Width of an embedding.
     pub fn hidden_size(&self) -> usize {
-        // SAFETY: the model is alive.
+        // SAFETY: the model is alive and only read, by any number of threads.
         let width = unsafe { sys::llama_model_n_embd(self.0.as_ptr()) };
         usize::try_from(width).unwrap_or(0)
     }
@@ -221,6 +240,7 @@ impl Model {
 impl Drop for Model {
     fn drop(&mut self) {
         // SAFETY: the pointer came from llama.cpp, is freed once, and no context borrows it any more (each holds an Arc).
+        // Nothing global is touched, so other threads may use other models meanwhile.
         unsafe { sys::llama_model_free(self.0.as_ptr()) }
     }
 }
@@ -230,7 +250,7 @@ impl Drop for Model {
 pub(super) struct ContextOptions {
     /// Cells of the KV cache.
     pub cells: u32,
-    /// Threads, the calling one included; at least 1.
+    /// Most threads, the calling one included; at least 1.
     pub threads: usize,
     /// CPUs that these threads may run on; `None` for any.
     pub cpus: Option<Vec<usize>>,
@@ -246,7 +266,8 @@ type ThreadPoolFree = unsafe extern "C" fn(*mut sys::ggml_threadpool);
 
 /// Looks a function of ggml's CPU back end up by name, as llama.cpp does: this works linked in and loaded at run time.
 fn cpu_function(name: &CStr) -> Result<NonNull<c_void>> {
-    // SAFETY: ggml's registries are static; null pointers are not passed on.
+    // SAFETY: ggml's registry is complete since `start`, and only read here, by any number of threads; null pointers are
+    // not passed on.
     let function = unsafe {
         let device = sys::ggml_backend_dev_by_type(sys::GGML_BACKEND_DEVICE_TYPE_CPU);
         if device.is_null() {
@@ -268,8 +289,9 @@ fn cpu_function(name: &CStr) -> Result<NonNull<c_void>> {
     })
 }
 
-/// ggml's worker threads, kept from step to step.
+/// A number of threads and ggml's workers for them, which sleep while another pool computes.
 struct ThreadPool {
+    threads: usize,
     pool: NonNull<sys::ggml_threadpool>,
     free: ThreadPoolFree,
 }
@@ -278,16 +300,15 @@ impl ThreadPool {
     fn new(threads: usize, cpus: Option<&[usize]>) -> Result<Self> {
         let new = cpu_function(c"ggml_threadpool_new")?;
         let free = cpu_function(c"ggml_threadpool_free")?;
-        // SAFETY: ggml registers these functions under these names with these signatures.
+        // SAFETY: ggml registers these functions under these names with these signatures, for any thread.
         let (new, free) = unsafe {
             (
                 std::mem::transmute::<NonNull<c_void>, ThreadPoolNew>(new),
                 std::mem::transmute::<NonNull<c_void>, ThreadPoolFree>(free),
             )
         };
-        let threads = i32::try_from(threads).unwrap_or(i32::MAX);
-        // SAFETY: plain data.
-        let mut params = unsafe { sys::ggml_threadpool_params_default(threads) };
+        // SAFETY: plain data in and out, on any thread.
+        let mut params = unsafe { sys::ggml_threadpool_params_default(threads as i32) };
         params.poll = POLL;
         // Paused until the first step, which also moves the thread that decodes onto its CPUs.
         params.paused = true;
@@ -298,16 +319,21 @@ impl ThreadPool {
         {
             params.cpumask[cpu] = true;
         }
-        // SAFETY: the parameters are complete and copied by the call.
+        // SAFETY: the parameters are complete and copied by the call, which makes a pool of its own: any thread may.
         let pool = NonNull::new(unsafe { new(&raw mut params) })
             .ok_or_else(|| Error::failed("ggml could not start its worker threads"))?;
-        Ok(Self { pool, free })
+        Ok(Self {
+            threads,
+            pool,
+            free,
+        })
     }
 }
 
 impl Drop for ThreadPool {
     fn drop(&mut self) {
-        // SAFETY: the pool came from the matching function and is freed once, after the context that used it.
+        // SAFETY: the pool came from the matching function and is freed once, after the context that used it; its
+        // workers are joined. Only this value knows it.
         unsafe { (self.free)(self.pool.as_ptr()) }
     }
 }
@@ -316,38 +342,99 @@ impl Drop for ThreadPool {
 pub(super) struct Context {
     context: NonNull<sys::llama_context>,
     model: Arc<Model>,
-    abort: Arc<AtomicBool>,
+    watch: Arc<Watch>,
     cells: usize,
     used: usize,
     has_logits: bool,
-    // Dropped after the context, which refers to it.
-    _threads: ThreadPool,
+    most_threads: usize,
+    threads: usize,
+    cpus: Option<Vec<usize>>,
+    /// One for each number of threads that was used. They go after the context, which refers to the last one used.
+    pools: Vec<ThreadPool>,
 }
 
-// SAFETY: a context belongs to nobody's thread; all access goes through `&mut self` or reads what the last call left.
+// SAFETY: a context belongs to nobody's thread, but no two threads may use it at once, not even to read: some of
+// llama.cpp's getters put its outputs in order first. So it is Send and not Sync, and its watch's cells go with it.
 unsafe impl Send for Context {}
 
+/// What decides after each operation whether a call goes on.
+struct Watch {
+    cancelled: Arc<AtomicBool>,
+    /// The call under way. Only the thread that makes it comes here.
+    call: Cell<Call>,
+    /// Operations of a whole call; 0 where that is not known.
+    operations: Cell<usize>,
+}
+
+#[derive(Clone, Copy)]
+struct Call {
+    started: Instant,
+    allowance: Allowance,
+    /// Operations so far.
+    operations: usize,
+}
+
+impl Call {
+    fn new(allowance: Allowance) -> Self {
+        Self {
+            started: Instant::now(),
+            allowance,
+            operations: 0,
+        }
+    }
+
+    /// The part of the call that is done, where all of it is `operations`.
+    fn done(&self, operations: usize) -> f64 {
+        (self.operations as f64 / operations as f64).min(1.0)
+    }
+}
+
+impl Watch {
+    fn ends_call(&self) -> bool {
+        let mut call = self.call.get();
+        call.operations += 1;
+        self.call.set(call);
+        if self.cancelled.load(Ordering::Relaxed) {
+            return true;
+        }
+        if call.allowance == Allowance::ALL || self.operations.get() == 0 {
+            return false;
+        }
+        let done = call.done(self.operations.get());
+        let elapsed = call.started.elapsed().as_secs_f64();
+        call.allowance.is_over(done, elapsed)
+    }
+}
+
 unsafe extern "C" fn should_abort(data: *mut c_void) -> bool {
-    // SAFETY: `data` is the flag that the context's `Arc` keeps alive.
-    unsafe { &*data.cast::<AtomicBool>() }.load(Ordering::Relaxed)
+    // SAFETY: `data` is the watch that the context's `Arc` keeps alive. ggml asks on its thread 0 only, which is the one
+    // that called `llama_decode` and holds the context's `&mut`; so the cells are that thread's alone.
+    let ends = unsafe { &*data.cast::<Watch>() }.ends_call();
+    if ends {
+        GIVEN_UP.set(true);
+    }
+    ends
 }
 
 impl Context {
     /// A context over `model`, with its own worker threads.
     pub fn new(model: Arc<Model>, options: &ContextOptions) -> Result<Self> {
         let threads = options.threads.clamp(1, MAX_CPUS);
-        let pool = ThreadPool::new(threads, options.cpus.as_deref())?;
-        let abort = Arc::new(AtomicBool::new(false));
+        let watch = Arc::new(Watch {
+            cancelled: Arc::default(),
+            call: Cell::new(Call::new(Allowance::ALL)),
+            operations: Cell::new(0),
+        });
         let kv = if options.kv_f32 {
             sys::GGML_TYPE_F32
         } else {
             sys::GGML_TYPE_F16
         };
-        // SAFETY: plain data.
+        // SAFETY: plain data out, on any thread.
         let mut params = unsafe { sys::llama_context_default_params() };
         params.n_ctx = options.cells;
         params.n_batch = options.cells;
-        params.n_ubatch = PHYSICAL_BATCH.min(options.cells);
+        params.n_ubatch = (BATCH as u32).min(options.cells);
         params.n_seq_max = 1;
         params.n_outputs_max = 1;
         params.n_threads = threads as i32;
@@ -360,9 +447,10 @@ impl Context {
             sys::LLAMA_FLASH_ATTN_TYPE_DISABLED
         };
         params.abort_callback = Some(should_abort);
-        params.abort_callback_data = Arc::as_ptr(&abort).cast_mut().cast();
+        params.abort_callback_data = Arc::as_ptr(&watch).cast_mut().cast();
         take_last_error();
-        // SAFETY: the model is alive and stays so through our `Arc`, as does the abort flag.
+        // SAFETY: the model is alive and stays so through our `Arc`, as does the watch. The model is only read, so several
+        // threads may make contexts over it.
         let context = unsafe { sys::llama_init_from_model(model.0.as_ptr(), params) };
         let context = NonNull::new(context).ok_or_else(|| {
             let why = take_last_error().unwrap_or_else(|| "no reason given".into());
@@ -374,25 +462,60 @@ impl Context {
         let mut this = Self {
             context,
             model,
-            abort,
+            watch,
             cells: options.cells as usize,
             used: 0,
             has_logits: false,
-            _threads: pool,
+            most_threads: threads,
+            threads: 0,
+            cpus: options.cpus.clone(),
+            pools: Vec::new(),
         };
-        let pool = this._threads.pool.as_ptr();
-        // SAFETY: context and pool are alive; the pool is freed after the context.
-        unsafe { sys::llama_attach_threadpool(this.context.as_ptr(), pool, pool) };
+        this.set_threads(threads)?;
         this.clear();
         Ok(this)
     }
 
-    /// Computes with `threads` of the context's threads from now on; which changes no logit as long as attention is not
-    /// fused.
-    pub fn set_threads(&mut self, threads: usize) {
-        let threads = threads.clamp(1, MAX_CPUS) as i32;
-        // SAFETY: the context is alive; ggml uses no more threads than the pool has.
-        unsafe { sys::llama_set_n_threads(self.context.as_ptr(), threads, threads) };
+    /// Computes on `threads` threads from now on, but no more than the options say; which changes no logit as long as
+    /// attention is not fused.
+    ///
+    /// # Errors
+    /// Where ggml cannot start threads.
+    pub fn set_threads(&mut self, threads: usize) -> Result<()> {
+        let threads = threads.clamp(1, self.most_threads);
+        if threads == self.threads {
+            return Ok(());
+        }
+        // A pool of exactly that many: ggml wakes every worker of a pool for each call, and those that are not needed
+        // spin for a while before they sleep again. And no pool goes before the context, whose back end pauses the
+        // last one when it meets the next.
+        let known = self.pools.iter().position(|pool| pool.threads == threads);
+        let index = match known {
+            Some(index) => index,
+            None => {
+                self.pools
+                    .push(ThreadPool::new(threads, self.cpus.as_deref())?);
+                self.pools.len() - 1
+            }
+        };
+        let pool = self.pools[index].pool.as_ptr();
+        // SAFETY: context and pool are alive, and ours alone through `&mut self`; the pool is freed after the context.
+        unsafe {
+            sys::llama_attach_threadpool(self.context.as_ptr(), pool, pool);
+            sys::llama_set_n_threads(self.context.as_ptr(), threads as i32, threads as i32);
+        }
+        self.threads = threads;
+        Ok(())
+    }
+
+    /// Computes one step for nothing and forgets it: it shows how many operations a call has, without which no call
+    /// has an [`Allowance`].
+    pub fn warm_up(&mut self) -> Result<()> {
+        self.clear();
+        self.append_token(0, &Allowance::ALL)?;
+        self.watch.operations.set(self.watch.call.get().operations);
+        self.clear();
+        Ok(())
     }
 
     /// Cells of the KV cache.
@@ -407,7 +530,7 @@ impl Context {
 
     /// Forgets every position.
     pub fn clear(&mut self) {
-        // SAFETY: the context is alive. The cells' old values are never attended to, so they may stay.
+        // SAFETY: the context is alive and ours alone. The cells' old values are never attended to, so they may stay.
         unsafe { sys::llama_memory_clear(sys::llama_get_memory(self.context.as_ptr()), false) };
         self.used = 0;
         self.has_logits = false;
@@ -421,7 +544,7 @@ impl Context {
             self.used
         );
         let first = positions as sys::llama_pos;
-        // SAFETY: the context is alive. Removing the end of a sequence cannot fail in a plain KV cache.
+        // SAFETY: the context is alive and ours alone. Removing the end of a sequence cannot fail in a plain KV cache.
         let removed = unsafe {
             sys::llama_memory_seq_rm(sys::llama_get_memory(self.context.as_ptr()), 0, first, -1)
         };
@@ -432,7 +555,8 @@ impl Context {
 
     /// The keys and values of all positions, as llama.cpp's sequence state: of the used cells, without logits.
     pub fn state(&self) -> Vec<u8> {
-        // SAFETY: the context is alive; llama.cpp writes no more than the length it is given.
+        // SAFETY: the context is alive and on this thread alone, not being Sync; llama.cpp writes no more than the length
+        // it is given.
         unsafe {
             let mut state = vec![0; sys::llama_state_seq_get_size(self.context.as_ptr(), 0)];
             let written = sys::llama_state_seq_get_data(
@@ -459,11 +583,11 @@ impl Context {
     pub fn restore(&mut self, state: &[u8], positions: usize) -> Result<()> {
         self.clear();
         take_last_error();
-        // SAFETY: the context is alive, and llama.cpp reads within the length it is given.
+        // SAFETY: the context is alive and ours alone, and llama.cpp reads within the length it is given.
         let read = unsafe {
             sys::llama_state_seq_set_data(self.context.as_ptr(), state.as_ptr(), state.len(), 0)
         };
-        // SAFETY: the context is alive.
+        // SAFETY: the context is alive and ours alone.
         let last = unsafe {
             sys::llama_memory_seq_pos_max(sys::llama_get_memory(self.context.as_ptr()), 0)
         };
@@ -480,41 +604,49 @@ impl Context {
         Ok(())
     }
 
-    /// Appends embeddings, `rows.len() / hidden_size` positions, and computes the logits after the last.
-    pub fn append_embeddings(&mut self, rows: &[f32], cancel: &Cancel) -> Result<()> {
+    /// Appends embeddings, `rows.len() / hidden_size` positions and [`BATCH`] at most, and computes the logits after the
+    /// last. Where `allowance` ends that, nothing is appended.
+    pub fn append_embeddings(
+        &mut self,
+        rows: &[f32],
+        allowance: &Allowance,
+        cancel: &Cancel,
+    ) -> Result<Outcome> {
         let width = self.model.hidden_size();
         assert!(
-            !rows.is_empty() && rows.len().is_multiple_of(width),
-            "whole rows of {width} values"
+            !rows.is_empty() && rows.len().is_multiple_of(width) && rows.len() / width <= BATCH,
+            "whole rows of {width} values, {BATCH} at most"
         );
         let batch = sys::llama_batch {
-            n_tokens: i32::try_from(rows.len() / width).unwrap_or(i32::MAX),
+            n_tokens: (rows.len() / width) as i32,
             // llama.cpp copies the rows and does not write to them.
             embd: rows.as_ptr().cast_mut(),
             ..EMPTY_BATCH
         };
-        let flag = self.abort.clone();
+        let flag = self.watch.cancelled.clone();
         flag.store(false, Ordering::Relaxed);
         let _hook = cancel.on_cancel(move || flag.store(true, Ordering::Relaxed));
-        self.decode(batch)
+        self.decode(batch, allowance)
     }
 
-    /// Appends one token and computes the logits after it. Does not look at any [`Cancel`]: one step is short.
-    pub fn append_token(&mut self, token: u32) -> Result<()> {
+    /// Appends one token and computes the logits after it. Where `allowance` ends that, nothing is appended. Does not
+    /// look at any [`Cancel`]: one step is short.
+    pub fn append_token(&mut self, token: u32, allowance: &Allowance) -> Result<Outcome> {
         assert!(
             (token as usize) < self.model.vocabulary(),
             "token {token} is outside the vocabulary"
         );
         let mut token = token as sys::llama_token;
-        self.abort.store(false, Ordering::Relaxed);
-        self.decode(sys::llama_batch {
+        self.watch.cancelled.store(false, Ordering::Relaxed);
+        let batch = sys::llama_batch {
             n_tokens: 1,
             token: &raw mut token,
             ..EMPTY_BATCH
-        })
+        };
+        self.decode(batch, allowance)
     }
 
-    fn decode(&mut self, batch: sys::llama_batch) -> Result<()> {
+    fn decode(&mut self, batch: sys::llama_batch, allowance: &Allowance) -> Result<Outcome> {
         let count = batch.n_tokens as usize;
         assert!(
             count <= self.cells - self.used,
@@ -522,20 +654,34 @@ impl Context {
         );
         self.has_logits = false;
         take_last_error();
+        let processor = processor_time();
+        self.watch.call.set(Call::new(*allowance));
         // SAFETY: the batch's arrays hold `n_tokens` ids or rows and outlive the call; positions, sequence and outputs
-        // are null, which llama.cpp reads as "next positions of sequence 0, logits of the last".
-        match unsafe { sys::llama_decode(self.context.as_ptr(), batch) } {
+        // are null, which llama.cpp reads as "next positions of sequence 0, logits of the last". Contexts are not safe
+        // for two threads at once: this one is borrowed mutably. Several contexts may decode beside each other; their
+        // model is only read.
+        let code = unsafe { sys::llama_decode(self.context.as_ptr(), batch) };
+        GIVEN_UP.set(false);
+        let call = self.watch.call.get();
+        let done = match code {
             0 => {
                 self.used += count;
                 self.has_logits = true;
-                Ok(())
+                1.0
             }
-            2 => Err(Error::cancelled()),
+            2 if self.watch.cancelled.load(Ordering::Relaxed) => return Err(Error::cancelled()),
+            // llama.cpp has taken the batch's positions out again.
+            2 => call.done(self.watch.operations.get()).min(0.999),
             code => {
                 let why = take_last_error().unwrap_or_else(|| format!("code {code}"));
-                Err(Error::failed(format!("llama.cpp could not decode: {why}")))
+                return Err(Error::failed(format!("llama.cpp could not decode: {why}")));
             }
-        }
+        };
+        Ok(Outcome {
+            done,
+            elapsed: call.started.elapsed().as_secs_f64(),
+            processor: (processor_time() - processor).as_secs_f64(),
+        })
     }
 
     /// Logits after the last appended position, one per row of the vocabulary.
@@ -544,7 +690,8 @@ impl Context {
     /// If nothing was appended since the context was made or cleared, or the last append failed.
     pub fn logits(&self) -> &[f32] {
         assert!(self.has_logits, "logits follow a successful append");
-        // SAFETY: the last decode left `vocabulary` floats at this address; only `&mut self` methods overwrite them.
+        // SAFETY: the last decode left `vocabulary` floats at this address; only `&mut self` methods overwrite them. The
+        // call itself may reorder outputs, so it needs the context on one thread, which it is, not being Sync.
         unsafe {
             let logits = sys::llama_get_logits_ith(self.context.as_ptr(), -1);
             assert!(
@@ -558,7 +705,8 @@ impl Context {
 
 impl Drop for Context {
     fn drop(&mut self) {
-        // SAFETY: the pointer came from llama.cpp and is freed once; model and pool still live, being fields.
+        // SAFETY: the pointer came from llama.cpp and is freed once; model and pools still live, being fields. Nothing
+        // global is touched, so other threads may use other contexts meanwhile.
         unsafe { sys::llama_free(self.context.as_ptr()) }
     }
 }

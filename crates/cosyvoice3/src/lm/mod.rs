@@ -4,9 +4,11 @@
 //! batch. *Decode*: one step for each speech token, given as an id. The GGUF's vocabulary is the speech vocabulary, so
 //! decoding is plain token decoding. *Prefix cache*: the state after prefill, kept for the same voice and text.
 
+mod abort;
 pub mod embeddings;
 pub mod gguf;
 mod llama;
+mod memory;
 mod model;
 mod prefix;
 mod prefix_cache;
@@ -14,6 +16,7 @@ pub mod repetition;
 pub mod sampling;
 mod session;
 pub mod silence;
+pub mod thread_count;
 
 pub use model::LmModel;
 pub use prefix::Prefix;
@@ -28,14 +31,20 @@ use crate::Result;
 /// [`ErrorKind::Library`](crate::ErrorKind::Library) if the CPU variants of ggml are libraries of their own (feature
 /// `dynamic-backends`), and none is found that runs on this CPU. A later call searches again.
 pub fn start_llama() -> Result<()> {
-    llama::start()
+    llama::start().map(|_| ())
 }
 
-/// llama.cpp's line about the CPU features that it uses on this machine.
+/// The first error that llama.cpp logged on this thread since the last call of this function: its only way to say why a
+/// call failed. Only who calls llama.cpp without the types of this module needs it.
+pub fn take_llama_error() -> Option<String> {
+    llama::take_last_error()
+}
+
+/// llama.cpp's line about the CPU features that it uses on this machine, the same for every caller of the process.
 ///
 /// # Errors
 /// As [`start_llama`].
-pub fn system_info() -> Result<String> {
+pub fn system_info() -> Result<&'static str> {
     llama::system_info()
 }
 

@@ -12,6 +12,7 @@ use crate::{
 /// Weights and embedding tables, mapped into memory and shared by every session over them.
 pub struct LmModel {
     manifest: manifest::Lm,
+    header: Gguf,
     embeddings: Embeddings,
     pub(super) llama: Arc<llama::Model>,
 }
@@ -45,7 +46,8 @@ impl LmModel {
         }
         let embeddings = Embeddings::open(&dir.join(&lm.embeddings), lm)?;
         let path = dir.join(&lm.gguf);
-        Gguf::read(&path)?.check(&path, lm)?;
+        let header = Gguf::read(&path)?;
+        header.check(&path, lm)?;
         let llama = llama::Model::load(&path, progress)?;
         let (rows, width) = (llama.vocabulary(), llama.hidden_size());
         if (rows, width) != (lm.speech_vocab as usize, lm.hidden_size) {
@@ -59,6 +61,7 @@ impl LmModel {
         }
         Ok(Self {
             manifest: lm.clone(),
+            header,
             embeddings,
             llama: Arc::new(llama),
         })
@@ -67,6 +70,13 @@ impl LmModel {
     /// The manifest entry that this model was loaded by.
     pub fn manifest(&self) -> &manifest::Lm {
         &self.manifest
+    }
+
+    /// Bytes that a context of the manifest's `lm.context` takes, its keys and values of `element` bytes each.
+    pub(super) fn context_bytes(&self, element: u64) -> u64 {
+        let batch = llama::BATCH as u64;
+        let bytes = self.header.context_bytes(&self.manifest, element, batch);
+        bytes.expect("the geometry was checked at load")
     }
 
     /// The embedding tables.

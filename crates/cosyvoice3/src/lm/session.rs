@@ -11,12 +11,13 @@ use crate::{
     constants::SPEECH_CODES,
     cpu::worker::Worker,
     lm::{
-        LmModel, llama,
+        LmModel, llama, memory,
         prefix::Prefix,
         prefix_cache::{Hit, Key, PrefixCache, PrefixCaching, PrefixState},
         repetition::LoopGuard,
         sampling::Sampler,
         silence::SilenceFilter,
+        thread_count::{Allowance, Outcome, ThreadCount},
     },
     manifest::Sampling,
 };
@@ -24,8 +25,11 @@ use crate::{
 /// How a session computes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LmOptions {
-    /// Threads, the calling one included; 0 counts as 1.
+    /// Most threads, the calling one included; 0 counts as 1.
     pub threads: usize,
+    /// Compute on fewer threads where that is faster, as on a machine where other programs are at work; see
+    /// [`thread_count`](crate::lm::thread_count). Without effect on fused attention, whose bits depend on the number.
+    pub adapt: bool,
     /// CPUs for these threads, by the kernel's numbers; `None` for any. The thread that generates is moved there too.
     pub cpus: Option<Vec<usize>>,
     /// Keep the KV cache in f32 and not in f16.
@@ -93,6 +97,8 @@ pub struct LmSession {
     model: Arc<LmModel>,
     options: LmOptions,
     context: llama::Context,
+    /// `None` where the number of threads does not follow the load.
+    thread_count: Option<ThreadCount>,
     cache: Option<(Arc<PrefixCache>, PrefixCaching)>,
     /// The stage that this session computes for.
     worker: Option<Arc<Worker>>,
@@ -106,8 +112,20 @@ pub struct LmSession {
 
 impl LmSession {
     /// A session over `model`; its longest sequence is the manifest's `lm.context`.
+    ///
+    /// # Errors
+    /// `NoSpace` where the system has no memory for it; `Failed` where llama.cpp fails.
     pub fn new(model: Arc<LmModel>, options: &LmOptions) -> Result<Self> {
-        let context = llama::Context::new(
+        let element = if options.kv_f32 { 4 } else { 2 };
+        memory::check(
+            model.context_bytes(element),
+            &format!(
+                "the language model's context of {} tokens",
+                model.manifest().context
+            ),
+            "end other programs, or lower lm.context in cosyvoice3.toml",
+        )?;
+        let mut context = llama::Context::new(
             model.llama.clone(),
             &llama::ContextOptions {
                 cells: model.manifest().context,
@@ -117,10 +135,16 @@ impl LmSession {
                 flash_attention: options.flash_attention,
             },
         )?;
+        let adapt = options.adapt && options.threads > 1 && !options.flash_attention;
+        if adapt {
+            context.set_threads(1)?;
+            context.warm_up()?;
+        }
         Ok(Self {
             model,
             options: options.clone(),
             context,
+            thread_count: adapt.then(ThreadCount::new),
             cache: None,
             worker: None,
             head: None,
@@ -141,10 +165,42 @@ impl LmSession {
         self
     }
 
-    fn take_share_of_cores(&mut self) {
-        if let Some(worker) = &self.worker {
-            self.context.set_threads(worker.share(self.options.threads));
+    /// Makes one call, of `positions` positions, on as many threads as serve: again on fewer where the first were too
+    /// many.
+    fn call(
+        &mut self,
+        positions: usize,
+        mut call: impl FnMut(&mut llama::Context, &Allowance) -> Result<Outcome>,
+    ) -> Result<()> {
+        loop {
+            let threads = self.options.threads.max(1);
+            let most = match &self.worker {
+                Some(worker) => worker.share(threads),
+                None => threads,
+            };
+            let Some(thread_count) = &mut self.thread_count else {
+                self.context.set_threads(most)?;
+                call(&mut self.context, &Allowance::ALL)?;
+                return Ok(());
+            };
+            let plan = thread_count.plan(positions, most);
+            self.context.set_threads(plan.threads)?;
+            let outcome = call(&mut self.context, &plan.allowance)?;
+            thread_count.observe(&plan, &outcome);
+            if outcome.done >= 1.0 {
+                return Ok(());
+            }
         }
+    }
+
+    /// Appends `rows` in the batches that llama.cpp itself would make of them.
+    fn append_rows(&mut self, rows: &[f32], cancel: &Cancel) -> Result<()> {
+        let width = self.model.embeddings().width();
+        rows.chunks(llama::BATCH * width).try_for_each(|rows| {
+            self.call(rows.len() / width, |context, allowance| {
+                context.append_embeddings(rows, allowance, cancel)
+            })
+        })
     }
 
     /// The model of this session.
@@ -292,13 +348,11 @@ impl LmSession {
         } else {
             self.context.clear();
             if shared > 0 {
-                self.take_share_of_cores();
-                self.context.append_embeddings(start, cancel)?;
+                self.append_rows(start, cancel)?;
             }
             Hit::None
         };
-        self.take_share_of_cores();
-        self.context.append_embeddings(rest, cancel)?;
+        self.append_rows(rest, cancel)?;
         if let Some((cache, caching)) = &self.cache {
             let key = cache.key(&self.options, lm, prefix);
             let state = Arc::new(PrefixState {
@@ -329,8 +383,9 @@ impl LmSession {
     /// Where the context is full or `token` is outside the vocabulary.
     pub fn append(&mut self, token: u32) -> Result<()> {
         self.restored = None;
-        self.take_share_of_cores();
-        self.context.append_token(token)
+        self.call(1, |context, allowance| {
+            context.append_token(token, allowance)
+        })
     }
 
     /// Logits of the next token, one for each of the [`SPEECH_VOCAB`](crate::constants::SPEECH_VOCAB) ids.

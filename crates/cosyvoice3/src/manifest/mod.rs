@@ -3,7 +3,10 @@
 pub mod locate;
 pub mod verify;
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Component, Path},
+};
 
 use cosyvoice3_text::{Language, Reading};
 use serde::{Deserialize, Serialize};
@@ -11,10 +14,13 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Error, ErrorKind, Result,
     constants::{SPEECH_CODES, SPEECH_VOCAB},
+    regular_file,
 };
 
 /// File name of the manifest.
 pub const MANIFEST: &str = "cosyvoice3.toml";
+/// Longest manifest, many times that of a directory with all there can be.
+const MAX_FILE: u64 = 1 << 20;
 /// The format this version reads and writes.
 pub const FORMAT: u32 = 1;
 
@@ -22,6 +28,10 @@ pub const FORMAT: u32 = 1;
 pub const ESTIMATOR_FRAMES: [usize; 3] = [200, 250, 300];
 /// Windows of the encoders there: tokens after the prompt's, and whether the last three are lookahead.
 pub const ENCODER_WINDOWS: [(usize, bool); 4] = [(28, true), (53, true), (78, true), (50, false)];
+/// Most Euler steps, as of the property `flow-steps`.
+const MAX_STEPS: f64 = 100.0;
+/// Largest file: 1 TiB.
+const MAX_SIZE: u64 = 1 << 40;
 
 /// What a model directory holds: geometry, component files, defaults, and the size and SHA-256 of each file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -373,8 +383,7 @@ impl Manifest {
     /// Reads and checks the manifest of `dir`.
     pub fn read(dir: &Path) -> Result<Self> {
         let path = dir.join(MANIFEST);
-        let text = std::fs::read_to_string(&path).map_err(|e| {
-            let error = Error::io(&path, &e);
+        let text = regular_file::read_text(&path, MAX_FILE).map_err(|error| {
             if error.kind() == ErrorKind::NotFound {
                 error.context("not a model directory (cosyvoice3-convert makes one)")
             } else {
@@ -441,15 +450,7 @@ impl Manifest {
                 lm.speech_vocab
             ));
         }
-        if !(0.0..=1.0).contains(&lm.sampling.top_p) {
-            return wrong(format!(
-                "lm.sampling.top_p is {}, a probability is 0 to 1",
-                lm.sampling.top_p
-            ));
-        }
-        if self.flow.steps == 0 || self.flow.window_steps == 0 {
-            return wrong("flow.steps and flow.window_steps must be at least 1".into());
-        }
+        self.check_numbers().or_else(wrong)?;
         if let Some(npu) = &self.npu {
             npu.check().or_else(wrong)?;
         }
@@ -462,13 +463,91 @@ impl Manifest {
                 "neither flow.encoder nor npu.encoder: nothing reads speech tokens".into(),
             );
         }
-        for file in self.component_files() {
-            if Path::new(file).is_absolute() || file.split('/').any(|part| part == "..") {
-                return wrong(format!("{file} leads out of the model directory"));
+        let files = self.files.keys().map(String::as_str);
+        for file in self.component_files().into_iter().chain(files) {
+            let mut parts = Path::new(file).components();
+            let inside = |part| matches!(part, Component::Normal(_));
+            if file.is_empty() || file.contains('\0') || !parts.all(inside) {
+                return wrong(format!(
+                    "{file:?} leads out of the model directory, or names no file in it"
+                ));
             }
+        }
+        for file in self.component_files() {
             if !self.files.contains_key(file) {
                 return wrong(format!("{file} has no entry under [files]"));
             }
+        }
+        Ok(())
+    }
+
+    /// Numbers by which memory is asked for, loops are counted or tables are indexed. The ranges are far beyond what models
+    /// have; the files' own geometry is checked against them later.
+    fn check_numbers(&self) -> Result<(), String> {
+        let (lm, flow) = (&self.lm, &self.flow);
+        let codes = f64::from(SPEECH_CODES);
+        let numbers: [(&str, f64, f64, f64); 13] = [
+            ("lm.hidden_size", lm.hidden_size as f64, 1.0, 16_384.0),
+            ("lm.layers", lm.layers as f64, 1.0, 1_024.0),
+            ("lm.text_vocab", lm.text_vocab as f64, 1.0, 4_194_304.0),
+            ("lm.context", lm.context.into(), 1.0, 131_072.0),
+            ("lm.max_silent_run", lm.max_silent_run as f64, 0.0, 10_000.0),
+            (
+                "lm.min_token_text_ratio",
+                lm.min_token_text_ratio.into(),
+                0.0,
+                1_000.0,
+            ),
+            (
+                "lm.max_token_text_ratio",
+                lm.max_token_text_ratio.into(),
+                1.0,
+                1_000.0,
+            ),
+            ("lm.sampling.top_p", lm.sampling.top_p.into(), 0.0, 1.0),
+            ("lm.sampling.top_k", lm.sampling.top_k as f64, 0.0, codes),
+            (
+                "lm.sampling.win_size",
+                lm.sampling.win_size as f64,
+                0.0,
+                10_000.0,
+            ),
+            ("lm.sampling.tau_r", lm.sampling.tau_r.into(), 0.0, 1.0),
+            ("flow.steps", flow.steps as f64, 1.0, MAX_STEPS),
+            (
+                "flow.window_steps",
+                flow.window_steps as f64,
+                1.0,
+                MAX_STEPS,
+            ),
+        ];
+        for (key, value, least, most) in numbers {
+            // Not a number lies in no range.
+            if !(least..=most).contains(&value) {
+                return Err(format!("{key} is {value}, expected {least} to {most}"));
+            }
+        }
+        if lm.min_token_text_ratio > lm.max_token_text_ratio {
+            return Err(format!(
+                "lm.min_token_text_ratio is {}, more than lm.max_token_text_ratio, {}",
+                lm.min_token_text_ratio, lm.max_token_text_ratio
+            ));
+        }
+        if let Some(token) = lm
+            .silent_tokens
+            .iter()
+            .find(|token| **token >= SPEECH_CODES)
+        {
+            return Err(format!(
+                "lm.silent_tokens has {token}, expected 0 to {}",
+                SPEECH_CODES - 1
+            ));
+        }
+        if let Some((file, entry)) = self.files.iter().find(|(_, entry)| entry.size > MAX_SIZE) {
+            return Err(format!(
+                "files.{file:?}.size is {}, expected 0 to {MAX_SIZE}",
+                entry.size
+            ));
         }
         Ok(())
     }
@@ -642,10 +721,84 @@ pub(crate) mod tests {
             ),
             (
                 |m| npu(m).estimators[0].file = "/lib/x".into(),
-                "/lib/x leads out",
+                "\"/lib/x\" leads out",
             ),
         ];
         assert_contradictions(sample_for_npu, &cases);
+    }
+
+    #[test]
+    fn a_number_out_of_its_range_is_named_with_key_value_and_range() {
+        let cases: [(Change, &str); 14] = [
+            (
+                |m| m.lm.hidden_size = 1 << 40,
+                "lm.hidden_size is 1099511627776, expected 1 to 16384",
+            ),
+            (|m| m.lm.layers = 0, "lm.layers is 0, expected 1 to 1024"),
+            (|m| m.lm.text_vocab = 1 << 40, "lm.text_vocab"),
+            (
+                |m| m.lm.context = u32::MAX,
+                "lm.context is 4294967295, expected 1 to 131072",
+            ),
+            (|m| m.lm.max_silent_run = 1 << 40, "lm.max_silent_run"),
+            (
+                |m| m.lm.min_token_text_ratio = -1.0,
+                "lm.min_token_text_ratio is -1",
+            ),
+            (
+                |m| m.lm.max_token_text_ratio = f32::INFINITY,
+                "lm.max_token_text_ratio is inf",
+            ),
+            (
+                |m| m.lm.min_token_text_ratio = 30.0,
+                "more than lm.max_token_text_ratio, 20",
+            ),
+            (|m| m.lm.sampling.top_k = 1 << 40, "lm.sampling.top_k"),
+            (|m| m.lm.sampling.win_size = 1 << 40, "lm.sampling.win_size"),
+            (
+                |m| m.lm.sampling.tau_r = f32::NAN,
+                "lm.sampling.tau_r is NaN, expected 0 to 1",
+            ),
+            (
+                |m| m.lm.silent_tokens.push(6561),
+                "lm.silent_tokens has 6561, expected 0 to 6560",
+            ),
+            (|m| m.flow.window_steps = 1 << 40, "flow.window_steps"),
+            (
+                |m| m.files.get_mut("lm.gguf").unwrap().size = 1 << 62,
+                "files.\"lm.gguf\".size is 4611686018427387904",
+            ),
+        ];
+        assert_contradictions(sample, &cases);
+    }
+
+    #[test]
+    fn no_entry_under_files_leads_out_of_the_directory() {
+        for name in [
+            "../secret",
+            "/etc/passwd",
+            "voices/../../secret",
+            "./lm.gguf",
+            "",
+        ] {
+            let mut manifest = sample();
+            let entry = manifest.files["lm.gguf"].clone();
+            manifest.files.insert(name.into(), entry);
+            let error = read(&manifest.to_toml()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Damaged);
+            assert!(
+                error.to_string().contains(&format!("{name:?} leads out")),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_manifest_of_any_length_is_not_read_whole() {
+        let text = sample().to_toml() + &"#".repeat(MAX_FILE as usize);
+        let error = read(&text).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Damaged);
+        assert!(error.to_string().contains(MANIFEST), "{error}");
     }
 
     #[test]

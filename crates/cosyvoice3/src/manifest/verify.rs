@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs,
     io::Read,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{FileEntry, Manifest};
-use crate::{Error, ErrorKind, Result, cache_dir, cancel::Cancel};
+use crate::{Error, ErrorKind, Result, cache_dir, cancel::Cancel, regular_file};
 
 /// When the hashes of a model directory are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,6 +28,8 @@ pub enum Verify {
 
 /// Name of the record of verified files inside the cache directory.
 const RECORD: &str = "verified.toml";
+/// Longest record; a model takes some 3 kB of it.
+const MAX_RECORD: u64 = 16 << 20;
 
 /// What a file looked like when its hash was last right.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,31 +41,51 @@ struct Seen {
     sha256: String,
 }
 
-/// Checks that every file of the manifest exists with its size: cheap enough for every start.
+/// Checks that every file of the manifest is a regular file inside `dir` and has its size: cheap enough for every start.
+///
+/// # Errors
+/// Those of [`regular_file::open`]; [`ErrorKind::Damaged`] for another size, or for a link that leads out of `dir`. `dir`
+/// itself may be a link.
 pub fn sizes(dir: &Path, manifest: &Manifest) -> Result<()> {
+    let root = dir.canonicalize().map_err(|e| Error::io(dir, &e))?;
     for (name, entry) in &manifest.files {
         let path = dir.join(name);
-        let meta = fs::metadata(&path).map_err(|e| {
-            Error::io(&path, &e).context(format!("a file of the model \"{}\"", manifest.name))
-        })?;
-        if meta.len() != entry.size {
+        let of_the_model =
+            |e: Error| e.context(format!("a file of the model \"{}\"", manifest.name));
+        stays_inside(&root, &path).map_err(of_the_model)?;
+        let file = regular_file::open(&path).map_err(of_the_model)?;
+        let size = file.metadata().map_err(|e| Error::io(&path, &e))?.len();
+        if size != entry.size {
             return Err(Error::damaged(
                 &path,
                 format!(
-                    "{} bytes, the manifest says {}: the copy is incomplete or of another model; copy or convert it again",
-                    meta.len(),
+                    "{size} bytes, the manifest says {}: the copy is incomplete or of another model; copy or convert it again",
                     entry.size
                 ),
             ));
         }
-        File::open(&path).map_err(|e| Error::io(&path, &e))?;
     }
     Ok(())
 }
 
+/// Checks that `path` with all its links resolved lies below `root`.
+fn stays_inside(root: &Path, path: &Path) -> Result<()> {
+    let real = path.canonicalize().map_err(|e| Error::io(path, &e))?;
+    if real.starts_with(root) {
+        return Ok(());
+    }
+    Err(Error::damaged(
+        path,
+        format!(
+            "a link to {}, out of the model directory: copy the file itself, or link the whole directory",
+            real.display()
+        ),
+    ))
+}
+
 /// Checks the hashes of the manifest's files as `verify` asks; `progress` gets the share done while files are read.
 ///
-/// A cache that cannot be used costs one warning and the hashing, nothing else.
+/// A cache that cannot be used, or that others may have prepared, costs one warning and the hashing, nothing else.
 pub fn hashes(
     dir: &Path,
     manifest: &Manifest,
@@ -75,7 +97,13 @@ pub fn hashes(
     if verify == Verify::Never {
         return Ok(None);
     }
-    let record_path = cache_dir.map(|dir| dir.join(RECORD));
+    let (record_path, mut warning) = match cache_dir {
+        Some(dir) => match cache_dir::ensure_private(dir) {
+            Ok(()) => (Some(dir.join(RECORD)), None),
+            Err(e) => (None, Some(not_remembered(&dir.join(RECORD), &e))),
+        },
+        None => (None, None),
+    };
     let mut record = record_path.as_deref().map(read_record).unwrap_or_default();
     let mut changed = false;
     let total: u64 = manifest.files.values().map(|entry| entry.size).sum();
@@ -103,29 +131,28 @@ pub fn hashes(
         }
         done += entry.size;
     }
-    let (Some(path), true) = (record_path, changed) else {
-        return Ok(None);
-    };
-    let written =
-        cache_dir::ensure_private(path.parent().unwrap_or(Path::new("/"))).and_then(|()| {
-            let text = toml::to_string(&record).map_err(std::io::Error::other)?;
-            cache_dir::write_atomically(&path, text.as_bytes())
-        });
-    Ok(written.err().map(|e| {
-        Error::new(
-            ErrorKind::Open,
-            format!(
-                "{}: {e}: cannot remember that the model is whole, so its files are hashed at every start; \
-                 make the directory writable or set XDG_CACHE_HOME",
-                path.display()
-            ),
-        )
-    }))
+    if let (Some(path), true) = (record_path, changed) {
+        let text = toml::to_string(&record).map_err(std::io::Error::other);
+        let written = text.and_then(|text| cache_dir::write_atomically(&path, text.as_bytes()));
+        warning = written.err().map(|e| not_remembered(&path, &e));
+    }
+    Ok(warning)
+}
+
+fn not_remembered(record: &Path, error: &std::io::Error) -> Error {
+    Error::new(
+        ErrorKind::Open,
+        format!(
+            "{}: {error}: cannot remember that the model is whole, so its files are hashed at every start; make the \
+             directory your own and writable, or set XDG_CACHE_HOME",
+            record.display()
+        ),
+    )
 }
 
 /// SHA-256 of a file, lower-case hexadecimal; `progress` gets the bytes read.
 pub fn sha256(path: &Path, cancel: &Cancel, progress: &mut dyn FnMut(u64)) -> Result<String> {
-    let mut file = File::open(path).map_err(|e| Error::io(path, &e))?;
+    let mut file = regular_file::open(path)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     let mut read = 0;
@@ -160,7 +187,7 @@ fn look(path: &Path, entry: &FileEntry) -> Result<Seen> {
 
 /// The record, without files that are gone; a damaged record is an empty one.
 fn read_record(path: &Path) -> BTreeMap<String, Seen> {
-    let text = fs::read_to_string(path).unwrap_or_default();
+    let text = regular_file::read_text(path, MAX_RECORD).unwrap_or_default();
     let mut record: BTreeMap<String, Seen> = toml::from_str(&text).unwrap_or_default();
     record.retain(|file, _| PathBuf::from(file).exists());
     record
@@ -168,8 +195,10 @@ fn read_record(path: &Path) -> BTreeMap<String, Seen> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
+    use crate::regular_file::tests::make_fifo;
 
     fn model(dir: &Path, content: &[u8]) -> Manifest {
         fs::write(dir.join("lm.gguf"), content).unwrap();
@@ -256,6 +285,90 @@ mod tests {
         .expect("nothing is read again");
         manifest.files.get_mut("lm.gguf").unwrap().sha256 = "0".repeat(64);
         check(dir.path(), &manifest, Verify::Auto, &cache).expect_err("another manifest");
+    }
+
+    #[test]
+    fn a_file_of_the_manifest_may_not_be_a_link_out_of_the_directory_which_may_be_one_itself() {
+        let place = tempfile::tempdir().unwrap();
+        let (dir, link) = (place.path().join("model"), place.path().join("link"));
+        fs::create_dir(&dir).unwrap();
+        let manifest = model(&dir, b"weights");
+        symlink(&dir, &link).unwrap();
+        sizes(&link, &manifest).unwrap();
+
+        let (file, inside, outside) = (
+            dir.join("lm.gguf"),
+            dir.join("weights"),
+            place.path().join("outside"),
+        );
+        fs::rename(&file, &inside).unwrap();
+        symlink("weights", &file).unwrap();
+        sizes(&dir, &manifest).unwrap();
+
+        fs::rename(&inside, &outside).unwrap();
+        fs::remove_file(&file).unwrap();
+        symlink(&outside, &file).unwrap();
+        let error = sizes(&dir, &manifest).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Damaged);
+        let message = error.to_string();
+        assert!(
+            message.contains("lm.gguf") && message.contains(outside.to_str().unwrap()),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_fifo_in_place_of_a_file_is_an_error_and_not_a_wait() {
+        let dir = tempfile::tempdir().unwrap();
+        let manifest = model(dir.path(), b"weights");
+        let path = dir.path().join("lm.gguf");
+        fs::remove_file(&path).unwrap();
+        make_fifo(&path);
+        let cache = dir.path().join("cache");
+        for error in [
+            sizes(dir.path(), &manifest).unwrap_err(),
+            check(dir.path(), &manifest, Verify::Auto, &cache).unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::Open);
+            let message = error.to_string();
+            assert!(
+                message.contains("lm.gguf") && message.contains("a FIFO"),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_record_that_others_may_have_written_is_neither_read_nor_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = dir.path().join("cache");
+        let manifest = model(dir.path(), b"weights");
+        assert_eq!(
+            check(dir.path(), &manifest, Verify::Auto, &cache).unwrap(),
+            None
+        );
+        // The record vouches for what the file was.
+        let record = fs::read(cache.join(RECORD)).unwrap();
+        let link = dir.path().join("link");
+        symlink(&cache, &link).unwrap();
+        fs::set_permissions(&cache, fs::Permissions::from_mode(0o770)).unwrap();
+        for not_ours in [&cache, &link] {
+            let cancelled = Cancel::new();
+            cancelled.cancel();
+            let read = hashes(
+                dir.path(),
+                &manifest,
+                Verify::Auto,
+                Some(not_ours),
+                &cancelled,
+                &mut |_| {},
+            );
+            assert!(read.unwrap_err().is_cancelled(), "the file is hashed again");
+            let warning = check(dir.path(), &manifest, Verify::Auto, not_ours).unwrap();
+            let warning = warning.expect("a warning").to_string();
+            assert!(warning.contains(not_ours.to_str().unwrap()), "{warning}");
+        }
+        assert_eq!(fs::read(cache.join(RECORD)).unwrap(), record);
     }
 
     #[test]

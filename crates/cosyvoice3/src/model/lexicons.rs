@@ -31,12 +31,7 @@ impl Lexicons {
         let of_voice = voice.map(|name| dir.join("voices").join(format!("{name}.lexicon.txt")));
         let mut files = Files::new();
         if let Some(own) = own {
-            let state = state(own)?.ok_or_else(|| {
-                Error::new(
-                    ErrorKind::NotFound,
-                    format!("lexicon: {} does not exist", own.display()),
-                )
-            })?;
+            let state = state(own)?.ok_or_else(|| missing(own))?;
             files.push((own.into(), Some(state)));
         }
         for file in of_voice.into_iter().chain([dir.join(OF_MODEL)]) {
@@ -57,6 +52,21 @@ impl Lexicons {
         *last = Some((files, lexicon.clone()));
         Ok(lexicon)
     }
+}
+
+/// Fails where `file` is no lexicon.
+pub fn check_lexicon(file: &Path) -> Result<()> {
+    match state(file)? {
+        Some(_) => read(file).map(|_| ()),
+        None => Err(missing(file)),
+    }
+}
+
+fn missing(file: &Path) -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        format!("lexicon: {} does not exist", file.display()),
+    )
 }
 
 /// When `file` was written, and its size; `None` where it is not there.

@@ -11,6 +11,7 @@ use std::{
 };
 
 use lexicons::Lexicons;
+pub use lexicons::check_lexicon;
 
 pub use keeper::Keeper;
 pub use lease::{Lease, Leased};

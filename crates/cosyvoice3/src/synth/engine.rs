@@ -32,6 +32,17 @@ use crate::{
     voice,
 };
 
+/// How many threads the language model computes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LmThreads {
+    /// As many as serve, up to [`Options::threads`]: fewer where other programs are at work, see
+    /// [`thread_count`](crate::lm::thread_count).
+    #[default]
+    Adapt,
+    /// So many whatever others do, for measurements; 0 is one per core.
+    Fixed(usize),
+}
+
 /// Which models to open, and how. Made by [`Options::new`], then changed field by field.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -40,6 +51,8 @@ pub struct Options {
     pub dir: PathBuf,
     /// Threads of each stage; 0 is one per core.
     pub threads: usize,
+    /// Threads of the language model.
+    pub lm_threads: LmThreads,
     /// What runs the flow model.
     pub flow: FlowTarget,
     /// Cores of the stages, see [`Affinity::parse`]; `None` follows the machine.
@@ -60,6 +73,7 @@ impl Options {
         Self {
             dir: dir.into(),
             threads: 0,
+            lm_threads: LmThreads::default(),
             flow: FlowTarget::default(),
             affinity: None,
             prefix_caching: PrefixCaching::default(),
@@ -141,6 +155,7 @@ pub(super) fn load(options: &Options, mut loading: &Loading<'_>) -> Result<Arc<d
     Ok(Arc::new(Models {
         model,
         threads: options.threads,
+        lm_threads: options.lm_threads,
         affinity,
         prefix_caching: options.prefix_caching,
     }))
@@ -149,6 +164,7 @@ pub(super) fn load(options: &Options, mut loading: &Loading<'_>) -> Result<Arc<d
 struct Models {
     model: Arc<Model>,
     threads: usize,
+    lm_threads: LmThreads,
     affinity: Affinity,
     prefix_caching: PrefixCaching,
 }
@@ -167,8 +183,13 @@ impl Engine for Models {
     }
 
     fn lm(&self, worker: &Arc<Worker>) -> Result<Box<dyn LmStage>> {
+        let (threads, adapt) = match self.lm_threads {
+            LmThreads::Adapt => (self.threads, true),
+            LmThreads::Fixed(threads) => (threads, false),
+        };
         let options = LmOptions {
-            threads: self.affinity.threads(Stage::Lm, self.threads),
+            threads: self.affinity.threads(Stage::Lm, threads),
+            adapt,
             cpus: self.affinity.binding(Stage::Lm).map(<[usize]>::to_vec),
             kv_f32: false,
             // No faster here, and without it the logits do not depend on the number of threads.

@@ -43,9 +43,9 @@ use std::{
     time::Instant,
 };
 
-pub use engine::Options;
 #[doc(hidden)]
 pub use engine::make_mel;
+pub use engine::{LmThreads, Options};
 #[doc(hidden)]
 pub use job::{Job, Pause};
 #[doc(hidden)]
@@ -134,16 +134,22 @@ impl Synthesizer {
         }
     }
 
-    /// Looks at the settings of a request before it is made: whether the model directory has its voice. Waits for no
-    /// loading.
+    /// Looks at a request before it is made: its voice and those of its markup, the markup itself, its lexicon. Waits for
+    /// no loading.
     ///
     /// # Errors
-    /// There is no such voice; the message names those that are there.
-    pub fn check(&self, settings: &Settings) -> Result<()> {
-        match (&self.dir, &settings.voice) {
-            (Some(dir), Some(voice)) => model::check_voice_name(dir, voice),
-            _ => Ok(()),
+    /// There is no such voice (the message names those that are there); the markup cannot be understood; the lexicon
+    /// cannot be read.
+    pub fn check(&self, text: &str, settings: &Settings) -> Result<()> {
+        let segments = script::segments(text, settings)?.0;
+        if let Some(lexicon) = &settings.lexicon {
+            model::check_lexicon(lexicon)?;
         }
+        let Some(dir) = &self.dir else { return Ok(()) };
+        for voice in script::voices(&segments, settings) {
+            model::check_voice_name(dir, voice)?;
+        }
+        Ok(())
     }
 
     /// Speaks a request: its utterances, each as soon as it is ready. Further requests are spoken after it, so an

@@ -125,6 +125,16 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// The same for plain text.
+    pub fn without_markup(self) -> Self {
+        Self {
+            markup: Markup::None,
+            ..self
+        }
+    }
+}
+
 /// What a text is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Markup {

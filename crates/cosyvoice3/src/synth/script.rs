@@ -58,32 +58,18 @@ impl Script {
     /// The document cannot be understood, a voice is not there, a lexicon cannot be read: nothing is spoken then.
     pub(super) fn new(model: Arc<Model>, id: RequestId, request: &Request) -> Result<Self> {
         let settings = request.settings.clone();
-        let mut ready = VecDeque::new();
-        let segments = match settings.markup {
-            Markup::None => VecDeque::from([Segment::Text(ssml::Text {
-                text: request.text.clone(),
-                voice: None,
-                language: None,
-                rate: 1.0,
-            })]),
-            Markup::Ssml => {
-                let document = ssml::parse(&request.text, settings.language)
-                    .map_err(|e| Error::new(ErrorKind::Markup, e.to_string()))?;
-                ready.extend(unsupported(&document.unsupported).map(Err));
-                document.segments.into()
-            }
-        };
+        let (segments, foreign_to_us) = segments(&request.text, &settings)?;
         let script = Self {
             has_pauses: segments.iter().any(|s| !matches!(s, Segment::Text(_))),
             language: settings.fallback_language,
             model,
             id,
             settings,
-            segments,
+            segments: segments.into(),
             passage: None,
             pauses: Vec::new(),
             held: None,
-            ready,
+            ready: unsupported(&foreign_to_us).map(Err).into_iter().collect(),
             number: 0,
             unspeakable: 0,
             foreign: Vec::new(),
@@ -96,19 +82,12 @@ impl Script {
 
     /// Finds out what is wrong with any part before the first is spoken.
     fn check(&self) -> Result<()> {
-        let mut voices: Vec<Option<&str>> = vec![self.settings.voice.as_deref()];
-        for segment in &self.segments {
-            if let Segment::Text(text) = segment
-                && !voices.contains(&text.voice.as_deref())
-            {
-                voices.push(text.voice.as_deref());
-            }
-        }
-        for voice in voices.into_iter().flatten() {
+        for voice in voices(self.segments.iter(), &self.settings) {
             self.model.check_voice(voice)?;
         }
-        self.model.lexicon(self.settings.lexicon.as_deref(), None)?;
-        Ok(())
+        self.model
+            .lexicon(self.settings.lexicon.as_deref(), None)
+            .map(|_| ())
     }
 
     fn open(&self, text: ssml::Text) -> Result<Passage> {
@@ -272,6 +251,43 @@ impl Iterator for Script {
         }
         self.ready.pop_front()
     }
+}
+
+/// The parts of a text in the markup that `settings` name, and what that markup has in vain.
+pub(super) fn segments(text: &str, settings: &Settings) -> Result<(Vec<Segment>, Vec<String>)> {
+    match settings.markup {
+        Markup::None => {
+            let whole = ssml::Text {
+                text: text.to_owned(),
+                voice: None,
+                language: None,
+                rate: 1.0,
+            };
+            Ok((vec![Segment::Text(whole)], Vec::new()))
+        }
+        Markup::Ssml => {
+            let document = ssml::parse(text, settings.language)
+                .map_err(|e| Error::new(ErrorKind::Markup, e.to_string()))?;
+            Ok((document.segments, document.unsupported))
+        }
+    }
+}
+
+/// The names of voices in a request, each once.
+pub(super) fn voices<'a>(
+    segments: impl IntoIterator<Item = &'a Segment>,
+    settings: &'a Settings,
+) -> Vec<&'a str> {
+    let mut voices: Vec<&str> = settings.voice.as_deref().into_iter().collect();
+    for segment in segments {
+        if let Segment::Text(text) = segment
+            && let Some(voice) = text.voice.as_deref()
+            && !voices.contains(&voice)
+        {
+            voices.push(voice);
+        }
+    }
+    voices
 }
 
 fn samples(length: Duration) -> usize {

@@ -1,9 +1,18 @@
 //! The model's tokenizer: Qwen2 byte-level BPE with CosyVoice3's special tokens.
 
-use std::path::{Path, PathBuf};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+};
 
 use super::END_OF_PROMPT;
-use crate::{Error, Result};
+use crate::{Error, Result, regular_file};
+
+/// Longest file; the published vocabulary takes 10 MB.
+const MAX_FILE: u64 = 256 << 20;
+/// A text of many kinds of characters: what is wrong with a tokenizer shows before anything is to be said.
+const PROBE: &str =
+    "The quick brown fox, Съешь ещё этих 1234567890 булок! 你好，世界。 ¿Qué? «…» [breath]\n\t🙂";
 
 /// `tokenizer.json`, loaded.
 ///
@@ -15,11 +24,15 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// Loads `path`; fails where the file cannot be read, is no tokenizer or lacks `<|endofprompt|>`.
+    /// Loads `path`.
+    ///
+    /// # Errors
+    /// Those of [`regular_file::read`]; [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) where the file is no tokenizer,
+    /// one that cannot encode a text, or lacks `<|endofprompt|>`.
     pub fn load(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(|e| Error::io(path, &e))?;
-        let inner = tokenizers::Tokenizer::from_bytes(&bytes)
-            .map_err(|e| Error::damaged(path, format!("not a tokenizer: {e}")))?;
+        let bytes = regular_file::read(path, MAX_FILE)?;
+        let inner = guarded(path, || tokenizers::Tokenizer::from_bytes(&bytes))
+            .map_err(|e| e.context("not a tokenizer"))?;
         let end_of_prompt = inner.token_to_id(END_OF_PROMPT).ok_or_else(|| {
             Error::damaged(
                 path,
@@ -29,17 +42,22 @@ impl Tokenizer {
                 ),
             )
         })?;
-        Ok(Self {
+        let tokenizer = Self {
             inner,
             path: path.to_owned(),
             end_of_prompt,
-        })
+        };
+        tokenizer.encode(PROBE)?;
+        Ok(tokenizer)
     }
 
     /// The ids of `text`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged): a whole tokenizer knows every text.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        let encoding = self.inner.encode_fast(text, false);
-        Ok(encoding.map_err(|e| self.failed(e))?.get_ids().to_vec())
+        let encoding = guarded(&self.path, || self.inner.encode_fast(text, false))?;
+        Ok(encoding.get_ids().to_vec())
     }
 
     /// The id of `<|endofprompt|>`.
@@ -55,13 +73,31 @@ impl Tokenizer {
     /// Bytes of `text` that its first `count` ids stand for, on a character boundary; `None` where there are no more
     /// ids than that.
     pub(super) fn bytes_of(&self, text: &str, count: usize) -> Result<Option<usize>> {
-        let encoding = self.inner.encode(text, false).map_err(|e| self.failed(e))?;
+        let encoding = guarded(&self.path, || self.inner.encode(text, false))?;
         let next = encoding.get_offsets().get(count);
         Ok(next.map(|(start, _)| text.floor_char_boundary(*start)))
     }
+}
 
-    fn failed(&self, error: tokenizers::Error) -> Error {
-        Error::failed(format!("{}: cannot encode: {error}", self.path.display()))
+/// Runs `work` of the tokenizer in `path`. The library takes what it reads to be consistent, and panics over some files
+/// that are not.
+fn guarded<T>(path: &Path, work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T> {
+    let remedy =
+        "the file is damaged or of another program: copy it again, or convert the checkpoint again";
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(Error::damaged(path, format!("{error}: {remedy}"))),
+        Err(panic) => {
+            let said = panic.downcast_ref::<String>().map(String::as_str);
+            let said = said.or(panic.downcast_ref::<&str>().copied());
+            Err(Error::damaged(
+                path,
+                format!(
+                    "it contradicts itself ({}): {remedy}",
+                    said.unwrap_or("no reason given")
+                ),
+            ))
+        }
     }
 }
 
@@ -118,6 +154,66 @@ pub(super) mod tests {
             let error = Tokenizer::load(&path).err().unwrap();
             assert_eq!(error.kind(), ErrorKind::Damaged);
             assert!(error.to_string().contains("tokenizer.json"), "{error}");
+        }
+    }
+
+    fn load(content: &[u8]) -> Result<Tokenizer> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("tokenizer.json");
+        std::fs::write(&path, content).unwrap();
+        Tokenizer::load(&path)
+    }
+
+    /// A change that leaves whole JSON behind, and what a file with it is.
+    #[test]
+    fn a_tokenizer_that_contradicts_itself_is_damaged_and_named() {
+        type Change = fn(&mut serde_json::Value);
+        let changes: [(&str, Change); 5] = [
+            // The library cuts this many bytes off every merge.
+            ("prefix", |t| {
+                t["model"]["continuing_subword_prefix"] = "################".into();
+            }),
+            ("merges", |t| {
+                t["model"]["merges"][0] = serde_json::json!(["no", "token"]);
+            }),
+            ("vocabulary", |t| {
+                t["model"]["vocab"] = serde_json::json!({"a": 0});
+            }),
+            ("pattern", |t| {
+                t["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = "(".into();
+            }),
+            ("model", |t| t["model"]["type"] = "WordLevel".into()),
+        ];
+        let good = std::fs::read(golden("tokenizer.json")).unwrap();
+        for (what, change) in changes {
+            let mut tokenizer: serde_json::Value = serde_json::from_slice(&good).unwrap();
+            change(&mut tokenizer);
+            let error = load(&serde_json::to_vec(&tokenizer).unwrap())
+                .err()
+                .expect(what);
+            assert_eq!(error.kind(), ErrorKind::Damaged, "{what}: {error}");
+            let message = error.to_string();
+            assert!(message.contains("tokenizer.json"), "{what}: {message}");
+            println!("{what}: {message}");
+        }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn no_damaged_tokenizer_panics(
+            damages in proptest::collection::vec((0.0..1.0_f64, proptest::prelude::any::<u8>()), 1..20),
+        ) {
+            let mut bytes = std::fs::read(golden("tokenizer.json")).unwrap();
+            for (place, byte) in damages {
+                let at = (place * bytes.len() as f64) as usize;
+                bytes[at] = byte;
+            }
+            let encoded = load(&bytes).and_then(|tokenizer| tokenizer.encode("Ёж, 高管 and 🙂."));
+            if let Err(error) = encoded {
+                assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+            }
         }
     }
 

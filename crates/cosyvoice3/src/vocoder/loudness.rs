@@ -182,8 +182,8 @@ mod tests {
     fn one_word_in_front_does_not_decide_on_the_text_behind_it() {
         let (word, sentence) = (sine(997.0, 0.18, 0.5), sine(997.0, 0.126, 4.0));
         let gains = gains(&[&word, &sentence, &sentence]);
-        assert!((decibels(gains[1]) - 3.0).abs() < 0.4, "{gains:?}");
-        assert!(decibels(gains[2] / gains[1]).abs() < 0.1, "{gains:?}");
+        assert!((decibels(gains[1]) - 3.0).abs() < 0.5, "{gains:?}");
+        assert!(decibels(gains[2] / gains[1]).abs() < 0.3, "{gains:?}");
     }
 
     #[test]

@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use safetensors::{Dtype, SafeTensors};
 
-use crate::{Error, Result};
+use crate::{Error, Result, regular_file};
+
+/// Longest file; that of the published model has 13 MB.
+const MAX_FILE: u64 = 1 << 30;
 
 /// A safetensors file of f32 tensors, held in memory while the parts take theirs out of it.
 pub struct SourceWeights {
@@ -15,7 +18,7 @@ pub struct SourceWeights {
 impl SourceWeights {
     /// Reads `path` (`hift_source.safetensors`).
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(|e| Error::io(path, &e))?;
+        let bytes = regular_file::read(path, MAX_FILE)?;
         let weights = Self {
             path: path.into(),
             bytes,

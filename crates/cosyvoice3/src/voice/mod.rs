@@ -15,8 +15,11 @@ use crate::{
     Error, Result,
     constants::{FRAMES_PER_TOKEN, SPEAKER_EMBEDDING, SPEECH_CODES},
     mel::Mel,
+    regular_file,
 };
 
+/// Longest file; a minute of reference speech takes 2 MB.
+const MAX_FILE: u64 = 64 << 20;
 /// Directory of the voices inside a model directory.
 pub const VOICES: &str = "voices";
 /// Extension of a voice file.
@@ -55,7 +58,7 @@ impl Voice {
     /// # Errors
     /// The file is missing, unreadable, damaged, or what it holds cannot be a voice.
     pub fn load(path: &Path) -> Result<Self> {
-        let bytes = fs::read(path).map_err(|e| Error::io(path, &e))?;
+        let bytes = regular_file::read(path, MAX_FILE)?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let voice = file::decode(&name, &bytes).map_err(|what| Error::damaged(path, what))?;
         voice.check().map_err(|what| Error::damaged(path, what))?;

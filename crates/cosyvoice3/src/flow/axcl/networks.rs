@@ -1,6 +1,9 @@
 //! The networks on the card: their buffers, what is uploaded when, and the check that they are what they should be.
 
-use std::path::Path;
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use axcl_rs::{DataType, DeviceBuffer, Engine, HostBuffer, Session, Tensor};
 use safetensors::{Dtype, SafeTensors};
@@ -13,12 +16,16 @@ use crate::{
     flow::{Encoded, windows::PROMPT_TOKENS},
     manifest,
     mel::Mel,
+    regular_file,
 };
 
 /// Rows of one estimator run: conditional and unconditional.
 const ROWS: usize = 2;
 /// Frames of the prompt's mel, which the encoders take.
 const PROMPT_FRAMES: usize = FRAMES_PER_TOKEN * PROMPT_TOKENS;
+
+/// Longest file of the token embedding, which has 2 MB.
+const MAX_TABLE: u64 = 64 << 20;
 
 /// All models of one directory, each with buffers of its own.
 pub(super) struct Networks {
@@ -33,6 +40,14 @@ pub(super) struct Networks {
 
 struct Estimator {
     frames: usize,
+    network: Network,
+}
+
+/// A model on the card.
+struct Network {
+    file: PathBuf,
+    /// How long it took to load.
+    loading: Duration,
     session: Session,
 }
 
@@ -46,7 +61,7 @@ struct Encoder {
     /// Prompt included.
     tokens: usize,
     lookahead: bool,
-    session: Session,
+    network: Network,
 }
 
 /// Inputs that stay the same for all steps of one window.
@@ -94,7 +109,7 @@ impl Networks {
                 };
                 Ok(Estimator {
                     frames,
-                    session: open(engine, &dir.join(&model.file), &wanted)?,
+                    network: Network::open(engine, &dir.join(&model.file), &wanted)?,
                 })
             })
             .collect::<Result<Vec<_>>>()?;
@@ -111,6 +126,19 @@ impl Networks {
         })
     }
 
+    /// What is loaded, for a report.
+    pub fn describe(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let encoders = self.encoders.iter().flat_map(|encoders| &encoders.windows);
+        let networks = self.estimators.iter().map(|estimator| &estimator.network);
+        for network in networks.chain(encoders.map(|encoder| &encoder.network)) {
+            network.describe(&mut lines);
+        }
+        let survive = if self.inputs_survive { "yes" } else { "no" };
+        lines.push(format!("inputs survive an execution: {survive}"));
+        lines
+    }
+
     /// Runs the smallest estimator twice on the same uploads: do its inputs survive an execution?
     pub fn check_inputs(&mut self) -> Result<()> {
         let Some(frames) = self.estimators.iter().map(|model| model.frames).min() else {
@@ -122,7 +150,7 @@ impl Networks {
         let len = MEL_BINS * frames;
         self.begin(frames, wave(len, 0.1), wave(len, 0.01), wave(MEL_BINS, 0.3))?;
         let first = self.step(&wave(len, 0.7), 0.5)?;
-        let session = &self.estimators[self.conditions.estimator].session;
+        let session = &self.estimators[self.conditions.estimator].network.session;
         session.execute().map_err(|e| failure(&e))?;
         let second = download(session.output("y"), &mut self.staging, first.len())?;
         if first != second {
@@ -164,7 +192,7 @@ impl Networks {
             cond,
             spks,
         } = &self.conditions;
-        let session = &self.estimators[*estimator].session;
+        let session = &self.estimators[*estimator].network.session;
         for (name, values) in [("mask", mask), ("mu", mu), ("cond", cond), ("spks", spks)] {
             upload(session.input(name), &mut self.staging, values)?;
         }
@@ -176,7 +204,7 @@ impl Networks {
         if !self.inputs_survive {
             self.upload_conditions()?;
         }
-        let session = &self.estimators[self.conditions.estimator].session;
+        let session = &self.estimators[self.conditions.estimator].network.session;
         upload(session.input("x"), &mut self.staging, &x.repeat(ROWS))?;
         upload(session.input("t"), &mut self.staging, &[t; ROWS])?;
         session.execute().map_err(|e| failure(&e))?;
@@ -206,7 +234,7 @@ impl Networks {
             .flat_map(|at| &encoders.token_embedding[at..at + MEL_BINS])
             .copied()
             .collect();
-        let session = &encoder.session;
+        let session = &encoder.network.session;
         upload(
             session.input("token_embedding"),
             &mut self.staging,
@@ -264,7 +292,7 @@ impl Encoder {
         Ok(Self {
             tokens,
             lookahead: window.lookahead,
-            session: open(engine, &dir.join(&window.file), &wanted)?,
+            network: Network::open(engine, &dir.join(&window.file), &wanted)?,
         })
     }
 
@@ -316,58 +344,116 @@ struct Wanted<'a> {
     outputs: &'a [(&'a str, &'a [usize])],
 }
 
-/// Loads a model and checks that it is the one that is `wanted`.
-fn open(engine: &Engine, path: &Path, wanted: &Wanted<'_>) -> Result<Session> {
-    let named = |e: axcl_rs::Error| failure(&e).context(path.display());
-    let model = engine.load(path).map_err(named)?;
-    tracing::debug!(model = %path.display(), compiler = model.compiler_version(), "NPU model loaded");
-    check(path, "input", model.inputs(), wanted.inputs)?;
-    check(path, "output", model.outputs(), wanted.outputs)?;
-    model.session().map_err(named)
+impl Network {
+    /// Loads a model and checks that it is the one that is `wanted`.
+    fn open(engine: &Engine, path: &Path, wanted: &Wanted<'_>) -> Result<Self> {
+        let named = |e: axcl_rs::Error| failure(&e).context(path.display());
+        // The vendor's library opens it by name, and would wait for a FIFO.
+        regular_file::open(path)?;
+        let begin = Instant::now();
+        let model = engine.load(path).map_err(named)?;
+        let loading = begin.elapsed();
+        tracing::debug!(model = %path.display(), compiler = model.compiler_version(), "NPU model loaded");
+        check(path, "input", model.inputs(), wanted.inputs)?;
+        check(path, "output", model.outputs(), wanted.outputs)?;
+        Ok(Self {
+            file: path.into(),
+            loading,
+            session: model.session().map_err(named)?,
+        })
+    }
+
+    /// What it is, for a report: its file, then its inputs and outputs, a line each.
+    fn describe(&self, lines: &mut Vec<String>) {
+        let model = self.session.model();
+        let memory = model.usage().map_or_else(
+            |error| error.to_string(),
+            |usage| {
+                format!(
+                    "{} KiB of CMM, {} KiB of system memory",
+                    usage.cmm >> 10,
+                    usage.system >> 10
+                )
+            },
+        );
+        lines.push(format!(
+            "{}: loaded in {:.2} s, compiler {}, {memory}",
+            self.file.file_name().unwrap_or_default().display(),
+            self.loading.as_secs_f64(),
+            model.compiler_version().as_deref().unwrap_or("unknown"),
+        ));
+        let inputs = model.inputs().iter().map(|tensor| ("input", tensor));
+        let outputs = model.outputs().iter().map(|tensor| ("output", tensor));
+        lines.extend(
+            inputs
+                .chain(outputs)
+                .map(|(side, tensor)| format!("  {side} {}", shown(tensor))),
+        );
+    }
 }
 
+/// Checks names and sizes, by which buffers are bound. A shape is only a tool's way to report one: some give `t` an axis
+/// more, or leave out those of length 1.
 fn check(path: &Path, side: &str, have: &[Tensor], wanted: &[(&str, &[usize])]) -> Result<()> {
-    let fits = |(name, shape): &(&str, &[usize])| {
-        have.iter().any(|tensor| {
-            let bytes = shape.iter().product::<usize>() * size_of::<f32>();
-            tensor.name == *name
-                && tensor.shape == *shape
+    let find = |name: &str, shape: &[usize]| {
+        let bytes = shape.iter().product::<usize>() * size_of::<f32>();
+        have.iter().find(|tensor| {
+            tensor.name == name
                 && tensor.size == bytes
                 && tensor.data_type.is_none_or(|kind| kind == DataType::Fp32)
         })
     };
-    if have.len() == wanted.len() && wanted.iter().all(fits) {
-        return Ok(());
+    let found: Option<Vec<&Tensor>> = wanted
+        .iter()
+        .map(|(name, shape)| find(name, shape))
+        .collect();
+    let Some(found) = found.filter(|found| found.len() == have.len()) else {
+        return Err(other_model(path, side, have, wanted));
+    };
+    for (tensor, (name, shape)) in found.iter().zip(wanted) {
+        if tensor.shape != *shape {
+            tracing::warn!(
+                "{}: {side} {name} is reported as {:?}, expected {shape:?}; its size is right, so it is used",
+                path.display(),
+                tensor.shape
+            );
+        }
     }
+    Ok(())
+}
+
+fn other_model(path: &Path, side: &str, have: &[Tensor], wanted: &[(&str, &[usize])]) -> Error {
     let list = |mut parts: Vec<String>| {
         parts.sort();
         parts.join(", ")
     };
-    let have = have.iter().map(|tensor| {
-        let kind = tensor
-            .data_type
-            .map_or("?".into(), |kind| format!("{kind:?}"));
-        format!(
-            "{} {kind} {:?} of {} bytes",
-            tensor.name, tensor.shape, tensor.size
-        )
-    });
+    let have = have.iter().map(shown);
     let wanted = wanted
         .iter()
         .map(|(name, shape)| format!("{name} Fp32 {shape:?}"));
-    Err(Error::damaged(
+    Error::damaged(
         path,
         format!(
             "the {side}s of this axmodel are {}; expected {}: is it from the AXERA-TECH/CosyVoice3 download?",
             list(have.collect()),
             list(wanted.collect()),
         ),
-    ))
+    )
+}
+
+fn shown(tensor: &Tensor) -> String {
+    let kind = tensor
+        .data_type
+        .map_or("?".into(), |kind| format!("{kind:?}"));
+    format!(
+        "{} {kind} {:?} of {} bytes",
+        tensor.name, tensor.shape, tensor.size
+    )
 }
 
 /// The token embedding, `[SPEECH_CODES x MEL_BINS]`.
 fn read_table(path: &Path) -> Result<Vec<f32>> {
-    let bytes = std::fs::read(path).map_err(|e| Error::io(path, &e))?;
+    let bytes = regular_file::read(path, MAX_TABLE)?;
     let tensors = SafeTensors::deserialize(&bytes).map_err(|e| Error::damaged(path, e))?;
     let table = tensors
         .tensor("token_embedding")

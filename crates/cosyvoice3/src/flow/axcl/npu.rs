@@ -361,6 +361,44 @@ impl Card {
         Ok(engine)
     }
 
+    /// What the runtime says of itself and of the device of this index, for a report.
+    pub fn describe(&mut self, index: usize) -> Result<Vec<String>> {
+        let engine = self.engine(index)?;
+        let device = engine.context().device();
+        let library = self.runtime()?.library();
+        let version = library.full_version().or_else(|| {
+            let (major, minor, patch) = library.version().ok()?;
+            Some(format!("{major}.{minor}.{patch}"))
+        });
+        let mut lines = vec![
+            format!("AXCL library: {}", library.path().display()),
+            format!("AXCL version: {}", version.as_deref().unwrap_or("unknown")),
+            format!(
+                "chip: {}",
+                library.soc_name().as_deref().unwrap_or("unknown")
+            ),
+            format!("device {index}: id {}", device.id()),
+        ];
+        match device.properties() {
+            Ok(card) => lines.extend([
+                format!("firmware: {}", card.software_version),
+                format!(
+                    "PCI address: {:04x}:{:02x}:{:02x}",
+                    card.pci_domain, card.pci_bus, card.pci_device
+                ),
+                format!(
+                    "CMM: {} of {} MiB free; NPU load {} %, temperature {}",
+                    card.free_cmm >> 20,
+                    card.total_cmm >> 20,
+                    card.npu_load,
+                    card.temperature
+                ),
+            ]),
+            Err(error) => lines.push(format!("firmware: {error}")),
+        }
+        Ok(lines)
+    }
+
     /// Keeps `thing` on this thread; the number to ask for it.
     fn keep(&mut self, thing: impl Any) -> u64 {
         self.next += 1;
@@ -411,7 +449,7 @@ fn not_there(error: &axcl_rs::Error) -> bool {
 /// An error of the bindings in this crate's terms.
 pub(super) fn failure(error: &axcl_rs::Error) -> Error {
     let kind = match error {
-        axcl_rs::Error::Library(_) | axcl_rs::Error::MissingFunction(_) => ErrorKind::Library,
+        axcl_rs::Error::Library(_) | axcl_rs::Error::MissingFunction { .. } => ErrorKind::Library,
         axcl_rs::Error::NoDevice { .. } => ErrorKind::NotFound,
         _ => match error.code() {
             Some(axcl_rs::Code::NO_DRIVER | axcl_rs::Code::NO_CARD) => ErrorKind::NotFound,

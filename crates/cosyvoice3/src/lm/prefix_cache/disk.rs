@@ -5,6 +5,7 @@ use std::{
     fs::{self, File},
     io::{self, Read},
     path::{Path, PathBuf},
+    sync::Once,
     time::{Duration, SystemTime},
 };
 
@@ -19,12 +20,18 @@ const ABANDONED: Duration = Duration::from_secs(3600);
 pub(super) struct Disk {
     dir: PathBuf,
     limit: u64,
+    /// One warning that the directory is not used.
+    refused: Once,
 }
 
 impl Disk {
     /// The files of `dir`, which is made when the first one is written.
     pub fn new(dir: PathBuf, limit: u64) -> Self {
-        Self { dir, limit }
+        Self {
+            dir,
+            limit,
+            refused: Once::new(),
+        }
     }
 
     /// What is stored under `key`. Whatever cannot be read, or is not what [`store`](Self::store) wrote, is nothing.
@@ -81,8 +88,15 @@ impl Disk {
 
     /// The directory above counts as well: who may write to it can put another in this one's place.
     fn ensure_private(&self) -> io::Result<()> {
-        cache_dir::ensure_private(self.dir.parent().unwrap_or(Path::new("/")))?;
-        cache_dir::ensure_private(&self.dir)
+        cache_dir::ensure_private(self.dir.parent().unwrap_or(Path::new("/")))
+            .and_then(|()| cache_dir::ensure_private(&self.dir))
+            .inspect_err(|e| {
+                self.refused.call_once(|| {
+                    tracing::warn!(
+                        "{e}: computed prefixes are neither read from disk nor kept there"
+                    );
+                });
+            })
     }
 
     /// Removes files until the rest fits, never `kept`. Others may do the same at the same time.
