@@ -1,4 +1,4 @@
-//! The command lines of the READMEs, of docs/pipelines.md and of the scripts' headers run as they stand.
+//! The command lines of the READMEs, of docs/install.md and docs/pipelines.md, and of the scripts' headers run as they stand.
 #![allow(missing_docs)]
 
 #[path = "../../../tests/support/launch.rs"]
@@ -12,15 +12,16 @@ use std::{
     process::Stdio,
 };
 
-const DOCUMENTS: [&str; 4] = [
+const DOCUMENTS: [&str; 5] = [
     "README.md",
     "README.ru.md",
     "README.zh.md",
+    "docs/install.md",
     "docs/pipelines.md",
 ];
 
 /// The beginnings of lines that are not run here, and the reason.
-const NOT_HERE: [(&str, &str); 8] = [
+const NOT_HERE: [(&str, &str); 9] = [
     ("./tests/run.sh", "runs this test"),
     (
         "./ci/deb.sh",
@@ -44,6 +45,10 @@ const NOT_HERE: [(&str, &str); 8] = [
         "runs until it is stopped; the announcer's tests run it",
     ),
     ("curl", "speaks to rtsp.sh"),
+    (
+        "cosyvoice3 say --model models/cosyvoice3 --voice NAME \"你好",
+        "wants a model that speaks Chinese",
+    ),
 ];
 
 /// The repository.
@@ -121,6 +126,8 @@ fn workplace() -> tempfile::TempDir {
         "1\n00:00:01,000 --> 00:00:02,000\nДа.\n\n2\n00:00:03,000 --> 00:00:04,000\n<i>Нет.</i>\n";
     fs::write(at("film.srt"), film).unwrap();
     fs::write(at("FILM.srt"), film).unwrap();
+    let notice = "<speak>Готово.<break time=\"300ms\"/>Да.</speak>";
+    fs::write(at("notice.ssml"), notice).unwrap();
     let mux = "gst-launch-1.0 -q filesrc location=film.srt ! subparse ! matroskamux ! filesink location=film.mkv";
     let music = "gst-launch-1.0 -q audiotestsrc num-buffers=20 ! vorbisenc ! oggmux ! filesink location=MUSIC.ogg";
     for line in [mux, music] {

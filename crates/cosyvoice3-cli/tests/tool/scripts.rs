@@ -215,7 +215,8 @@ fn paging_sends_a_text_and_lines_as_pcmu_packets_of_20_ms() {
 
 #[test]
 fn a_page_says_its_text_as_it_stands_and_sends_it_to_an_address_alone() {
-    for text in ["a ! \"b\"", "a\\", "-"] {
+    // Of one sentence each: on a busy machine the second may come later than the first ends, which is a hole.
+    for text in ["a \"b\" c=d", "a\\", "-"] {
         if text == "-" {
             let mut page = script("page.sh");
             page.args(["127.0.0.1", "9", text]);
