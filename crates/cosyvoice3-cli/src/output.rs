@@ -127,6 +127,9 @@ impl Output {
                 // Every packet holds 20 ms, the last one what is left.
                 pay.set_property("min-ptime", 20_000_000i64);
                 pay.set_property("max-ptime", 20_000_000i64);
+                // Counting samples instead, the payloader gains a packet at each pause between two texts
+                // (findings/gst_rtp_timestamps_at_a_pause.sh).
+                pay.set_property("perfect-rtptime", false);
                 let sink = make("udpsink")?;
                 sink.set_property("host", host);
                 sink.set_property("port", i32::from(*port));
@@ -216,6 +219,76 @@ fn neighbour(path: &Path) -> Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Timestamps of RTP packets for sound that begins at these times, in milliseconds, 20 ms each time.
+    fn rtp_times(starts: &[u64]) -> Vec<u32> {
+        gst::init().unwrap();
+        let pipeline = gst::Pipeline::new();
+        let source = gst::ElementFactory::make("appsrc")
+            .property_from_str("format", "time")
+            .property(
+                "caps",
+                "audio/x-raw,format=F32LE,rate=24000,channels=1,layout=interleaved"
+                    .parse::<gst::Caps>()
+                    .unwrap(),
+            )
+            .build()
+            .unwrap();
+        let mut elements = Output::rtp("127.0.0.1:5004").unwrap().elements().unwrap();
+        elements.pop();
+        elements.push(make("fakesink").unwrap());
+        elements.insert(0, source.clone());
+        pipeline.add_many(&elements).unwrap();
+        gst::Element::link_many(&elements).unwrap();
+        let times = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let heard = times.clone();
+        let pad = elements.last().unwrap().static_pad("sink").unwrap();
+        pad.add_probe(
+            gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST,
+            move |_, info| {
+                let buffers: Vec<gst::Buffer> = match &info.data {
+                    Some(gst::PadProbeData::Buffer(buffer)) => vec![buffer.clone()],
+                    Some(gst::PadProbeData::BufferList(list)) => list.iter_owned().collect(),
+                    _ => Vec::new(),
+                };
+                for buffer in buffers {
+                    let map = buffer.map_readable().unwrap();
+                    heard
+                        .lock()
+                        .unwrap()
+                        .push(u32::from_be_bytes(map[4..8].try_into().unwrap()));
+                }
+                gst::PadProbeReturn::Ok
+            },
+        );
+        pipeline.set_state(gst::State::Playing).unwrap();
+        for start in starts {
+            let mut buffer = gst::Buffer::from_slice([0u8; 480 * 4]);
+            let about = buffer.make_mut();
+            about.set_pts(gst::ClockTime::from_mseconds(*start));
+            about.set_duration(gst::ClockTime::from_mseconds(20));
+            let _ = source.emit_by_name::<gst::FlowReturn>("push-buffer", &[&buffer]);
+        }
+        let _ = source.emit_by_name::<gst::FlowReturn>("end-of-stream", &[]);
+        let bus = pipeline.bus().unwrap();
+        let ends = [gst::MessageType::Eos, gst::MessageType::Error];
+        let end = bus.timed_pop_filtered(gst::ClockTime::from_seconds(60), &ends);
+        assert_eq!(end.unwrap().type_(), gst::MessageType::Eos);
+        pipeline.set_state(gst::State::Null).unwrap();
+        let times = times.lock().unwrap();
+        times
+            .iter()
+            .map(|time| time.wrapping_sub(times[0]))
+            .collect()
+    }
+
+    #[test]
+    fn a_pause_between_two_texts_is_as_long_for_the_loudspeaker() {
+        assert_eq!(
+            rtp_times(&[0, 20, 540, 560, 2_000]),
+            [0, 160, 4_320, 4_480, 16_000]
+        );
+    }
 
     #[test]
     fn addresses_are_taken_as_people_write_them() {
