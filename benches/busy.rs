@@ -113,6 +113,7 @@ type Times = BTreeMap<String, f64>;
 
 /// Runs one variant in a process of its own.
 fn run(args: &Args, variant: &str, names: &[&str]) -> Times {
+    let started = Instant::now();
     let output = Command::new(std::env::current_exe().expect("this program"))
         .arg(&args.dir)
         .args(["--what", &args.what, "--variant", variant])
@@ -127,6 +128,8 @@ fn run(args: &Args, variant: &str, names: &[&str]) -> Times {
     });
     let mut times: Times = times.collect();
     for name in names {
+        let ended = times.contains_key(*name) || started.elapsed() >= LIMIT;
+        assert!(ended, "{variant}: no time of {name} in {said:?}");
         times.entry((*name).into()).or_insert(LIMIT.as_secs_f64());
     }
     times
@@ -454,6 +457,11 @@ fn main() {
             &args,
             &["2 sleeping", "2 spinning", "1"],
             &["vocoder", "flow step"],
+        ),
+        "rtsp" => compare(
+            &args,
+            &["default", "1"],
+            &["first announcement", "second", "third"],
         ),
         _ => compare(
             &args,
