@@ -8,7 +8,7 @@
 //! vocoder and of the flow; `rtsp` starts `cosyvoice3-announcer`, which must be on the path with the plugin where GStreamer
 //! finds it, and measures from a text to when its speech starts, with a client that takes picture and sound. What is
 //! compared runs in turns, and each run ends after [`LIMIT`] at the latest, so a default
-//! run of the voice in the box takes ten minutes at most. The loops are child processes at normal priority, which end
+//! run of the voice in the box takes ten minutes at most. The loops are child processes of the same priority, which end
 //! with this one however it ends.
 
 use std::{
