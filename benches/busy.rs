@@ -1,4 +1,4 @@
-//! What other programs at work cost: the language model's default number of threads against fixed ones, and ONNX
+//! Cost of other programs at work: the language model's default number of threads against fixed ones, and ONNX
 //! Runtime's ways to wait, beside busy loops.
 //!
 //! `cargo bench --bench busy -- [MODEL_DIR] [--what speak|lm|onnx|rtsp] [--rounds N] [--loops 0,1,2,4,8] [--tokens N]`
@@ -108,7 +108,7 @@ fn busy_loop() -> ! {
     }
 }
 
-/// What one run took, in seconds by name.
+/// Times of one run, in seconds by name.
 type Times = BTreeMap<String, f64>;
 
 /// Runs one variant in a process of its own.

@@ -60,7 +60,7 @@ fn args() -> Args {
     args
 }
 
-/// What one run took.
+/// Times of one run.
 #[derive(Clone, Copy)]
 struct Run {
     prefill: Duration,

@@ -1,4 +1,4 @@
-//! Where llama.cpp's libraries are, if they are libraries of their own: as in the plugin's build script.
+//! Search path of llama.cpp's libraries, if they are libraries of their own: as in the plugin's build script.
 
 use std::env;
 

@@ -108,7 +108,7 @@ impl Times {
     }
 }
 
-/// What one run took, in seconds of the unscaled times.
+/// Times of one run, in seconds of the unscaled times.
 pub struct Run {
     /// From the request to the first speech.
     pub first: f64,

@@ -20,7 +20,7 @@ pub enum Error {
     MissingFunction {
         /// The C function.
         function: &'static str,
-        /// What the library says of its version, or "version unknown".
+        /// Version that the library reports, or "version unknown".
         version: String,
     },
     /// A function of the runtime returned an error code.

@@ -103,7 +103,7 @@ pub struct TextOptions {
     /// Language of the text; auto is for each sentence the one that its letters show, else that of the one before
     #[arg(long, value_name = "auto|ru|en|zh", default_value = "auto", hide_default_value = true, value_parser = language)]
     pub language: Chosen,
-    /// Who reads the digits of Chinese text: the model, which has learnt them, or the rules for written text
+    /// Reader of the digits of Chinese text: the model, which has learnt them, or the rules for written text
     #[arg(long, value_name = "model|written", default_value = "model", hide_default_value = true, value_parser = reading)]
     pub text_reading: Reading,
     /// Words and phrases and how to say them, a line each: WRITTEN = SPOKEN

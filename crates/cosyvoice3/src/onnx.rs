@@ -40,7 +40,7 @@ impl Runtime {
         &self.environment
     }
 
-    /// What the library says of its own build: version, commit, flags.
+    /// The build that the library reports: version, commit, flags.
     pub fn build_info(&self) -> &'static str {
         ort::info()
     }

@@ -5,7 +5,7 @@ use axcl_rt::{harness::Machine, onnx};
 
 use super::{SUM, download, open, session, upload};
 
-/// What a runtime before 3.10 may lack: streams' asynchronous copies, events, and all that describes.
+/// Functions that a runtime before 3.10 may lack: streams' asynchronous copies, events, and all that describes.
 const OLDER: [&str; 16] = [
     "axclrtMemcpyAsync",
     "axclrtMemsetAsync",

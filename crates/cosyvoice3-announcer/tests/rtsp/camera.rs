@@ -112,12 +112,13 @@ fn a_camera_that_never_answers_leaves_a_line_and_clients_get_black_pictures_and_
         let uri = "rtsp://user:geheim@127.0.0.1:1/camera";
         let announcer = Announcer::new(&["--camera", uri, "--camera-codec", codec]);
         let client = format!(
-            "-q rtspsrc protocols=tcp location={} \
+            "rtspsrc protocols=tcp location={} \
              ! application/x-rtp,media=video,encoding-name={payload} ! fakesink num-buffers=2",
             announcer.uri("/camera")
         );
-        let (output, words) = gst_launch(&client.split_whitespace().collect::<Vec<_>>(), &[]);
-        assert!(output.status.success(), "{codec}: {words}");
+        let (_, words) = gst_launch(&client.split_whitespace().collect::<Vec<_>>(), &[]);
+        // Not the exit status: on the way down rtspsrc 1.22 may ask for a pause after it has closed the session.
+        assert!(words.contains("Got EOS from element"), "{codec}: {words}");
         let line = announcer.wait_for_start("camera lost");
         assert!(!line.contains("geheim"), "{line}");
         let listener = Listener::new(announcer.uri("/camera"));

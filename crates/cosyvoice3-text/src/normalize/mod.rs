@@ -117,11 +117,14 @@ mod tests {
 
     use super::*;
 
+    fn table(name: &str) -> String {
+        let fixtures =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures");
+        std::fs::read_to_string(fixtures.join(name)).unwrap()
+    }
+
     fn check_table(name: &str, language: Language) {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../../tests/fixtures")
-            .join(name);
-        let table = std::fs::read_to_string(path).unwrap();
+        let table = table(name);
         let mut wrong = String::new();
         for line in table.lines().filter(|line| !line.starts_with('#')) {
             let (written, spoken) = line.split_once('\t').unwrap();
@@ -192,10 +195,7 @@ mod tests {
 
     /// The lines of a table of cases that are not read as it says, or otherwise when read again.
     fn misread(name: &str, language: Language) -> String {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../../tests/fixtures")
-            .join(name);
-        let table = std::fs::read_to_string(path).unwrap();
+        let table = table(name);
         let mut wrong = String::new();
         for line in table.lines().filter(|line| !line.starts_with('#')) {
             let columns: Vec<&str> = line.split('\t').collect();
@@ -220,9 +220,7 @@ mod tests {
 
     #[test]
     fn english_lines_that_were_once_read_wrong_are_read_right() {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../../tests/fixtures/cases_en.tsv");
-        let table = std::fs::read_to_string(path).unwrap();
+        let table = table("cases_en.tsv");
         let mut wrong = String::new();
         for line in table.lines().filter(|line| !line.starts_with('#')) {
             let [class, written, readings @ ..] = &line.split('\t').collect::<Vec<_>>()[..] else {
@@ -261,9 +259,7 @@ mod tests {
 
     #[test]
     fn chinese_is_written_out_as_in_the_table_and_stays_so() {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../../tests/fixtures/cases_zh.tsv");
-        let table = std::fs::read_to_string(path).unwrap();
+        let table = table("cases_zh.tsv");
         let mut wrong = String::new();
         for line in table.lines().filter(|line| !line.starts_with('#')) {
             let (text, read) = line.split_once('\t').unwrap();
