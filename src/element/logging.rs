@@ -135,3 +135,24 @@ impl Visit for Line {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_engine_and_both_libraries_reach_the_log_and_other_crates_do_not() {
+        gst::init().unwrap();
+        for (target, name) in [
+            ("cosyvoice3::lm::session", "cosyvoice3-engine"),
+            ("cosyvoice3_text", "cosyvoice3-engine"),
+            ("llama", "cosyvoice3-llama"),
+            ("ort::session", "cosyvoice3-ort"),
+            ("onnxruntime", "cosyvoice3-ort"),
+        ] {
+            let category = category(target).expect(target);
+            assert_eq!(category.name(), name, "{target}");
+        }
+        assert!(category("hyper::client").is_none());
+    }
+}
