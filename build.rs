@@ -1,10 +1,10 @@
-//! Version metadata for `gst-inspect-1.0`; where llama.cpp's libraries are, if they are libraries of their own.
+//! Version metadata for `gst-inspect-1.0`; the rpath of llama.cpp's libraries, if they are libraries of their own.
 
 use std::{env, path::Path};
 
 fn main() {
     gst_plugin_version_helper::info();
-    // Without these lines every new file in the directory, such as a WAV somebody wrote, builds the plugin again.
+    // Without these lines every new file in the directory, such as a rendered WAV, builds the plugin again.
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=Cargo.toml");
     let log = ".git/logs/HEAD"; // grows with every commit

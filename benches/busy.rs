@@ -6,10 +6,10 @@
 //! `speak` says one sentence in a process of its own, loading included; `lm` prefills 180 positions and decodes
 //! `--tokens` steps in one, for models whose other stages are too slow to wait for; `onnx` runs the graphs of the
 //! vocoder and of the flow; `rtsp` starts `cosyvoice3-announcer`, which must be on the path with the plugin where GStreamer
-//! finds it, and measures from a text to when its speech starts, with a client that takes picture and sound. What is
-//! compared runs in turns, and each run ends after [`LIMIT`] at the latest, so a default
-//! run of the voice in the box takes ten minutes at most. The loops are child processes of the same priority, which end
-//! with this one however it ends.
+//! finds it, and measures from a text to the start of its speech, with a client that takes picture and sound. The
+//! variants run in turns, and each run ends after [`LIMIT`] at the latest, so a default run of the voice in the box
+//! takes ten minutes at most. The loops are child processes of the same priority, which end with this one however it
+//! ends.
 
 use std::{
     collections::BTreeMap,
@@ -44,7 +44,7 @@ struct Args {
     rounds: usize,
     loops: Vec<usize>,
     tokens: usize,
-    /// For the runs in child processes: which of those that are compared.
+    /// For the runs in child processes: the variant to run.
     variant: Option<String>,
 }
 
@@ -219,7 +219,7 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Runs a graph of the model on zeros, again and again; the time of a run.
+/// Runs a graph of the model on zeros, again and again; returns the time of a run.
 fn graph(file: &Path, options: &SessionOptions) -> Duration {
     let cancel = Cancel::new();
     let mut session = Session::load(file, options, &cancel).unwrap();
@@ -333,13 +333,13 @@ impl Server {
     }
 }
 
-/// Seconds from a text to when its speech starts, models being loaded before.
+/// Seconds from a text to the start of its speech, models being loaded before.
 fn rtsp(args: &Args, variant: &str) {
     let mut server = Server::start(args, variant);
     server.connect();
     let mut texts = server.server.stdin.take().expect("piped");
     let mut log = BufReader::new(server.server.stderr.take().expect("piped")).lines();
-    // What takes too long finds the server's log ended.
+    // A run that takes too long finds the server's log ended.
     let server_id = server.server.id().to_string();
     std::thread::spawn(move || {
         std::thread::sleep(3 * LIMIT);

@@ -59,7 +59,7 @@ fn args() -> Option<Args> {
     Some(args)
 }
 
-/// Processor time since boot, in seconds: of everybody, of everybody's niced work, and of this process.
+/// Processor time since boot, in seconds: of all processes, of all niced work, and of this process.
 struct Load {
     at: Instant,
     busy: f64,
@@ -80,7 +80,7 @@ impl Load {
         // cpu, user, nice, system, idle, iowait, irq, softirq, steal
         let all = seconds(stat.lines().next().expect("a line"));
         let own = read("/proc/self/stat");
-        // What follows the name begins with the third field; 14 and 15 are user and system time.
+        // The fields after the name begin with the third; 14 and 15 are user and system time.
         let own = seconds(own.rsplit_once(')').expect("a name").1);
         Self {
             at: Instant::now(),
@@ -90,7 +90,7 @@ impl Load {
         }
     }
 
-    /// How many cores others used since, and what niced work used of them.
+    /// Cores that other processes used since, and those that niced work used.
     fn others(&self) -> String {
         let now = Self::now();
         let elapsed = (now.at - self.at).as_secs_f64();
@@ -112,7 +112,7 @@ fn memory(field: &str) -> f64 {
     kib.map_or(f64::NAN, |kib: f64| kib / 1024.0)
 }
 
-/// Makes `VmHWM` begin anew.
+/// Resets `VmHWM`.
 fn forget_peak() {
     const PEAK: &str = "5";
     fs::write("/proc/self/clear_refs", PEAK).expect("procfs");
@@ -139,7 +139,7 @@ impl std::fmt::Display for Spread {
     }
 }
 
-/// Prints what this machine and the two libraries are, and fails where llama.cpp was built without what the machine has.
+/// Prints the machine and the builds of both libraries; fails where llama.cpp's lacks AVX-512 that the machine has.
 fn machine() {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").expect("procfs");
     let field = |name: &str| {
@@ -165,7 +165,7 @@ fn machine() {
     println!("ONNX Runtime: {}", runtime.build_info());
 }
 
-/// Waits for the models; the time they took.
+/// Waits for the models; returns the time they took.
 fn ready(synth: &Synthesizer) -> Duration {
     loop {
         match synth.next_event().expect("an event") {
@@ -294,7 +294,7 @@ fn compare_figure(figure: &str, theirs: &[Cost], own: &[Cost], of: fn(&Cost) -> 
     );
 }
 
-/// What one piece of work took, in seconds; of this process's processors too, which others disturb less.
+/// Time that one piece of work took, in seconds; processor time of this process too, which others disturb less.
 struct Cost {
     elapsed: f64,
     processor: f64,

@@ -1,4 +1,4 @@
-//! How the stages overlap with the times that an RK3588 with an AX650N was reported to take, played at their true speed.
+//! Overlap of the stages with the times that an RK3588 with an AX650N was reported to take, played at their true speed.
 //!
 //! `cargo bench --bench schedule [-- PICTURE.svg]`: a table, and a picture of the six sentences with computed prefixes on
 //! separate cores. It takes two and a half minutes and hardly any processor.

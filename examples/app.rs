@@ -1,4 +1,4 @@
-//! An application in Rust: says a few sentences and tells when each is heard.
+//! An application in Rust: queues a few announcements and prints when each is played.
 //!
 //! `eval "$(./pipelines/env.sh)"`, then `cargo run --release --workspace --example app -- TEXT...`
 
@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let bin = pipeline.downcast_ref::<gst::Bin>().ok_or("a pipeline")?;
     let speech = bin.by_name("speech").ok_or("it was just made")?;
     let bus = pipeline.bus().ok_or("a pipeline has a bus")?;
-    // What goes wrong here is told on the bus.
+    // A failure here is reported on the bus.
     let _ = pipeline.set_state(gst::State::Playing);
     for text in std::env::args().skip(1) {
         println!("number {}", speech.emit_by_name::<u64>("say", &[&text]));

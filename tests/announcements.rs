@@ -1,5 +1,5 @@
-//! What applications and text sources rely on, over scripted stages and a clock that the test turns: announcements and
-//! their messages, text in every form that sources give it.
+//! Guarantees for applications and text sources, over scripted stages and a clock that the test turns: announcements
+//! and their messages, text in every form that sources give it.
 #![allow(missing_docs)]
 
 #[path = "support/fade.rs"]
@@ -88,7 +88,7 @@ impl Rig {
         }
     }
 
-    /// Lets waits end whose time has come, until the stream waits for a time to come.
+    /// Completes the waits that are due, until the stream waits for a later time.
     fn pump(&self) {
         let clock = self.clock();
         clock.wait_for_pending_id_count(1);
@@ -101,7 +101,7 @@ impl Rig {
         }
     }
 
-    /// Waits for `count` element messages `name` in all while time goes by, as far as the stream follows; the last.
+    /// Waits for `count` messages `name` in all while time goes by, as far as the stream follows; returns the last.
     fn await_message(&self, name: &str, count: usize) -> gst::Structure {
         loop {
             if let Some(found) = self.told(name).get(count - 1) {
@@ -168,7 +168,7 @@ impl Rig {
         self.element.emit_by_name("say-full", &[&structure])
     }
 
-    /// A sink that takes no speech before that of `text` is made.
+    /// Makes the sink block on speech until that of `text` is synthesized.
     fn hold_until_made(&self, text: &'static str) {
         let (tell, told) = std::sync::mpsc::channel();
         self.script.on_speech(move |made, _| {
@@ -296,7 +296,7 @@ fn each_announcement_tells_when_it_is_queued_started_and_finished() {
         assert!(finished.has_field("synthesis-duration"));
         assert!(finished.get::<f64>("rtf").is_ok());
     }
-    // Running time and speech are one: the first sample is stamped with what was told.
+    // Messages and speech agree: the first sample is stamped with the running time that was reported.
     let heard = rig.heard();
     let speech: Vec<_> = heard.iter().filter(|buffer| !is_silence(buffer)).collect();
     assert_eq!(
@@ -423,7 +423,7 @@ fn an_important_text_takes_the_place_of_the_last_of_the_least_important() {
     assert_eq!(id(&rig.await_at_once(CANCELLED, 2)), 2);
     assert_eq!(rig.say_full("6 d", 1, "none"), 6);
     assert_eq!(id(&rig.await_at_once(CANCELLED, 3)), 1);
-    // What matters as much keeps its place.
+    // Announcements of the same priority keep their places.
     assert_eq!(rig.say_full("9 a", 1, "now"), 0);
     assert_eq!(rig.say("9 a"), 0);
     let warnings = rig.warnings();
@@ -626,7 +626,7 @@ fn what_is_ready_and_not_yet_heard_lets_the_more_important_go_first() {
     let mut rig = Rig::live(&[]);
     let first = rig.say("1 aaaaaaaaaa");
     let second = rig.say("2 b");
-    // The second waits for the first to be heard.
+    // The second waits for the first to be played.
     rig.await_message(STARTED, 1);
     rig.await_at_once(FINISHED, 1);
     rig.turn(50);
@@ -649,7 +649,7 @@ fn an_interruption_in_the_last_sentence_takes_nothing_away() {
     rig.await_message(STARTED, 1);
     rig.turn(20);
     let second = rig.say_full("2 c", 1, "sentence");
-    // Whether the engine knew by then that the first was at its end decides what it is told to be.
+    // The first is reported finished or cancelled, depending on whether the engine knew by then that it was at its end.
     rig.await_message(STARTED, 2);
     while !rig.told(FINISHED).iter().any(|m| id(m) == second) {
         std::thread::yield_now();
@@ -795,7 +795,7 @@ fn a_pause_keeps_what_was_queued_and_stamps_go_on_with_the_clock() {
     let before = rig.heard();
     rig.clock().advance_time(3_000_000_000);
     assert!(rig.heard().is_empty());
-    // What a pipeline does with the base time.
+    // As a pipeline would, leaves the pause out of running time.
     let base = rig.element.base_time().unwrap() + gst::ClockTime::from_seconds(3);
     rig.element.set_base_time(base);
     rig.element.set_state(gst::State::Playing).unwrap();
@@ -867,7 +867,7 @@ fn upstream_waits_when_enough_is_queued_and_a_flush_ends_its_wait() {
     }
     let pad = rig.harness.srcpad().unwrap();
     let upstream = std::thread::spawn(move || pad.push(gst::Buffer::from_slice(*b"5 a\n6 a\n")));
-    // One text more is taken up, and then the next waits again.
+    // One more text is accepted, and then the next waits again.
     rig.script.let_one_pass(Gate::Lm);
     rig.await_at_once(QUEUED, 5);
     assert!(!upstream.is_finished());
@@ -990,7 +990,7 @@ fn speech_longer_than_its_slot_moves_the_next_or_is_cut() {
             1000 + first
         };
         assert_eq!(end.mseconds(), expected, "{overflow}");
-        // What is cut off fades, to the sample where its slot ends.
+        // Clipped speech fades, to the sample where its slot ends.
         let fade = if overflow == "clip" { FADE } else { 0 };
         let samples = playing::samples(&heard[0]);
         assert_eq!(fade_of(&samples, &speech_of("1 aaaaa")), Some(fade));
@@ -1146,7 +1146,7 @@ fn a_flush_does_not_revive_an_element_whose_models_did_not_load() {
     for _ in 0..2 {
         rig.element.send_event(gst::event::FlushStart::new());
         rig.element.send_event(gst::event::FlushStop::new(true));
-        // A text that is quicker than the end is told to have ended.
+        // A text queued before the stream has ended is reported cancelled.
         let id = rig.say("1 a");
         rig.drain();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! What a user hears of a model directory that is not right: one error that names the culprit.
+//! Faulty model directories: the user gets one error that names the culprit.
 #![allow(missing_docs)]
 
 #[path = "support/mel_to_audio.rs"]
@@ -36,7 +36,7 @@ fn one_error(case: &str, dir: &Path, settings: &[(&str, &str)]) -> Trouble {
     assert_eq!(played.errors.len(), 1, "{case}: {:?}", played.errors);
     assert!(played.buffers.is_empty(), "{case}: it spoke");
     let error = played.errors.remove(0);
-    // A text that fails is a warning first, and then it was all there was.
+    // A failed text is a warning first, and an error at the end because it was all there was.
     let cause = error.text().strip_prefix("nothing could be said: ");
     for warning in &played.warnings {
         let same = cause.is_some_and(|cause| warning.text().ends_with(cause));

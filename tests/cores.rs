@@ -1,4 +1,4 @@
-//! Which cores the threads of each stage run on, those that llama.cpp and ONNX Runtime start included. In a process of
+//! Cores that the threads of each stage run on, those that llama.cpp and ONNX Runtime start included. In a process of
 //! its own, because all of its threads are looked at.
 #![allow(missing_docs)]
 
@@ -114,7 +114,7 @@ fn every_thread_of_a_stage_runs_on_the_cores_that_the_stage_is_given() {
             ("flow-backend", backend),
             ("axcl-library", library.to_str().unwrap()),
         ]);
-        // As many threads as cores: who has two has a worker of its library's.
+        // As many threads as cores: a stage with two has a worker of its library's.
         for (name, cores) in [("cv3-lm", lm), ("cv3-flow", flow), ("cv3-vocoder", vocoder)] {
             let least = if *cores == both { 2 } else { 1 };
             assert_cores(&threads, name, least, cores);
@@ -122,7 +122,7 @@ fn every_thread_of_a_stage_runs_on_the_cores_that_the_stage_is_given() {
         if backend == "npu" {
             assert_cores(&threads, "cv3-npu", 1, flow);
         }
-        // Nobody else computes: the others are the pad's task and what this test starts, under its name.
+        // No other thread computes: the others are the pad's task and what this test starts, under its name.
         let mut others = threads.iter().filter(|t| !t.name.starts_with("cv3-"));
         let known = |t: &Thread| t.name == "speech:src" || test.starts_with(&t.name);
         assert!(others.all(known), "{threads:?}");

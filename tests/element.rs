@@ -34,7 +34,7 @@ fn say(text: &str, settings: &[(&str, &str)]) -> Played {
     Player::new(&tiny(), Some(text), settings).play().in_peace()
 }
 
-/// What the engine makes of `text` without GStreamer, with the settings of [`say`].
+/// Speech that the engine makes of `text` without GStreamer, with the settings of [`say`].
 fn engine_says(text: &str) -> Vec<Speech> {
     let synth = Synthesizer::open_model(Options::new(tiny()));
     let mut request = Request::new(text);
@@ -362,7 +362,7 @@ fn without_a_cache_directory_gst_launch_warns_once_and_speaks() {
     ];
     let (output, words) = gst_launch(&pipeline, &[("XDG_CACHE_HOME", &file)]);
     assert!(output.status.success(), "{words}");
-    // With random weights most speech is cut, which is told too.
+    // With random weights most speech is cut, which is a warning too.
     let warnings = words
         .lines()
         .filter(|line| line.starts_with("WARNING: from element") && !line.contains(" was cut "));

@@ -1,4 +1,4 @@
-//! The language of a text, with real models: who reads what has no letters, and what a model does not speak.
+//! The language of a text, with real models: texts without letters, and languages that a model does not speak.
 
 #[path = "support/model_dir.rs"]
 mod model_dir;

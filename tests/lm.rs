@@ -1,4 +1,4 @@
-//! The speech language model against the official implementation, and what it promises besides.
+//! The speech language model against the official implementation, and its other guarantees.
 
 mod support;
 
@@ -217,7 +217,7 @@ fn prefixes(model: &str, dir: &Path) -> Arc<PrefixCache> {
     Arc::new(PrefixCache::new(model, Some(dir.join("cosyvoice3/prefix"))))
 }
 
-/// Speaks, and says what of the prefix was there.
+/// Generates, and returns the tokens and the cached part of the prefix.
 fn recall(session: &mut LmSession, input: &Input, seed: u64) -> (Vec<u32>, Hit) {
     let settings = Decoding {
         seed,
@@ -370,7 +370,7 @@ fn another_text_of_a_voice_shares_the_start_and_speaks_as_a_cold_run() {
         assert_eq!(hit, Hit::None, "no cache, nothing shared");
         assert_eq!(recall(&mut warm, input, 1), (spoken, expected));
     }
-    // What came from the cache is a start to share as well.
+    // A prefix from the cache is a start to share as well.
     let third = Input {
         text: vec![11, 12],
         ..Input::official()
@@ -440,7 +440,7 @@ fn a_damaged_file_is_computed_again_and_replaced() {
     }
 }
 
-/// Speaks while `happens` to the disk after the tenth token, and lets the cache write then.
+/// Generates while `happens` to the disk after the tenth token, and lets the cache write then.
 fn recall_while(session: &mut LmSession, input: &Input, happens: &dyn Fn()) -> (Vec<u32>, Hit) {
     let settings = decoding(session, 40, 60);
     let mut spoken = Vec::new();
@@ -470,7 +470,7 @@ fn a_disk_that_goes_away_in_the_middle_of_an_utterance_costs_only_the_cache() {
         clear();
         std::fs::write(&place, b"").unwrap();
     };
-    // Nobody makes files under /proc, not even root.
+    // No user can create files under /proc, not even root.
     let read_only = || {
         clear();
         std::fs::create_dir(&place).unwrap();

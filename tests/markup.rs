@@ -1,4 +1,4 @@
-//! SSML and the ways of reading, as users of the element meet them.
+//! SSML and the settings for reading, through the element.
 #![allow(missing_docs)]
 
 #[path = "support/playing.rs"]
@@ -13,7 +13,7 @@ use playing::{Played, Player};
 const DOCUMENT: &str =
     "<speak><mark name='start'/>Да.<break time='300ms'/><mark name='middle'/>Нет.</speak>";
 
-/// Plays `text`; the marks as messages, name and running time.
+/// Plays `text`; also returns the marks from messages, name and running time.
 fn play(text: Option<&str>, settings: &[(&str, &str)]) -> (Played, Vec<(String, gst::ClockTime)>) {
     let player = Player::new(&support::tiny(), text, settings);
     listen(&player, || player.play())

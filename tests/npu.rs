@@ -1,4 +1,4 @@
-//! The flow model on the NPU, by the stand-in for AXCL: the same mel as on the CPU, and what a card's faults lead to.
+//! The flow model on the NPU, by the stand-in for AXCL: the same mel as on the CPU, and the effects of a card's faults.
 #![allow(missing_docs)]
 
 #[path = "support/playing.rs"]
@@ -97,7 +97,7 @@ impl Card {
         Player::new(&tiny_npu(), Some(text), &settings)
     }
 
-    /// How often `function` was called.
+    /// Number of calls of `function`.
     fn count(&self, function: &str) -> usize {
         self.machine.calls_of(function).len()
     }
@@ -107,7 +107,7 @@ impl Card {
         assert!(leaks.is_empty(), "{leaks:?}");
     }
 
-    /// What was on a card that went away cannot be given back.
+    /// Resources on a lost card cannot be freed.
     fn assert_clean_unless_lost(&self, settings: &str) {
         if !settings.contains("loses") {
             self.assert_clean();
@@ -176,7 +176,7 @@ fn an_axmodel_whose_shapes_are_reported_otherwise_makes_the_same_mel() {
     assert_same_mel(&speak(&mut npu, 60).unwrap(), &cpu);
 }
 
-/// What runtimes of other versions lack, and with which settings.
+/// Functions that runtimes of other versions lack, and the settings.
 const OTHER_RUNTIMES: [(&[&str], &str); 2] = [
     (
         &[
@@ -227,7 +227,7 @@ fn only_what_changes_is_uploaded_and_everything_where_executions_overwrite_their
     }
 }
 
-/// Faults at load: settings, and words that the message must have.
+/// Faults at load: settings, kind of the error, and words that its message must have.
 const AT_LOAD: [(&str, ErrorKind, &[&str]); 11] = [
     ("driver = none", ErrorKind::NotFound, &["axclhost"]),
     ("devices = none", ErrorKind::NotFound, &["lspci"]),
@@ -283,7 +283,7 @@ fn a_card_that_cannot_be_used_is_an_error_or_with_auto_a_warning_and_the_cpu() {
         for word in words {
             assert!(error.to_string().contains(word), "{settings}: {error}");
         }
-        // Another text, so that the counts begin anew.
+        // A changed control text, so that the counts begin anew.
         card.machine.set(&format!("{settings}\n"));
         let (backend, warnings) = card.load(FlowChoice::Auto).expect(settings);
         assert_eq!(backend.name(), "cpu", "{settings}");
@@ -408,7 +408,7 @@ fn without_axmodels_npu_is_an_error_with_the_remedy_and_auto_the_cpu_in_silence(
 
 /// Executions of the check at load.
 const AT_START: usize = 2;
-/// A text of some utterances, and how it is spoken.
+/// A text of several utterances.
 const TEXT: &str = "Раз. Два. Три.";
 
 #[test]
@@ -469,8 +469,7 @@ fn with_auto_a_fault_in_the_middle_is_a_warning_and_nothing_is_lost() {
     }
 }
 
-/// The mel of 60 tokens, three windows, of which the card has the fault `settings` from the second on; and what is told
-/// of it.
+/// The mel of 60 tokens in three windows, with the card's fault `settings` from the second on; and the warning, if any.
 fn speak_with_a_fault(
     card: &Card,
     choice: FlowChoice,

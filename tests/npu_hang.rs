@@ -18,7 +18,7 @@ use support::{long, max_diff, tiny_npu};
 
 /// Executions of the check at load.
 const AT_START: usize = 2;
-/// How long an execution is waited for.
+/// Timeout of an execution.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs `body` in a process that runs the test `name` alone.

@@ -1,4 +1,4 @@
-//! What a user hears who has no ONNX Runtime, or one that is too old.
+//! Errors for users without ONNX Runtime, or with one that is too old.
 //!
 //! A process loads the library once, so every case runs this program again, with the search set up by the environment.
 #![allow(missing_docs)]

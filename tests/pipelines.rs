@@ -1,4 +1,4 @@
-//! The scripts in `pipelines/` that are programs of their own, run as people run them. Those that call the tool are in
+//! The scripts in `pipelines/` that are programs of their own, run as users run them. Those that call the tool are in
 //! `crates/cosyvoice3-cli/tests/`, RTSP and ONVIF in `crates/cosyvoice3-announcer/tests/`.
 #![allow(missing_docs)]
 
@@ -44,7 +44,7 @@ fn prepared(mut command: Command) -> Command {
     command
 }
 
-/// Where no sound device is: GStreamer says so and plays to nowhere.
+/// As without a sound device: GStreamer warns and plays to nowhere.
 fn silently(mut command: Command) -> Command {
     command.env(
         "GST_PLUGIN_FEATURE_RANK",
@@ -78,7 +78,7 @@ fn run(mut command: Command, input: &str) -> String {
     words
 }
 
-/// What the element says, as mono floats at 24 kHz.
+/// The element's speech, as mono floats at 24 kHz.
 fn speech(text: &str) -> Vec<f32> {
     let dir = tempfile::tempdir().unwrap();
     let raw = dir.path().join("speech.raw");
@@ -91,7 +91,7 @@ fn speech(text: &str) -> Vec<f32> {
     floats(&fs::read(raw).unwrap())
 }
 
-/// What is in a sound file of any kind, as mono floats at 24 kHz.
+/// Contents of a sound file of any kind, as mono floats at 24 kHz.
 fn decoded(file: &Path) -> Vec<f32> {
     let raw = file.with_extension("raw");
     let (from, to) = (location(file), location(&raw));
@@ -115,7 +115,7 @@ fn temporary() -> (tempfile::TempDir, impl Fn(&str) -> PathBuf) {
     (dir, move |name: &str| path.join(name))
 }
 
-/// How loud the tone of 1 kHz is in a tenth of a second.
+/// Amplitude of the 1 kHz tone in a tenth of a second.
 fn tone(samples: &[f32]) -> f64 {
     let (mut re, mut im) = (0.0, 0.0);
     for (index, sample) in samples.iter().enumerate() {
@@ -140,7 +140,7 @@ fn music_goes_down_before_an_announcement_and_up_after_it() {
     let sink = format!("wavenc ! filesink {}", location(&file("radio.wav")));
     radio.arg(file("music.wav")).arg(sink);
     let wanted = speech("Да.");
-    // A line of which nothing can be heard is neither waited for nor in the way.
+    // A line without speech is neither waited for nor in the way.
     run(radio, "?!\nДа.\n?!\n");
     let heard = decoded(&file("radio.wav"));
     let levels: Vec<f64> = heard.chunks_exact(RATE / 10).map(tone).collect();
@@ -160,7 +160,7 @@ fn music_goes_down_before_an_announcement_and_up_after_it() {
             .all(|level| *level > 0.15)
     );
     assert!(levels[up..].iter().take(6).any(|level| *level > 0.25));
-    // What is said lies where the music is low. The tone disturbs the comparison, so it is only as good as this.
+    // The speech lies where the music is low. The tone disturbs the comparison, so it is only as good as this.
     let spoken = &heard[down * RATE / 10..(up * RATE / 10).min(heard.len())];
     let (start, likeness) = (0..spoken.len().saturating_sub(wanted.len()))
         .step_by(1)

@@ -1,4 +1,4 @@
-//! The process talks to nobody, and writes nothing but its own cache.
+//! The process opens no connections, and writes nothing but its own cache.
 #![allow(missing_docs)]
 
 #[path = "support/launch.rs"]
@@ -8,7 +8,7 @@ use std::{env, fs, path::Path, process::Command};
 
 use launch::{plugin_dir, run};
 
-/// strace records the sockets that the process asks for: a telemetry client would look a name up, and connect.
+/// strace records the sockets that the process opens: a telemetry client would look up a name and connect.
 fn traced(trace: &Path) -> Command {
     let mut command = Command::new("strace");
     command

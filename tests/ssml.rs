@@ -1,4 +1,4 @@
-//! Texts with markup, and how a text is to be read, from the engine's front door.
+//! Texts with markup, and settings of their reading, from the engine's front door.
 #![allow(missing_docs)]
 
 mod support;

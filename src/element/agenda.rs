@@ -1,4 +1,4 @@
-//! The line of texts: order, priorities, interruptions.
+//! The queue of announcements: order, priorities, interruptions.
 
 use std::collections::VecDeque;
 
@@ -7,7 +7,7 @@ use gst::glib;
 use super::report::Told;
 use cosyvoice3::{self as synth, RequestId};
 
-/// Announcements that are handed to the synthesizer: one that is heard, one that is prepared meanwhile.
+/// Announcements that are handed to the synthesizer: one that plays, one that is prepared meanwhile.
 const AHEAD: usize = 2;
 
 /// Effect of an announcement on those of lower priority.
@@ -30,7 +30,7 @@ pub enum Interrupt {
     Now = 2,
 }
 
-/// Slot of a text, in running time.
+/// Slot of an announcement, in running time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Cue {
     pub start: gst::ClockTime,
@@ -45,7 +45,7 @@ impl Cue {
     }
 }
 
-/// Source of a text.
+/// Source of an announcement.
 #[derive(Debug, Clone, Default)]
 pub(super) enum Origin {
     /// A signal or the property.
@@ -55,7 +55,7 @@ pub(super) enum Origin {
     Upstream(Option<Cue>, Option<gst::Buffer>),
 }
 
-/// One text from its acceptance to its end.
+/// An announcement from its acceptance to its end.
 #[derive(Debug)]
 pub(super) struct Announcement {
     /// Number that applications know it by.
@@ -70,14 +70,14 @@ pub(super) struct Announcement {
     pub started: bool,
     /// A more important one wants its place: nothing more of it is taken from the engine.
     pub interrupted: bool,
-    /// Speech of it was made and thrown away.
+    /// Speech of it was synthesized and dropped.
     pub dropped: bool,
     /// Facts for its messages.
     pub told: Told,
 }
 
 impl Announcement {
-    /// True for a text of an application of which nothing was heard.
+    /// True for an application's announcement of which nothing was pushed.
     fn waits(&self) -> bool {
         !self.started && matches!(self.origin, Origin::Application)
     }
@@ -91,20 +91,20 @@ impl Announcement {
     }
 }
 
-/// A place in the line.
+/// A place in the queue.
 #[derive(Debug)]
 pub(super) enum Item {
-    /// A text.
+    /// An announcement.
     Say(Box<Announcement>),
-    /// An event that has to stay between the texts around it.
+    /// An event that has to stay between the announcements around it.
     Event(gst::Event),
-    /// Nothing is to be heard in this time.
+    /// A time without speech.
     Gap(Cue),
     /// The end of the stream.
     End(Option<gst::Seqnum>),
 }
 
-/// Amount of speech, made and not pushed yet, that is thrown away.
+/// Amount of synthesized but unpushed speech to drop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Cut {
     /// Nothing.
@@ -125,7 +125,7 @@ pub(super) struct Displaced {
     pub cut: Cut,
 }
 
-/// The line of what is to be said.
+/// The queue of announcements, and of events, gaps and the end between them.
 #[derive(Debug, Default)]
 pub(super) struct Agenda {
     line: VecDeque<Item>,
@@ -143,28 +143,28 @@ impl Agenda {
         self.line.pop_front()
     }
 
-    /// Appends anything but a text.
+    /// Appends anything but an announcement.
     pub fn push(&mut self, item: Item) {
         self.line.push_back(item);
     }
 
-    /// Texts that have not ended.
+    /// Number of announcements that have not ended.
     pub fn texts(&self) -> usize {
         self.says().count()
     }
 
-    /// Texts from upstream that have not ended.
+    /// Number of announcements from upstream that have not ended.
     pub fn upstream_texts(&self) -> usize {
         let from_upstream = |a: &&Announcement| matches!(a.origin, Origin::Upstream(..));
         self.says().filter(from_upstream).count()
     }
 
-    /// Texts of applications that wait: nothing of them was heard yet.
+    /// Number of applications' announcements that wait: nothing of them was pushed yet.
     pub fn waiting(&self) -> usize {
         self.says().filter(|text| text.waits()).count()
     }
 
-    /// The last of the least important texts of applications that wait, if it matters less than `priority`.
+    /// The last of the least important waiting announcements of applications, if its priority is below `priority`.
     pub fn least_important_below(&self, priority: i32) -> Option<u64> {
         let waiting: Vec<_> = self.says().filter(|text| text.waits()).collect();
         // Of equals the first that is met.
@@ -172,12 +172,12 @@ impl Agenda {
         (least.priority < priority).then_some(least.id)
     }
 
-    /// True if the end of the stream stands in the line.
+    /// True if the end of the stream is queued.
     pub fn ends(&self) -> bool {
         self.line.iter().any(|item| matches!(item, Item::End(_)))
     }
 
-    /// Takes a text: behind all of its priority and above, before those below. Its id, and what had to give way.
+    /// Queues a text: behind all of its priority and above, before those below. Returns its id, and what gives way.
     pub fn say(
         &mut self,
         text: String,
@@ -189,7 +189,7 @@ impl Agenda {
         self.last_id += 1;
         let id = self.last_id;
         let below = |item: &Item| matches!(item, Item::Say(other) if other.priority < priority);
-        // A text that has started keeps its place: it is ended there.
+        // An announcement that has started keeps its place: it is ended there.
         let movable = |item: &Item| !matches!(item, Item::Say(other) if other.started);
         let place = self
             .line
@@ -231,7 +231,7 @@ impl Agenda {
         (id, displaced)
     }
 
-    /// Hands texts to the synthesizer by `say`, as far ahead as is useful.
+    /// Hands announcements to the synthesizer by `say`, as far ahead as is useful.
     pub fn feed(&mut self, mut say: impl FnMut(synth::Request) -> RequestId) {
         let says = self.line.iter_mut().filter_map(|item| match item {
             Item::Say(announcement) => Some(announcement),
@@ -246,7 +246,7 @@ impl Agenda {
         }
     }
 
-    /// The text at the head, if it is this request.
+    /// The announcement at the head, if it is this request.
     pub fn current(&mut self, request: RequestId) -> Option<&mut Announcement> {
         match self.line.front_mut() {
             Some(Item::Say(announcement)) if announcement.request == Some(request) => {
@@ -256,7 +256,7 @@ impl Agenda {
         }
     }
 
-    /// The text at the head, if a more important one wants its place.
+    /// The announcement at the head, if a more important one wants its place.
     pub fn interrupted(&mut self) -> Option<&mut Announcement> {
         match self.line.front_mut() {
             Some(Item::Say(announcement)) if announcement.interrupted => Some(announcement),
@@ -264,7 +264,7 @@ impl Agenda {
         }
     }
 
-    /// Takes the text at the head, if it is this request.
+    /// Takes the announcement at the head, if it is this request.
     pub fn finish(&mut self, request: RequestId) -> Option<Announcement> {
         self.current(request)?;
         match self.line.pop_front() {
@@ -273,7 +273,7 @@ impl Agenda {
         }
     }
 
-    /// Takes the texts that `wanted` names out of the line, and their requests.
+    /// Takes the announcements that `wanted` selects out of the queue; returns them and their requests.
     pub fn cancel(&mut self, wanted: impl Fn(u64) -> bool) -> (Vec<Announcement>, Displaced) {
         let mut gone = Vec::new();
         let mut displaced = Displaced::default();
@@ -293,7 +293,7 @@ impl Agenda {
         (gone, displaced)
     }
 
-    /// Takes everything; the texts among it.
+    /// Takes everything; returns the announcements among it.
     pub fn clear(&mut self) -> Vec<Announcement> {
         let (gone, _) = self.cancel(|_| true);
         self.line.clear();
@@ -441,7 +441,7 @@ mod tests {
         agenda.cancel(|id| id == 2 || id == 3);
         let victims = [0, 1, 2, 3].map(|priority| agenda.least_important_below(priority));
         assert_eq!(victims, [None, None, Some(1), Some(1)]);
-        // A text that is heard has its place, and those of upstream have their own measure.
+        // An announcement that has started has its place, and those of upstream have a limit of their own.
         let mut next = 0;
         feed(&mut agenda, &mut next);
         agenda.current(1).unwrap().started = true;

@@ -14,7 +14,7 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    /// Adds `bytes`; the documents that are complete with them. One that is too large is given out in part.
+    /// Adds `bytes`; returns the documents that are complete with them. One that is too large is given out in part.
     pub fn push(&mut self, bytes: &[u8]) -> Vec<Vec<u8>> {
         self.bytes.extend_from_slice(bytes);
         let mut documents = Vec::new();
@@ -26,7 +26,7 @@ impl Incoming {
         documents
     }
 
-    /// What is left at the end of the stream, if it is more than blanks.
+    /// The rest at the end of the stream, if it is more than blanks.
     pub fn finish(&mut self) -> Option<Vec<u8>> {
         let rest = std::mem::take(self).bytes;
         (!rest.trim_ascii().is_empty()).then_some(rest)

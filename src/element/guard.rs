@@ -13,8 +13,8 @@ use gst::{prelude::*, subclass::prelude::*};
 use super::imp::CosyVoice3Src;
 use cosyvoice3::{Error, ErrorKind};
 
-/// Calls `work`; where it panics, the stream ends with an error and the result is `fallback`. `place` is what panicked, in
-/// words for people.
+/// Calls `work`; where it panics, the stream ends with an error and the result is `fallback`. `place` names
+/// what panicked, for the error message.
 pub(super) fn guarded<R>(
     this: &CosyVoice3Src,
     place: &str,

@@ -25,7 +25,7 @@ use cosyvoice3::{
     default_model_dir,
 };
 
-/// Loader of an engine that is not a model directory's.
+/// Loads a custom engine instead of a model directory.
 type Load = dyn Fn(&Loading<'_>) -> cosyvoice3::Result<Arc<dyn Engine>> + Send + Sync;
 
 /// Lock order: `settings`, then `state`. Neither is held while something is pushed, posted or notified.
@@ -35,12 +35,12 @@ pub struct CosyVoice3Src {
     pub(super) state: Mutex<State>,
     /// The pad's task waits on it.
     pub(super) wake: Arc<Wake>,
-    /// Told when a text has ended, with the lock of `state`: upstream may wait to add another.
+    /// Notified, with `state` locked, when an announcement ends: the chain function may be waiting for queue space.
     pub(super) room: Condvar,
     /// Elements that may link a text pad later.
     pub(super) candidates: Candidates,
-    /// Given up while they loaded. Going down does not wait for them, but the element does before it goes: left alone
-    /// with the end of the process, they would meet libraries whose globals are destroyed.
+    /// Synthesizers given up while they loaded. Going down does not wait for them, but the element does before it goes:
+    /// left alone at the end of the process, they would meet libraries whose globals are destroyed.
     leaving: Mutex<Vec<Arc<Synthesizer>>>,
     /// Models stay loaded between READY and PAUSED.
     kept: Keeper,
@@ -51,21 +51,21 @@ pub struct CosyVoice3Src {
 /// State that changes while the element runs.
 #[derive(Default)]
 pub(super) struct State {
-    /// There from READY→PAUSED to PAUSED→READY.
+    /// The synthesizer, from READY→PAUSED to PAUSED→READY.
     pub synth: Option<Arc<Synthesizer>>,
-    /// A progress message has to be ended.
+    /// True if a progress message must still be completed.
     pub loading: bool,
-    /// The stream that the pad's task makes.
+    /// The stream that the pad's task produces.
     pub stream: Stream,
-    /// Texts that are to be said.
+    /// Queued announcements.
     pub agenda: Agenda,
-    /// Counts of texts so far.
+    /// Counts of announcements so far.
     pub totals: Totals,
     /// Messages about them that are still to be posted.
     pub outbox: Outbox,
     /// The text from upstream.
     pub input: sink::Input,
-    /// There is a sink pad.
+    /// True if there is a sink pad.
     pub has_input: bool,
     /// Between FLUSH_START and FLUSH_STOP: nothing may be pushed or waited for.
     pub flushing: bool,
@@ -76,7 +76,7 @@ pub(super) struct State {
 }
 
 impl State {
-    /// Makes what lost its place stop, and what came into one begin. What a cut left of the speech.
+    /// Cancels the requests that lost their place and feeds the next ones. Returns the speech that a cut left.
     pub fn displace(&mut self, displaced: &Displaced) -> Remains {
         let timeline = &mut self.stream.timeline;
         let remains = match displaced.cut {
@@ -101,12 +101,12 @@ impl State {
         remains
     }
 
-    /// Takes the texts that `wanted` names out of the line; how many there were.
+    /// Takes the announcements whose ids are `wanted` out of the queue; returns their number.
     pub fn cancel(&mut self, wanted: impl Fn(u64) -> bool, reason: &'static str) -> usize {
         let (mut gone, displaced) = self.agenda.cancel(wanted);
         let remains = self.displace(&displaced);
         for announcement in &mut gone {
-            // It is pushed when nothing is known of the text any more.
+            // The fade is pushed when the announcement is already forgotten.
             if announcement.id == remains.id {
                 announcement.told.samples += remains.fading;
             }
@@ -115,8 +115,8 @@ impl State {
         gone.len()
     }
 
-    /// Hands texts to the engine. To be called wherever the line has changed, not by the pad's task alone: that may be
-    /// waiting for the sink to take what came before.
+    /// Hands announcements to the engine. To be called wherever the queue has changed, not by the pad's task alone:
+    /// that may be blocked in a push of earlier speech.
     pub fn feed(&mut self) {
         if let Some(synth) = &self.synth
             && self.stream.eos_asked.is_none()
@@ -126,7 +126,7 @@ impl State {
         }
     }
 
-    /// Throws away everything that is to be said.
+    /// Drops all queued announcements and all unpushed speech.
     pub fn clear(&mut self, reason: &'static str) {
         self.stream.timeline.drop_all();
         for announcement in self.agenda.clear() {
@@ -200,7 +200,7 @@ impl CosyVoice3Src {
         Ok(options)
     }
 
-    /// READY→PAUSED: begins to load, and to speak the text of the property once that is done.
+    /// READY→PAUSED: begins to load, and queues the text of the property.
     fn start(&self) -> cosyvoice3::Result<()> {
         let settings = self.settings().clone();
         let synth = Arc::new(match self.load() {
@@ -287,12 +287,12 @@ impl CosyVoice3Src {
         self.obj().current_running_time()
     }
 
-    /// Tells the pipeline to ask for latencies again.
+    /// Asks the pipeline to query latencies again.
     pub(super) fn post_latency(&self) {
         self.post(gst::message::Latency::builder().src(&*self.obj()).build());
     }
 
-    /// Stores the value of a property. All settings then, and whether invalid UTF-8 had to be replaced.
+    /// Stores the value of a property. Returns all settings, and true if invalid UTF-8 had to be replaced.
     fn store(&self, name: &str, value: &glib::Value) -> (Settings, bool) {
         let mut replaced = false;
         let mut string = || {
@@ -342,7 +342,7 @@ impl CosyVoice3Src {
         (settings, replaced)
     }
 
-    /// Sets a property, and does what follows from it. The lock is free by then: a listener may ask for properties.
+    /// Sets a property, and applies its effects. The lock is free by then: a `notify` handler may read properties.
     fn set(&self, name: &str, value: &glib::Value) {
         let (settings, replaced) = self.store(name, value);
         if replaced {
@@ -559,7 +559,7 @@ impl URIHandlerImpl for CosyVoice3Src {
 
     fn set_uri(&self, uri: &str) -> Result<(), glib::Error> {
         uri::set(&mut self.settings(), uri)?;
-        // Outside the lock, for those who read the properties then.
+        // Outside the lock, for handlers that read the properties.
         self.obj().notify("text");
         self.obj().notify("voice");
         Ok(())

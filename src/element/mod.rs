@@ -45,7 +45,7 @@
 //!
 //! Offline and without the pad, the stream ends when nothing more is to be said; after a flush it waits for a new text.
 //! Where there is neither text nor pad, it warns and ends at once, but waits for a demuxer of the same bin as long as
-//! something listens for its pads (`qtdemux ! cosyvoice3src`) and it has not said that no more come.
+//! something listens for its pads (`qtdemux ! cosyvoice3src`) and it has not emitted `no-more-pads`.
 //!
 //! To flush a running stream, send FLUSH_START and FLUSH_STOP to the pipeline and not to the element: the end of a flush
 //! lets a live pipeline take its base time anew, and GStreamer does that under the pipeline's own lock.
@@ -71,24 +71,24 @@
 //! | `overflow=clip` | dubbing that never runs into the next subtitle |
 //! | `text-timing=ignore` | subtitles read as one text |
 //! | `buffer-duration=100000000` | buffers of 100 ms: what is cancelled falls silent that soon |
-//! | `max-queued=100` | as many texts by signal may wait beside the one that is heard, and as many from upstream before upstream has to |
+//! | `max-queued=100` | as many texts by signal may wait beside the one that is playing, and as many from upstream before upstream has to |
 //!
 //! ## Signals
 //!
 //! * `say(text) -> id`, `say-full(structure) -> id`: queues a text, from PAUSED on. `say-full` takes the fields `text`,
 //!   `voice`, `instruct`, `language`, `markup`, `speed`, `seed` (instead of the properties of that name), `priority` (int,
-//!   0) and `interrupt` (`none`, `sentence`, `now`: what becomes of a text of lower priority that is being heard; one of which nothing was
-//!   heard yet is said later).
-//! * `cancel(id) -> bool`, `cancel-all() -> count`: what was pushed is heard all the same; a small `buffer-duration`
+//!   0) and `interrupt` (`none`, `sentence`, `now`: what happens to a text of lower priority that is playing; one
+//!   that has not started to play is said later).
+//! * `cancel(id) -> bool`, `cancel-all() -> count`: what was pushed is played all the same; a small `buffer-duration`
 //!   keeps that short.
 //! * `end-of-stream()`: EOS once everything queued is said. An EOS event sent to the element ends it at once instead.
 //!
-//! A text is looked at when it is queued. One that cannot be taken is refused: the signal returns 0, and one warning names
-//! the field, its value and what it may be; for a voice, those that there are. Below PAUSED, during a flush and after the
+//! A text is checked when it is queued. An invalid one is refused: the signal returns 0, and one warning names the
+//! field, its value and the allowed ones; for a voice, those that there are. Below PAUSED, during a flush and after the
 //! end of the stream every text is refused. Only the property `text` is kept for the next start.
 //!
-//! Where `max-queued` texts wait, a more important one takes the place of the last of the least important, which ends with
-//! the reason `displaced`. One that matters as little as those that wait is refused.
+//! Where `max-queued` texts wait, one of higher priority takes the place of the last of the lowest priority, which ends
+//! with the reason `displaced`. One of no higher priority than those that wait is refused.
 //!
 //! Speech that is cut (by `cancel`, an interruption, an EOS event in a live stream, or `overflow=clip`) fades over the last
 //! 5 ms before the cut, or over what there is if that is less. What was pushed cannot be changed any more: of a text that
@@ -133,9 +133,9 @@
 //! one of `-finished`, `-cancelled` and `-failed`. They carry `id` and `text`; from `-started` on `running-time`, and at
 //! the end `duration`, `synthesis-duration`, [what it cost](#what-it-costs), and the `reason` where there is one: of a
 //! cancellation `cancelled`, `interrupted`, `displaced`, `flushed`, `stopped` or `the stream has ended`. A field without a
-//! value is left out: a text of which nothing was heard has no `running-time`. They are posted when the speech is pushed,
-//! which is before it is heard: `running-time` says when that will be. Buffers carry the `id` in the custom meta
-//! `GstCosyVoice3UtteranceMeta`.
+//! value is left out: a text of which nothing was played has no `running-time`. They are posted when the speech is
+//! pushed, which is before it is played: `running-time` says when that will be. Buffers carry the `id` in the custom
+//! meta `GstCosyVoice3UtteranceMeta`.
 //!
 //! A `mark` of SSML is the message `cosyvoice3/mark` with `id`, `name` and `running-time`, and on its buffer the custom meta
 //! `GstCosyVoice3MarkMeta` with `name` and `sample`, which counts from the start of the buffer.
@@ -160,7 +160,7 @@
 //! | `overlap` | double | seconds of that which went on beside other work for the same utterance |
 //! | `rtf` | double | work less overlap, for each second of speech |
 //! | `prefix-full-hits`, `prefix-shared-hits` | uint64 | utterances that needed no prefill, or a part of it |
-//! | `flow-backend` | string | what ran the flow model last: `cpu` or `npu` |
+//! | `flow-backend` | string | last back end of the flow model: `cpu` or `npu` |
 //! | `first-audio` (messages), `first-audio-last`, `-mean`, `-max` (`stats`) | double | seconds from the request, or from the models' readiness if that came later, to the first speech |
 //! | `texts-finished`, `-cancelled`, `-failed`, `-late`, `-queued`, `utterances` (`stats`) | uint64 | counts |
 //! | `audio-duration` (`stats`) | uint64 | speech that was pushed, in nanoseconds |

@@ -1,4 +1,4 @@
-//! Reports on each text: element messages on the bus, and the mark on its buffers.
+//! Reports on each announcement: element messages on the bus, and the meta on its buffers.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -21,13 +21,13 @@ pub(super) const META: &str = "GstCosyVoice3UtteranceMeta";
 /// start of the buffer.
 pub(super) const MARK_META: &str = "GstCosyVoice3MarkMeta";
 
-/// Why a text ends that a more important one took the place of.
+/// Reason of an announcement that ends because a more important one took its place.
 pub(super) const DISPLACED: &str = "displaced";
 
-/// Facts about one text so far.
+/// Progress of one announcement.
 #[derive(Debug, Default)]
 pub(super) struct Told {
-    /// Samples that came from the engine.
+    /// Samples received from the engine.
     pub made: u64,
     /// Samples that were pushed.
     pub samples: u64,
@@ -35,7 +35,7 @@ pub(super) struct Told {
     cost: Cost,
     /// Running time of its first sample.
     pub start: Option<gst::ClockTime>,
-    /// Why an utterance of it was left out.
+    /// Reason for which an utterance of it was left out.
     pub failure: Option<Error>,
 }
 
@@ -82,7 +82,7 @@ impl Cost {
         self.flow_backend = stats.flow_backend;
     }
 
-    /// Adds what another text cost; its first audio is the last one then.
+    /// Adds the cost of another announcement, whose first audio becomes the latest one.
     fn add_all(&mut self, other: &Self) {
         self.utterances += other.utterances;
         self.tokens += other.tokens;
@@ -103,8 +103,8 @@ impl Cost {
         self.prefill + self.decode + self.flow + self.vocoder
     }
 
-    /// Its fields: seconds as doubles, and for each stage seconds of work per second of speech. Where there was no speech,
-    /// those that it takes are left out.
+    /// Adds its fields: seconds as doubles, and for each stage seconds of work per second of speech. Without speech,
+    /// these ratios are left out.
     fn fields(&self, builder: gst::structure::Builder) -> gst::structure::Builder {
         let audio = self.tokens as f64 * SAMPLES_PER_TOKEN as f64 / f64::from(SAMPLE_RATE);
         let rtf = |work: Duration| (audio > 0.0).then(|| work.as_secs_f64() / audio);
@@ -186,17 +186,17 @@ impl Totals {
     }
 }
 
-/// End of a text.
+/// Outcome of an announcement.
 pub(super) enum Outcome<'a> {
     /// It was pushed.
     Finished,
-    /// It was given up, and why.
+    /// It was given up, for this reason.
     Cancelled(&'static str),
-    /// It could not be spoken.
+    /// It could not be synthesized.
     Failed(&'a Error),
 }
 
-/// End of a text of which the synthesizer has nothing more to say.
+/// Outcome of an announcement for which the synthesizer has no more speech.
 pub(super) fn outcome(announcement: &Announcement, cancelled: bool) -> Outcome<'_> {
     match &announcement.told.failure {
         _ if announcement.interrupted && (cancelled || announcement.dropped) => {
@@ -215,7 +215,7 @@ fn message(kind: &str, announcement: &Announcement) -> gst::structure::Builder {
         .field("priority", announcement.priority)
 }
 
-/// Adds when the text began to be heard, if it did: a field without a time would read as 2⁶⁴-1 ns.
+/// Adds the start of playback, if there was one: a field without a time would read as 2⁶⁴-1 ns.
 fn timed(builder: gst::structure::Builder, told: &Told) -> gst::structure::Builder {
     // The stream's segment begins at running time 0, so both are one number.
     builder
@@ -223,16 +223,16 @@ fn timed(builder: gst::structure::Builder, told: &Told) -> gst::structure::Build
         .field_if_some("running-time", told.start)
 }
 
-/// Messages in the order of what they report.
+/// Messages in the order of the events that they report.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     waiting: VecDeque<gst::Structure>,
-    /// Some thread is posting them.
+    /// True while a thread is posting them.
     posting: bool,
 }
 
 impl State {
-    /// Notes that a text was accepted.
+    /// Notes that an announcement was queued.
     pub fn note_queued(&mut self, id: u64, text: &str) {
         let structure = gst::Structure::builder("cosyvoice3/utterance-queued")
             .field("id", id)
@@ -241,7 +241,7 @@ impl State {
         self.outbox.waiting.push_back(structure);
     }
 
-    /// Notes that the text at the head is about to be heard.
+    /// Notes that the announcement at the head is about to be played.
     pub fn note_started(&mut self) {
         if let Some(Item::Say(announcement)) = self.agenda.head() {
             let structure = timed(message("started", announcement), &announcement.told).build();
@@ -249,7 +249,7 @@ impl State {
         }
     }
 
-    /// Notes that a named place of a text is about to be heard.
+    /// Notes that a named mark of an announcement is about to be played.
     pub fn note_mark(&mut self, id: u64, name: &str, running_time: gst::ClockTime) {
         let structure = gst::Structure::builder("cosyvoice3/mark")
             .field("id", id)
@@ -259,7 +259,7 @@ impl State {
         self.outbox.waiting.push_back(structure);
     }
 
-    /// Notes how a text ended.
+    /// Notes the outcome of an announcement.
     pub fn note_ended(&mut self, announcement: &Announcement, outcome: &Outcome<'_>) {
         let told = &announcement.told;
         self.totals.add(told, outcome);
@@ -283,8 +283,8 @@ impl State {
 }
 
 impl CosyVoice3Src {
-    /// Posts what was noted, without the lock. A thread that is posting already goes on with it, so that messages keep
-    /// their order and a listener may ask for more.
+    /// Posts the noted messages, without the lock. If a thread is posting already, it goes on with the new ones, so
+    /// that messages keep their order and a handler may make requests.
     pub(super) fn tell(&self) {
         let mut state = self.state();
         if std::mem::replace(&mut state.outbox.posting, true) {
@@ -311,7 +311,7 @@ pub(super) fn mark(buffer: &mut gst::BufferRef, name: &str, sample: u64) {
     }
 }
 
-/// Labels a buffer as part of the text `id`.
+/// Labels a buffer as part of the announcement `id`.
 pub(super) fn label(buffer: &mut gst::BufferRef, id: u64) {
     if let Ok(mut meta) = gst::meta::CustomMeta::add(buffer, META) {
         meta.mut_structure().set("id", id);
@@ -321,7 +321,7 @@ pub(super) fn label(buffer: &mut gst::BufferRef, id: u64) {
 /// Meta that `scaletempo` (1.26) reads to fit speech into the slot of its text.
 const TARGET_DURATION: &str = "GstScaletempoTargetDurationMeta";
 
-/// Gives the first buffer of a text what belongs to the text.
+/// Attaches an announcement's target duration and source metas to its first buffer.
 pub(super) fn copy_metas(buffer: &mut gst::BufferRef, origin: &Origin) {
     let Origin::Upstream(cue, source) = origin else {
         return;
@@ -332,7 +332,7 @@ pub(super) fn copy_metas(buffer: &mut gst::BufferRef, origin: &Origin) {
     {
         meta.mut_structure().set("duration", duration.nseconds());
     }
-    // Metas with tags are about text in memory.
+    // Metas with tags describe the memory of the text buffer.
     for meta in source
         .iter()
         .flat_map(|source| source.iter_meta::<gst::Meta>())
@@ -343,7 +343,7 @@ pub(super) fn copy_metas(buffer: &mut gst::BufferRef, origin: &Origin) {
     }
 }
 
-/// Logs what one utterance cost.
+/// Logs the cost of one utterance.
 pub(super) fn log(this: &CosyVoice3Src, speech: &Speech) {
     let stats = &speech.stats;
     gst::info!(

@@ -1,4 +1,4 @@
-//! Texts of applications, by signal or property: looked at when they are queued, then accepted or refused.
+//! Texts of applications, by signal or property: checked when they are queued, then accepted or refused.
 
 use gst::subclass::prelude::*;
 
@@ -11,23 +11,23 @@ use super::{
 };
 use cosyvoice3::{Error, ErrorKind, MAX_TEXT};
 
-/// Why a text is not accepted.
+/// Reason for refusing a text.
 #[derive(Debug)]
 pub(super) enum Refusal {
     /// The element is below PAUSED.
     Stopped,
     /// Between FLUSH_START and FLUSH_STOP.
     Flushing,
-    /// EOS is out, or the end of the stream stands in the line.
+    /// EOS is out, or the end of the stream is queued.
     Ended,
-    /// So many texts wait, none of lower priority.
+    /// So many announcements wait, none of lower priority.
     Full(u32),
-    /// The text, or how it is to be spoken, cannot work.
+    /// The text or its settings cannot work.
     Wrong(Error),
 }
 
 impl Refusal {
-    /// True if the element takes no text at all at this time. One of the property is said at the next start then.
+    /// True if the element accepts no text at all at this time. That of the property is said at the next start then.
     fn is_for_now(&self) -> bool {
         matches!(self, Self::Stopped | Self::Flushing | Self::Ended)
     }
@@ -54,7 +54,7 @@ impl Refusal {
 }
 
 impl State {
-    /// Fails where the element takes no texts now.
+    /// Fails if the element accepts no texts now.
     fn takes_texts(&self) -> Result<(), Refusal> {
         if self.synth.is_none() || self.stopped {
             Err(Refusal::Stopped)
@@ -67,8 +67,8 @@ impl State {
         }
     }
 
-    /// Makes sure that there is a place for a text of this priority: where there is none, the last of the least important
-    /// texts goes.
+    /// Makes room for an announcement of this priority: if the queue is full, the last of the least important ones is
+    /// cancelled.
     fn make_room(&mut self, priority: i32, max_queued: u32) -> Result<(), Refusal> {
         if self.agenda.waiting() < max_queued as usize {
             return Ok(());
@@ -81,7 +81,7 @@ impl State {
 }
 
 impl CosyVoice3Src {
-    /// Queues a text of a signal. Its id; 0 if it was refused, which is one warning.
+    /// Queues the text of a signal. Returns its id, or 0 with one warning if it is refused.
     pub(super) fn say(
         &self,
         text: String,
@@ -167,7 +167,7 @@ impl CosyVoice3Src {
         ));
     }
 
-    /// Cancels the texts that `wanted` names; how many there were.
+    /// Cancels the announcements that `wanted` selects; returns their number.
     pub(super) fn cancel(&self, wanted: impl Fn(u64) -> bool) -> usize {
         let count = self.state().cancel(wanted, "cancelled");
         self.wake.wake();

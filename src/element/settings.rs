@@ -19,7 +19,7 @@ pub(super) const SEED: (i64, i64) = (-1, i64::MAX);
 #[enum_type(name = "GstCosyVoice3FlowSchedule")]
 #[repr(i32)]
 pub enum FlowScheduleSetting {
-    /// What the model directory says.
+    /// As the model directory says.
     #[default]
     #[enum_value(name = "As the model's manifest says", nick = "manifest")]
     Manifest = 0,
@@ -31,12 +31,12 @@ pub enum FlowScheduleSetting {
     Linear = 2,
 }
 
-/// What the flow sees at once.
+/// Extent of one flow run: the whole utterance or a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstCosyVoice3FlowPlan")]
 #[repr(i32)]
 pub enum FlowPlanSetting {
-    /// As the back end can.
+    /// The best that the back end can do.
     #[default]
     #[enum_value(name = "Whole utterances on the CPU, windows on an NPU", nick = "auto")]
     Auto = 0,
@@ -51,7 +51,7 @@ pub enum FlowPlanSetting {
     Windows = 2,
 }
 
-/// Where computed prefixes are kept.
+/// Storage of computed prefixes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstCosyVoice3PrefixCache")]
 #[repr(i32)]
@@ -71,7 +71,7 @@ pub enum PrefixCacheSetting {
     Disk = 2,
 }
 
-/// What a live stream gives while nothing is said.
+/// Output of a live stream between announcements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstCosyVoice3Idle")]
 #[repr(i32)]
@@ -91,7 +91,7 @@ pub enum IdleSetting {
     Silence = 2,
 }
 
-/// What happens to speech that is longer than the slot of its cue.
+/// Treatment of speech that is longer than the slot of its cue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstCosyVoice3Overflow")]
 #[repr(i32)]
@@ -108,12 +108,12 @@ pub enum OverflowSetting {
     Clip = 1,
 }
 
-/// Whether the times of texts from upstream count.
+/// Use of the times of texts from upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstCosyVoice3TextTiming")]
 #[repr(i32)]
 pub enum TextTimingSetting {
-    /// Where there are any.
+    /// If there are any.
     #[default]
     #[enum_value(
         name = "Texts with times are spoken at these, others in a row",
@@ -125,7 +125,7 @@ pub enum TextTimingSetting {
     Ignore = 1,
 }
 
-/// What runs the flow model.
+/// Device of the flow model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstCosyVoice3FlowBackend")]
 #[repr(i32)]
@@ -145,7 +145,7 @@ pub enum FlowBackendSetting {
     Cpu = 2,
 }
 
-/// What happens to the level of the speech.
+/// Treatment of the level of the speech.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstCosyVoice3Level")]
 #[repr(i32)]
@@ -165,7 +165,7 @@ pub enum LevelSetting {
     None = 2,
 }
 
-/// When the model's files are hashed.
+/// Occasions on which the model's files are hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstCosyVoice3Verify")]
 #[repr(i32)]
@@ -190,7 +190,7 @@ pub enum VerifySetting {
 #[enum_type(name = "GstCosyVoice3Language")]
 #[repr(i32)]
 pub enum LanguageSetting {
-    /// Of each sentence its own.
+    /// Detected for each sentence.
     #[default]
     #[enum_value(name = "That of each sentence's letters", nick = "auto")]
     Auto = 0,
@@ -366,7 +366,7 @@ impl Settings {
         (settings, drawn)
     }
 
-    /// What runs the flow model.
+    /// Device of the flow model.
     pub(super) fn flow_target(&self) -> FlowTarget {
         FlowTarget {
             choice: match self.flow_backend {
@@ -381,7 +381,7 @@ impl Settings {
         }
     }
 
-    /// Where computed prefixes are kept.
+    /// Storage of computed prefixes.
     pub(super) fn prefix_caching(&self) -> PrefixCaching {
         match self.prefix_cache {
             PrefixCacheSetting::Off => PrefixCaching::Off,
@@ -390,7 +390,7 @@ impl Settings {
         }
     }
 
-    /// When to hash the model's files.
+    /// Occasions on which to hash the model's files.
     pub(super) fn verify(&self) -> Verify {
         match self.verify {
             VerifySetting::Auto => Verify::Auto,

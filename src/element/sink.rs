@@ -56,7 +56,7 @@ impl Input {
         segment
     }
 
-    /// Running time and length of something of upstream's; `None` outside the segment.
+    /// Running time and length of a text or gap from upstream; `None` outside the segment.
     fn cue(&self, start: gst::ClockTime, duration: Option<gst::ClockTime>) -> Option<Cue> {
         let segment = self.segment.as_ref()?;
         let end = duration.map(|duration| start.saturating_add(duration));
@@ -70,7 +70,7 @@ impl Input {
     }
 }
 
-/// Formats of text, the preferred one first: what it takes least care to read, then what subtitle tracks have inside films.
+/// Formats of text, the preferred one first: the easiest to read, then those of subtitle tracks inside films.
 /// `ttmlparse` describes its layout in metas beside the text.
 pub(super) fn caps() -> gst::Caps {
     let text = |format: &str| gst::Structure::builder("text/x-raw").field("format", format);
@@ -91,7 +91,7 @@ pub(super) fn new_pad(template: &gst::PadTemplate) -> gst::Pad {
     gst::Pad::builder_from_template(template)
         .activatemode_function(|_, parent, mode, active| {
             if parent.is_none() {
-                // On the way into an element that runs already: nothing is known of it yet.
+                // Activated before it is added to a running element, which is not known yet.
                 return Ok(());
             }
             let panicked = Err(gst::loggable_error!(CAT, "panic while activating"));
@@ -243,7 +243,7 @@ fn warn_invalid(this: &CosyVoice3Src, invalid: bool) {
     }
 }
 
-/// Queues a text once there is room for it.
+/// Queues an announcement once there is room for it.
 fn say(
     this: &CosyVoice3Src,
     pad: &gst::Pad,
@@ -293,7 +293,7 @@ fn say(
     Ok(gst::FlowSuccess::Ok)
 }
 
-/// The flow return for upstream: an error if no text is taken any more.
+/// The flow return for upstream: an error if no more text is accepted.
 fn accepts(state: &State) -> Result<(), gst::FlowError> {
     if state.flushing || state.stopped || state.input.closed {
         return Err(gst::FlowError::Flushing);

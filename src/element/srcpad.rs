@@ -33,7 +33,7 @@ pub(super) fn query(this: &CosyVoice3Src, pad: &gst::Pad, query: &mut gst::Query
             None => false,
         },
         QueryViewMut::Duration(q) => {
-            // Unknown until everything is said.
+            // Unknown until the stream has ended.
             let ended = this.state().stream.ended;
             match position(this, q.format()) {
                 Some(end) if ended => {
@@ -57,7 +57,7 @@ fn latency(this: &CosyVoice3Src) -> Option<(bool, gst::ClockTime, Option<gst::Cl
         )
     };
     if live {
-        // Speech is stamped when it is pushed: what it took to make is no latency.
+        // Speech is stamped when it is pushed: the time to synthesize it is no latency.
         let tick = match settings.idle {
             IdleSetting::Silence => gst::ClockTime::from_mseconds(20),
             IdleSetting::None | IdleSetting::Gap => gst::ClockTime::ZERO,
@@ -132,7 +132,7 @@ pub(super) fn element_event(this: &CosyVoice3Src, event: gst::Event) -> bool {
 }
 
 impl CosyVoice3Src {
-    /// Throws away everything that is to be said, and ends every wait. Returns at once.
+    /// Drops everything queued, and ends every wait. Returns at once.
     pub(super) fn flush_start(&self) {
         let synth = {
             let mut state = self.state();

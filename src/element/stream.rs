@@ -1,4 +1,4 @@
-//! The source pad's task: what leaves the element, in which order and with which stamps.
+//! The source pad's task: the element's output, its order and its timestamps.
 
 use gst::{glib, prelude::*, subclass::prelude::*};
 
@@ -16,41 +16,41 @@ use cosyvoice3::{Error, ErrorKind, Event, Language, Speech, Synthesizer};
 
 /// Utterances that may fail in a row before the element gives up.
 const FAILURES_IN_A_ROW: u32 = 3;
-/// Why texts are given up that stand behind the end.
+/// Reason for dropping announcements when the stream ends before them.
 const STREAM_ENDED: &str = "the stream has ended";
 
-/// The state of the stream that the task makes.
+/// The state of the stream that the task produces.
 #[derive(Default)]
 pub(super) struct Stream {
-    /// Position, and speech that was made and not pushed yet.
+    /// Position, and synthesized speech that is not pushed yet.
     pub timeline: Timeline,
     /// Stream-start, caps and segment are out.
     begun: bool,
-    /// Somebody wants the end of the stream as soon as possible, with this sequence number.
+    /// EOS was requested as soon as possible, with this sequence number.
     pub eos_asked: Option<gst::Seqnum>,
     /// EOS is out, or the task gave up.
     pub ended: bool,
-    /// Downstream's last answer, if it wants no more.
+    /// Downstream's last flow return, if it accepts no more.
     pub refused: Option<gst::FlowError>,
     /// Models are loaded.
     pub ready: bool,
     /// Models cannot be loaded, or something panicked, which no flush changes.
     pub broken: bool,
-    /// Utterances that failed since the last one that was made.
+    /// Utterances that failed since the last success.
     failures: u32,
-    /// The last of them, while nothing at all was made.
+    /// Error of the last of them, while nothing at all was synthesized.
     failure: Option<Error>,
-    /// Some speech was made.
+    /// Some speech was synthesized.
     spoken: bool,
     /// There is nothing to say, but upstream may still link.
     pub awaits_link: bool,
     /// The last progress that was posted: component and tenths.
     progress: Option<(&'static str, u32)>,
-    /// Speech came later than its cue allowed, and a warning said so.
+    /// A warning has reported speech that came later than its cue allowed.
     told_late: bool,
     /// Group id that upstream's stream-start had.
     pub group: Option<gst::GroupId>,
-    /// After a flush: it does not end before something new was to be said.
+    /// After a flush: the stream does not end before a new announcement.
     pub awaits_text: bool,
     /// The segment that was pushed.
     pub segment: gst::FormattedSegment<gst::ClockTime>,
@@ -69,7 +69,7 @@ enum Action {
     /// There is nothing to say, unless upstream links.
     NothingToSay,
     WaitUntil(gst::Clock, gst::ClockTime),
-    /// EOS: because nothing more is to be said, or because it was asked for.
+    /// EOS: because nothing more is queued, or because it was requested.
     End {
         all_said: bool,
     },
@@ -167,7 +167,7 @@ fn step(this: &CosyVoice3Src, pad: &gst::Pad) -> bool {
     }
 }
 
-/// Decides what comes next; takes it out of the state.
+/// Decides on the next step; takes it out of the state.
 fn next(this: &CosyVoice3Src, synth: &Synthesizer, settings: &Settings) -> Action {
     let mut state = this.state();
     let state = &mut *state;
@@ -179,7 +179,7 @@ fn next(this: &CosyVoice3Src, synth: &Synthesizer, settings: &Settings) -> Actio
         return Action::End { all_said: false };
     }
     state.feed();
-    // Asked for with the lock: it jumps on the way from PAUSED to PLAYING.
+    // Read under the lock: it jumps on the way from PAUSED to PLAYING.
     let now = this.running_time();
     let live = state.stream.timeline.live;
     // In PAUSED a live stream stands still, but events of the engine are passed on.
@@ -192,8 +192,8 @@ fn next(this: &CosyVoice3Src, synth: &Synthesizer, settings: &Settings) -> Actio
         state.stream.timeline.place(sample_at(now), waits);
     }
     if live && state.stream.eos_asked.is_some() {
-        // Elsewhere what is made is given at once; here it would take as long as it lasts. In PAUSED not even a fade can
-        // be pushed.
+        // Elsewhere synthesized speech is pushed at once; here that would take as long as it plays. In PAUSED not even
+        // a fade can be pushed.
         let cut = match still {
             true => state.stream.timeline.drop_all(),
             false => state.stream.timeline.cut().any,
@@ -206,7 +206,7 @@ fn next(this: &CosyVoice3Src, synth: &Synthesizer, settings: &Settings) -> Actio
         return Action::Wait;
     }
     if let Some(piece) = state.stream.timeline.front() {
-        // A live source gives what is due; elsewhere the sink waits. The end waits for nothing.
+        // A live source pushes what is due; elsewhere the sink waits. A requested EOS waits for nothing.
         let due = state.stream.timeline.due(piece.cue);
         let paced = live && state.stream.eos_asked.is_none();
         return match now {
@@ -216,7 +216,7 @@ fn next(this: &CosyVoice3Src, synth: &Synthesizer, settings: &Settings) -> Actio
             _ => Action::Piece,
         };
     }
-    // Events and gaps in front of a text go before its speech, which may be there already.
+    // Events and gaps queued before an announcement precede its speech, which may be there already.
     let between = matches!(state.agenda.head(), Some(Item::Event(_) | Item::Gap(_)));
     let event = match between {
         true if !still => return Action::Item(state.agenda.pop().expect("just seen")),
@@ -317,7 +317,7 @@ fn begin(this: &CosyVoice3Src, pad: &gst::Pad) {
                 .build(),
         );
     }
-    // Asked apart: a flush may have come between the two.
+    // Checked separately: a flush may have come between the two.
     if pad.sticky_event::<gst::event::Caps>(0).is_none() {
         pad.push_event(gst::event::Caps::new(&pad.pad_template_caps()));
     }
@@ -382,7 +382,7 @@ fn handle(this: &CosyVoice3Src, pad: &gst::Pad, event: Event, settings: &Setting
                 stream.failure = (!stream.spoken).then(|| error.clone());
                 (stream.failures, stream.timeline.live)
             };
-            // A live stream goes on for all the texts to come, whatever became of this one.
+            // A live stream goes on for the announcements to come, whatever the outcome of this one.
             if !live && (bus::is_lasting(error.kind()) || failures >= FAILURES_IN_A_ROW) {
                 this.post_error(&error);
                 let mut state = this.state();
@@ -437,12 +437,12 @@ fn take_speech(this: &CosyVoice3Src, speech: Speech, settings: &Settings) {
         OverflowSetting::Clip => announcement.cue().and_then(|cue| cue.end()).map(sample_at),
         OverflowSetting::Shift => None,
     };
-    // For those who mux subtitles that became a sound track; a text of an application needs no label.
+    // For muxing subtitles that became a sound track; an application's own announcement needs no label.
     let language = match announcement.origin {
         Origin::Upstream(..) => Language::detect(&speech.text),
         Origin::Application => None,
     };
-    // Only the first utterance of a text has its time; the others follow it.
+    // Only the first utterance of an announcement has its time; the others follow it.
     let first = announcement.told.made == 0;
     let cue = announcement.cue().filter(|_| first);
     announcement.told.made += samples;
@@ -490,14 +490,14 @@ fn take_speech(this: &CosyVoice3Src, speech: Speech, settings: &Settings) {
     }
 }
 
-/// A piece on its way out, and what goes with it.
+/// A piece to push, and what goes with it.
 struct Outgoing {
     buffer: Option<gst::Buffer>,
     /// Time without speech before it, from sample to sample.
     hole: Option<(u64, u64)>,
-    /// By how much it is late, if that is to be reported.
+    /// Its delay, if that is to be reported.
     late: Option<gst::ClockTime>,
-    /// A language that is not the one before.
+    /// Its language, if another than the one before.
     language: Option<Language>,
 }
 
@@ -537,7 +537,7 @@ fn push_piece(this: &CosyVoice3Src, pad: &gst::Pad, settings: &Settings) -> bool
     push(this, pad, buffer)
 }
 
-/// Takes the next piece out of the state. It counts as heard then; until here it may be cut.
+/// Takes the next piece out of the state. It counts as played then; until here it may be cut.
 fn take_piece(state: &mut State, earliest: Option<u64>) -> Option<Outgoing> {
     if state.flushing || state.is_still() {
         return None;
@@ -568,7 +568,7 @@ fn take_piece(state: &mut State, earliest: Option<u64>) -> Option<Outgoing> {
     let language = piece
         .language
         .filter(|language| stream.language.replace(*language) != Some(*language));
-    // The fade of a text that was cancelled comes after its message, which counts it already.
+    // The fade of a cancelled announcement comes after its message, which counts it already.
     if let Some(Item::Say(announcement)) = agenda.head()
         && announcement.id == piece.id
     {
@@ -642,8 +642,8 @@ fn push_gap(pad: &gst::Pad, from: u64, to: u64) {
     pad.push_event(gap.build());
 }
 
-/// Posts the error of a stream that ends by itself though all that it was to say failed: who renders to a file should not
-/// take an empty one for a success.
+/// Posts the error of a stream that ends by itself though all of its synthesis failed: a user who renders to a file
+/// should not take an empty one for a success.
 fn report_silence(this: &CosyVoice3Src) {
     let failure = {
         let stream = &mut this.state().stream;
@@ -682,7 +682,7 @@ fn end(this: &CosyVoice3Src, pad: &gst::Pad) -> bool {
     false
 }
 
-/// After an error: nothing more comes.
+/// Ends the stream after an error.
 fn give_up(this: &CosyVoice3Src, pad: &gst::Pad) -> bool {
     {
         let mut state = this.state();

@@ -1,4 +1,4 @@
-//! Waiting for whatever comes first: news or a moment of the clock.
+//! Waiting for a signal or a clock time, whichever comes first.
 
 use std::sync::{Condvar, Mutex};
 
@@ -8,12 +8,12 @@ use super::lock::lock;
 
 #[derive(Default)]
 struct State {
-    /// There is news that nobody has waited for yet.
+    /// A signal that no wait has consumed yet.
     news: bool,
     alarm: Option<gst::SingleShotClockId>,
 }
 
-/// What the pad's task sleeps on. Its lock is never held while another one is taken.
+/// Wake-up signal of the pad's task. Its lock is never held while another one is taken.
 #[derive(Default)]
 pub(super) struct Wake {
     state: Mutex<State>,
@@ -21,7 +21,7 @@ pub(super) struct Wake {
 }
 
 impl Wake {
-    /// Ends the wait that is going on, or else the next one.
+    /// Ends the current wait, or else the next one.
     pub fn wake(&self) {
         let mut state = lock(&self.state);
         state.news = true;
@@ -31,7 +31,7 @@ impl Wake {
         self.changed.notify_all();
     }
 
-    /// Waits for news.
+    /// Waits for a signal.
     pub fn wait(&self) {
         let mut state = lock(&self.state);
         while !state.news {
@@ -40,7 +40,7 @@ impl Wake {
         state.news = false;
     }
 
-    /// Waits for news, but at most until the clock shows `time`.
+    /// Waits for a signal, but at most until the clock reaches `time`.
     pub fn wait_until(&self, clock: &gst::Clock, time: gst::ClockTime) {
         let alarm = clock.new_single_shot_id(time);
         {
@@ -50,7 +50,7 @@ impl Wake {
             }
             state.alarm = Some(alarm.clone());
         }
-        // Unscheduled before it waits, it returns at once.
+        // If it was unscheduled already, it returns at once.
         let _ = alarm.wait();
         let mut state = lock(&self.state);
         state.alarm = None;

@@ -1,4 +1,4 @@
-//! What can be done to the element, and how sequences of it are drawn.
+//! Actions on the element, and strategies that draw sequences of them.
 
 use proptest::prelude::*;
 
@@ -43,7 +43,7 @@ pub enum Wish {
     BufferDuration(u16),
     MaxQueued(u32),
     Latency(u32),
-    /// Whether it is a voice that does not exist.
+    /// True for a voice that does not exist.
     Voice(bool),
 }
 
@@ -97,7 +97,7 @@ pub enum Action {
     Both(Box<Action>, Box<Action>),
 }
 
-/// What a sequence begins with.
+/// Initial conditions of a sequence.
 #[derive(Debug, Clone)]
 pub struct Setup {
     pub live: bool,
@@ -181,7 +181,7 @@ fn interrupt() -> impl Strategy<Value = Interrupt> {
     prop::sample::select(vec![Interrupt::None, Interrupt::Sentence, Interrupt::Now])
 }
 
-/// What may be done on two threads at once.
+/// Actions that may run on two threads at once.
 fn light() -> BoxedStrategy<Action> {
     prop_oneof![
         10 => some_words().prop_map(Action::Say),

@@ -1,4 +1,4 @@
-//! What must hold of everything that happened in one sequence.
+//! Invariants of everything that happened in one sequence.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -11,7 +11,7 @@ use crate::{
     world::Voice,
 };
 
-/// Warnings that sequences give reason for.
+/// Warnings that sequences may cause.
 const WARNINGS: [&str; 6] = [
     "an utterance was left out",
     "a text was refused because",
@@ -22,23 +22,23 @@ const WARNINGS: [&str; 6] = [
     " was cut ",
 ];
 
-/// One accepted text. Messages are posted by one thread at a time, so that they may come later than what they tell; their
-/// own order counts.
+/// One accepted text. Messages are posted by one thread at a time, so that they may come later than what they report;
+/// their own order counts.
 #[derive(Default)]
 struct Text {
     text: Option<String>,
-    /// When the action signal returned; those without one are never said to have waited.
+    /// Return of the action signal; a text without one counts as never having waited.
     said: Option<usize>,
     priority: i32,
     interrupts: Interrupts,
     started: bool,
     ended: Option<(How, String)>,
     heard: Vec<f32>,
-    /// When it was heard first, and since when it was certain that it would be next.
+    /// Entry at which it was first heard, and the one since which it was certain to be next.
     first: Option<(usize, usize)>,
-    /// What may be heard at most, since it was interrupted.
+    /// Limit of what may still be heard, since it was interrupted.
     most: Option<Most>,
-    /// Samples of each buffer that came after it was told to be cancelled.
+    /// Samples of each buffer that came after its end was reported.
     late: Vec<usize>,
 }
 
@@ -100,7 +100,7 @@ impl Model<'_> {
         end.max(at)
     }
 
-    /// Fails with what does not hold.
+    /// Fails with the invariant that does not hold.
     pub fn check(&self, entries: &[Entry]) -> Result<(), String> {
         let mut texts = BTreeMap::<u64, Text>::new();
         let mut vocoded = HashMap::<&str, usize>::new();
@@ -156,7 +156,7 @@ impl Model<'_> {
                     let text = texts.entry(*id).or_default();
                     (text.said, text.priority, text.interrupts) = (Some(i), *priority, *interrupts);
                     if *interrupts != Interrupts::No {
-                        // Where the signal returns late, what was first heard after this text was not interrupted by it.
+                        // The signal may return late: a text first heard after this one was not interrupted by it.
                         let unheard = if text.ended.is_some() { 0 } else { i };
                         let until = text.first.map_or(unheard, |(first, _)| first);
                         for other in texts.values_mut() {
@@ -333,7 +333,7 @@ impl Model<'_> {
         Ok(())
     }
 
-    /// `at`: when, and since when it was certain that this text would be next.
+    /// `at`: this entry, and the one since which it was certain that this text would be next.
     fn hear(
         &self,
         text: &mut Text,
@@ -369,7 +369,7 @@ impl Model<'_> {
         Ok(())
     }
 
-    /// The more important go first, and equals in their order.
+    /// Higher priorities go first, and equal ones in their order.
     fn check_order(texts: &BTreeMap<u64, Text>) -> Result<(), String> {
         let heard = || {
             let texts = texts.iter().filter(|(_, text)| text.said.is_some());
@@ -388,7 +388,7 @@ impl Model<'_> {
         Ok(())
     }
 
-    /// Only what was not heard gives its place away, and only to a text that matters more.
+    /// Only a text that was not heard is displaced, and only by one of higher priority.
     fn check_displaced(texts: &BTreeMap<u64, Text>) -> Result<(), String> {
         for (id, text) in texts {
             let displaced = text
@@ -420,7 +420,7 @@ impl Model<'_> {
         let whole = self.speech(words)?;
         let holds = match how {
             How::Finished => text.heard == whole,
-            // What fails for good fails in the middle.
+            // A failure for good comes in the middle.
             How::Cancelled | How::Failed => fade_of(&text.heard, &whole).is_some(),
         };
         match holds {
@@ -433,7 +433,7 @@ impl Model<'_> {
         }
     }
 
-    /// Each text that upstream got rid of is accepted, once and in order.
+    /// Each text that upstream pushed successfully is accepted, once and in order.
     fn check_upstream(&self, entries: &[Entry]) -> Result<(), String> {
         let properties: HashSet<&String> = entries
             .iter()

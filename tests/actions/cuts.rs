@@ -11,7 +11,7 @@ use crate::{
     script::{Script, speech_of},
 };
 
-/// What became of a text from upstream.
+/// Outcome of a text from upstream.
 #[derive(Debug, PartialEq)]
 struct Spoken {
     texts: Vec<String>,

@@ -1,6 +1,6 @@
-//! Random sequences of everything that applications, upstream and downstream do, against a model of what must hold.
+//! Random sequences of everything that applications, upstream and downstream do, against a model of the invariants.
 //!
-//! `COSYVOICE3_ACTIONS_SEED` draws other sequences than the usual ones, `COSYVOICE3_ACTIONS` says how many.
+//! `COSYVOICE3_ACTIONS_SEED` draws other sequences than the usual ones, `COSYVOICE3_ACTIONS` sets their number.
 #![allow(missing_docs)]
 
 mod action;
@@ -34,7 +34,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, Test
 use trace::Entry;
 use world::{Voice, World};
 
-/// What threads said that should never be said: panics, and criticals of GStreamer.
+/// Output of threads that must never appear: panics, and warnings and criticals of GStreamer.
 static CRIES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 fn cries() -> MutexGuard<'static, Vec<String>> {
@@ -54,7 +54,7 @@ fn listen_for_cries() {
         let usual = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             let message = info.payload_as_str().unwrap_or("?");
-            // A test that fails beside this one is none of its business.
+            // A test that fails beside this one does not count here.
             let ours = info.location().is_some_and(|at| at.file() == file!());
             if ours {
                 usual(info);
@@ -66,7 +66,7 @@ fn listen_for_cries() {
     });
 }
 
-/// Runs one sequence; what does not hold, with what happened.
+/// Runs one sequence; the error is the violated invariant, with the trace.
 fn run(voice: &Voice, setup: &Setup, actions: &[Action]) -> Result<(), String> {
     listen_for_cries();
     let world = Arc::new(World::new(voice, setup));
@@ -96,11 +96,11 @@ fn run(voice: &Voice, setup: &Setup, actions: &[Action]) -> Result<(), String> {
             thread.join().expect("it has told already");
             outcome
         }
-        // What hangs cannot be stopped: its threads are left behind.
+        // A sequence that hangs cannot be stopped: its threads are left behind.
         Err(RecvTimeoutError::Timeout) => Err("it hangs".into()),
         Err(RecvTimeoutError::Disconnected) => Err("the test panicked".into()),
     };
-    // Those that name others are theirs.
+    // Those that name another world belong to that one.
     let cries: Vec<String> = cries()
         .extract_if(.., |cry| cry.contains(&tag) || !cry.contains("-w"))
         .collect();
@@ -124,7 +124,7 @@ fn run(voice: &Voice, setup: &Setup, actions: &[Action]) -> Result<(), String> {
     })
 }
 
-/// A runner of so many random cases, always the same ones, and its seed.
+/// A runner of `default` random cases, or `all` of them, always the same ones, and its seed.
 fn random_config(default: u32, all: u32) -> (TestRunner, u64) {
     let seed = std::env::var("COSYVOICE3_ACTIONS_SEED")
         .ok()
@@ -148,7 +148,7 @@ fn random_config(default: u32, all: u32) -> (TestRunner, u64) {
     (TestRunner::new_with_rng(config, rng), seed)
 }
 
-/// Runs `default` sequences of up to `most` actions, or `all` of them; the shortest that fails is told.
+/// Runs `default` sequences of up to `most` actions, or `all` of them; reports the shortest that fails.
 fn run_random(voice: &Voice, live: bool, default: u32, all: u32, most: usize) {
     let (mut runner, seed) = random_config(default, all);
     let since = Instant::now();
@@ -181,7 +181,7 @@ fn every_text_of_an_offline_stream_is_heard_once_or_told_to_have_ended() {
     run_random(&Voice::Script, false, 1_000, 5_000, 25);
 }
 
-/// `models/tiny`, and what it says.
+/// `models/tiny`, and its speech.
 fn model() -> Voice {
     let dir = support::tiny();
     let synth = synth::Synthesizer::open_model(synth::Options::new(&dir));

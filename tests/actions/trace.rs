@@ -1,11 +1,11 @@
-//! What happened in one sequence, in one order.
+//! The events of one sequence, in one order.
 
 use std::{
     sync::{Condvar, Mutex, MutexGuard},
     time::{Duration, Instant},
 };
 
-/// How a text ended.
+/// Outcome of an announcement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
     Finished,
@@ -15,36 +15,36 @@ pub enum How {
 
 #[derive(Debug, Clone)]
 pub enum Entry {
-    /// What the test does now, for who reads it.
+    /// The test's next action, for readers of a failed trace.
     Does(#[allow(dead_code)] String),
     /// Models begin to load and a new stream to run.
     Runs,
     /// READY is reached from above.
     Stopped,
-    /// The message that a text was accepted.
+    /// The message that an announcement was queued.
     Queued {
         id: u64,
         text: String,
     },
-    /// An action signal returned the id of a text.
+    /// An action signal returned the id of an announcement.
     Said {
         id: u64,
         priority: i32,
         interrupts: Interrupts,
     },
-    /// A text was given as the property, which returns no id.
+    /// A text was set as the property, which returns no id.
     Property {
         text: String,
     },
-    /// Speech of a text left the engine.
+    /// Speech of an announcement left the engine.
     Vocoded {
         text: String,
     },
-    /// The message that a text is about to be heard.
+    /// The message that an announcement is about to be played.
     Started {
         id: u64,
     },
-    /// The message that a text has ended.
+    /// The message that an announcement has ended.
     Ended {
         id: u64,
         how: How,
@@ -56,7 +56,7 @@ pub enum Entry {
         kind: gst::EventType,
         seqnum: gst::Seqnum,
     },
-    /// A buffer was heard.
+    /// A buffer arrived at the sink.
     Buffer(Heard),
     /// The sink is done with a buffer.
     Taken,
@@ -66,11 +66,11 @@ pub enum Entry {
     Flushed,
     /// FLUSH_STOP is about to be sent.
     FlushEnds,
-    /// Somebody asks for the end of a text, or of all.
+    /// The test cancels an announcement, or all.
     Cancels(Option<u64>),
-    /// The test gave a reason for errors and for texts that are given up.
+    /// The test gave a reason for errors and for announcements that are given up.
     Mischief,
-    /// Upstream begins a stream, and whether all that it pushes in this stream must arrive.
+    /// Upstream begins a stream; `sure` if all that it pushes in this stream must arrive.
     UpstreamBegins {
         sure: bool,
     },

@@ -1,4 +1,4 @@
-//! One element between an upstream and a sink that do what a sequence says, with a clock that the test turns.
+//! One element between an upstream and a sink that follow a sequence of actions, with a clock that the test advances.
 
 use std::{
     sync::{
@@ -22,7 +22,7 @@ use crate::{
 
 const META: &str = "GstCosyVoice3UtteranceMeta";
 
-/// What the element speaks with.
+/// Engine of the element.
 #[derive(Clone)]
 pub enum Voice {
     /// Scripted stages.
@@ -52,7 +52,7 @@ struct SinkState {
     inside: usize,
 }
 
-/// A sink that takes its time if it is told to.
+/// A sink that blocks on request.
 struct Sink {
     pad: gst::Pad,
     state: Arc<(Mutex<SinkState>, Condvar)>,
@@ -142,7 +142,7 @@ fn heard(buffer: &gst::Buffer) -> Heard {
 enum Item {
     Text(Vec<u8>, Option<gst::ClockTime>),
     Event(gst::Event),
-    /// Answered when everything before it is done.
+    /// Disconnected when everything before it is done.
     Barrier(mpsc::Sender<()>),
 }
 
@@ -151,7 +151,7 @@ struct Upstream {
     pad: gst::Pad,
     requested: gst::Pad,
     worker: Option<(mpsc::Sender<Item>, thread::JoinHandle<()>)>,
-    /// What was to be pushed is thrown away.
+    /// Queued items are dropped instead of pushed.
     discards: Arc<AtomicBool>,
 }
 
@@ -257,7 +257,7 @@ fn segment(setup: &Setup) -> gst::Event {
     }
 }
 
-/// What only one thread changes at a time.
+/// State that only one thread changes at a time.
 struct Heavy {
     state: gst::State,
     flushing: Option<Side>,
@@ -268,7 +268,7 @@ struct Heavy {
 
 pub struct World {
     pub trace: Arc<Trace>,
-    /// Part of the names of everything here, which GStreamer's complaints mention.
+    /// Part of the names of all objects here, so that GStreamer's warnings can be attributed to this world.
     pub tag: String,
     voice: Voice,
     setup: Setup,
@@ -280,7 +280,7 @@ pub struct World {
     clock: TestClock,
     number: AtomicU32,
     heavy: Mutex<Heavy>,
-    /// Held while something is asked for of which the bus tells: a pipeline in NULL tells nothing.
+    /// Held during a call that posts messages: the bus of a pipeline in NULL drops them.
     asking: RwLock<()>,
 }
 
@@ -389,7 +389,7 @@ impl World {
         });
     }
 
-    /// Does one thing.
+    /// Performs one action.
     pub fn act(&self, action: &Action) {
         self.trace.note(Entry::Does(format!("{action:?}")));
         match action {
@@ -562,7 +562,7 @@ impl World {
         }
     }
 
-    /// The id of a text that was accepted, or one that never was.
+    /// The id of an announcement that was accepted, or one that never was.
     fn pick(&self, which: u8) -> u64 {
         let ids: Vec<u64> = self
             .trace
@@ -616,7 +616,7 @@ impl World {
         let event = gst::event::FlushStop::new(true);
         match (side, &heavy.upstream) {
             (Side::Upstream, Some(upstream)) if upstream.worker.is_some() => {
-                // What was sent meanwhile is thrown away too.
+                // Items sent meanwhile are dropped too.
                 let _ = upstream.barrier().recv();
                 upstream.pad.push_event(event);
                 heavy.cue = 0;
@@ -715,7 +715,7 @@ impl World {
         let mut data = self.text(&bytes.words).into_bytes();
         data.extend_from_slice(match &self.voice {
             Voice::Script => bytes.tail,
-            // What the others leave of a sentence nobody has rendered.
+            // With another tail, parts of sentences could remain whose speech was not rendered.
             Voice::Model { .. } => b"\n",
         });
         if self.setup.timed {
@@ -754,7 +754,7 @@ impl World {
         while self.clock.process_next_clock_id().is_some() {}
     }
 
-    /// Turns the clock on by a little, if it is not the engine that takes its time.
+    /// Advances the clock a little unless the engine is busy.
     fn turn(&self) {
         if !self.script.is_busy() {
             self.clock.advance_time(40_000_000);
@@ -762,7 +762,7 @@ impl World {
         self.pump();
     }
 
-    /// Waits until nothing happens any more by itself.
+    /// Waits until nothing more happens by itself.
     fn settle(&self) {
         let mut calm = 0;
         for _ in 0..400 {
@@ -818,7 +818,7 @@ impl World {
         Ok(())
     }
 
-    /// In PLAYING, with everything open: every text ends, a further one is heard, and the stream ends.
+    /// In PLAYING, with everything open: every announcement ends, a further one is played, and the stream ends.
     fn end(&self) -> Result<(), String> {
         let patience = self.voice.patience();
         let barrier = self.heavy().upstream.as_ref().map(Upstream::barrier);
@@ -876,7 +876,7 @@ impl Drop for World {
     }
 }
 
-/// What a message tells.
+/// Trace entry of a message.
 fn told(message: &gst::MessageRef) -> Option<Entry> {
     use gst::MessageView;
     Some(match message.view() {
@@ -930,7 +930,7 @@ fn unended(entries: &[Entry]) -> Vec<u64> {
     left
 }
 
-/// Whether the stream that runs has ended, well or not.
+/// Returns true if the current stream has ended, well or not.
 fn is_over(entries: &[Entry]) -> bool {
     let since = entries
         .iter()

@@ -1,4 +1,4 @@
-//! Texts by signal and property in a live stream: each is heard, or told to have been cancelled.
+//! Announcements by signal and property in a live stream: each is played, or reported as cancelled.
 
 use std::sync::{Arc, Mutex};
 
@@ -18,7 +18,7 @@ use crate::{
     told, told_by, warning, watchdog,
 };
 
-/// A live pipeline without a sink that waits.
+/// A live pipeline whose sink does not wait for the clock.
 fn live(settings: &[(&str, &str)]) -> (Player, gst::Bus) {
     let settings = [&[("is-live", "true")], settings].concat();
     let player = Player::new(&tiny(), None, &settings);
@@ -133,7 +133,7 @@ fn an_important_announcement_cuts_the_other_off_and_each_is_accounted_for() {
     assert_eq!(ends[1], ("cosyvoice3/utterance-finished".into(), urgent));
 }
 
-/// The one warning that is on the bus.
+/// The only warning on the bus.
 #[track_caller]
 fn one_warning(bus: &gst::Bus) -> String {
     let wanted = [gst::MessageType::Warning, gst::MessageType::Error];
@@ -189,7 +189,7 @@ fn what_a_text_brings_is_looked_at_when_it_is_queued_and_refused_with_its_name_i
         0
     );
     assert!(one_warning(&bus).contains("text"));
-    // The property is refused the same way where it is a text's.
+    // The property is refused the same way when an announcement takes it over.
     player.element.set_property("voice", "nobody");
     assert_eq!(say(&player.element, "Да."), 0);
     assert!(one_warning(&bus).contains("golden"));
@@ -232,7 +232,7 @@ fn a_voice_that_goes_between_queueing_and_speaking_fails_its_text_alone() {
     let ids = Arc::new(Mutex::new(Vec::new()));
     let queued = ids.clone();
     player.on_first_buffer(move |element| {
-        // The first of them goes to the engine at once, the others wait.
+        // The first of them goes to the engine at once, the others stay queued.
         for voice in ["golden", "second", "golden"] {
             let full = gst::Structure::builder("say")
                 .field("text", "Нет.")

@@ -1,4 +1,4 @@
-//! What goes wrong: one message that names the culprit, and a process that lives on.
+//! Failures: one message that names the culprit, and a process that lives on.
 
 use std::{path::Path, time::Instant};
 
@@ -148,7 +148,7 @@ fn check_27_what_downstream_refuses_ends_the_task_with_at_most_one_error() {
         player.start().unwrap();
         told.recv_timeout(PATIENCE).unwrap();
         player.listen_for(ms(if errors > 0 { 5000 } else { 200 }));
-        // The task has paused: nothing is pushed after what was refused.
+        // The task has paused: nothing is pushed after the refused buffer.
         assert!(told.try_recv().is_err(), "{flow:?}");
         let played = player.stop(gst::State::Null);
         assert_eq!(played.errors.len(), errors, "{flow:?}: {:?}", played.errors);

@@ -1,4 +1,4 @@
-//! What the tools show of the element, and what can be linked to it.
+//! The element in the tools, and its links to others.
 
 use std::{path::Path, time::Duration};
 
@@ -22,7 +22,7 @@ fn check_01_inspect_shows_class_rank_pads_properties_and_no_null() {
     let (output, words) = inspect(&[]);
     assert!(output.status.success(), "{words}");
     assert!(!words.contains("(null)"), "{words}");
-    // Blanks are for the eye.
+    // The alignment does not matter.
     let lines: Vec<String> = words
         .lines()
         .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
@@ -55,7 +55,7 @@ fn check_01_inspect_shows_class_rank_pads_properties_and_no_null() {
         let flags = flags.unwrap();
         let writable = pspec.flags().contains(gst::glib::ParamFlags::WRITABLE);
         assert_eq!(flags.contains("writable"), writable, "{flags}");
-        // A property that can be set says when.
+        // A writable property documents when it can be changed.
         assert_eq!(flags.contains("changeable"), writable, "{}", pspec.name());
     }
 }

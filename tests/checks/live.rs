@@ -87,7 +87,7 @@ fn check_33_idle_decides_what_is_pushed_while_nothing_is_said() {
         });
         player.start().unwrap();
         match idle {
-            // Nobody waits for the clock.
+            // No thread waits for the clock.
             "none" => {
                 clock.set_time(ms(10_000));
                 player.listen_for(ms(200));
@@ -161,7 +161,7 @@ fn check_36_speech_after_ten_idle_seconds_is_stamped_with_the_time_of_the_clock(
         let speech = played.buffers.iter().find(|b| !is_silence(b)).unwrap();
         let pts = speech.pts().unwrap();
         assert_eq!(finished.get::<gst::ClockTime>("running-time").unwrap(), pts);
-        // Where silence comes before it, speech begins where the silence ends: at most a tick behind the clock, which
+        // After silence, speech begins where the silence ends: at most a tick behind the clock, which
         // the latency covers.
         let tick = match idle {
             "none" => ms(0),
@@ -185,14 +185,14 @@ fn check_44_slow_synthesis_in_a_live_stream_loses_no_sample_and_says_where_time_
     // For the sink, which waits as long as its latency.
     let _driver = Driver::new(&clock);
     let (tell, heard) = std::sync::mpsc::channel();
-    // What the sink hands out is not dropped any more.
+    // A buffer that the sink hands off is not dropped any more.
     by_name(&player, "out").connect("handoff", false, move |_| {
         let _ = tell.send(());
         None
     });
     for word in text.split(' ') {
         script.await_visitor(Gate::Vocoder);
-        // Five times as long as it is heard.
+        // Five times its duration.
         clock.advance_time(5 * 40_000_000 * word.chars().count() as i64);
         script.let_one_pass(Gate::Vocoder);
         heard.recv_timeout(crate::PATIENCE).unwrap();

@@ -1,5 +1,5 @@
-//! What a strict reviewer of GStreamer elements tries: 46 checks by number, each a test of that name, and what it takes
-//! to run for months. Check 34 is with the RTSP server.
+//! Checks of a strict reviewer of GStreamer elements: 46 by number, each a test of that name, and those of an element
+//! that runs for months. Check 34 is with the RTSP server.
 #![allow(missing_docs)]
 
 #[path = "../support/alone.rs"]
@@ -189,7 +189,7 @@ fn told(bus: &gst::Bus, name: &str) -> gst::Structure {
     }
 }
 
-/// The same, and moves the clock on no further than that; somebody must be waiting all the time.
+/// The same, and moves the clock on no further than that; some thread must be waiting for the clock all the time.
 fn told_by(clock: &gst_check::TestClock, bus: &gst::Bus, name: &str) -> gst::Structure {
     loop {
         while let Some(message) = bus.pop_filtered(&TELLING) {

@@ -1,4 +1,4 @@
-//! What the element answers, while it works and when it is done.
+//! Answers to queries, and statistics, during synthesis and after it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -69,7 +69,7 @@ fn check_26_a_flushing_seek_reaches_the_file_and_what_follows_is_spoken() {
         }
         gst::PadProbeReturn::Ok
     });
-    // subparse begins the file again before it notes the new segment; a file that is quick would get the old one.
+    // subparse restarts the file before it notes the new segment; a fast file source would get the old one.
     let file = pipeline.by_name("file").unwrap();
     let file = file.static_pad("src").unwrap();
     let buffers = gst::PadProbeType::BLOCK | gst::PadProbeType::BUFFER;
@@ -81,7 +81,7 @@ fn check_26_a_flushing_seek_reaches_the_file_and_what_follows_is_spoken() {
     let ends = [gst::MessageType::Eos, gst::MessageType::Error];
     let end = bus.timed_pop_filtered(patience(), &ends).unwrap();
     assert_eq!(end.type_(), gst::MessageType::Eos, "{end:?}");
-    // The second cue, one second after the place that was sought.
+    // The second cue, one second after the seek position.
     let heard: Vec<_> = heard.try_iter().collect();
     assert_eq!(heard, [ms(1000)]);
     let position = pad.query_position::<gst::ClockTime>();
@@ -128,7 +128,7 @@ fn check_38_two_elements_share_the_models_and_one_may_go() {
             told(&bus, "finished");
             (player, bus)
         };
-        // The libraries themselves.
+        // Loads the libraries, which are not to be counted.
         let tiny = Player::new(&tiny(), Some("Да."), &[("threads", "1")]);
         tiny.play().in_peace();
         drop(tiny);

@@ -1,5 +1,5 @@
-//! What it takes to run for months: nothing grows, nothing hangs, and time stays exact. Each test has a process of its
-//! own, whose memory and threads are nobody else's.
+//! Running for months: nothing grows, nothing hangs, and time stays exact. Each test has a process of its own, so that
+//! memory and threads are its alone.
 
 use std::{
     sync::{Arc, Mutex},
@@ -44,7 +44,7 @@ impl Chance {
     }
 }
 
-/// What the tracer `leaks` found to be left.
+/// Leaked objects in the log of the tracer `leaks`.
 pub fn leaks(words: &str) -> Vec<&str> {
     words
         .lines()
@@ -58,13 +58,13 @@ const LEAKS: [(&str, &str); 3] = [
     ("GST_DEBUG_NO_COLOR", "1"),
 ];
 
-/// Memory that is free in one of the allocator's many arenas looks used.
+/// With several arenas, memory that is free in one of them would look used.
 const ONE_ARENA: [(&str, &str); 1] = [("MALLOC_ARENA_MAX", "1")];
 
 /// Megabytes that memory may differ by in NULL, where everything is given back.
 const UNLOADED: f64 = 4.0;
 
-/// The same while models are loaded: ONNX Runtime keeps what the longest text so far took.
+/// The same while models are loaded: ONNX Runtime keeps the memory that the longest request so far needed.
 const LOADED: f64 = 24.0;
 
 /// Memory and threads, once everything is warm and at the end.
@@ -94,13 +94,13 @@ impl Use {
             now.threads,
             kept as f64 / 1e6
         );
-        // One may be coming or going; what leaks leaks each time.
+        // A thread may be starting or ending; a leak leaks each time.
         assert!(now.threads <= self.threads + 2, "threads are left");
         assert!(after < before + margin, "memory grew");
     }
 }
 
-/// What runs the flow model.
+/// Backend of the flow model.
 enum On {
     Cpu,
     Npu(Machine),
@@ -143,7 +143,7 @@ fn start_and_stop(on: &On) {
     let mut slowest = Duration::ZERO;
     for cycle in 0..cycles {
         if cycle == cycles / 5 {
-            // To the end: what a start that was interrupted loads is still there for a moment.
+            // To the end: models that an interrupted start was loading stay in memory for a moment.
             player.play().in_peace();
             warm = Use::now();
         }
@@ -163,7 +163,7 @@ fn start_and_stop(on: &On) {
     warm.assert_flat(&format!("{cycles} times NULL-PLAYING-NULL"), UNLOADED);
 }
 
-/// Cancels, flushes and cuts off what is said, at moments from the acceptance to the end.
+/// Cancels announcements or flushes, at moments from the acceptance to the end.
 fn cancel(on: &On) {
     let cancels = if long() { 2000 } else { 40 };
     let settings = [
@@ -206,7 +206,7 @@ fn cancel(on: &On) {
                 player.flush();
             }
         }
-        // Exactly one end, whatever came first.
+        // Exactly one end, whichever comes first.
         let end = loop {
             let message = bus.timed_pop(patience()).expect("an end");
             crate::assert_no_error(&message);
@@ -254,14 +254,14 @@ fn cancelling_thousands_of_times_costs_nothing_on_the_npu() {
     print!("{}", alone(name, &ONE_ARENA, || cancel(&On::npu())));
 }
 
-/// What of a live stream's time can be wrong.
+/// Totals of a live stream, to check its timing.
 #[derive(Default)]
 struct Ledger {
-    /// The end of what was pushed, in samples.
+    /// End of the last pushed buffer, in samples.
     end: u64,
     buffers: u64,
     speech: u64,
-    /// How far the stream was behind the clock at most.
+    /// Largest lag of the stream behind the clock.
     behind: gst::ClockTime,
 }
 
@@ -325,7 +325,7 @@ fn eight_hours_of_announcements_are_exact_to_the_sample() {
             book.buffers, book.speech, book.behind
         );
         assert_eq!(book.speech, said);
-        // No drift: at the end the stream is where the clock is, but for the tick that is going on.
+        // No drift: at the end the stream is at the clock's time, up to the current tick.
         let end = gst::ClockTime::from_nseconds(book.end * 1_000_000_000 / 24_000);
         assert!(end <= clock.time() + ms(4000) && end + ms(40) >= clock.time());
         assert!(book.behind < ms(1000));
@@ -423,7 +423,7 @@ fn nothing_is_leaked_offline_live_flushed_cancelled_or_broken() {
             crate::drain(&mut harness);
         }
         {
-            // Nobody gives the pad back.
+            // The requested pad is never released.
             let element = crate::element(&[]);
             element.request_pad_simple("sink").unwrap();
         }

@@ -310,7 +310,7 @@ fn check_25_a_storm_of_flushes_texts_and_questions_ends_in_no_deadlock() {
         });
         let until = Instant::now() + time;
         while Instant::now() < until {
-            // What is on the bus would only pile up.
+            // Messages would only pile up on the bus.
             if let Some(message) = bus.timed_pop(ms(10)) {
                 assert_ne!(message.type_(), gst::MessageType::Error, "{message:?}");
             }
@@ -321,7 +321,7 @@ fn check_25_a_storm_of_flushes_texts_and_questions_ends_in_no_deadlock() {
     });
     println!("{flushes} flushes, {texts} texts, {questions} questions in {time:?}");
     while bus.pop().is_some() {}
-    // After the last flush the line may have been filled again.
+    // After the last flush the queue may have been filled again.
     element.emit_by_name::<u32>("cancel-all", &[]);
     let id = say(element, "Нет.");
     assert!(id > texts);

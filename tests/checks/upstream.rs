@@ -1,4 +1,4 @@
-//! Text from upstream, and strings that are none.
+//! Text from upstream, and strings that are not text.
 
 use std::{
     fs,
@@ -31,7 +31,7 @@ pub fn scripted_pipeline(upstream: &str) -> (gst::Pipeline, gst::Pad) {
     (pipeline, element.static_pad("src").unwrap())
 }
 
-/// Plays to the end; the messages meanwhile.
+/// Plays to the end and returns the messages meanwhile.
 pub fn play(pipeline: &gst::Pipeline) -> Vec<gst::Message> {
     pipeline.set_state(gst::State::Playing).unwrap();
     let bus = pipeline.bus().unwrap();

@@ -1,4 +1,4 @@
-//! What a C program can do to the element that Rust's types forbid.
+//! Calls that a C program can make and Rust's types forbid.
 #![allow(dead_code, missing_docs)]
 
 use std::ffi::{CStr, CString};

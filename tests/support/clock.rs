@@ -12,7 +12,7 @@ use std::{
 use gst::prelude::*;
 use gst_check::TestClock;
 
-/// Lets the clock go on, from one wait to the next, until it shows `until`; somebody must be waiting all the time.
+/// Lets the clock go on, from one wait to the next, until it shows `until`; a thread must be waiting all the time.
 pub fn drive(clock: &TestClock, until: gst::ClockTime) {
     while clock.time() < until {
         clock.crank();
@@ -29,7 +29,7 @@ impl Driver {
         let stop = done.clone();
         let thread = thread::spawn(move || {
             while !stop.load(Ordering::SeqCst) {
-                // Nobody may be waiting any more.
+                // Perhaps no thread is waiting any more.
                 if let (true, _) = clock.timed_wait_for_multiple_pending_ids(1, 100)
                     && let Some(time) = clock.next_entry_time()
                 {

@@ -1,4 +1,4 @@
-//! What a listener makes of what arrives: RTP packets, PCMU, and whether a sound is in another.
+//! Decoding of received RTP packets and PCMU, and the search for one sound in another.
 #![allow(dead_code, missing_docs)]
 
 /// One RTP packet.
@@ -11,7 +11,7 @@ pub struct Packet {
 }
 
 impl Packet {
-    /// Of the bytes of a packet without padding and extension.
+    /// Parses a packet without padding and extension.
     pub fn parse(bytes: &[u8]) -> Self {
         assert!(bytes.len() >= 12, "an RTP header: {bytes:?}");
         assert_eq!(bytes[0] & 0xf0, 0x80, "version 2, no padding, no extension");
@@ -59,10 +59,10 @@ pub fn mulaw(code: u8) -> f32 {
     }
 }
 
-/// Where `wanted` is first heard in `heard`, at `from` or later, and how much it resembles what is there (1 is all): more
-/// than 0.99, or as much as anything in `heard` does.
+/// First position of `wanted` in `heard`, at `from` or later, and the correlation there (1: the same): more than 0.99,
+/// or the best in `heard`.
 pub fn find(wanted: &[f32], heard: &[f32], from: usize) -> Option<(usize, f64)> {
-    // A tenth of a second from where it is loud tells most places apart.
+    // A tenth of a second from where it is loud rules out most positions.
     let loud = wanted.iter().position(|sample| sample.abs() > 0.05)?;
     let sought = &wanted[loud..wanted.len().min(loud + 800)];
     let last = heard.len().checked_sub(wanted.len())?;

@@ -1,4 +1,4 @@
-//! What the tests share: where the converted models lie, and the official numbers.
+//! Shared by the tests: paths of the converted models, and the official numbers.
 #![allow(dead_code, missing_docs)]
 
 use std::{
@@ -53,7 +53,7 @@ pub fn golden<T: ReadableElement>(file: &str, name: &str) -> ArrayD<T> {
         .unwrap_or_else(|e| panic!("{} {name}: {e}", path.display()))
 }
 
-/// Whether the long tests run at full length (`./tests/run.sh --all`).
+/// Returns true if the long tests run at full length (`./tests/run.sh --all`).
 pub fn long() -> bool {
     std::env::var_os("COSYVOICE3_LONG_TESTS").is_some()
 }

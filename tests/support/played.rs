@@ -1,4 +1,4 @@
-//! Stages that take their time and compute nothing, behind the engine's front door and under the flow's own plan.
+//! Stages that take their time and compute nothing, behind `Synthesizer` and under the flow's own plan.
 #![allow(dead_code, missing_docs)]
 
 use std::{
@@ -27,18 +27,18 @@ use cosyvoice3::{
     voice::Voice,
 };
 
-/// What the stages take for one utterance, in seconds.
+/// Times of the stages for one utterance, in seconds.
 #[derive(Debug, Clone, Copy)]
 pub struct Times {
     pub prefill: f64,
     pub decode: f64,
     pub tokens: usize,
-    /// All windows together; each has a share by its length.
+    /// All windows together; each takes a share by its length.
     pub flow: f64,
     pub vocoder: f64,
 }
 
-/// What another pipeline reported of an RK3588 with an AX650N.
+/// Times that another pipeline reported for an RK3588 with an AX650N.
 pub const COLD: Times = Times {
     prefill: 2.0,
     decode: 3.2,
@@ -47,18 +47,18 @@ pub const COLD: Times = Times {
     vocoder: 2.3,
 };
 
-/// The same where the prefix was computed before.
+/// The same with a cached prefix.
 pub const CACHED: Times = Times {
     prefill: 0.06,
     ..COLD
 };
 
-/// Where language model and vocoder compute.
+/// Cores of language model and vocoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BigCores {
     /// Each on cores of its own.
     Separate,
-    /// On the same: one utterance of one of them at a time, in the order of asking.
+    /// The same for both: one utterance of one of them at a time, in the order of the calls.
     Shared,
 }
 
@@ -80,8 +80,8 @@ impl Times {
         self.flow / self.windows().iter().map(frames).sum::<usize>() as f64
     }
 
-    /// When the last speech can be there at the earliest, with each stage on cores of its own: every window as soon as
-    /// its tokens exist and the one before it is done, every stage one utterance after the other.
+    /// Earliest time of the last speech, with each stage on cores of its own: every window runs as soon as its tokens
+    /// exist and the one before it is done, every stage one utterance after the other.
     pub fn critical_path(&self, utterances: usize) -> f64 {
         let (mut lm, mut flow, mut vocoder) = (0f64, 0f64, 0f64);
         for _ in 0..utterances {
@@ -97,7 +97,7 @@ impl Times {
         vocoder
     }
 
-    /// No less than [`critical_path`](Self::critical_path), nor than the work of the shared cores.
+    /// Lower bound of the total: [`critical_path`](Self::critical_path), or the work of the shared cores if longer.
     pub fn bound(&self, cores: BigCores, utterances: usize) -> f64 {
         let work = utterances as f64 * (self.prefill + self.decode + self.vocoder);
         let path = self.critical_path(utterances);
@@ -117,7 +117,7 @@ pub struct Run {
     pub spans: Vec<Span>,
 }
 
-/// Says `utterances`, all times multiplied by `pace`.
+/// Synthesizes `utterances`, all times multiplied by `pace`.
 pub fn play(times: &Times, cores: BigCores, utterances: usize, pace: f64) -> Run {
     let recorder = Recorder::on();
     let engine = Played {
@@ -148,16 +148,16 @@ pub fn play(times: &Times, cores: BigCores, utterances: usize, pace: f64) -> Run
     }
 }
 
-/// Sleeps until `seconds` after `since`: what comes late does not make the next late as well.
+/// Sleeps until `seconds` after `since`: a late wake-up does not delay the next one as well.
 fn sleep_until(since: Instant, seconds: f64) {
     let end = since + Duration::from_secs_f64(seconds);
     thread::sleep(end.saturating_duration_since(Instant::now()));
 }
 
-/// Turns in the order of asking.
+/// Turns in the order of the calls.
 #[derive(Default)]
 struct Turns {
-    /// How many have asked, and how many are done.
+    /// Number of turns requested, and number done.
     state: Mutex<(usize, usize)>,
     changed: Condvar,
 }
@@ -203,7 +203,7 @@ pub fn job(request: RequestId, utterance: usize, asked: &Request) -> Job {
     }
 }
 
-/// What the language model says of an utterance that went as it should.
+/// Result of the language model for a normal utterance.
 pub fn decoded(prefill: Duration, decode: Duration) -> Decoded {
     Decoded {
         stop: StopReason::Natural,
@@ -284,8 +284,8 @@ impl VocoderStage for Played {
     }
 }
 
-/// A flow stage in windows of `steps` steps that makes silence and calls `on_step` at each step, with the time at which
-/// the window began and the frames of all its steps so far.
+/// A flow stage in windows of `steps` steps that makes silence and calls `on_step` at each step, with the start time of
+/// the window and the frames of all its steps so far.
 pub fn flow(
     recorder: &Recorder,
     steps: usize,

@@ -1,4 +1,4 @@
-//! Plays the element in a pipeline and keeps everything that a listener and the bus get.
+//! Plays the element in a pipeline and keeps everything that the sink and the bus get.
 #![allow(dead_code, missing_docs)]
 
 use std::{
@@ -22,7 +22,7 @@ pub fn init() {
     });
 }
 
-/// Ends the whole program unless it is dropped in time: what hangs cannot be failed otherwise.
+/// Ends the whole program unless it is dropped in time: a test that hangs cannot be failed otherwise.
 pub struct Watchdog(Option<(mpsc::Sender<()>, thread::JoinHandle<()>)>);
 
 impl Watchdog {
@@ -60,7 +60,7 @@ impl Trouble {
     }
 }
 
-/// What came out of one run.
+/// Result of one run.
 #[derive(Debug, Default)]
 pub struct Played {
     pub buffers: Vec<gst::Buffer>,
@@ -69,7 +69,7 @@ pub struct Played {
     pub warnings: Vec<Trouble>,
     /// Warnings of speech that did not end by itself: with random weights most does not.
     pub cuts: Vec<Trouble>,
-    /// Whether the pipeline told the end of the stream.
+    /// True if the pipeline reported the end of the stream.
     pub eos: bool,
 }
 
@@ -79,7 +79,7 @@ impl Played {
         self.buffers.iter().flat_map(samples).collect()
     }
 
-    /// Fails unless the run went to its end without a word on the bus.
+    /// Fails unless the run reached its end without an error or warning on the bus.
     #[track_caller]
     pub fn in_peace(self) -> Self {
         assert!(self.errors.is_empty(), "{:?}", self.errors);
@@ -89,7 +89,7 @@ impl Played {
     }
 }
 
-/// Gives `element` what this run of the tests is about, then `settings` as on a command line.
+/// Gives `element` the settings of this run of the tests, then `settings` as on a command line.
 pub fn set(element: &gst::Element, settings: &[(&str, &str)]) {
     element.set_property_from_str("verify", "never");
     // tests/run.sh runs the element's tests a second time, on the stand-in NPU.
@@ -166,7 +166,7 @@ impl Player {
         player
     }
 
-    /// Keeps nothing of what is heard from now on.
+    /// Stops keeping buffers and events.
     pub fn forget_buffers(&mut self) {
         if let Some(probe) = self.probe.take() {
             self.pad().remove_probe(probe);
@@ -195,7 +195,7 @@ impl Player {
         })
     }
 
-    /// What ran the flow model of the last text.
+    /// Back end of the flow model for the last announcement.
     pub fn flow_backend(&self) -> String {
         let stats: gst::Structure = self.element.property("stats");
         stats.get("flow-backend").expect("a name")
@@ -298,7 +298,7 @@ impl Player {
 impl Drop for Player {
     fn drop(&mut self) {
         let _ = self.pipeline.set_state(gst::State::Null);
-        // Messages that nobody took hold on to the pipeline that holds the bus.
+        // Messages left on the bus keep a reference to the pipeline, which owns the bus.
         self.bus.set_flushing(true);
     }
 }

@@ -1,4 +1,4 @@
-//! What this process uses.
+//! Memory that this process uses.
 #![allow(dead_code, missing_docs)]
 
 use std::fs;
@@ -8,7 +8,7 @@ pub fn resident() -> u64 {
     number("VmRSS:") * 1024
 }
 
-/// Memory in bytes without what is free but kept by the allocator, which depends on what came and went beside what.
+/// Memory in bytes without free memory that the allocator keeps, which depends on the order of allocations.
 pub fn in_use() -> u64 {
     // SAFETY: it only gives free memory back to the system.
     #[cfg(target_env = "gnu")]

@@ -1,4 +1,4 @@
-//! An engine whose speech says which words it is made of, and whose stages wait when a test wants them to.
+//! An engine whose speech identifies the words that it is made of, and whose stages wait when a test wants them to.
 #![allow(dead_code, missing_docs)]
 
 use std::{
@@ -28,7 +28,7 @@ pub const NOBODY: &str = "nobody";
 /// Longest word in tokens, of 40 ms each.
 const MOST_TOKENS: usize = 30;
 
-/// Where a stage, or the loading, can be held.
+/// A point at which a stage, or the loading, can be held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gate {
     Load,
@@ -39,9 +39,9 @@ pub enum Gate {
 #[derive(Default)]
 struct Door {
     shut: bool,
-    /// How many may pass though it is shut.
+    /// Number of threads that may pass although it is shut.
     tickets: usize,
-    /// How many stand in front of it.
+    /// Number of threads in front of it.
     waiting: usize,
 }
 
@@ -57,7 +57,7 @@ struct State {
     load_fails: bool,
     /// Text and voice of each request that was taken up.
     requests: Vec<(String, Option<String>)>,
-    /// Told of the speech that leaves.
+    /// Called before speech leaves.
     told: Option<Listener>,
 }
 
@@ -72,7 +72,8 @@ impl State {
 }
 
 /// Every word of a text is one utterance, and every character one token, up to [`MOST_TOKENS`]. A text may begin with a
-/// number of its own, which is not spoken. `lm-fails`, `flow-panics` and the like do what they say; `device-lost` fails for good.
+/// number of its own, which is not spoken. `lm-fails`, `flow-panics` and the like do what they say; `device-lost` fails
+/// for good.
 #[derive(Clone, Default)]
 pub struct Script(Arc<(Mutex<State>, Condvar)>);
 
@@ -105,7 +106,7 @@ impl Script {
         self.0.1.notify_all();
     }
 
-    /// Waits until somebody stands in front of a door.
+    /// Waits until a thread stands in front of a door.
     pub fn await_visitor(&self, gate: Gate) {
         let state = self.state();
         let _state = self
@@ -129,7 +130,7 @@ impl Script {
         self.state().requests.clone()
     }
 
-    /// Whether a stage computes.
+    /// Returns true while a stage computes.
     pub fn is_busy(&self) -> bool {
         self.state().busy > 0
     }
@@ -215,7 +216,7 @@ fn word_samples(number: u32, utterance: usize, word: &str) -> Vec<f32> {
         .collect()
 }
 
-/// What is heard of a text, utterance by utterance. Every second sample says which it is, those between them count.
+/// Expected speech of a text, utterance by utterance. Every second sample identifies it, those between them count.
 pub fn utterances_of(text: &str) -> Vec<Vec<f32>> {
     let (number, words) = parse(text);
     let words = words.iter().enumerate().filter(|(_, word)| !fails(word));
@@ -224,7 +225,7 @@ pub fn utterances_of(text: &str) -> Vec<Vec<f32>> {
         .collect()
 }
 
-/// All that is heard of a text.
+/// Expected speech of a text as a whole.
 pub fn speech_of(text: &str) -> Vec<f32> {
     utterances_of(text).concat()
 }
@@ -281,7 +282,7 @@ impl Engine for Script {
     }
 }
 
-/// Does what the word says of `stage`.
+/// Fails or panics if the word demands it of `stage`.
 fn trouble(job: &Job, stage: Stage) -> Result<()> {
     let name = match stage {
         Stage::Lm => "lm",

@@ -1,10 +1,10 @@
-//! Runs a model on random inputs and tells what it looks like and how long it takes.
+//! Runs a model on random inputs and prints its inputs, outputs and times.
 //!
 //! ```text
 //! cargo run --example run-model -- MODEL.axmodel [RUNS] [DEVICE]
 //! ```
 //!
-//! RUNS is how often it is executed (10), DEVICE the index in the list of devices (0).
+//! RUNS is the number of executions (10), DEVICE the index in the list of devices (0).
 
 use std::{
     error::Error,
@@ -120,7 +120,7 @@ fn random_inputs(runtime: &Runtime, model: &Model) -> axcl_rs::Result<Vec<HostBu
     Ok(inputs)
 }
 
-/// Uploads, executes, downloads; how long each took.
+/// Uploads, executes, downloads; returns the time of each.
 fn execute(
     session: &Session,
     inputs: &[HostBuffer],
@@ -144,7 +144,7 @@ fn download(session: &Session, outputs: &mut [HostBuffer]) -> axcl_rs::Result<()
         .try_for_each(|(buffer, output)| buffer.download(output))
 }
 
-/// Whether the input buffers still hold what was uploaded.
+/// Returns true if the input buffers still hold what was uploaded.
 fn inputs_survive(session: &Session, inputs: &mut [HostBuffer]) -> axcl_rs::Result<bool> {
     let mut same = true;
     for (buffer, input) in session.inputs().iter().zip(inputs) {

@@ -1,10 +1,10 @@
 //! The C functions as crate-internal methods with Rust results. All calls into the library are made here.
 //!
 //! Invariant of the crate: handles, ids and device pointers come from the methods of this file, and their owner
-//! destroys them once. Which thread calls, and with which context, is up to the callers in this crate: `Runtime` claims a
-//! library before `axclInit` and keeps the claim until `axclFinalize`, so these run once; contexts, and all that is made
-//! from them, are neither `Send` nor `Sync`; strings are asked for under a lock. The header says of no function whether
-//! two threads may call it: for versions, counts, properties, log level and host memory, which `Runtime` and `Device`
+//! destroys them once. The calling thread and its context are up to the callers in this crate: `Runtime` claims a
+//! library before `axclInit` and keeps the claim until `axclFinalize`, so these run once; contexts, and everything made
+//! from them, are neither `Send` nor `Sync`; strings are fetched under a lock. The header does not document the thread
+//! safety of any function: for versions, counts, properties, log level and host memory, which `Runtime` and `Device`
 //! offer to any thread, it is assumed, and careful callers use one thread, as the plugin does.
 
 use std::{
@@ -36,7 +36,7 @@ pub enum Direction {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DevicePointer(*mut c_void);
 
-/// Which side of a model.
+/// Side of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     Input,
@@ -70,8 +70,8 @@ macro_rules! call_optional {
     };
 }
 
-/// Asks the runtime for a string and copies it; `None` for NULL. One thread at a time: the header does not say whether
-/// such a function returns a constant or a buffer that its next call rewrites.
+/// Gets a string from the runtime and copies it; `None` for NULL. One thread at a time: the header does not say whether
+/// such a function returns a constant or a buffer that its next call overwrites.
 fn text(ask: impl FnOnce() -> *const c_char) -> Option<String> {
     static ASKING: Mutex<()> = Mutex::new(());
     let _asking = ASKING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,7 +92,7 @@ fn c_path(path: &Path) -> Result<CString> {
 /// The functions of one library.
 pub struct Api {
     functions: Functions,
-    /// The library's own words for its version.
+    /// Version, as the library reports it.
     version: String,
 }
 
@@ -110,7 +110,7 @@ impl Api {
         }
     }
 
-    /// What tells this library from another one in the same process.
+    /// Identity of this library among others in the same process.
     pub fn identity(&self) -> usize {
         self.functions.axclInit as usize
     }
@@ -517,7 +517,7 @@ impl Api {
         Ok(count)
     }
 
-    /// Number of inputs or outputs; an error hides in the unsigned result.
+    /// Number of inputs or outputs; an error code hides in the unsigned result.
     pub fn tensors(&self, info: Handle, side: Side) -> Result<u32> {
         let (function, name) = match side {
             Side::Input => (
@@ -537,7 +537,7 @@ impl Api {
         Ok(number)
     }
 
-    /// Bytes of an input or output; an error hides in the unsigned result, sign-extended.
+    /// Bytes of an input or output; an error code hides in the unsigned result, sign-extended.
     pub fn tensor_size(&self, info: Handle, side: Side, group: u32, index: u32) -> Result<u64> {
         let functions = &self.functions;
         let (function, name) = match side {
@@ -624,7 +624,7 @@ impl Api {
     }
 }
 
-/// What is to be executed.
+/// A model to execute, with its context, shape group and bindings.
 #[derive(Debug, Clone, Copy)]
 pub struct Execution {
     pub model: u64,

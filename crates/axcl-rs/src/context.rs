@@ -8,7 +8,7 @@ use crate::{
 };
 
 thread_local! {
-    /// Which context is bound to this thread: the library's identity and the handle; none after one was released.
+    /// The context bound to this thread: the library's identity and the handle; none after one was released.
     static BOUND: Cell<Option<(usize, Handle)>> = const { Cell::new(None) };
 }
 

@@ -1,4 +1,4 @@
-//! What a model says of its inputs and outputs.
+//! A model's description of its inputs and outputs.
 
 use crate::{
     Error, Result,
@@ -105,9 +105,9 @@ pub struct Tensor {
     pub name: String,
     /// Length along each axis, outermost first; elements lie in row-major order.
     pub shape: Vec<usize>,
-    /// Type of its elements; `None` where the library or the model does not say.
+    /// Type of its elements; `None` if the library or the model does not report it.
     pub data_type: Option<DataType>,
-    /// Order of its axes; `None` where the library or the model does not say.
+    /// Order of its axes; `None` if the library or the model does not report it.
     pub layout: Option<Layout>,
     /// Bytes of its buffer.
     pub size: usize,
@@ -117,9 +117,9 @@ pub struct Tensor {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Signature {
-    /// What the model takes.
+    /// The model's inputs.
     pub inputs: Vec<Tensor>,
-    /// What the model gives.
+    /// The model's outputs.
     pub outputs: Vec<Tensor>,
 }
 
@@ -168,7 +168,7 @@ fn tensor(api: &Api, info: Handle, side: Side, group: u32, index: u32) -> Result
     })
 }
 
-/// `None` where the library lacks the function.
+/// `None` if the library lacks the function.
 fn optional(value: Result<i32>) -> Result<Option<i32>> {
     match value {
         Ok(value) => Ok(Some(value)),

@@ -5,10 +5,10 @@ use std::{fs, path::Path};
 /// PCI vendor and device number of the AX650N.
 const PCI_ID: (&str, &str) = ("0x1f4b", "0x0650");
 
-/// What there is of a card on this machine.
+/// Signs of a card on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Presence {
-    /// Whether `/dev/axcl_host` exists, which the loaded driver makes.
+    /// True if `/dev/axcl_host` exists, which the loaded driver makes.
     pub driver: bool,
     /// PCI addresses of cards, like `0000:81:00.0`.
     pub cards: Vec<String>,

@@ -7,10 +7,10 @@ use crate::{
     sys::Handle,
 };
 
-/// How the NPU is divided into virtual ones.
+/// Division of the NPU into virtual ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VnpuKind {
-    /// Not at all: a model may use all cores.
+    /// None: a model may use all cores.
     Disabled = 0,
     /// Into equal parts.
     Enabled = 1,
@@ -20,15 +20,15 @@ pub enum VnpuKind {
     LittleBig = 3,
 }
 
-/// Who uses the engine of a device.
+/// Users of the engine of a device.
 #[derive(Debug)]
 pub(crate) struct EngineUse {
     users: usize,
-    /// Whether another part of the process initialised it.
+    /// True if another part of the process initialised it.
     foreign: bool,
 }
 
-/// How many NPU cores a model was built for.
+/// Number of NPU cores that a model was built for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ModelKind {
@@ -68,7 +68,7 @@ impl From<(i64, i64)> for Usage {
     }
 }
 
-/// What executes models on a device. Clones share it.
+/// The executor of models on a device. Clones share it.
 #[derive(Clone)]
 pub struct Engine(Rc<EngineInner>);
 
@@ -104,7 +104,7 @@ impl Engine {
             None => match api.engine_init(kind as i32) {
                 Ok(()) => None,
                 Err(error) => {
-                    // Somebody else may have initialised it.
+                    // Another part of the process may have initialised it.
                     api.engine_vnpu_kind().map_err(|_| error)?;
                     Some(true)
                 }
@@ -173,7 +173,7 @@ impl Engine {
             .map(Usage::from)
     }
 
-    /// For how many cores a model file was built.
+    /// Number of cores that a model file was built for.
     ///
     /// # Errors
     /// [`Error::MissingFunction`] with old libraries; [`Error::Call`].
@@ -302,7 +302,7 @@ impl Model {
         api.usage_of_model(self.id()).map(Usage::from)
     }
 
-    /// For how many cores the model was built.
+    /// Number of cores that the model was built for.
     ///
     /// # Errors
     /// [`Error::MissingFunction`] with old libraries; [`Error::Call`].
@@ -311,7 +311,7 @@ impl Model {
         api.kind_of_model(self.id()).map(ModelKind::from_raw)
     }
 
-    /// Sets which NPU cores execute the model: bit 0 is the first core.
+    /// Sets the NPU cores that execute the model: bit 0 is the first core.
     ///
     /// # Errors
     /// [`Error::MissingFunction`] with old libraries; [`Error::Call`].
@@ -322,7 +322,7 @@ impl Model {
             .set_affinity(self.id(), cores)
     }
 
-    /// Which NPU cores execute the model: bit 0 is the first core.
+    /// The NPU cores that execute the model: bit 0 is the first core.
     ///
     /// # Errors
     /// [`Error::MissingFunction`] with old libraries; [`Error::Call`].

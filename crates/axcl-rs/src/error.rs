@@ -1,4 +1,4 @@
-//! What can go wrong, and what the runtime's numbers mean.
+//! Errors, and the meaning of the runtime's codes.
 
 use std::{fmt, path::PathBuf};
 
@@ -28,7 +28,7 @@ pub enum Error {
     Call {
         /// The C function.
         function: &'static str,
-        /// What it returned.
+        /// The code that it returned.
         code: Code,
     },
     /// This process uses the library already: the runtime can be initialised once at a time.
@@ -39,7 +39,7 @@ pub enum Error {
     NoDevice {
         /// The index that was asked for.
         index: usize,
-        /// How many devices there are.
+        /// The number of devices.
         count: usize,
     },
     /// The engine of the device is in use with another VNPU kind.
@@ -61,7 +61,7 @@ pub enum Error {
     /// A size in bytes is not the one that is needed.
     #[error("{what}: {got} bytes given, {expected} needed")]
     Size {
-        /// What was given.
+        /// The object of the wrong size.
         what: &'static str,
         /// The size that is needed.
         expected: usize,
@@ -127,7 +127,7 @@ impl Code {
         self.0
     }
 
-    /// What the number means, as far as it is known.
+    /// The meaning of the number, as far as it is known.
     pub fn meaning(self) -> String {
         if let Some((_, meaning)) = KNOWN.iter().find(|(code, _)| *code == self) {
             return (*meaning).to_owned();
@@ -231,7 +231,7 @@ impl fmt::Display for Code {
     }
 }
 
-/// A destructor cannot return its failure, and can do no more than to say so.
+/// Logs a failure: a destructor cannot return it.
 pub(crate) fn report(result: Result<()>) {
     if let Err(error) = result {
         tracing::warn!("while releasing: {error}");

@@ -22,10 +22,10 @@ pub const LIBRARY_VARIABLE: &str = "AXCL_RT_LIBRARY";
 /// Names under which the dynamic loader may find the library; the versioned ones are those of M5Stack's packages.
 const NAMES: [&str; 3] = ["libaxcl_rt.so", "libaxcl_rt.so.1", "libaxcl_rt.so.1.0"];
 
-/// Where Axera's Debian package installs the libraries.
+/// Directory into which Axera's Debian package installs the libraries.
 const DIRECTORY: &str = "/usr/lib/axcl";
 
-/// What the library depends on, in an order in which each can be loaded by its path. None names where the others lie.
+/// The library's dependencies, in an order in which each can be loaded by its path. None names the others' directory.
 const DEPENDENCIES: [&str; 7] = [
     "libspdlog.so.1.14",
     "libaxcl_logger.so",
@@ -78,7 +78,7 @@ impl Library {
         Ok(Self(Arc::new(Inner { api, path })))
     }
 
-    /// What was loaded: a path, or a name that the dynamic loader found.
+    /// The loaded file: a path, or a name that the dynamic loader found.
     pub fn path(&self) -> &Path {
         &self.0.path
     }
@@ -155,7 +155,7 @@ fn open_directory(directory: &Path) -> Result<Opened, String> {
     Err(tried)
 }
 
-/// Loads what is there of the dependencies; what is missing shows when the library itself is loaded.
+/// Loads the dependencies that exist; a missing one shows when the library itself is loaded.
 fn load_dependencies(directory: &Path) {
     for path in DEPENDENCIES.map(|name| directory.join(name)) {
         if let Ok(library) = load(path.as_os_str()) {

@@ -106,8 +106,8 @@ impl DeviceBuffer {
             .copy(self.pointer, source.pointer, self.size)
     }
 
-    /// Whether another buffer holds the same. `false` also where the card could not compare them, which the runtime
-    /// does not tell apart.
+    /// Returns true if another buffer has the same content. False also if the card could not compare them, which the
+    /// runtime does not distinguish.
     ///
     /// # Errors
     /// [`Error::Size`] for another size; [`Error::Call`] where the context is gone.
@@ -205,7 +205,7 @@ impl HostBuffer {
     /// The content as values of another type.
     ///
     /// # Panics
-    /// When the size is no multiple of the type's, or the runtime's memory is not aligned for it.
+    /// If the size is no multiple of the type's, or the runtime's memory is not aligned for it.
     pub fn of<T: AnyBitPattern>(&self) -> &[T] {
         bytemuck::cast_slice(self.memory.bytes())
     }

@@ -41,20 +41,20 @@ fn in_use() -> MutexGuard<'static, Vec<usize>> {
     IN_USE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How much the runtime writes to its log.
+/// Verbosity of the runtime's log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogLevel {
     /// Everything.
     Trace = 0,
-    /// What helps to find errors.
+    /// Details for debugging.
     Debug = 1,
-    /// What happens.
+    /// Events in normal operation.
     Info = 2,
-    /// What looks wrong.
+    /// Suspicious conditions.
     Warning = 3,
-    /// What failed.
+    /// Failures.
     Error = 4,
-    /// What cannot go on.
+    /// Failures that end the work.
     Critical = 5,
     /// Nothing.
     Off = 6,
@@ -62,7 +62,7 @@ pub enum LogLevel {
 
 /// The initialised runtime. Clones share it; the last value that depends on it finalises it.
 ///
-/// One process has one at a time. All threads may use it, but what works on a device belongs to one thread: see
+/// One process has one at a time. All threads may use it, but a context on a device belongs to one thread: see
 /// [`Device::context`].
 #[derive(Clone)]
 pub struct Runtime(Arc<Inner>);
@@ -160,7 +160,7 @@ impl Runtime {
         self.0.library.api()
     }
 
-    /// Who uses the engine of which device.
+    /// Users of each device's engine.
     pub(crate) fn engines(&self) -> MutexGuard<'_, HashMap<i32, EngineUse>> {
         self.0
             .engines
@@ -210,7 +210,7 @@ impl Device {
         Context::explicit(self)
     }
 
-    /// What the card says of itself.
+    /// Properties that the card reports.
     ///
     /// # Errors
     /// [`Error::MissingFunction`] with old libraries; [`Error::Call`].
@@ -234,7 +234,7 @@ impl Device {
         })
     }
 
-    /// Restarts the card's firmware, which ends everybody's work on it: a way to wake a card that does not answer.
+    /// Restarts the card's firmware, which ends all processes' work on it: a way to wake a card that does not answer.
     /// Not in the vendor's headers. Everything of this process on the device must have been dropped before.
     ///
     /// # Errors
@@ -252,7 +252,7 @@ fn percent(hundredths: u32) -> f32 {
     hundredths as f32 / 100.0
 }
 
-/// What a card says of itself.
+/// Properties that a card reports.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct DeviceProperties {

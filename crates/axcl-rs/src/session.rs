@@ -34,7 +34,7 @@ pub struct Session {
     group: usize,
 }
 
-/// The table that tells the runtime where the buffers are; destroyed when dropped.
+/// The runtime's table of buffer addresses; destroyed when dropped.
 struct Table {
     context: Context,
     handle: Handle,

@@ -1,4 +1,4 @@
-//! Work that goes on while the thread does something else.
+//! Asynchronous work: it goes on while the thread does something else.
 
 use std::{fmt, marker::PhantomData, time::Duration};
 
@@ -49,7 +49,7 @@ impl Stream {
     /// # }
     /// ```
     ///
-    /// What the card still writes cannot be read:
+    /// Memory that the card still writes to cannot be read:
     ///
     /// ```compile_fail,E0502
     /// # fn f(stream: axcl_rs::Stream, output: axcl_rs::DeviceBuffer) -> axcl_rs::Result<()> {
@@ -99,7 +99,7 @@ impl fmt::Debug for Stream {
     }
 }
 
-/// The work of a [scope](Stream::scope). What it is given lives for `'env`, longer than the scope.
+/// The work of a [scope](Stream::scope). Everything given to it lives for `'env`, longer than the scope.
 #[derive(Debug)]
 pub struct Work<'env> {
     stream: &'env Stream,
@@ -169,7 +169,7 @@ impl<'env> Work<'env> {
         api.stream_wait_event(self.stream.handle, event.handle)
     }
 
-    /// Waits at most `limit` (in whole milliseconds) for the work so far; whether it is done.
+    /// Waits at most `limit` (in whole milliseconds) for the work so far. Returns true if it is done.
     ///
     /// # Errors
     /// The first failure of the work, as [`Error::Call`](crate::Error::Call).

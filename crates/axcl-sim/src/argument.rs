@@ -11,7 +11,7 @@ use std::{
 
 use crate::code::{Area, Result};
 
-/// Where a function writes its result.
+/// Place for a function's result.
 #[repr(transparent)]
 #[derive(Clone, Copy)]
 pub struct Out<T>(*mut T);
@@ -25,7 +25,7 @@ impl<T> Out<T> {
         Ok(self)
     }
 
-    /// Writes the result; nothing where the pointer is NULL.
+    /// Writes the result; does nothing if the pointer is NULL.
     pub fn set(self, value: T) {
         if !self.0.is_null() {
             // SAFETY: the caller passed a pointer to memory for one T.
@@ -33,9 +33,9 @@ impl<T> Out<T> {
         }
     }
 
-    /// Changes in place what the pointer points to.
+    /// Changes the value behind the pointer in place.
     pub fn update(self, change: impl FnOnce(&mut T)) {
-        // SAFETY: the caller passed NULL or a pointer to an initialised T that nobody else uses during the call.
+        // SAFETY: the caller passed NULL or a pointer to an initialised T that is not used elsewhere during the call.
         if let Some(value) = unsafe { self.0.as_mut() } {
             change(value);
         }
@@ -67,7 +67,7 @@ impl Text {
     }
 }
 
-/// A pointer into host or device memory, or a handle: a number until it is known which.
+/// A pointer into host or device memory, or a handle: a number until its kind is known.
 #[repr(transparent)]
 #[derive(Clone, Copy)]
 pub struct Address(*const c_void);

@@ -65,7 +65,7 @@ pub const BAD_RESPONSE: Code = Area::Engine.code(0x09);
 pub const EXECUTE_FAILED: Code = Area::Engine.code(0x0C);
 pub const INVALID_INDEX: Code = Area::Engine.code(0x81);
 
-/// What the C function returns.
+/// Return value of the C function.
 pub fn status(result: Result) -> u32 {
     match result {
         Ok(()) => 0,

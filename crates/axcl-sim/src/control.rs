@@ -14,7 +14,7 @@ use crate::image;
 /// Name of the control file beside the library.
 pub const FILE_NAME: &str = "axcl-sim.conf";
 
-/// What the simulated machine is like. One `name = value` a line (or separated by `;`), `#` starts a comment.
+/// Properties of the simulated machine. One `name = value` a line (or separated by `;`), `#` starts a comment.
 ///
 /// Counts (`allocation-fails` and so on) begin at 1 and anew whenever the text changes; a changed text also brings a
 /// lost device back and ends a hang.
@@ -195,7 +195,7 @@ impl Control {
         }
     }
 
-    /// Reads the control text again; whether it changed.
+    /// Reads the control text again; true if it changed.
     pub fn refresh(&mut self) -> bool {
         let text = std::fs::read_to_string(&self.path)
             .or_else(|_| std::env::var("AXCL_SIM"))
@@ -222,12 +222,12 @@ impl Control {
         &self.settings
     }
 
-    /// Whether the control text could not be understood.
+    /// True if the control text could not be parsed.
     pub fn is_broken(&self) -> bool {
         self.error.is_some()
     }
 
-    /// Counts `event`; the number of this one.
+    /// Counts `event` and returns the number of this one.
     pub fn count(&mut self, event: Counted) -> u64 {
         self.counts[event as usize] += 1;
         self.counts[event as usize]

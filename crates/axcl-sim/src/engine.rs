@@ -10,7 +10,7 @@ use crate::{
     model::{Model, Port},
 };
 
-/// Which side of a model.
+/// Side of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     Input,
@@ -179,7 +179,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Forgets everything on `device`; how many things were left there.
+    /// Forgets everything on `device`; returns the number of things left there.
     pub fn clear(&mut self, device: i32) -> usize {
         let ids: BTreeSet<u64> = self
             .models

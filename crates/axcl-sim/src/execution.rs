@@ -14,14 +14,14 @@ use crate::{
     simulator::{Simulator, State, explain},
 };
 
-/// How often a hanging execution looks whether it may end.
+/// Interval at which a hanging execution checks if it may end.
 const HANG_POLL: Duration = Duration::from_millis(5);
 /// Affinity mask of all NPU cores.
 const ALL_CORES: u32 = 0b111;
-/// What `overwrite-inputs` leaves in input buffers.
+/// Byte that `overwrite-inputs` leaves in input buffers.
 const OVERWRITTEN: u8 = 0xA5;
 
-/// What `axclrtEngineExecute` was asked to do.
+/// Arguments of `axclrtEngineExecute`.
 #[derive(Debug, Clone, Copy)]
 pub struct Request {
     pub model_id: u64,
@@ -46,7 +46,7 @@ enum Fault {
 }
 
 impl Simulator {
-    /// Loads a model; its id.
+    /// Loads a model and returns its id.
     pub fn load(&self, device: i32, source: Source) -> Result<u64> {
         let size = source
             .size()
@@ -83,12 +83,12 @@ impl Simulator {
         Ok(id)
     }
 
-    /// Loads a model file; its id.
+    /// Loads a model file and returns its id.
     pub fn load_file(&self, path: &Path) -> Result<u64> {
         if !path.exists() {
             return Err(Area::Engine.illegal_parameter());
         }
-        // The real runtime first wants device memory for the file, and says so when the thread has no context.
+        // The real runtime first wants device memory for the file, hence this code when the thread has no context.
         let device = self
             .state()
             .current_device()

@@ -27,13 +27,13 @@ pub struct Machine {
 /// One call of an exported function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
-    /// Which thread called, numbered by first call.
+    /// The calling thread, numbered by first call.
     pub thread: u32,
     /// The function's name.
     pub function: String,
-    /// What tells this call from others of the function: sizes, ids, a path.
+    /// Details that distinguish this call from others of the function: sizes, ids, a path.
     pub detail: String,
-    /// What it returned: 0 for success, otherwise an error code.
+    /// Return value: 0 for success, otherwise an error code.
     pub code: u32,
 }
 
@@ -83,7 +83,7 @@ impl Machine {
         fs::rename(new, self.directory.path().join(control::FILE_NAME)).expect("a control file");
     }
 
-    /// Writes a model file; its path.
+    /// Writes a model file; returns its path.
     ///
     /// # Panics
     /// When the file cannot be written, or when ONNX Runtime cannot be loaded: the message says how to get it.
@@ -125,7 +125,7 @@ impl Machine {
         }
     }
 
-    /// What was still there when a device was reset or the runtime finalised.
+    /// Resources that were left when a device was reset or the runtime finalised.
     pub fn leaks(&self) -> Vec<String> {
         let leaks = self.calls_of("leak").into_iter();
         leaks.map(|call| call.detail).collect()

@@ -2,10 +2,10 @@
 //!
 //! Models are ONNX files under `.axmodel` names, run by ONNX Runtime. Device memory is kept apart from host memory,
 //! contexts belong to threads, and calls in a wrong order fail. Settings and faults come from a control file; see
-//! [`Settings`](control::Settings). What the real runtime does where nobody has observed it is chosen here to be
-//! strict; the README lists these choices.
+//! [`Settings`](control::Settings). Where the real runtime's behaviour has not been observed, this one is strict;
+//! the README lists these choices.
 //!
-//! The shared library is what programs load. The Rust side, [`harness`], is for tests: it gives each test a copy
+//! Programs load the shared library. The Rust side, [`harness`], is for tests: it gives each test a copy
 //! of the library with memory, devices and settings of its own.
 
 mod abi;

@@ -9,7 +9,7 @@ const PAGE: u64 = 4096;
 /// Size of one reserved range of addresses. More are reserved as needed: address space can be as small as 512 GiB, and
 /// a test may use many copies of this library.
 const REGION: u64 = 1 << 30;
-/// What is in use on an idle card.
+/// Bytes in use on an idle card.
 const IDLE: u64 = 18 << 20;
 /// Content of fresh device memory: NaN in every floating point format, since the card does not clear it either.
 const FRESH: u8 = 0xFF;
@@ -41,7 +41,7 @@ impl Region {
         }
     }
 
-    /// Where `size` bytes fit, above the last allocation or else from the start.
+    /// Address at which `size` bytes fit, above the last allocation or else from the start.
     fn free(&self, blocks: &BTreeMap<u64, Block>, size: u64) -> Option<u64> {
         [self.next, self.range.start]
             .into_iter()
@@ -65,7 +65,7 @@ impl DeviceMemory {
         }
     }
 
-    /// Whether `address` lies where only device pointers are.
+    /// Returns true if `address` lies in a range of device pointers.
     pub fn contains(&self, address: u64) -> bool {
         self.regions
             .iter()
@@ -78,7 +78,7 @@ impl DeviceMemory {
         IDLE + blocks.map(|block| block.bytes.len() as u64).sum::<u64>()
     }
 
-    /// Allocates `size` bytes on `device`, not cleared; its address.
+    /// Allocates `size` bytes on `device`, not cleared; returns their address.
     pub fn allocate(&mut self, device: i32, size: usize) -> u64 {
         let length = (size as u64).next_multiple_of(PAGE);
         let fit = |region: &mut Region| {
@@ -105,7 +105,7 @@ impl DeviceMemory {
             .ok_or(code::NOT_DEVICE_MEMORY)
     }
 
-    /// Frees everything on `device`; the number of allocations that were left.
+    /// Frees everything on `device`; returns the number of allocations that were left.
     pub fn free_all(&mut self, device: i32) -> usize {
         let before = self.blocks.len();
         self.blocks.retain(|_, block| block.device != device);

@@ -1,4 +1,4 @@
-//! A model: what it says of its inputs and outputs, and ONNX Runtime to execute it.
+//! A model: the description of its inputs and outputs, and ONNX Runtime to execute it.
 
 use std::{ffi::CString, path::Path, sync::Mutex};
 
@@ -31,7 +31,7 @@ pub struct Port {
     element: TensorElementType,
 }
 
-/// Where a model comes from.
+/// Source of a model.
 #[derive(Debug, Clone, Copy)]
 pub enum Source<'a> {
     /// A file, which may have its weights in further files beside it.
@@ -94,7 +94,7 @@ impl Model {
         })
     }
 
-    /// Executes the model on the content of its input buffers; the content of its output buffers.
+    /// Executes the model on the content of its input buffers; returns that of its output buffers.
     pub fn run(&self, inputs: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, String> {
         let values = self
             .inputs
@@ -208,7 +208,7 @@ impl Port {
         .map_err(|error| error.to_string())
     }
 
-    /// What the buffer of this output holds when the model gave `value`.
+    /// Content of this output's buffer when the model gave `value`.
     fn bytes(&self, value: &DynValue) -> Result<Vec<u8>, String> {
         macro_rules! content {
             ($type:ty) => {

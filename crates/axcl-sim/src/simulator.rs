@@ -39,10 +39,10 @@ pub struct Simulator {
     pub npu: Mutex<()>,
 }
 
-/// What changes under one lock.
+/// Everything that changes, under one lock.
 pub struct State {
     pub control: Control,
-    /// How often the control text changed.
+    /// Number of changes of the control text.
     pub generation: u64,
     pub log_level: i32,
     initialised: bool,
@@ -58,7 +58,7 @@ pub struct State {
     pub engine: Engine,
 }
 
-/// A device that somebody has set.
+/// A device that a caller has set.
 #[derive(Default)]
 struct Device {
     count: u32,
@@ -123,7 +123,7 @@ impl Simulator {
     }
 }
 
-/// Says why a call fails, where its code alone would not.
+/// Prints the reason for a failure that its code alone does not show.
 pub fn explain(message: impl Display) {
     eprintln!("axcl-sim: {message}");
 }
@@ -180,7 +180,7 @@ impl State {
         streams
     }
 
-    /// A new opaque handle, of an address that cannot be read.
+    /// A new opaque handle: an address that cannot be read.
     pub fn new_handle(&mut self) -> u64 {
         let handle = self.handles.start;
         self.handles.start += HANDLE_STEP;
@@ -224,7 +224,7 @@ impl State {
         Ok(())
     }
 
-    /// Drops one user of a device; with the last one goes everything on it.
+    /// Drops one user of a device; the last one frees everything on it.
     pub fn reset_device(&mut self, id: i32) -> Result<Vec<Arc<Stream>>> {
         let listed = self.check_listed(id);
         let Some(device) = self.devices.get_mut(&id) else {
@@ -269,14 +269,14 @@ impl State {
         self.note("leak", &format_args!("{number} {what}"));
     }
 
-    /// Writes into the trace what is no call.
+    /// Writes an event other than a call into the trace.
     pub fn note(&self, what: &str, detail: &dyn Display) {
         if let Some(path) = self.control.trace() {
             trace::write(&path, what, detail, 0);
         }
     }
 
-    /// The card restarts: everything on it is gone, and it is there again.
+    /// The card restarts: everything on it is gone, and it is available again.
     pub fn reboot_device(&mut self, id: i32) -> Result<Vec<Arc<Stream>>> {
         if !self.initialised || !self.settings().devices.contains(&id) {
             return Err(code::INVALID_DEVICE);
@@ -359,7 +359,7 @@ impl State {
         self.check_listed(device).map_err(|_| lost)
     }
 
-    /// Which VNPU kind the engine of a device was initialised with.
+    /// VNPU kind that the engine of a device was initialised with.
     pub fn vnpu(&mut self, device: i32) -> &mut Option<i32> {
         &mut self.devices.entry(device).or_default().vnpu
     }

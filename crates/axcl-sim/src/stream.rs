@@ -88,7 +88,7 @@ impl Stream {
         self.shared.changed.notify_all();
     }
 
-    /// Waits until all work is done; the first failure since the last time. No limit without `timeout`.
+    /// Waits until all work is done; returns the first failure since the last time. No limit without `timeout`.
     pub fn synchronize(&self, timeout: Option<Duration>) -> Result {
         let unfinished = |queue: &mut Queue| queue.busy || !queue.jobs.is_empty();
         let queue = self.shared.queue();
@@ -137,7 +137,7 @@ impl Stream {
 /// A mark that streams set and wait for.
 #[derive(Default)]
 pub struct Event {
-    /// How often the event was recorded, and how many of these records the streams have reached.
+    /// Number of records of the event, and of those that the streams have reached.
     marks: Mutex<(u64, u64)>,
     reached: Condvar,
 }

@@ -1,4 +1,4 @@
-//! Where the speech goes: the sound device, a file, or loudspeakers by RTP.
+//! Destinations of the speech: the sound device, a file, or loudspeakers by RTP.
 
 use std::{
     fs,
@@ -20,7 +20,7 @@ enum Kind {
     Flac,
 }
 
-/// A place that speech goes to.
+/// A destination of the speech.
 #[derive(Debug)]
 pub enum Output {
     /// The default sound device.
@@ -36,11 +36,11 @@ pub enum Output {
     },
 }
 
-/// A file that has its name once it is whole.
+/// A file that gets its name once it is complete.
 #[derive(Debug)]
 pub struct File {
     kind: Kind,
-    /// The file that was asked for.
+    /// The requested file.
     wanted: PathBuf,
     /// The file that is written: a neighbour of it, or the same if that is a device or a pipe.
     written: PathBuf,
@@ -108,7 +108,7 @@ impl Output {
         }))
     }
 
-    /// Whether the sound is heard while it is made.
+    /// Returns true if the sound is played while it is made.
     pub fn is_live(&self) -> bool {
         !matches!(self, Self::File(_))
     }
@@ -177,12 +177,12 @@ impl File {
         Ok(encoder.into_iter().chain([sink]).collect())
     }
 
-    /// The file that was asked for.
+    /// The requested file.
     pub fn path(&self) -> &Path {
         &self.wanted
     }
 
-    /// Gives what was written the name that was asked for.
+    /// Gives the written file its requested name.
     pub fn keep(&self) -> Result<()> {
         if self.written != self.wanted {
             fs::rename(&self.written, &self.wanted)
@@ -207,7 +207,7 @@ fn converter() -> Result<gst::Element> {
     Ok(converter)
 }
 
-/// A name beside `path` that nobody else uses.
+/// A name beside `path` that no other process uses.
 fn neighbour(path: &Path) -> Result<PathBuf> {
     let name = path.file_name().context("a file has a name")?;
     let mut hidden = std::ffi::OsString::from(".");

@@ -9,7 +9,7 @@ use crate::progress::Progress;
 
 /// Time that an interrupted file has to be finished.
 const LAST_MOMENTS: Duration = Duration::from_secs(5);
-/// Time between two looks at how much was made.
+/// Interval between two updates of the progress.
 const TICK: Duration = Duration::from_millis(200);
 
 /// The beginning of the names of messages about texts; the rest is the kind.
@@ -20,7 +20,7 @@ const MESSAGES: &str = "cosyvoice3/utterance-";
 pub struct Outcome {
     /// The first error.
     pub error: Option<Error>,
-    /// Somebody pressed Ctrl-C.
+    /// The user pressed Ctrl-C.
     pub interrupted: bool,
     /// Speech that was made.
     pub made: Duration,
@@ -30,7 +30,7 @@ pub struct Outcome {
 pub struct Player {
     pub pipeline: gst::Pipeline,
     pub speech: gst::Element,
-    /// Whether what was made until Ctrl-C is worth finishing: it goes to a file.
+    /// True to finish the output after Ctrl-C: it goes to a file.
     pub finish: bool,
 }
 
@@ -175,7 +175,7 @@ impl<F: FnMut(&str, &gst::StructureRef)> State<F> {
     }
 }
 
-/// An error's words. Those of the speaking element say all; of other elements the cause stands in the debug string.
+/// Text of an error. That of the speaking element is complete; of other elements the cause is in the debug string.
 fn describe(error: &gst::message::Error) -> Error {
     let words = error.error();
     let debug = error.debug();

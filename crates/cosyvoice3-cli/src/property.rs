@@ -82,7 +82,7 @@ macro_rules! with_range {
     )*};
 }
 
-/// Whether a value lies in the range of a numeric property; others have none.
+/// Returns true if a value lies in the range of a numeric property; others have none.
 fn is_in_range(property: &glib::ParamSpec, value: &glib::Value) -> bool {
     with_range!(property, range => lies_in(value, &range));
     true

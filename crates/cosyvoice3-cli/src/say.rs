@@ -1,4 +1,4 @@
-//! `cosyvoice3 say`: the pipeline that speaks.
+//! `cosyvoice3 say`: the speech pipeline.
 
 use std::{cell::RefCell, path::Path, process::ExitCode, rc::Rc};
 
@@ -16,7 +16,7 @@ use crate::{
     property,
 };
 
-/// Endings of the names of subtitles.
+/// Extensions of subtitle files.
 const SUBTITLES: [&str; 4] = ["srt", "vtt", "ass", "ssa"];
 /// Exit code of a program that Ctrl-C ended, as shells count it.
 const INTERRUPTED: u8 = 130;
@@ -30,7 +30,7 @@ pub fn init() -> Result<()> {
         .context("the element cosyvoice3src cannot be registered")
 }
 
-/// The words to say.
+/// The text to speak.
 enum Source {
     Text(String),
     /// The standard input, line by line.
@@ -55,7 +55,7 @@ impl Source {
     }
 }
 
-/// Whether a text is the name of a file of subtitles.
+/// Returns true if a text is the name of a subtitle file.
 fn is_name_of_subtitles(text: &str) -> bool {
     let ending = Path::new(text)
         .extension()
@@ -67,7 +67,7 @@ fn is_name_of_subtitles(text: &str) -> bool {
             .any(|known| ending.eq_ignore_ascii_case(known))
 }
 
-/// Speaks; the exit code is not 0 where words were lost.
+/// Speaks; the exit code is not 0 if words were lost.
 pub fn say(options: &SayOptions) -> Result<ExitCode> {
     let source = Source::of(options)?;
     let output = match (&options.rtp, &options.output) {
@@ -116,7 +116,7 @@ pub fn say(options: &SayOptions) -> Result<ExitCode> {
     finish(outcome, dub, &output)
 }
 
-/// Sets the properties: our own first, so that `--set` has the last word.
+/// Sets the properties, `--set` last so that it overrides the others.
 fn configure(
     speech: &gst::Element,
     options: &SayOptions,
@@ -125,7 +125,7 @@ fn configure(
 ) -> Result<()> {
     speech.set_property("is-live", live);
     if let Output::Rtp { .. } = output {
-        // Packets are sent while something is said, and none in between.
+        // Packets are sent during speech, and none in between.
         speech.set_property_from_str("idle", "none");
         speech.set_property("buffer-duration", PACKET);
     }
@@ -160,7 +160,7 @@ fn timed_text() -> Result<AppSrc> {
     Ok(source)
 }
 
-/// Plays to the end; the account of the cues comes back.
+/// Plays to the end; returns its outcome, and the account of the cues.
 fn play(
     player: &Player,
     source: Source,
@@ -196,7 +196,7 @@ fn play(
     Ok((outcome, dub.take()))
 }
 
-/// Keeps the file if there is speech in it, and says what became of everything.
+/// Keeps the file if there is speech in it, and prints the outcome of everything.
 fn finish(outcome: Outcome, dub: Option<Dub>, output: &Output) -> Result<ExitCode> {
     let seconds = outcome.made.as_secs_f64();
     let mut complete = true;

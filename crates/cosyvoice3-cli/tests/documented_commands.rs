@@ -130,7 +130,7 @@ fn workplace() -> tempfile::TempDir {
     dir
 }
 
-/// Runs a line as a person does; whether it succeeds, and its words.
+/// Runs a line as a user would; returns its success and its output.
 fn run(dir: &Path, line: &str) -> (bool, String) {
     let tool = Path::new(env!("CARGO_BIN_EXE_cosyvoice3"))
         .parent()
@@ -152,7 +152,7 @@ fn run(dir: &Path, line: &str) -> (bool, String) {
             .env("COSYVOICE3_PREPARED", "1")
             .env("COSYVOICE3_MODEL_PATH", root().join("models/demo"))
             .env("LC_ALL", "C.UTF-8")
-            // No sound device: GStreamer says so, and plays to nowhere.
+            // No sound device: GStreamer reports that and plays to nowhere.
             .env(
                 "GST_PLUGIN_FEATURE_RANK",
                 "alsasink:NONE,pulsesink:NONE,jackaudiosink:NONE,pipewiresink:NONE,openalsink:NONE,oss4sink:NONE,osssink:NONE",
@@ -161,7 +161,7 @@ fn run(dir: &Path, line: &str) -> (bool, String) {
     (output.status.success(), words)
 }
 
-/// Whether the element reads the markup of subtitles inside films.
+/// Returns true if the element reads the markup of subtitles inside films.
 fn takes_films() -> bool {
     let (_, words) = launch::run(launch::command("gst-inspect-1.0").arg("cosyvoice3src"));
     words.contains("pango-markup")

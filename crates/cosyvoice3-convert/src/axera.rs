@@ -8,9 +8,9 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use cosyvoice3::regular_file;
 
-/// Where a whole download keeps the flow model.
+/// Directory of the flow model in a whole download.
 const AXMODELS: &str = "token2wav-axmodels";
-/// How the stand-in for a file begins in a Git clone without LFS.
+/// First bytes of the stand-in for a file in a Git clone without LFS.
 const LFS_POINTER: &[u8] = b"version https://git-lfs";
 
 /// The directory with the axmodels: that of the download `dir`, or `dir` itself.

@@ -70,7 +70,7 @@ impl Body {
             ),
         };
         let source = regular_file::open(path)?;
-        // SAFETY: the map is only read. Whoever shortens the file while we read it makes us die of SIGBUS, which leaves
+        // SAFETY: the map is only read. If the file is shortened while we read it, we die of SIGBUS, which leaves
         // the target directory as unfinished as any other interruption does.
         let map = unsafe { Mmap::map(&source) }.with_context(|| at.to_string())?;
         let body = Self {
@@ -90,7 +90,7 @@ impl Body {
         Ok(body)
     }
 
-    /// How the weights are stored.
+    /// Storage format of the weights.
     pub fn quantization(&self) -> Quantization {
         self.quantization
     }
@@ -110,7 +110,7 @@ impl Body {
         Ok((self.number("context_length")?).min(MAX_CONTEXT as usize) as u32)
     }
 
-    /// What a GGUF called `name` of this body with a vocabulary of speech holds.
+    /// Contents of a GGUF called `name`: this body with a vocabulary of speech.
     pub fn with_speech(&self, name: &str) -> Result<Gguf> {
         let width = self.width()?;
         let (embedding, head) = table_types(self.quantization, width);

@@ -1,5 +1,5 @@
-//! A report of what an NPU card does with a model, for people who have one: versions, times, and how close its mel is to
-//! the CPU's.
+//! Report of a model's run on an NPU card, for owners of one: versions, times, and the difference of its mel from the
+//! CPU's.
 
 use std::{
     fmt::Display,
@@ -24,16 +24,16 @@ use cosyvoice3::{
     voice::{self, Voice},
 };
 
-/// Tokens of the speech that is made: five seconds, in windows of every kind.
+/// Tokens of the test speech: five seconds, in windows of every kind.
 const TOKENS: u32 = 130;
-/// How often, since the first time may differ from the others.
+/// Rounds, since the first time may differ from the others.
 const ROUNDS: usize = 3;
 
-/// Tries the flow of the model in `dir` on the card of `options`, and writes what it finds to `out`. After an error `out` holds
-/// what was found until then, and the error.
+/// Tries the flow of the model in `dir` on the card of `options`, and writes its findings to `out`. After an error
+/// `out` holds the findings until then, and the error.
 ///
 /// # Errors
-/// Whatever kept the card from being tried.
+/// Any reason why the card could not be tried.
 pub fn report(dir: &Path, options: &AxclOptions, out: &mut dyn Write) -> Result<()> {
     let mut report = Report { out };
     let tried = report.all(dir, options);
@@ -49,7 +49,7 @@ struct Report<'a> {
     out: &'a mut dyn Write,
 }
 
-/// A mel and how long each window of it took.
+/// A mel and the time of each window.
 struct Made {
     mel: Mel,
     windows: Vec<Duration>,
@@ -120,7 +120,7 @@ impl Report<'_> {
         made.context("no round")
     }
 
-    /// Makes the same mel on the CPU, if the model can, and says how far the two are apart.
+    /// Makes the same mel on the CPU, if the model can, and reports the difference of the two.
     fn compare(
         &mut self,
         dir: &Path,
@@ -196,7 +196,7 @@ impl Report<'_> {
     }
 }
 
-/// What the card and its driver meet.
+/// The machine around the card and its driver.
 fn machine() -> Vec<String> {
     let first = |path: &str, key: &str| {
         let text = fs::read_to_string(path).unwrap_or_default();
@@ -222,7 +222,8 @@ fn machine() -> Vec<String> {
     ]
 }
 
-/// Versions of the driver, its package and the firmware that it boots cards with, as far as files below `root` say them.
+/// Versions of the driver, its package and the firmware that it boots cards with, as far as files below `root` state
+/// them.
 fn driver(root: &Path) -> Vec<String> {
     let mut lines = Vec::new();
     for module in [

@@ -1,4 +1,4 @@
-//! Loading what was written, by the code that will run it.
+//! Loading the written model, by the code that will run it.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use cosyvoice3::{
     vocoder::Vocoder,
 };
 
-/// Loads every component of the model in `dir`; what there is to tell the user, line by line.
+/// Loads every component of the model in `dir`; returns a report for the user, line by line.
 pub fn loads(dir: &Path) -> Result<Vec<String>> {
     let manifest = Manifest::read(dir)?;
     Tokenizer::load(&dir.join(&manifest.lm.tokenizer))?;

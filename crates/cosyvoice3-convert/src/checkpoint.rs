@@ -39,7 +39,7 @@ pub enum DType {
     BF16,
     /// float64
     F64,
-    /// Integers, booleans: nothing that holds weights.
+    /// Integers, booleans: no weights.
     Other,
 }
 
@@ -119,8 +119,8 @@ impl Checkpoint {
             "{}: the file is empty: download it again",
             path.display()
         );
-        // SAFETY: the map is only read. Whoever shortens the file while we read it makes us die of SIGBUS, which leaves
-        // the target directory as unfinished as any other interruption does.
+        // SAFETY: the map is only read. If the file is truncated meanwhile, SIGBUS kills the process, which leaves the
+        // target directory as unfinished as any other interruption does.
         let map = unsafe { Mmap::map(&file) }.with_context(|| path.display().to_string())?;
         Self::read(path, map).with_context(|| {
             format!(
@@ -160,7 +160,7 @@ impl Checkpoint {
         self.tensors.keys().map(String::as_str)
     }
 
-    /// Whether there is a tensor `name`.
+    /// Returns true if there is a tensor `name`.
     pub fn contains(&self, name: &str) -> bool {
         self.tensors.contains_key(name)
     }
@@ -330,12 +330,12 @@ impl<'a> Tensor<'a> {
         self.layout.shape.iter().product()
     }
 
-    /// Whether it has no elements.
+    /// Returns true if it has no elements.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// All elements in row-major order; straight from the file where it holds them so.
+    /// All elements in row-major order; borrowed from the file if it holds them so.
     ///
     /// # Errors
     /// The tensor holds no floating-point numbers.
@@ -423,7 +423,7 @@ fn check_bounds(layout: &Layout, bytes: usize) -> Result<()> {
     Ok(())
 }
 
-/// Where each record lies, by its name without the archive's own folder.
+/// Positions of the records, by name without the archive's own folder.
 fn records(map: &[u8]) -> Result<BTreeMap<String, Record>> {
     ensure!(
         map.starts_with(b"PK"),
@@ -456,7 +456,7 @@ fn records(map: &[u8]) -> Result<BTreeMap<String, Record>> {
 
 /// Checks the number of records that the end of the zip file announces: room is made for them before one is read.
 fn check_announced(map: &[u8]) -> Result<()> {
-    // The directory has at least so many bytes a record.
+    // The directory has at least this many bytes per record.
     const ENTRY: u64 = 46;
     let Some(announced) = announced(map) else {
         return Ok(()); // no end at all: the reader of zip files says so

@@ -29,30 +29,30 @@ const FLOW_ESTIMATOR: &str = "flow_estimator.onnx";
 const HIFT: &str = "hift.onnx";
 const HIFT_SOURCE: &str = "hift_source.safetensors";
 
-/// What a conversion can choose.
+/// Options of a conversion.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// File of the language model inside the checkpoint directory, `llm.pt` or `llm.rl.pt`.
     pub llm: String,
-    /// How the language model is stored.
+    /// Storage type of the language model.
     pub quantization: Quantization,
-    /// How flow and vocoder are stored.
+    /// Storage type of flow and vocoder.
     pub weights: WeightType,
-    /// How the flow estimator's transformer blocks compute.
+    /// Arithmetic of the flow estimator's transformer blocks.
     pub estimator: BlockArithmetic,
-    /// Where to write the fixed-shape graphs for NPU tools, if anywhere.
+    /// Directory for the fixed-shape graphs for NPU tools, if they are wanted.
     pub npu_onnx: Option<PathBuf>,
     /// Name of the model; the checkpoint directory's by default.
     pub name: Option<String>,
-    /// Euler steps of the flow where it sees the whole utterance.
+    /// Euler steps of the flow when it sees the whole utterance.
     pub steps: usize,
-    /// How the vocoder's harmonic source is made.
+    /// Kind of the vocoder's harmonic source.
     pub source: SourceKind,
     /// Languages that the model speaks (`ru`, `en`, `zh`); empty: all.
     pub languages: Vec<String>,
-    /// What users must be told.
+    /// Notice to show to users.
     pub notice: String,
-    /// Whether to replace a model that is there.
+    /// Replace a model that is there.
     pub replace: bool,
 }
 

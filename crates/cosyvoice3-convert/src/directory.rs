@@ -1,4 +1,4 @@
-//! What the model directories of both ways have in common.
+//! Common parts of converted and imported model directories.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -22,7 +22,7 @@ pub const GGUF: &str = "lm.gguf";
 pub const EMBEDDINGS: &str = "lm_embeddings.safetensors";
 /// The tokenizer.
 pub const TOKENIZER: &str = "tokenizer.json";
-/// What the manifest names as its author.
+/// The program that the manifest names as its author.
 pub const CREATED_BY: &str = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"));
 
 /// Euler steps of the published program.
@@ -75,13 +75,13 @@ pub fn lm(quantization: Quantization, geometry: Geometry, sampling: Sampling) ->
     }
 }
 
-/// Writes the files of an unfinished model directory and keeps account of them.
+/// Writes the files of an unfinished model directory and records them.
 pub struct Writer<'a> {
     /// The directory.
     pub out: &'a Unfinished,
-    /// Who is told.
+    /// For reporting progress.
     pub progress: &'a Progress,
-    /// What was written, for the manifest.
+    /// The files written so far, for the manifest.
     pub files: BTreeMap<String, FileEntry>,
 }
 
@@ -109,7 +109,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// The name of the directory `path`, for what was made of it.
+/// The name of the directory `checkpoint`, for the model made of it.
 pub fn name_of(checkpoint: &Path) -> String {
     let path = checkpoint.canonicalize().unwrap_or(checkpoint.to_owned());
     let name = path.file_name().unwrap_or("CosyVoice3".as_ref());
@@ -122,7 +122,7 @@ pub fn write_manifest(out: &Unfinished, mut manifest: Manifest) -> Result<()> {
     replace_file(&out.path().join(MANIFEST), manifest.to_toml().as_bytes())
 }
 
-/// Tries what was written, and makes the directory its target.
+/// Loads the written model to test it, and makes the directory its target.
 pub fn finish(out: Unfinished, progress: &Progress) -> Result<()> {
     progress.step("loading what was written", 0);
     let told = check::loads(out.path())?;

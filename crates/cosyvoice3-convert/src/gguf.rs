@@ -46,7 +46,7 @@ impl Tensor {
     }
 }
 
-/// What a GGUF file holds, without the numbers.
+/// Content of a GGUF file, without the numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gguf {
     /// Metadata in file order.

@@ -45,7 +45,7 @@ const TOKEN_EMBEDDING_NAMES: [&str; 2] = [
     "flow.input_embedding.bfloat16.bin",
 ];
 
-/// Where the files are that the published download does not have, and what an import can choose.
+/// Files that the published download does not have, and the choices of an import.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// Qwen2 body, quantised.
@@ -58,20 +58,20 @@ pub struct Options {
     pub tokenizer: Option<PathBuf>,
     /// `prompt_files`; those of the download by default, if it has them.
     pub prompt: Option<PathBuf>,
-    /// The voice that they become.
+    /// The voice made of them.
     pub voice: prompt::Options,
     /// Name of the model; that of the download's directory by default.
     pub name: Option<String>,
     /// Languages that the model speaks (`ru`, `en`, `zh`); empty: all.
     pub languages: Vec<String>,
-    /// What users must be told.
+    /// Notice that users must be shown.
     pub notice: String,
-    /// Whether to replace a model that is there.
+    /// True to replace an existing model.
     pub replace: bool,
 }
 
-/// Makes the model directory `model` from the download `axera` and the files that `options` name; it is there afterwards
-/// or, after an error, as it was.
+/// Makes the model directory `model` from the download `axera` and the files that `options` name. After an error it is
+/// as it was.
 pub fn import(axera: &Path, model: &Path, options: &Options, progress: &Progress) -> Result<()> {
     let axmodels = axera::axmodels(axera);
     let npu = npu::published(&axmodels)?;
@@ -127,7 +127,7 @@ pub fn import(axera: &Path, model: &Path, options: &Options, progress: &Progress
         },
         files: writer.files,
     };
-    // Checked by the rules of what was written, told of the file that it came from.
+    // Checks the file that was written, but names its source in errors.
     gguf::Gguf::read(&out.path().join(GGUF))?.check(&options.gguf, &manifest.lm)?;
     directory::write_manifest(&out, manifest)?;
     let told = match &prompt {
@@ -271,7 +271,7 @@ fn token_embedding(axmodels: &Path) -> Result<Table<'static>> {
     })
 }
 
-/// The directory of the prompt, if there is one, and long enough for windows, which are all that an NPU does.
+/// The directory of the prompt, if there is one; it must be long enough for windows, which are all that an NPU does.
 fn prompt_files(axera: &Path, options: &Options) -> Result<Option<PathBuf>> {
     let published = axera.join("prompt_files");
     let dir = match &options.prompt {

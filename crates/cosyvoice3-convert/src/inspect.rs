@@ -1,4 +1,4 @@
-//! What a model directory holds, in words.
+//! Description of a model directory, in words.
 
 use std::{fmt::Write, path::Path};
 
@@ -10,7 +10,7 @@ use cosyvoice3::{
 
 use crate::{output::hash_file, progress::Progress};
 
-/// What was found.
+/// Result of an inspection.
 pub struct Report {
     /// A description of the directory.
     pub text: String,

@@ -1,4 +1,4 @@
-//! The flow model for an NPU: the graphs that its tools compile, and what they made of them.
+//! The flow model for an NPU: the graphs that its tools compile, and the compiled models.
 
 use std::{fs, path::Path};
 
@@ -23,7 +23,8 @@ use crate::{
 /// The embedding of speech tokens beside the encoders.
 pub const TOKEN_EMBEDDING: &str = "flow_token_embedding.safetensors";
 
-/// Adds the estimators of the download `axera` to the model directory `model`; what there is to tell the user.
+/// Adds the estimators of the download `axera` to the model directory `model`; returns messages for
+/// the user.
 pub fn add(model: &Path, axera: &Path, progress: &Progress) -> Result<Vec<String>> {
     let mut manifest = Manifest::read(model)?;
     let dir = axera::axmodels(axera);
@@ -45,7 +46,7 @@ pub fn add(model: &Path, axera: &Path, progress: &Progress) -> Result<Vec<String
     )])
 }
 
-/// All that the directory `axmodels` has of the flow model.
+/// All parts of the flow model in the directory `axmodels`.
 pub fn published(axmodels: &Path) -> Result<Npu> {
     let mut windows = Vec::new();
     for (tokens, lookahead) in ENCODER_WINDOWS {
@@ -98,13 +99,13 @@ pub fn write(
     Ok(())
 }
 
-/// What edge pipelines call the encoder for a window of `tokens`, without the ending.
+/// Edge pipelines' name of the encoder for a window of `tokens`, without the extension.
 fn encoder_name(tokens: usize, lookahead: bool) -> String {
     let last = if lookahead { "" } else { "_final" };
     format!("flow_encoder_{tokens}{last}")
 }
 
-/// What edge pipelines call the estimator of `frames`, without the ending.
+/// Edge pipelines' name of the estimator of `frames`, without the extension.
 fn estimator_name(frames: usize) -> String {
     format!("flow_estimator_{frames}")
 }

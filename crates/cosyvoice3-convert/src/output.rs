@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::progress::Progress;
 
-/// Marks a directory that is still being written, so that the next attempt may remove what an interrupted one left.
+/// Marks a directory that is still being written, so that the next attempt may remove the rest of an interrupted one.
 const MARKER: &str = ".cosyvoice3-convert-unfinished";
 
 /// A directory in the making, `NAME.partial` beside its target; removed with everything in it unless it is finished.
@@ -56,12 +56,12 @@ impl Unfinished {
         })
     }
 
-    /// Where to write.
+    /// Directory to write to.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where it will be.
+    /// Its final place.
     pub fn target(&self) -> &Path {
         &self.target
     }
@@ -186,7 +186,7 @@ fn check_target(target: &Path, replace: bool) -> Result<()> {
     Ok(())
 }
 
-/// Creates the empty directory `path`, locked and marked, after removing what an interrupted conversion left there.
+/// Creates the empty directory `path`, locked and marked, after removing the rest of an interrupted conversion.
 fn begin(path: &Path) -> Result<File> {
     let at = path.display();
     if path.exists() {
@@ -253,7 +253,7 @@ pub fn write_hashed(
     write().with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Replaces the file `path` by `bytes`: whoever reads it sees the old content or the new.
+/// Replaces the file `path` by `bytes` atomically: a reader sees the old content or the new.
 pub fn replace_file(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");

@@ -20,7 +20,7 @@ const MAX_AXES: usize = 8;
 /// Index of a [`Value`] in [`Pickle`].
 pub type Id = u32;
 
-/// What an opcode built.
+/// Value built by an opcode.
 #[derive(Debug, Clone)]
 pub enum Value {
     /// Anything a state dict has no use for: numbers with a fraction, results of unknown calls.
@@ -58,7 +58,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// What it is, without what it holds, which may be long.
+    /// Kind of the value, without its content, which may be long.
     fn kind(&self) -> &'static str {
         match self {
             Self::Other => "something else",
@@ -356,7 +356,7 @@ impl<'a> Machine<'a> {
         Ok(self.stack.pop().expect("checked"))
     }
 
-    /// Where the `count` topmost values begin; they must not reach below the last mark.
+    /// Index of the first of the `count` topmost values; they must not reach below the last mark.
     fn below(&self, count: usize) -> Result<usize> {
         let floor = self.marks.last().copied().unwrap_or(0);
         let first = self.stack.len().checked_sub(count);

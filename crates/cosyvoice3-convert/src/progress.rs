@@ -1,4 +1,4 @@
-//! Telling the user how far the work is.
+//! Progress reports for the user.
 
 use std::{io::IsTerminal, time::Duration};
 
@@ -30,7 +30,7 @@ impl Progress {
         }
     }
 
-    /// Begins a step of `bytes`; 0 where nobody knows how long it takes.
+    /// Begins a step of `bytes`; 0 where the size is unknown.
     pub fn step(&self, what: &str, bytes: u64) {
         if self.plain {
             eprintln!("{what}");
@@ -52,7 +52,7 @@ impl Progress {
         }
     }
 
-    /// Says something that stays on the screen.
+    /// Prints a line that stays on the screen.
     pub fn say(&self, what: &str) {
         if self.plain {
             eprintln!("{what}");

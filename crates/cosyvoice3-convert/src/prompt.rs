@@ -18,22 +18,22 @@ use crate::output::replace_file;
 const MAX_FILE: u64 = 64 << 20;
 const TEXT: &str = "prompt_text.txt";
 
-/// What the six files do not say.
+/// Properties of a voice that the six files do not hold.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// Name of the voice.
     pub name: String,
     /// BCP 47 language of the reference speech.
     pub language: Option<String>,
-    /// What the reference speech says; `prompt_transcript.txt` where it is not given.
+    /// Transcript of the reference speech; `prompt_transcript.txt` if it is not given.
     pub prompt_text: Option<String>,
-    /// Where the voice comes from.
+    /// Origin of the voice.
     pub provenance: Option<String>,
-    /// Whether it speaks where no voice is asked for, even if another one does now.
+    /// True to make it the default voice, even if there is one already.
     pub default: bool,
 }
 
-/// Makes a voice of the model directory `model` from the files in `prompt`; what there is to tell the user.
+/// Makes a voice of the model directory `model` from the files in `prompt`; returns notes for the user.
 pub fn add(prompt: &Path, model: &Path, options: &Options) -> Result<Vec<String>> {
     check_name(&options.name)?;
     let mut manifest = Manifest::read(model)?;
@@ -77,7 +77,7 @@ pub fn add(prompt: &Path, model: &Path, options: &Options) -> Result<Vec<String>
     Ok(told)
 }
 
-/// Checks all that can be known of the prompt in `dir` without a model; its speech tokens.
+/// Checks all that can be known of the prompt in `dir` without a model; returns the number of its speech tokens.
 pub fn check(dir: &Path, options: &Options) -> Result<usize> {
     text(&dir.join(TEXT))?;
     Ok(read(dir, Vec::new(), options)?.prompt_tokens.len())
@@ -137,7 +137,7 @@ fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// What the file of the prompt's text holds.
+/// Content of the file of the prompt's text.
 enum Text {
     Ids(Vec<u32>),
     Characters(String),

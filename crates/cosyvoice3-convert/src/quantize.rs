@@ -9,7 +9,7 @@ use llama_cpp_sys_2 as sys;
 /// Bytes of weights that the quantiser may hold at once.
 const BUFFER: usize = 256 << 20;
 
-/// How the language model is stored.
+/// Storage type of the language model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub enum Quantization {
@@ -104,11 +104,11 @@ pub fn quantize_rows(values: &[f32], width: usize, kind: u32) -> Result<Vec<u8>>
     Ok(bytes)
 }
 
-/// Why llama.cpp refused, in its own words with a guess at the cause where they need one.
+/// The reason why llama.cpp refused, in its own words with a guess at the cause where they need one.
 fn why() -> String {
     match take_llama_error() {
         None => "no reason given".into(),
-        // The words of a C++ stream when a write fails
+        // The message of a C++ stream when a write fails.
         Some(error) if error.contains("iostream error") => {
             format!("{error} (is the disk full?)")
         }

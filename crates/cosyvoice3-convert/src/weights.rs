@@ -1,4 +1,4 @@
-//! How weights are stored in the files we write.
+//! Storage of weights in the written files.
 
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-//! What the converter must do, through the program itself.
+//! Requirements on the converter, tested through the program itself.
 
 use std::{
     fs,
@@ -43,7 +43,7 @@ fn succeeds(output: &Output) {
     assert!(output.status.success(), "{}", said(output));
 }
 
-/// Ends with exit code 1 and one line that tells why; returns the line.
+/// Asserts exit code 1 and one line that gives the reason; returns the line.
 #[track_caller]
 fn fails(output: &Output) -> String {
     let said = said(output);
@@ -320,7 +320,7 @@ fn a_configuration_that_contradicts_the_weights_is_refused() {
 fn a_full_disk_ends_in_one_error_and_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let model = dir.path().join("model");
-    // Files of more than 1 MiB cannot be written; the signal that tells so is ignored, as it is for a full disk.
+    // Files of more than 1 MiB cannot be written; the signal is ignored, so that writing fails as on a full disk.
     let output = Command::new("bash")
         .args([
             "-c",

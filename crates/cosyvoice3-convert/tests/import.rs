@@ -109,7 +109,7 @@ fn load(dir: &Path, choice: FlowChoice, library: PathBuf) -> Result<Model> {
     Model::load(dir, &options, &Cancel::new(), &mut Silent)
 }
 
-/// What a model makes of 130 tokens in windows.
+/// Mel that a model makes of 130 tokens in windows.
 fn mel(model: &Model) -> Mel {
     let voice = model.voice(Some("prompt"), None).unwrap();
     let options = FlowOptions {
@@ -249,7 +249,7 @@ fn weights_beside_the_vocoder_are_taken_with_it() {
     assert_eq!(manifest.files[name].size, 7);
 }
 
-/// Importing ends with one line that tells all of `expected`, and leaves nothing.
+/// Asserts that importing fails with one line that contains all of `expected`, and leaves nothing.
 #[track_caller]
 fn refuses(pipeline: &EdgePipeline, expected: &[&str]) {
     let output = pipeline.import(&[]);
@@ -297,7 +297,7 @@ fn every_damaged_file_of_an_edge_pipeline_is_one_error_that_names_it() {
         refuses(&pipeline, &[name]);
         fs::write(&path, "").unwrap();
         refuses(&pipeline, &[name]);
-        // An axmodel is known to its card alone.
+        // Only the card can check an axmodel.
         if !name.ends_with(".axmodel") {
             fs::write(&path, &whole[..whole.len() / 2]).unwrap();
             refuses(&pipeline, &[name]);

@@ -1,4 +1,4 @@
-//! What each quantisation and the faster settings do to the language model's logits: reported, not bounded.
+//! Effect of each quantisation and of the faster settings on the language model's logits: reported, not bounded.
 //!
 //! The weights are random, and random weights suffer more than trained ones; the order is what counts.
 

@@ -1,6 +1,6 @@
-//! Subtitle cues as plain text: what a viewer reads, without what tells a player how to show it.
+//! Subtitle cues as plain text: the words that a viewer reads, without instructions to the player.
 //!
-//! [`plain`] takes the text of one cue, as it stands in the file or as a demultiplexer gives it, and never says markup:
+//! [`plain`] takes the text of one cue, as it stands in the file or as a demultiplexer gives it, and drops all markup:
 //! tags, override blocks, drawings, karaoke times and character references. Reading is tolerant, since subtitle files
 //! are made by hand: `I <3 you`, `a < b` and `R&D` stay what they are. Time is linear and the result is never longer
 //! than the cue.
@@ -37,7 +37,7 @@ pub struct LeaveOut {
 /// Text that was escaped is escaped once more by some writers; none was seen that does it three times.
 const ROUNDS: usize = 3;
 
-/// The text of `cue`, line by line; empty where nothing is to be heard.
+/// The text of `cue`, line by line; empty where nothing is to be spoken.
 ///
 /// The model's own controls ([`is_control`](crate::is_control)) pass; `<|...|>` never does.
 ///
@@ -57,7 +57,7 @@ pub fn plain(cue: &str, format: Format, leave_out: LeaveOut) -> String {
         // Escaped text may be markup: a parser that did not know the tag escaped it whole.
         text = without_markup(&decoded, format);
     }
-    // The two may have come together by what was taken from between them.
+    // The two may have met when markup between them was removed.
     text = text.replace("<|", " ");
     if leave_out.descriptions {
         text = spoken::without_descriptions(&text);

@@ -1,16 +1,16 @@
-//! The language of a text, told by its script.
+//! The language of a text, detected by its script.
 
 use crate::normalize::{is_address, is_unit};
 
 /// A language whose numbers, abbreviations and sentence ends the front end knows.
 ///
-/// Text in any other language is spoken too: it is treated as the one here that shares its script, which for other
-/// scripts than Cyrillic and Chinese is English, as in the official front end.
+/// Text in any other language is synthesized too: it is treated as the language here that shares its script, or as
+/// English for scripts other than Cyrillic and Chinese, as in the official front end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Language {
-    /// Russian, and Cyrillic text altogether.
+    /// Russian, and Cyrillic text in general.
     Russian,
-    /// English, and all that is neither of the others.
+    /// English, and everything else.
     English,
     /// Chinese.
     Chinese,
@@ -34,7 +34,7 @@ impl Language {
         }
     }
 
-    /// The language whose letters `text` is written in; `None` where it has none that tell.
+    /// The language whose letters `text` is written in; `None` if no letter is characteristic.
     ///
     /// A Russian sentence may hold a good deal of Latin (names, brands) and a Chinese one of both, not the other way
     /// round: the script that has at least a fifth of the letters wins in this order, a Chinese one counting as two.

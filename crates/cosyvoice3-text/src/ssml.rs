@@ -19,7 +19,7 @@
 //!
 //! Supported: `speak`, `p`, `s`, `w`, `token`, `break` (`time`, `strength`), `voice` (`name`), `lang` and `xml:lang`, `sub`
 //! (`alias`), `say-as` ([`SayAs`]), `prosody` (`rate`), `mark`, `emphasis`, which becomes the model's `<strong>`, and the
-//! model's own `<strong>` and `<laughter>`. What else stands in the document is named once in
+//! model's own `<strong>` and `<laughter>`. Anything else in the document is named once in
 //! [`Document::unsupported`] and its text is spoken; `desc` and `metadata` are not for speech and are left out.
 //!
 //! Documents may come from strangers: at most 1 MiB, 64 elements deep and 20,000 segments; no document type, so no
@@ -39,7 +39,7 @@ use crate::Language;
 /// Largest document, in bytes.
 pub const LARGEST: usize = 1 << 20;
 
-/// A document that was understood.
+/// A parsed document.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Document {
     /// The parts that are heard, in order.
@@ -56,7 +56,7 @@ pub enum Segment {
     Text(Text),
     /// Silence of exactly this length; at most a minute.
     Break(Duration),
-    /// A place with a name, to be told when it is reached.
+    /// A named place, to be reported when it is reached.
     Mark(Arc<str>),
 }
 
@@ -68,13 +68,13 @@ pub struct Text {
     pub text: String,
     /// The voice of this name; `None` for the voice of the request.
     pub voice: Option<Arc<str>>,
-    /// The language that the document gives; `None` where the text tells it.
+    /// The language that the document gives; `None` where the text decides.
     pub language: Option<Language>,
     /// The rate as a factor from 0.5 to 2; 1 is the rate of the request.
     pub rate: f32,
 }
 
-/// The reason that a document was refused for.
+/// The reason for which a document was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SsmlError {
     /// Line of the place, from 1.

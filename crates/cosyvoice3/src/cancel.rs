@@ -22,7 +22,7 @@ struct State {
 pub struct Cancel(Arc<State>);
 
 impl Cancel {
-    /// A token nobody has cancelled.
+    /// A token that is not cancelled.
     pub fn new() -> Self {
         Self::default()
     }
@@ -36,7 +36,7 @@ impl Cancel {
         }
     }
 
-    /// Whether the work was cancelled.
+    /// Returns true if the work was cancelled.
     pub fn is_cancelled(&self) -> bool {
         self.0.cancelled.load(Ordering::SeqCst)
     }

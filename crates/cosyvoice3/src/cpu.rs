@@ -13,7 +13,7 @@ use std::{fmt, path::Path};
 
 use crate::{Error, ErrorKind, Result, stage::Stage};
 
-/// Where the kernel describes the cores.
+/// Directory in which the kernel describes the cores.
 const SYSFS: &str = "/sys/devices/system/cpu";
 
 /// One core.
@@ -22,7 +22,7 @@ pub struct Core {
     /// The kernel's number.
     pub id: usize,
     /// Relative speed: `cpu_capacity` (the fastest core has 1024), or else the highest frequency in kHz; the same for
-    /// all cores where the kernel tells neither.
+    /// all cores where the kernel reports neither.
     pub capacity: u64,
 }
 
@@ -42,7 +42,7 @@ impl Topology {
             (0..count).collect()
         });
         let mut topology = Self::read_from(Path::new(SYSFS), &allowed);
-        // Below the thread's own cores it is a quota of the control group.
+        // Fewer than the thread's own cores mean a quota of the control group.
         if let (Ok(parallelism), Ok(own)) = (
             std::thread::available_parallelism(),
             affinity::of_current_thread(),
@@ -76,7 +76,7 @@ impl Topology {
         &self.cores
     }
 
-    /// Whether there are big and little cores. Cores that differ by less than 15 %, as turbo bins do, are of one kind.
+    /// True if there are big and little cores. Cores that differ by less than 15 %, as turbo bins do, are of one kind.
     pub fn is_heterogeneous(&self) -> bool {
         let (slowest, fastest) = self.extremes();
         slowest * 100 < fastest * 85
@@ -130,15 +130,15 @@ fn read_all(sysfs: &Path, cores: &[usize], file: &str) -> Option<Vec<u64>> {
     cores.iter().map(read).collect()
 }
 
-/// Which cores each stage uses.
+/// Cores of each stage.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Affinity {
     cores: [Vec<usize>; 3],
-    /// Where the flow computes if no NPU does.
+    /// Cores of the flow where no NPU computes it.
     flow_on_cpu: Vec<usize>,
-    /// How many threads the system runs at a time, which a container may limit below the number of cores.
+    /// Number of threads that run at a time, which a container may limit below the number of cores.
     parallelism: usize,
-    /// Somebody asked for it, or there are two kinds of cores; else threads go where the system likes.
+    /// True if it was requested, or if there are two kinds of cores; else threads go where the system likes.
     pinned: bool,
 }
 
@@ -216,8 +216,8 @@ impl Affinity {
         &self.cores[stage as usize]
     }
 
-    /// How many threads `stage` computes with: `asked`, but no more than it has cores, since further ones only make
-    /// the others wait; all of these where `asked` is 0.
+    /// Number of threads for `stage`: `asked`, but no more than it has cores, since further ones only make the others
+    /// wait; all of these where `asked` is 0.
     pub fn threads(&self, stage: Stage, asked: usize) -> usize {
         let cores = self.cores(stage).len().min(self.parallelism).max(1);
         match asked {
@@ -333,7 +333,7 @@ mod tests {
     const CAPACITY: &str = "cpu_capacity";
     const FREQUENCY: &str = "cpufreq/cpuinfo_max_freq";
 
-    /// A sysfs tree in which `file` of core `i` says `values[i]`; nothing for 0.
+    /// A sysfs tree in which `file` of core `i` contains `values[i]`; no file for 0.
     fn sysfs(file: &str, values: &[u64]) -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
         for (id, value) in values.iter().enumerate().filter(|(_, value)| **value > 0) {

@@ -1,11 +1,11 @@
-//! What can go wrong, in words a user can act on.
+//! Errors, in words a user can act on.
 
 use std::path::Path;
 
 /// Result of everything in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What kind of trouble an [`Error`] is; the element maps each kind to a GStreamer error domain and code.
+/// Kind of an [`Error`]; the element maps each kind to a GStreamer error domain and code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -27,13 +27,13 @@ pub enum ErrorKind {
     Language,
     /// The markup of a text (SSML) cannot be understood.
     Markup,
-    /// As much waits as may: try again later, or allow more.
+    /// The queue is full: try again later, or allow more.
     Busy,
     /// A device failed, and will not work again by itself.
     Device,
     /// A stage failed while it worked.
     Failed,
-    /// A stage panicked: a bug, after which nobody knows what still works.
+    /// A stage panicked: a bug, after which nothing can be relied on.
     Panicked,
     /// The work was cancelled on request. Not an error to report.
     Cancelled,
@@ -56,7 +56,7 @@ impl Error {
         }
     }
 
-    /// The error of a file that could not be opened or read, from what the system said of it.
+    /// The error of a file that could not be opened or read, from the system's error.
     pub fn io(path: &Path, error: &std::io::Error) -> Self {
         let kind = match error.kind() {
             std::io::ErrorKind::NotFound => ErrorKind::NotFound,
@@ -86,7 +86,7 @@ impl Error {
         self.kind
     }
 
-    /// Whether this is a cancellation and not a failure.
+    /// Returns true if this is a cancellation and not a failure.
     pub fn is_cancelled(&self) -> bool {
         self.kind == ErrorKind::Cancelled
     }

@@ -20,8 +20,8 @@
 //! }
 //! ```
 //!
-//! What a program needs stands here at the root; the modules are for those who work on the engine, and change with it.
-//! `docs/architecture.md` says why it is built so.
+//! The API for programs is here at the root; the modules are for work on the engine itself, and change with it.
+//! `docs/architecture.md` explains the design.
 
 pub mod cache_dir;
 pub mod cancel;
@@ -62,7 +62,7 @@ pub use synth::{
 pub use text::{IncrementalText, Language, Reading, cue, is_speakable};
 pub use vocoder::level::Level;
 
-/// Compiles what the READMEs show.
+/// Compiles the examples of the READMEs.
 #[cfg(doctest)]
 mod readmes {
     #[doc = include_str!("../../../README.md")]

@@ -72,7 +72,7 @@ pub fn runtime() -> Result<&'static Runtime> {
     })
 }
 
-/// ONNX Runtime logs every error that it also returns, and warns about what only its authors can act on.
+/// Lowers the levels: ONNX Runtime logs every error that it also returns, and its warnings are for its own authors.
 fn log(level: LogLevel, location: &str, message: &str) {
     match level {
         LogLevel::Verbose | LogLevel::Info => {
@@ -85,16 +85,16 @@ fn log(level: LogLevel, location: &str, message: &str) {
     }
 }
 
-/// How a session works.
+/// Settings of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionOptions {
     /// Threads that share the work of one operator, the calling thread included; 0 is one per core that this process
     /// may use. The threads that this adds inherit the core affinity of the thread that loads the session.
     pub threads: usize,
-    /// Whether idle threads spin before they sleep. Faster where the cores are this session's alone, slower where
-    /// other stages run on them.
+    /// Let idle threads spin before they sleep. Faster if the session has the cores to itself, slower if other stages
+    /// run on them.
     pub spinning: bool,
-    /// Whether freed memory is kept for the next run.
+    /// Keep freed memory for the next run.
     pub arena: bool,
     /// Write the time of every node to a file with this prefix; see [`Session::end_profiling`].
     pub profile: Option<PathBuf>,
@@ -132,7 +132,7 @@ pub struct Port {
     pub name: String,
     /// Type of its elements.
     pub element: Element,
-    /// Length of each axis, [`FREE`] where any works.
+    /// Length of each axis, [`FREE`] if any works.
     pub shape: Vec<i64>,
 }
 
@@ -162,7 +162,7 @@ impl Port {
         }
     }
 
-    /// Whether a graph with this port serves one who needs `wanted`: a free axis serves every length.
+    /// Returns true if this port satisfies `wanted`: a free axis takes every length.
     fn serves(&self, wanted: &Self) -> bool {
         self.name == wanted.name
             && self.element == wanted.element
@@ -191,7 +191,7 @@ impl fmt::Display for Port {
     }
 }
 
-/// What goes into a graph: a shape and the values in row-major order, borrowed for the run.
+/// Input of a graph: a shape and the values in row-major order, borrowed for the run.
 #[derive(Debug, Clone, Copy)]
 pub enum Tensor<'a> {
     /// Floats.
@@ -219,7 +219,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Loads and optimises the graph of `path`; a cancellation ends it between two steps of that.
+    /// Loads and optimises the graph of `path`; a cancellation ends that between two steps.
     ///
     /// # Errors
     /// [`ErrorKind::Cancelled`], [`ErrorKind::Library`] without ONNX Runtime, [`ErrorKind::NotFound`] and
@@ -227,7 +227,7 @@ impl Session {
     /// can run, [`ErrorKind::NoSpace`] if memory ran out.
     pub fn load(path: &Path, options: &SessionOptions, cancel: &Cancel) -> Result<Self> {
         let runtime = runtime()?;
-        // ONNX Runtime's own words for a missing or unreadable file differ by version.
+        // ONNX Runtime's own errors for a missing or unreadable file differ by version.
         read_ahead(path, cancel)?;
         let session = Self::build(runtime, path, options, cancel)
             .map_err(|e| cancel.check().err().unwrap_or_else(|| load_error(path, &e)))?;
@@ -361,7 +361,7 @@ impl Session {
     }
 }
 
-/// Reads a file for the system's cache: ONNX Runtime cannot be stopped while it reads, which from a slow disk takes long.
+/// Reads a file into the page cache: ONNX Runtime cannot be cancelled while it reads, which a slow disk makes long.
 fn read_ahead(path: &Path, cancel: &Cancel) -> Result<()> {
     const BLOCK: usize = 1 << 20;
     let mut file = File::open(path).map_err(|e| Error::io(path, &e))?;
@@ -395,7 +395,7 @@ fn load_error(path: &Path, error: &ort::Error) -> Error {
     Error::damaged(path, format!("ONNX Runtime cannot load it: {message}"))
 }
 
-/// What one run yielded; borrowed from the session until the next run.
+/// Outputs of one run, borrowed from the session until the next run.
 pub struct Outputs<'s> {
     outputs: SessionOutputs<'s>,
     path: &'s Path,

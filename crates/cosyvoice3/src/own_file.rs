@@ -1,4 +1,4 @@
-//! Where the plugin lies.
+//! Location of the plugin.
 
 use std::{
     ffi::{CStr, OsStr, c_void},
@@ -24,13 +24,13 @@ pub(crate) fn own_file() -> Option<PathBuf> {
     // SAFETY: dladdr points dli_fname at a NUL-terminated name that lives as long as the loaded object.
     let file = unsafe { CStr::from_ptr(info.dli_fname) }.to_bytes();
     if !file.contains(&b'/') {
-        // A program tells the name that it was called by, and the shell found it in PATH.
+        // A program is reported by the name it was called by, which the shell looked up in PATH.
         return std::env::current_exe().ok()?.canonicalize().ok();
     }
     Path::new(OsStr::from_bytes(file)).canonicalize().ok()
 }
 
-/// Where libraries of the plugin's own lie: in `cosyvoice3/` beside its file, or beside the directory of its file.
+/// Directories of the plugin's own libraries: `cosyvoice3/` beside its file, or beside the directory of its file.
 ///
 /// Packages use the second place, since GStreamer takes every library below its plugin directories for a plugin.
 pub(crate) fn private_directories() -> Vec<PathBuf> {

@@ -42,7 +42,7 @@ fn a_thread_can_look_whether_its_work_is_done() {
         machine.set("");
         Ok(())
     });
-    // What the hang ends with, as the first failure of the work.
+    // The failure that ends the hang, as the first of the work.
     assert_eq!(result.unwrap_err().code(), Some(Code::EXECUTE_FAILED));
     let mut y = [1.0f32; 6];
     let done = stream.scope(|work| {

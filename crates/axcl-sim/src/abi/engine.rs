@@ -16,7 +16,7 @@ use crate::{
 const MAX_DIMS: usize = 32;
 /// Model kind "three cores".
 const THREE_CORES: i32 = 2;
-/// Data layout "none": nothing is said of it.
+/// Data layout "none": unspecified.
 const NO_LAYOUT: i32 = 0;
 
 #[repr(C)]
@@ -441,7 +441,7 @@ pub extern "C" fn axclrtEngineDestroyIO(io: Address) -> u32 {
     })
 }
 
-/// How a caller says which input or output is meant: by index or by name.
+/// A caller's reference to an input or output: by index or by name.
 trait Which {
     fn index(self, io: &Io, side: Side) -> Result<u32>;
 }

@@ -120,7 +120,7 @@ fn requests_have_the_status_that_http_gives_them() {
         let (answered, words) = announcer.send(&request);
         assert_eq!(answered, status, "{shown:?}: {words}");
     }
-    // A text that ends before its length says.
+    // A body that ends before its length says.
     let mut stream = connect(&announcer);
     stream
         .write_all(&say("Content-Length: 9\r\n", "Да."))
@@ -185,7 +185,7 @@ fn slow_requests_have_one_deadline_and_shut_nobody_out() {
         assert!(answered < 1200, "{} slow requests go on", slow.len());
     }
     println!("{answered} requests were answered meanwhile");
-    // The client learns why.
+    // A slow client gets the reason.
     let mut stream = connect(&announcer);
     stream.write_all(b"POST /say HTTP/1.1\r\n").unwrap();
     assert_eq!(answer(stream).0, 408);
@@ -215,7 +215,7 @@ fn without_free_descriptors_nothing_spins_and_requests_are_answered_afterwards()
     assert!(announcer.end());
 }
 
-/// Takes all descriptors that the announcer may have, by connections that say nothing.
+/// Takes all descriptors that the announcer may have, by connections that send nothing.
 fn limit_and_fill(announcer: &Announcer) -> Vec<TcpStream> {
     let pid = announcer.pid();
     // Enough for a client that plays, once the connections are gone.

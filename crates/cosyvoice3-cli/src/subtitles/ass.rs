@@ -2,17 +2,17 @@
 
 use super::{Cue, Unread, cue, time};
 
-/// The fields of an event where no line names them, those of version 4+.
+/// The fields of an event if no line names them, those of version 4+.
 const FIELDS: [&str; 10] = [
     "layer", "start", "end", "style", "name", "marginl", "marginr", "marginv", "effect", "text",
 ];
 
-/// Whether a line stands in files of this kind alone.
+/// Returns true if a line occurs only in files of this kind.
 pub(super) fn is_typical(line: &str) -> bool {
     line.trim().eq_ignore_ascii_case("[Script Info]") || of_kind(line, "Dialogue").is_some()
 }
 
-/// The cues of a file, and the `Dialogue:` lines that are none. Comments and pictures are not heard.
+/// The cues of a file, and the `Dialogue:` lines that are none. Comments and pictures are not spoken.
 pub(super) fn read(lines: &[&str]) -> (Vec<Cue>, Vec<Unread>) {
     let mut cues = Vec::new();
     let mut unread = Vec::new();

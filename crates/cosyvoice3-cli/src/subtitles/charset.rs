@@ -8,7 +8,7 @@ use encoding_rs::{Encoding, UTF_16BE, UTF_16LE, WINDOWS_1251, WINDOWS_1252};
 pub struct Decoded {
     /// Its text.
     pub text: String,
-    /// The encoding that was found out, where it is another than UTF-8 or was applied wrongly before.
+    /// The detected encoding, where it is another than UTF-8 or was applied wrongly before.
     pub note: Option<String>,
 }
 
@@ -81,8 +81,8 @@ fn mended(text: &str) -> Decoded {
     }
 }
 
-/// Whether most words with letters beyond ASCII consist of such letters alone, `least` of them or more. Western languages
-/// have one or two in a word.
+/// True if most words with letters beyond ASCII consist of such letters alone, `least` of them or more. Western
+/// languages have one or two in a word.
 fn is_mangled(text: &str, least: usize) -> bool {
     let (mut mangled, mut western) = (0, 0);
     for word in text.split(|c: char| !c.is_alphabetic() && !matches!(c, '¨' | '¸')) {
@@ -98,7 +98,7 @@ fn is_mangled(text: &str, least: usize) -> bool {
     mangled > western
 }
 
-/// A letter that windows-1251 has in the place of this one is Cyrillic.
+/// True if the letter that windows-1251 has in the place of this one is Cyrillic.
 fn is_high(c: char) -> bool {
     matches!(c, '\u{c0}'..='\u{ff}' | '¨' | '¸')
 }

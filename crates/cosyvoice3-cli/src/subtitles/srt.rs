@@ -2,7 +2,7 @@
 
 use super::{Cue, Unread, cue, time};
 
-/// The cues of a file, and the parts of it that are none.
+/// The cues of a file, and the parts of it that are not cues.
 ///
 /// A cue is everything from its line of times to the next one but that one's number: so a blank line inside a cue, a
 /// missing one between two, and missing numbers take nothing away.
@@ -54,7 +54,7 @@ fn text_of(block: &[&str], numbered: bool) -> String {
     lines.join("\n")
 }
 
-/// Whether the last line that is not blank is a number alone.
+/// Returns true if the last line that is not blank is a number alone.
 fn last_is_number(lines: &[&str]) -> bool {
     let last = lines.iter().rev().find(|line| !line.trim().is_empty());
     last.is_some_and(|line| line.trim().bytes().all(|b| b.is_ascii_digit()))

@@ -1,11 +1,11 @@
-//! Times of subtitles: `00:01:02,345`, `1:02.3` and what people make of them.
+//! Times of subtitles: `00:01:02,345`, `1:02.3` and common variants.
 
 use std::time::Duration;
 
 /// The arrows that stand between two times; the longer ones first.
 const ARROWS: [&str; 7] = ["-->", "-- >", "- ->", "->", "—>", "–>", "→"];
 
-/// The times of a line `START --> END ...`; `None` where it is no such line. An end that cannot be read is none.
+/// The times of a line `START --> END ...`; `None` if it is no such line. An end that cannot be parsed is `None`.
 pub(super) fn range(line: &str) -> Option<(Duration, Option<Duration>)> {
     let (start, rest) = ARROWS.iter().find_map(|arrow| line.split_once(arrow))?;
     let start = time(start)?;
@@ -14,7 +14,7 @@ pub(super) fn range(line: &str) -> Option<(Duration, Option<Duration>)> {
     Some((start, time(&rest[..end.unwrap_or(rest.len())])))
 }
 
-/// Whether a line was meant to hold times: it has the arrow, and begins as a time does.
+/// Returns true for a line of times that cannot be parsed: it has the arrow, and begins as a time does.
 pub(super) fn is_broken_range(line: &str) -> bool {
     line.contains("-->")
         && line.trim_start().starts_with(|c: char| c.is_ascii_digit())

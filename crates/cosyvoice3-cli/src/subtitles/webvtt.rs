@@ -42,7 +42,7 @@ fn block_at<'a>(lines: &'a [&'a str], at: usize) -> &'a [&'a str] {
     &rest[..length]
 }
 
-/// Whether a block without times was meant to be heard: it is no name of the cue below it, and nothing that the format
+/// True if a block without times was meant to be spoken: it is no name of the cue below it, and nothing that the format
 /// has beside cues.
 fn is_lost(lines: &[&str], at: usize, length: usize) -> bool {
     let first = lines[at].trim();

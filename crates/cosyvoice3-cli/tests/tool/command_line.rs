@@ -95,7 +95,7 @@ fn a_failure_is_one_message_exit_code_1_and_no_file() {
 fn a_missing_element_is_named_with_its_package() {
     let (_dir, file) = temporary();
     let mut say = say(&["Да.", "-o", &file("x.opus")]);
-    // Of GStreamer's plugins only those that are always there.
+    // Of GStreamer's plugins only the built-in ones.
     say.env("GST_PLUGIN_SYSTEM_PATH", "/nowhere")
         .env("GST_REGISTRY", file("registry"));
     let error = fails(say, "");
@@ -126,7 +126,7 @@ fn a_file_that_ctrl_c_ends_is_whole_up_to_there() {
     let mut lines = BufReader::new(child.stderr.take().unwrap())
         .lines()
         .map_while(Result::ok);
-    // The first of them is out; the input stays open, so nothing else ends it.
+    // The first text is played; the input stays open, so nothing but Ctrl-C ends it.
     lines
         .find(|line| line.contains("utterance-finished"))
         .expect("the first text is said");

@@ -6,7 +6,7 @@ use gst::prelude::*;
 
 use crate::{PROPERTIES, RATE, tiny};
 
-/// The element's own speech, as mono floats at 24 kHz: the text is a property, and nobody has quoted it.
+/// The element's own speech, as mono floats at 24 kHz: the text is a property, without any quoting.
 pub fn speech(text: &str) -> Vec<f32> {
     init();
     speech_through(text, &[], &raw_caps(RATE))

@@ -1,4 +1,4 @@
-//! The tool `cosyvoice3` and the scripts that are built on it, run as people run them.
+//! The tool `cosyvoice3` and the scripts that are built on it, run as users run them.
 #![allow(missing_docs)]
 
 #[path = "../../../../tests/support/hearing.rs"]
@@ -23,7 +23,7 @@ use std::{
 const PROPERTIES: [&str; 3] = ["flow-steps=2", "threads=1", "verify=never"];
 const RATE: usize = 24_000;
 
-/// Texts that mean something to a shell, or to whoever reads the description of a pipeline.
+/// Texts that mean something to a shell, or to a parser of pipeline descriptions.
 const HOSTILE: [&str; 9] = [
     "She said \"hi\".",
     "it's",
@@ -95,7 +95,7 @@ fn prepared(mut command: Command) -> Command {
     command
 }
 
-/// Where no sound device is: GStreamer says so and plays to nowhere.
+/// Without a sound device: GStreamer reports that and plays to nowhere.
 fn silently(mut command: Command) -> Command {
     command.env(
         "GST_PLUGIN_FEATURE_RANK",
@@ -104,7 +104,7 @@ fn silently(mut command: Command) -> Command {
     command
 }
 
-/// Runs it to its end, with `input` to read; its exit and its words.
+/// Runs it to its end with `input` on standard input; returns its exit and its output.
 fn run(mut command: Command, input: &str) -> (Output, String) {
     let mut child = command
         .stdin(Stdio::piped())
@@ -120,7 +120,7 @@ fn run(mut command: Command, input: &str) -> (Output, String) {
     (output, words.concat())
 }
 
-/// The same for a command that succeeds; its words.
+/// The same for a command that succeeds; returns its output.
 #[track_caller]
 fn succeeds(command: Command, input: &str) -> String {
     let (output, words) = run(command, input);
@@ -128,7 +128,7 @@ fn succeeds(command: Command, input: &str) -> String {
     words
 }
 
-/// The same for a command that fails with exit code 1 and one line that begins with `error: `; that line.
+/// The same for a command that fails with exit code 1 and a line that begins with `error: `; returns that line.
 #[track_caller]
 fn fails(command: Command, input: &str) -> String {
     let (output, words) = run(command, input);
@@ -139,14 +139,14 @@ fn fails(command: Command, input: &str) -> String {
         .to_owned()
 }
 
-/// A directory that goes with the test, and the paths in it.
+/// A directory that is deleted with the test, and the paths in it.
 fn temporary() -> (tempfile::TempDir, impl Fn(&str) -> String) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().to_owned();
     (dir, move |name: &str| path.join(name).display().to_string())
 }
 
-/// The names of what a directory holds.
+/// The sorted names of a directory's entries.
 fn names(dir: &tempfile::TempDir) -> Vec<String> {
     let entries = fs::read_dir(dir.path()).unwrap();
     let mut names: Vec<String> = entries

@@ -13,7 +13,7 @@ use crate::{
 fn say_writes_files_of_every_kind_it_names() {
     let (_dir, file) = temporary();
     let wanted = speech("Да.");
-    // Codecs keep of this noise how loud it is, and less of its waves. MP3 begins late, by what LAME and its decoder need,
+    // Codecs keep this noise's loudness, and less of its waveform. MP3 begins late, by what LAME and its decoder need,
     // and ends with a whole frame.
     for (name, alike, alike_in_loudness, latest, longest) in [
         ("x.wav", 0.9999, 0.9999, 0, 0),
@@ -48,7 +48,7 @@ fn say_writes_files_of_every_kind_it_names() {
     assert!(fails(say, "").contains("FILE.mp3"));
 }
 
-/// How loud each 20 ms are.
+/// Loudness of each 20 ms.
 fn loudness(sound: &[f32]) -> Vec<f32> {
     let square = |part: &[f32]| part.iter().map(|sample| sample * sample).sum::<f32>();
     sound
@@ -57,7 +57,7 @@ fn loudness(sound: &[f32]) -> Vec<f32> {
         .collect()
 }
 
-/// The best place up to sample `latest`.
+/// The best match up to sample `latest`.
 fn find_loosely(wanted: &[f32], heard: &[f32], latest: usize) -> (usize, f64) {
     (0..=latest)
         .map(|start| {
@@ -184,7 +184,7 @@ fn received(socket: &UdpSocket) -> Vec<Packet> {
     packets
 }
 
-/// Pages with these arguments behind the port; the samples of the packets.
+/// Pages with these arguments after the port; returns the samples of the packets.
 fn paged(text: Option<&str>, input: &str) -> Vec<f32> {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket

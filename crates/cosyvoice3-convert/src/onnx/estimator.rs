@@ -77,7 +77,7 @@ pub fn flow_estimator_fixed(
     Ok(estimator.g.finish())
 }
 
-/// How the linear layers of the transformer blocks compute. The rest of the estimator is always f32.
+/// Arithmetic of the linear layers of the transformer blocks. The rest of the estimator is always f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum BlockArithmetic {
     /// Single precision.
@@ -87,7 +87,7 @@ pub enum BlockArithmetic {
     Int8,
 }
 
-/// How activations are laid out, and which operators are allowed.
+/// Layout of the activations, and the operators that are allowed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Form {
     /// `[rows * frames, channels]`, one time for all rows, ONNX Runtime's operators.
@@ -104,7 +104,7 @@ struct Inputs {
     cond: Value,
 }
 
-/// What attention needs to know about positions.
+/// Position data for attention.
 enum Positions {
     Free(FreePositions),
     Fixed(FixedPositions),
@@ -112,7 +112,7 @@ enum Positions {
 
 /// Made in the graph, for a length known only at run time.
 struct FreePositions {
-    /// Whether every frame sees every frame.
+    /// True if every frame sees every frame.
     full: Value,
     /// Added to the scores otherwise, `[1, 1, T, T]`: 0 or [`HIDDEN`].
     bias: Value,

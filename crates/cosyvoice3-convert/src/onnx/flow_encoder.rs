@@ -91,7 +91,7 @@ pub fn flow_encoder_fixed(
     Ok(graph.finish())
 }
 
-/// What the encoder sees to the right of the last token that it turns into frames.
+/// Right context of the last token that the encoder turns into frames.
 #[derive(Clone, Copy)]
 enum Lookahead {
     Zeros,

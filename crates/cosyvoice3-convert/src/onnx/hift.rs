@@ -26,7 +26,7 @@ const LOOK_RIGHT: usize = 4;
 const UPSAMPLE: [usize; 3] = [8, 5, 3];
 /// Residual blocks of each stage.
 const BLOCKS: usize = 3;
-/// What each of them adds to the mean of the stage.
+/// Share of each of them in the mean of the stage.
 const BLOCK_SHARE: f64 = 1.0 / BLOCKS as f64;
 /// Dilations inside a residual block.
 const DILATIONS: [usize; 3] = [1, 3, 5];
@@ -66,8 +66,8 @@ struct Hift<'w> {
     checkpoint: &'w Checkpoint,
 }
 
-/// What the weights of a convolution are multiplied by, so that the graph need not multiply activations. ONNX Runtime
-/// does it once, when it loads the graph.
+/// Factors for the weights of a convolution, so that the graph need not multiply activations. ONNX Runtime applies them
+/// once, when it loads the graph.
 #[derive(Default)]
 struct Scales {
     /// `[1, in, 1, 1]`
@@ -182,7 +182,7 @@ impl<'w> Hift<'w> {
         self.g.concat(&[&second, x], 3)
     }
 
-    /// What the source adds to a stage: its spectrum brought to the stage's rate.
+    /// The source's contribution to a stage: its spectrum brought to the stage's rate.
     fn source_branch(&mut self, stage: usize, spectrum: &Value) -> Result<Value> {
         let checkpoint = self.checkpoint;
         let down = format!("source_downs.{stage}");

@@ -37,7 +37,7 @@ pub fn linear_rows<'w>(
     Ok(g.microsoft("DynamicQuantizeMatMul", &inputs, []))
 }
 
-/// What one step of a quantised `row` is worth.
+/// Value of one step of a quantised `row`.
 fn scale(row: &[f32]) -> f32 {
     let peak = row.iter().fold(0.0, |peak: f32, w| peak.max(w.abs()));
     if peak > 0.0 { peak / LIMIT } else { 1.0 }

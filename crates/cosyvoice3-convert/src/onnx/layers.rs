@@ -8,7 +8,7 @@ use super::{
 };
 use crate::checkpoint::Checkpoint;
 
-/// The values of tensor `name`, read when they are asked for.
+/// The values of tensor `name`, read on demand.
 pub fn values(checkpoint: &Checkpoint, name: String) -> impl Fn() -> Result<Vec<f32>> + Clone + '_ {
     move || Ok(checkpoint.tensor(&name)?.to_f32()?.into_owned())
 }
@@ -24,7 +24,7 @@ pub fn length(checkpoint: &Checkpoint, name: &str, axis: usize) -> Result<usize>
     Ok(shape[axis])
 }
 
-/// How a one-dimensional convolution is laid out.
+/// Layout of a one-dimensional convolution.
 #[derive(Debug, Clone, Copy)]
 pub struct Conv {
     /// Zeros before and after the sequence.

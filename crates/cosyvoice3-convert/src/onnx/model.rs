@@ -1,4 +1,4 @@
-//! A finished model and how it becomes a file.
+//! A finished model and its writing to a file.
 
 use std::{
     fs::File,
@@ -59,7 +59,7 @@ impl Tensor {
     }
 }
 
-/// Where an initializer's values come from.
+/// Source of an initializer's values.
 pub(super) enum Source<'w> {
     Here(Tensor),
     Later(Box<dyn Fn() -> Result<Tensor> + 'w>),

@@ -1,4 +1,4 @@
-//! What the official files hold: names, shapes, and the scale that keeps a random model's numbers in a sane range.
+//! Layout of the official files: names, shapes, and the scale that keeps a random model's numbers in a sane range.
 
 use serde_json::json;
 

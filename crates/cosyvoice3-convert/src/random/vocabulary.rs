@@ -1,4 +1,4 @@
-//! A byte-level vocabulary that nobody trained: the 256 bytes, then pairs of bytes, then pairs with one byte more.
+//! An untrained byte-level vocabulary: the 256 bytes, then pairs of bytes, then pairs with one byte more.
 
 use serde_json::{Map, json};
 

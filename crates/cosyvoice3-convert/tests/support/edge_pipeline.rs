@@ -92,7 +92,7 @@ impl EdgePipeline {
         self.path("converted")
     }
 
-    /// Where [`import`](Self::import) makes a model directory.
+    /// The model directory that [`import`](Self::import) makes.
     pub fn imported(&self) -> PathBuf {
         self.path("models/imported")
     }

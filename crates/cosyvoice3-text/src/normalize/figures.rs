@@ -2,7 +2,7 @@
 
 use super::lex::{Kind, Tokens};
 
-/// How a language writes large and decimal numbers.
+/// Notation of large and decimal numbers in a language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
     /// `1 000 000,5`; a point is a decimal sign too.
@@ -23,7 +23,7 @@ pub(super) struct Figure<'a> {
 }
 
 impl Figure<'_> {
-    /// The value of the integer part, where it has at most 15 digits and is not written like `007`.
+    /// The value of the integer part, if it has at most 15 digits and is not written like `007`.
     pub fn integer(&self) -> Option<u64> {
         integer(&self.digits)
     }
@@ -38,7 +38,7 @@ impl Figure<'_> {
     }
 }
 
-/// The value of `digits`, where they are at most 15 and do not start with a superfluous zero.
+/// The value of `digits`, if they are at most 15 and do not start with a superfluous zero.
 pub(super) fn integer(digits: &str) -> Option<u64> {
     let plain = digits.len() <= 15 && (digits.len() == 1 || !digits.starts_with('0'));
     plain.then(|| digits.parse().ok()).flatten()
@@ -217,7 +217,7 @@ pub(super) fn telephone<'a>(tokens: &Tokens<'a>, at: usize) -> Option<(Vec<&'a s
     good.then_some((groups, end))
 }
 
-/// Whether the numbers `at` and after a slash are a fraction such as `3/4`; its parts and the index after it.
+/// The parts of the fraction at `at`, such as `3/4`, and the index after it.
 pub(super) fn fraction(tokens: &Tokens, at: usize) -> Option<(u64, u64, usize)> {
     let above = integer(tokens.number(at)?)?;
     if tokens.text(at + 1) != "/" {
@@ -228,8 +228,8 @@ pub(super) fn fraction(tokens: &Tokens, at: usize) -> Option<(u64, u64, usize)> 
     (alone && 0 < above && above < below && below <= 1000).then_some((above, below, at + 3))
 }
 
-/// Whether the token at `at` follows something that makes a hyphen or plus at `at` a sign: nothing, a blank or an
-/// opening mark.
+/// Returns true if a hyphen or plus at `at` is a sign: nothing, a blank or an opening mark before it, and a number
+/// after it.
 pub(super) fn is_sign(tokens: &Tokens, at: usize) -> bool {
     let before = at.checked_sub(1);
     let opens = before.is_none_or(|before| {

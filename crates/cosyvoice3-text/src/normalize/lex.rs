@@ -1,6 +1,6 @@
 //! Cleaned text as tokens: words, numbers, blanks, marks and inline controls.
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Letters of one script with their combining marks and inner apostrophes.
@@ -34,12 +34,12 @@ impl<'a> Tokens<'a> {
         Self(tokens(text))
     }
 
-    /// How many there are.
+    /// The number of tokens.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// What the token at `at` is.
+    /// The kind of the token at `at`.
     pub fn kind(&self, at: usize) -> Option<Kind> {
         self.0.get(at).map(|token| token.kind)
     }
@@ -49,7 +49,7 @@ impl<'a> Tokens<'a> {
         self.0.get(at).map_or("", |token| token.text)
     }
 
-    /// Whether the token at `at` is a word.
+    /// True if the token at `at` is a word.
     pub fn is_word(&self, at: usize) -> bool {
         self.kind(at) == Some(Kind::Word)
     }
@@ -80,7 +80,7 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// Whether a full stop at `at` may end the sentence: nothing or a capital letter follows, and no other mark.
+    /// True if a full stop at `at` may end the sentence: nothing or a capital letter follows, and no other mark.
     pub fn ends_sentence(&self, at: usize) -> bool {
         if matches!(self.text(at + 1), ")" | "," | ";" | ":" | "!" | "?" | "-") {
             return false;

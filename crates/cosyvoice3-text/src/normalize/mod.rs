@@ -1,4 +1,4 @@
-//! Normalisation: text as it is written to text as it is spoken.
+//! Normalisation: from written to spoken text.
 //!
 //! Numbers, units, dates and abbreviations are read out in words, what has no sound is dropped, typographic variants of
 //! quotes and dashes become one. Kept as they are: words with their stress marks (U+0301) and `ё`, and the inline
@@ -51,13 +51,14 @@ impl Reading {
 
 /// The words of `text`, spoken in `language`.
 ///
-/// Special tokens of a model such as `<|endofprompt|>` are dropped; the official front end passes such a text on untouched,
-/// so that a stranger's text could steer the model. Russian and English come out without digits; Chinese digits are left to the model, which knows them. Time is linear in the length of `text`.
+/// Special tokens of a model such as `<|endofprompt|>` are dropped; the official front end passes such a text on
+/// untouched, so that a stranger's text could steer the model. Russian and English come out without digits; Chinese
+/// digits are left to the model, which knows them. Time is linear in the length of `text`.
 pub fn normalize(text: &str, language: Language) -> String {
     normalize_as(text, language, Reading::Model)
 }
 
-/// The words of `text` as [`normalize()`] gives them, with the digits of Chinese read by whom `reading` says.
+/// The words of `text` as [`normalize()`] gives them, with the digits of Chinese read as `reading` says.
 pub fn normalize_as(text: &str, language: Language, reading: Reading) -> String {
     let text = without_special_tokens(text);
     let text = text.as_ref();
@@ -74,8 +75,8 @@ pub fn normalize_as(text: &str, language: Language, reading: Reading) -> String 
     }
 }
 
-/// The pieces of `text` that are not said as they are written, in order, and the rules that read them. Chinese is told
-/// as a whole.
+/// The pieces of `text` that are not read as they are written, in order, and the rules that read them. Chinese is one
+/// piece.
 pub fn explain(text: &str, language: Language, reading: Reading) -> Vec<Change> {
     let mut changes = Vec::new();
     let text = without_special_tokens(text);
@@ -160,7 +161,7 @@ mod tests {
             .collect()
     }
 
-    /// The sentences of `text` and how each is read, apart by ` | `.
+    /// The reading of each sentence of `text`, joined by ` | `.
     fn sentences_read(text: &str, language: Language) -> String {
         let mut read = Vec::new();
         let mut from = 0;

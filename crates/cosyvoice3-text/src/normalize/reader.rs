@@ -8,7 +8,7 @@ use super::{
     writer::Writer,
 };
 
-/// What a language says for each kind of token. The functions read what starts at `at` and return the index after it.
+/// A language's words for each kind of token. The functions read what starts at `at` and return the index after it.
 pub(super) trait Spoken: Sized {
     /// Its words for signs in addresses.
     const WEB: web::Words;
@@ -29,7 +29,7 @@ pub struct Change {
     pub rule: &'static str,
 }
 
-/// A text on its way.
+/// A text being read.
 pub(super) struct Reader<'a, L> {
     pub tokens: &'a Tokens<'a>,
     pub out: Writer,

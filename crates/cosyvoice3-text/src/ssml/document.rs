@@ -19,14 +19,14 @@ const DEEPEST: usize = 64;
 const MOST_SEGMENTS: usize = 20_000;
 /// Longest list of one element's attributes, in bytes.
 const LONGEST_ATTRIBUTES: usize = 4_096;
-/// Most names of unsupported things that are told.
+/// Most names of unsupported things that are reported.
 const MOST_NAMES: usize = 100;
 /// Longest of these names, in characters.
 const LONGEST_NAME: usize = 60;
 
 /// The segments of the SSML in `document`.
 ///
-/// `language` is that of `say-as` where the document gives none; without it the text around tells.
+/// `language` is that of `say-as` where the document gives none; without it, it is detected from the text.
 ///
 /// # Errors
 ///
@@ -56,7 +56,7 @@ pub fn parse(document: &str, language: Option<Language>) -> Result<Document, Ssm
     })
 }
 
-/// The part of `document` that tells its language: all behind its first tag; names of elements are few beside it.
+/// The part of `document` that shows its language: all behind its first tag; names of elements are few beside it.
 fn document_text(document: &str) -> &str {
     document.find('>').map_or("", |end| &document[end + 1..])
 }
@@ -108,7 +108,7 @@ impl Parser {
         }
     }
 
-    /// Reads to the end; `place` is the byte that what goes wrong begins at.
+    /// Reads to the end; `place` is the byte at which an error begins.
     fn run(mut self, reader: &mut Reader<&[u8]>, place: &mut u64) -> Outcome<Document> {
         loop {
             *place = reader.buffer_position();
@@ -190,7 +190,7 @@ impl Parser {
         }
     }
 
-    /// Does what the element `name` means, in `open` and at its place.
+    /// Applies the element `name` to `open` and at its place.
     fn apply(&mut self, name: &str, attributes: &Attributes, open: &mut Open) -> Outcome {
         if let Some(tag) = attributes.get("xml:lang") {
             open.language = self.language_of(tag).or(open.language);
@@ -231,7 +231,7 @@ impl Parser {
         Ok(())
     }
 
-    /// `break` and `mark`; the attributes that they know.
+    /// Handles `break` and `mark`; returns the attributes that they know.
     fn place(&mut self, name: &str, attributes: &Attributes) -> Outcome<&'static [&'static str]> {
         if name == "mark" {
             let mark = attributes
@@ -248,7 +248,7 @@ impl Parser {
         Ok(&["time", "strength"])
     }
 
-    /// `sub` and `say-as`; the attributes that they know.
+    /// Handles `sub` and `say-as`; returns the attributes that they know.
     fn reading(
         &mut self,
         name: &str,
@@ -387,7 +387,7 @@ impl Parser {
     }
 }
 
-/// Elements that change how their text is spoken; the attributes that they know.
+/// Handles elements that change the manner of speech; returns the attributes that they know.
 fn manner(
     name: &str,
     attributes: &Attributes,

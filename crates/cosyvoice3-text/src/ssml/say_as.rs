@@ -1,4 +1,4 @@
-//! `say-as`: text that is to be read as what its writer says it is.
+//! `say-as`: text that is read as the kind that its author declares.
 
 use crate::{Language, Reading, normalize_as};
 
@@ -348,7 +348,7 @@ fn english_date(year: Option<u32>, month: Option<u32>, day: Option<u32>) -> Stri
         (None, Some(month), Some(day)) => format!("{month} {day}"),
         (Some(year), Some(month), None) => format!("{month} {year}"),
         (None, Some(month), None) => month.to_owned(),
-        // A year alone is told from a number by the word before it.
+        // The word before it distinguishes a year alone from a number.
         (Some(year), ..) => {
             let read = read(&format!("in {year}"), Language::English);
             return read.trim_start_matches("in ").to_owned();

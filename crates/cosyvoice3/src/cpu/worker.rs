@@ -1,4 +1,4 @@
-//! Which stages compute at the moment, in the whole process.
+//! Registry of the stages that compute at the moment, in the whole process.
 //!
 //! ggml's threads wait for each other by spinning. Where a core is not theirs alone, all of them spin until the one
 //! that does not run comes back: a decode step then takes a hundred times as long and keeps the others' cores from
@@ -14,10 +14,10 @@ use crate::lock::lock;
 
 static WORKERS: Mutex<Vec<Weak<Worker>>> = Mutex::new(Vec::new());
 
-/// A thread that computes when it has something to do, as the other ones of the process see it.
+/// A compute thread, as the other ones of the process see it.
 #[derive(Debug, Default)]
 pub struct Worker {
-    /// Where it computes; empty where that takes none of this machine's cores.
+    /// Cores on which it computes; empty while it takes none of this machine's.
     cores: Mutex<Vec<usize>>,
     tasks: AtomicUsize,
 }

@@ -31,13 +31,13 @@ const RUN: Patience = Patience {
     after_cancel: Duration::from_millis(1500),
 };
 /// Loading: 10 to 30 s for all models were reported. Cutting off a load can wedge a card, so a cancellation waits too;
-/// nobody waits for the thread that loads.
+/// no other thread waits for the one that loads.
 const LOAD: Patience = Patience {
     limit: Duration::from_secs(120),
     after_cancel: Duration::from_secs(120),
 };
 
-/// Which card to use, and how to reach it.
+/// The card to use, and the library that reaches it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct AxclOptions {
     /// Index of the card in the runtime's list, from 0; not its bus number.
@@ -46,7 +46,7 @@ pub struct AxclOptions {
     pub library: Option<PathBuf>,
 }
 
-/// What the system shows of a card and its driver, for reports: a line each. Touches no card and loads no library.
+/// Signs of a card and its driver in the system, for reports: a line each. Touches no card and loads no library.
 pub fn presence() -> Vec<String> {
     let presence = axcl_rs::detect();
     let cards = match presence.cards.as_slice() {
@@ -63,8 +63,8 @@ pub fn presence() -> Vec<String> {
     ]
 }
 
-/// Whether anything says that this machine is meant to have a card: one on the PCI bus, the driver's device node, or a
-/// library that somebody named.
+/// Returns true if anything suggests that this machine is meant to have a card: one on the PCI bus, the driver's device
+/// node, or a library that the user named.
 pub fn signs_of_a_card(options: &AxclOptions) -> bool {
     let presence = axcl_rs::detect();
     presence.driver
@@ -91,7 +91,7 @@ impl AxclFlow {
     /// # Errors
     /// [`ErrorKind::Library`] without a usable AXCL library, [`ErrorKind::NotFound`] without a card,
     /// [`ErrorKind::Damaged`] if a model's inputs or outputs are not those of this model, [`ErrorKind::NoSpace`]
-    /// without memory on the card, [`ErrorKind::Device`] for what else the runtime reports, [`ErrorKind::Cancelled`].
+    /// without memory on the card, [`ErrorKind::Device`] for other errors of the runtime, [`ErrorKind::Cancelled`].
     pub fn load(
         dir: &Path,
         flow: &manifest::Flow,
@@ -127,7 +127,7 @@ impl AxclFlow {
         Ok(flow)
     }
 
-    /// What library, card and models say of themselves, a line each, for people who look into what a card does.
+    /// Descriptions of library, card and models, a line each, for people who examine a card.
     ///
     /// # Errors
     /// [`ErrorKind::Device`], [`ErrorKind::Cancelled`].

@@ -1,4 +1,4 @@
-//! Which back end runs the flow model.
+//! Choice of the flow model's back end.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ use crate::{
     stage::Stage,
 };
 
-/// What may run the flow model.
+/// Back ends that may run the flow model.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum FlowChoice {
     /// The NPU where there is one that works, else the CPU.
@@ -33,11 +33,11 @@ pub enum FlowChoice {
 pub struct FlowTarget {
     /// NPU or CPU.
     pub choice: FlowChoice,
-    /// Which card.
+    /// The card.
     pub axcl: AxclOptions,
 }
 
-/// Where a back end works.
+/// Cores and threads of a back end.
 #[derive(Debug, Clone, Copy)]
 pub struct Cores<'a> {
     /// The stages' cores.
@@ -46,10 +46,10 @@ pub struct Cores<'a> {
     pub threads: usize,
 }
 
-/// What can be told of `target` for the model of `dir` without waiting for a card.
+/// Checks `target` for the model of `dir` as far as possible without waiting for a card.
 ///
 /// # Errors
-/// [`ErrorKind::NotFound`] where only the NPU will do and the model has nothing for it or nothing says that there is one.
+/// [`ErrorKind::NotFound`] where only the NPU will do and the model has nothing for it or there is no sign of one.
 pub fn check(dir: &Path, manifest: &Manifest, target: &FlowTarget) -> Result<()> {
     let cpu_will_do = match target.choice {
         FlowChoice::Cpu => true,
@@ -72,8 +72,8 @@ pub fn check(dir: &Path, manifest: &Manifest, target: &FlowTarget) -> Result<()>
     Ok(())
 }
 
-/// Loads the back end of `target` for the model of `dir`. A card that cannot be used though
-/// [something says](signs_of_a_card) that there is one is handed to `warn`.
+/// Loads the back end of `target` for the model of `dir`. Where [signs](signs_of_a_card) of a card exist but it cannot
+/// be used, the error is handed to `warn`.
 ///
 /// # Errors
 /// As [`AxclFlow::load`] for [`FlowChoice::Npu`], else as [`CpuFlow::load`].

@@ -1,7 +1,7 @@
 //! Flow model: speech tokens to mel.
 //!
-//! [`FlowModel`] is the way in. A [plan](FlowPlan) decides which tokens each call sees; [`ode`] solves for the mel of one
-//! call, starting from [`noise`]; a [`FlowBackend`] runs the networks.
+//! [`FlowModel`] is the entry point. A [plan](FlowPlan) decides which tokens each call sees; [`ode`] solves for the mel
+//! of one call, starting from [`noise`]; a [`FlowBackend`] runs the networks.
 
 pub mod axcl;
 pub mod choice;
@@ -16,7 +16,7 @@ pub use plan::{Call, FlowModel, FlowOptions, FlowPlan, Utterance};
 
 use crate::{Error, Result, cancel::Cancel, mel::Mel};
 
-/// What the flow encoder makes of speech tokens.
+/// Output of the flow encoder.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Encoded {
     /// Token features, repeated to the frame rate: two frames a token that came out.
@@ -25,7 +25,7 @@ pub struct Encoded {
     pub spks: Vec<f32>,
 }
 
-/// What stays the same for all ODE steps of one window.
+/// Inputs that stay the same for all ODE steps of one window.
 #[derive(Debug, Clone, Copy)]
 pub struct Conditions<'a> {
     /// Encoder output, `[MEL_BINS x frames]`.
@@ -39,14 +39,14 @@ pub struct Conditions<'a> {
     pub attention_chunk: usize,
 }
 
-/// A mechanism that runs the flow model's two networks.
+/// A backend that runs the flow model's two networks.
 ///
 /// Calls come from one thread: `encode` once per window, then `begin` once and `step` once per ODE step.
 pub trait FlowBackend: Send {
-    /// What to call it in logs and statistics (`cpu`, `npu`).
+    /// Name in logs and statistics (`cpu`, `npu`).
     fn name(&self) -> &'static str;
 
-    /// Frame counts for which there is an estimator, ascending; `None` where any length works.
+    /// Frame counts for which there is an estimator, ascending; `None` if any length works.
     fn estimator_lengths(&self) -> Option<&[usize]>;
 
     /// Runs the encoder over `tokens` (prompt first). With `lookahead`, the last
@@ -59,7 +59,7 @@ pub trait FlowBackend: Send {
         cancel: &Cancel,
     ) -> Result<Encoded>;
 
-    /// Hands over what is constant for the following [`step`](Self::step)s.
+    /// Sets the constant inputs of the following [`step`](Self::step)s.
     fn begin(&mut self, conditions: Conditions<'_>, cancel: &Cancel) -> Result<()>;
 
     /// One estimator run at time `t` over `x`: writes the conditional and the unconditional velocity, both
@@ -73,7 +73,7 @@ pub trait FlowBackend: Send {
         cancel: &Cancel,
     ) -> Result<()>;
 
-    /// What a user should know of the calls since the last question, such as a change to another mechanism.
+    /// A warning for the user about the calls since the last query, such as a change to another backend.
     fn take_warning(&mut self) -> Option<Error> {
         None
     }

@@ -29,8 +29,8 @@ impl Noise {
         Ok(mel)
     }
 
-    /// What a call starts from whose `prompt_frames` are followed by `frames` of the speech, of which the first is the
-    /// speech's `first_frame`: a frame gets the same noise in whichever window it is computed.
+    /// Noise for a call with `prompt_frames`, then `frames` of the speech from its `first_frame` on: a frame gets the
+    /// same noise in whichever window it is computed.
     ///
     /// # Errors
     /// As [`columns`](Self::columns).

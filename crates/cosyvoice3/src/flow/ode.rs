@@ -22,7 +22,7 @@ pub fn time_points(schedule: Schedule, steps: usize) -> Vec<f32> {
 /// Rounds as the published solver does: time and state are float32 and time is summed up step by step.
 ///
 /// # Errors
-/// What the back end reports, and [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled) before any step.
+/// Errors of the backend, and [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled) before any step.
 pub fn solve(
     backend: &mut dyn FlowBackend,
     noise: Mel,

@@ -17,10 +17,10 @@ use crate::{
     voice::Voice,
 };
 
-/// Which tokens each call of the flow model sees.
+/// Choice of the tokens that each call of the flow model sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum FlowPlan {
-    /// Windows where the back end has estimators of fixed lengths only, else whole.
+    /// Windows if the back end has estimators of fixed lengths only, else whole.
     #[default]
     Auto,
     /// The whole utterance at once, with all of the prompt and full attention, as published.
@@ -29,7 +29,7 @@ pub enum FlowPlan {
     Windows,
 }
 
-/// How to turn one utterance into mel.
+/// Settings for turning one utterance into mel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FlowOptions {
     /// See [`FlowPlan`].
@@ -55,7 +55,7 @@ impl FlowModel {
         }
     }
 
-    /// What runs the networks.
+    /// The back end that runs the networks.
     pub fn backend(&mut self) -> &mut dyn FlowBackend {
         &mut *self.backend
     }
@@ -167,7 +167,7 @@ pub struct Utterance<'m> {
 }
 
 impl Utterance<'_> {
-    /// How many tokens the next call needs; `usize::MAX` if it needs all.
+    /// Number of tokens that the next call needs; `usize::MAX` if it needs all.
     pub fn wanted(&self) -> usize {
         match &self.cursor {
             Cursor::Whole { .. } => usize::MAX,
@@ -175,8 +175,8 @@ impl Utterance<'_> {
         }
     }
 
-    /// Makes the next call that `tokens`, all tokens so far, allow; `None` once there is none to make. `finished` says that no
-    /// more tokens will come.
+    /// Makes the next call that `tokens`, all tokens so far, allow; `None` once there is none to make. `finished` means
+    /// that no more tokens will come.
     ///
     /// # Errors
     /// [`ErrorKind::Failed`] on a token that is no sound, [`ErrorKind::Text`] if the utterance is longer than the

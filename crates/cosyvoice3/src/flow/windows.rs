@@ -1,4 +1,4 @@
-//! Which tokens each call of the window plan sees, and which mel frames are taken from it. Arithmetic only.
+//! Tokens that each call of the window plan sees, and mel frames that are taken from it. Arithmetic only.
 //!
 //! A *chunk* is 25 new tokens. Its *window* adds up to 50 tokens of left context and 3 of lookahead: 28, 53, then always
 //! 78 tokens. What remains at the end (3 to 27 tokens) comes from a *final* window of exactly 50 tokens without
@@ -27,7 +27,7 @@ pub struct Window {
     pub fill: usize,
     /// Tokens of the speech that the window sees.
     pub tokens: Range<usize>,
-    /// Whether the last three tokens serve only as lookahead.
+    /// True if the last three tokens serve only as lookahead.
     pub lookahead: bool,
     /// Mel frames of the speech that this window adds: from where the one before it ended.
     pub new_frames: Range<usize>,
@@ -40,7 +40,7 @@ impl Window {
         FRAMES_PER_TOKEN * (self.fill + self.tokens.len() - lookahead)
     }
 
-    /// Where the window's first frame lies in the speech's mel; negative where the prompt fills it up.
+    /// Position of the window's first frame in the speech's mel; negative where the prompt fills it up.
     pub fn first_frame(&self) -> isize {
         (FRAMES_PER_TOKEN * self.tokens.start) as isize - (FRAMES_PER_TOKEN * self.fill) as isize
     }
@@ -50,7 +50,7 @@ impl Window {
         self.new_frames.start.strict_add_signed(-self.first_frame())
     }
 
-    /// Whether no other window follows.
+    /// Returns true if no other window follows.
     pub fn is_final(&self) -> bool {
         !self.lookahead
     }
@@ -69,7 +69,7 @@ impl Windows {
         Self::default()
     }
 
-    /// How many tokens complete the next window, unless the speech ends before.
+    /// Number of tokens that complete the next window, unless the speech ends before.
     pub fn wanted(&self) -> usize {
         self.done + HOP_TOKENS + LOOKAHEAD_TOKENS
     }
@@ -144,7 +144,7 @@ mod tests {
                 assert_eq!(from + window.new_frames.len(), window.frames());
                 if window.new_frames.start > 0 {
                     assert!(from >= BLEND_FRAMES && window.new_frames.start >= BLEND_FRAMES);
-                    // What is blended is the speech, never the prompt that fills the window up.
+                    // Only speech is blended, never the prompt that fills the window up.
                     assert!(from - BLEND_FRAMES >= FRAMES_PER_TOKEN * window.fill);
                 }
             }

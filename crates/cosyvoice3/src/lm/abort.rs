@@ -13,7 +13,7 @@ use std::{
 
 use llama_cpp_sys_2 as sys;
 
-/// What C++ calls when an exception is not caught.
+/// Function that C++ calls when an exception is not caught.
 type TerminateHandler = Option<unsafe extern "C" fn()>;
 
 unsafe extern "C" {
@@ -53,7 +53,7 @@ fn replace_terminate_handler_of(address: *const c_void) {
     }
 }
 
-/// Where the library that holds `address` begins in memory.
+/// Base address of the library that holds `address`.
 fn base(address: *const c_void) -> Option<usize> {
     let mut info = MaybeUninit::<libc::Dl_info>::zeroed();
     // SAFETY: `info` is valid for writes; dladdr only compares the address, and any thread may call it.

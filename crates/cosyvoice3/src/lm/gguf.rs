@@ -11,7 +11,7 @@ use std::{
 use crate::{Error, Result, manifest, regular_file};
 
 const ARCHITECTURE: &str = "qwen2";
-/// The only alignment that llama.cpp writes unless told otherwise (`GGUF_DEFAULT_ALIGNMENT`).
+/// The only alignment that llama.cpp writes unless configured otherwise (`GGUF_DEFAULT_ALIGNMENT`).
 const ALIGNMENT: u64 = 32;
 /// Longest key or tensor name that is plausible; ggml's own limit for tensor names is 64.
 const MAX_NAME: u64 = 256;
@@ -152,7 +152,7 @@ impl Gguf {
     /// Bytes that a context of `lm.context` positions takes, keys and values of `element` bytes each.
     ///
     /// # Errors
-    /// What is wrong with the geometry, as [`check`](Self::check) does.
+    /// The fault in the geometry, as [`check`](Self::check) reports it.
     pub fn context_bytes(
         &self,
         lm: &manifest::Lm,
@@ -174,7 +174,7 @@ impl Gguf {
     /// The tensor `name`, and the bytes of the file that hold its data.
     ///
     /// # Errors
-    /// What is wrong: it is missing, of a type that models of ours do not have, or not whole.
+    /// The tensor is missing, of a type that models of ours do not have, or not whole.
     pub fn tensor(&self, name: &str) -> Result<(&Tensor, Range<u64>), String> {
         let tensor = self.tensors.iter().find(|tensor| tensor.name == name);
         let tensor = tensor.ok_or_else(|| format!("tensor {name} is missing"))?;
@@ -448,7 +448,7 @@ impl<R: Read> Reader<R> {
         self.array().map(u64::from_le_bytes)
     }
 
-    /// How many `things` follow.
+    /// Reads the number of `things` that follow.
     fn count(&mut self, things: &str) -> io::Result<u64> {
         let count = self.u64()?;
         if count > MAX_ENTRIES {

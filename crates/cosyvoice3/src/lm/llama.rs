@@ -37,7 +37,7 @@ pub(super) fn system_info() -> Result<&'static str> {
     Ok(&start()?.system_info)
 }
 
-/// Which llama.cpp this is: its version, and the commit of its ggml.
+/// Version of llama.cpp, and the commit of its ggml.
 pub(super) fn version() -> String {
     // SAFETY: both functions return pointers to string literals; any number of threads may call them.
     let [llama, ggml] =
@@ -116,11 +116,11 @@ thread_local! {
     static LINE: RefCell<(sys::ggml_log_level, String)> = const { RefCell::new((sys::GGML_LOG_LEVEL_NONE, String::new())) };
     /// The first error that llama.cpp logged on this thread since this was taken: its only way to say why a call failed.
     static LAST_ERROR: RefCell<Option<String>> = const { RefCell::new(None) };
-    /// Whether the call under way on this thread was ended on purpose: what llama.cpp says of it is no news.
+    /// True if the current call on this thread was aborted on purpose: what llama.cpp logs about it is expected.
     static GIVEN_UP: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Log callback. What matters comes back as an [`Error`], so each level is one lower here than in llama.cpp.
+/// Log callback. Failures that matter come back as an [`Error`], so each level is one lower here than in llama.cpp.
 unsafe extern "C" fn log(level: sys::ggml_log_level, text: *const c_char, _: *mut c_void) {
     // SAFETY: ggml passes a NUL-terminated string that lives during the call. Any thread may log; what is kept is the
     // thread's own.
@@ -145,7 +145,7 @@ fn log_text(level: sys::ggml_log_level, text: &str) {
         _ if GIVEN_UP.get() => tracing::trace!(target: "llama", "{line}"),
         sys::GGML_LOG_LEVEL_ERROR => {
             tracing::warn!(target: "llama", "{line}");
-            // The first error tells the cause; the ones after it only what failed because of it.
+            // The first error is the cause; the ones after it only follow from it.
             LAST_ERROR.with_borrow_mut(|last| {
                 last.get_or_insert_with(|| line.to_owned());
             });
@@ -177,7 +177,7 @@ struct Progress<'a> {
 
 unsafe extern "C" fn on_progress(done: f32, data: *mut c_void) -> bool {
     // SAFETY: `data` is the `Progress` of `Model::load`, which waits for the load to end; llama.cpp reports on the thread
-    // that loads, so nobody else has it.
+    // that loads, so no other thread has it.
     let progress = unsafe { &mut *data.cast::<Progress>() };
     match catch_unwind(AssertUnwindSafe(|| (progress.report)(done))) {
         Ok(go_on) => progress.stopped = !go_on,
@@ -187,7 +187,7 @@ unsafe extern "C" fn on_progress(done: f32, data: *mut c_void) -> bool {
 }
 
 impl Model {
-    /// Maps the GGUF at `path` into memory. `report` hears the part done, 0 to 1, and stops the load with `false`.
+    /// Maps the GGUF at `path` into memory. `report` gets the part done, 0 to 1, and stops the load with `false`.
     ///
     /// The caller has checked the file: llama.cpp aborts the process over some malformed ones.
     pub fn load(path: &Path, report: &mut dyn FnMut(f32) -> bool) -> Result<Self> {
@@ -246,7 +246,7 @@ impl Drop for Model {
     }
 }
 
-/// How a [`Context`] computes.
+/// Settings of a [`Context`].
 #[derive(Debug, Clone)]
 pub(super) struct ContextOptions {
     /// Cells of the KV cache.
@@ -343,7 +343,7 @@ impl Drop for ThreadPool {
 pub(super) struct Context {
     context: NonNull<sys::llama_context>,
     model: Arc<Model>,
-    /// Where llama.cpp finds it, however the context moves; nobody else has it.
+    /// Stable address for llama.cpp, however the context moves; not shared with anything else.
     watch: Rc<Watch>,
     cells: usize,
     used: usize,
@@ -355,12 +355,12 @@ pub(super) struct Context {
     pools: Vec<ThreadPool>,
 }
 
-// SAFETY: a context belongs to nobody's thread, but no two threads may use it at once, not even to read: some of
+// SAFETY: a context is bound to no thread, but no two threads may use it at once, not even to read: some of
 // llama.cpp's getters put its outputs in order first. So it is Send and not Sync, and its watch,
 // of which it has the only Rc, goes with it.
 unsafe impl Send for Context {}
 
-/// What decides after each operation whether a call goes on.
+/// Decides after each operation if a call goes on.
 struct Watch {
     cancelled: Arc<AtomicBool>,
     /// The call under way. Only the thread that makes it comes here.
@@ -452,8 +452,8 @@ impl Context {
         params.abort_callback = Some(should_abort);
         params.abort_callback_data = Rc::as_ptr(&watch).cast_mut().cast();
         take_last_error();
-        // SAFETY: the model is alive and stays so through our `Arc`, and the watch as long as the context. The model is only read, so several
-        // threads may make contexts over it.
+        // SAFETY: the model is alive and stays so through our `Arc`, and the watch as long as the context. The model is
+        // only read, so several threads may make contexts over it.
         let context = unsafe { sys::llama_init_from_model(model.0.as_ptr(), params) };
         let context = NonNull::new(context).ok_or_else(|| {
             let why = take_last_error().unwrap_or_else(|| "no reason given".into());
@@ -479,11 +479,11 @@ impl Context {
         Ok(this)
     }
 
-    /// Computes on `threads` threads from now on, but no more than the options say; which changes no logit as long as
+    /// Computes on `threads` threads from now on, but no more than the options say. This changes no logit as long as
     /// attention is not fused.
     ///
     /// # Errors
-    /// Where ggml cannot start threads.
+    /// If ggml cannot start threads.
     pub fn set_threads(&mut self, threads: usize) -> Result<()> {
         let threads = threads.clamp(1, self.most_threads);
         if threads == self.threads {
@@ -511,8 +511,8 @@ impl Context {
         Ok(())
     }
 
-    /// Computes one step for nothing and forgets it: it shows how many operations a call has, without which no call
-    /// has an [`Allowance`].
+    /// Computes one step and forgets it, to count the operations of a call: without that number, no call has an
+    /// [`Allowance`].
     pub fn warm_up(&mut self) -> Result<()> {
         self.clear();
         self.append_token(0, &Allowance::ALL)?;
@@ -581,7 +581,7 @@ impl Context {
     /// logits after it.
     ///
     /// # Errors
-    /// Where llama.cpp refuses the state; the context is empty then. It reads damaged states carelessly, so the caller
+    /// If llama.cpp refuses the state; the context is empty then. It reads damaged states carelessly, so the caller
     /// gives only what a context of the same model and options returned.
     pub fn restore(&mut self, state: &[u8], positions: usize) -> Result<()> {
         self.clear();
@@ -608,7 +608,7 @@ impl Context {
     }
 
     /// Appends embeddings, `rows.len() / hidden_size` positions and [`BATCH`] at most, and computes the logits after the
-    /// last. Where `allowance` ends that, nothing is appended.
+    /// last. If `allowance` ends that, nothing is appended.
     pub fn append_embeddings(
         &mut self,
         rows: &[f32],
@@ -632,7 +632,7 @@ impl Context {
         self.decode(batch, allowance)
     }
 
-    /// Appends one token and computes the logits after it. Where `allowance` ends that, nothing is appended. Does not
+    /// Appends one token and computes the logits after it. If `allowance` ends that, nothing is appended. Does not
     /// look at any [`Cancel`]: one step is short.
     pub fn append_token(&mut self, token: u32, allowance: &Allowance) -> Result<Outcome> {
         assert!(

@@ -25,7 +25,7 @@ pub(super) fn check(bytes: u64, what: &str, remedy: &str) -> Result<()> {
     ))
 }
 
-/// Whether the address space, with the limits and the overcommitment of this system, has room; nothing is kept.
+/// True if the address space, with the limits and the overcommitment of this system, has room; nothing is kept.
 fn reserved(bytes: u64) -> bool {
     let Ok(len) = usize::try_from(bytes) else {
         return false;

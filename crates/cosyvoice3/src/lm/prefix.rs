@@ -4,7 +4,7 @@ use crate::{
     Error, ErrorKind, Result, constants::SPEECH_CODES, lm::embeddings::Embeddings, manifest,
 };
 
-/// What is spoken, and whose voice speaks: `[sos | prompt text, text | task | prompt speech]`.
+/// Text and voice of an utterance: `[sos | prompt text, text | task | prompt speech]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Prefix<'a> {
     /// Text ids of the prompt: system prefix, `<|endofprompt|>`, transcript or instruction. May be empty.

@@ -1,4 +1,4 @@
-//! From a prefix to speech tokens.
+//! Generation of speech tokens from a prefix.
 
 use std::{
     sync::Arc,
@@ -22,38 +22,38 @@ use crate::{
     manifest::Sampling,
 };
 
-/// How a session computes.
+/// Settings of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LmOptions {
     /// Most threads, the calling one included; 0 counts as 1.
     pub threads: usize,
-    /// Compute on fewer threads where that is faster, as on a machine where other programs are at work; see
-    /// [`thread_count`](crate::lm::thread_count). Without effect on fused attention, whose bits depend on the number.
+    /// Compute on fewer threads where that is faster, as on a machine that is busy with other programs; see
+    /// [`thread_count`](crate::lm::thread_count). No effect with fused attention, whose bits depend on their number.
     pub adapt: bool,
     /// CPUs for these threads, by the kernel's numbers; `None` for any. The thread that generates is moved there too.
     pub cpus: Option<Vec<usize>>,
-    /// Keep the KV cache in f32 and not in f16.
+    /// Keep the KV cache in f32 instead of f16.
     pub kv_f32: bool,
     /// Fused attention.
     pub flash_attention: bool,
 }
 
-/// How one utterance is decoded.
+/// Decoding settings of one utterance.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Decoding {
     /// Repetition-aware sampling.
     pub sampling: Sampling,
-    /// Divides the logits; 0 takes the most probable token always.
+    /// Divides the logits; 0 always takes the most probable token.
     pub temperature: f32,
-    /// Where the random numbers come from; the same for the same draws.
+    /// Seed of the random numbers; the same seed gives the same draws.
     pub seed: u64,
-    /// Tokens before which the speech cannot end.
+    /// Fewest tokens: the speech cannot end before them.
     pub min_tokens: usize,
-    /// Tokens after which it ends, at least 1.
+    /// Most tokens, at least 1.
     pub max_tokens: usize,
 }
 
-/// Why generation ended.
+/// Reason for the end of generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StopReason {
     /// The model ended the speech.
@@ -66,21 +66,21 @@ pub enum StopReason {
     ContextFull,
 }
 
-/// What the prefix of one utterance took.
+/// Cost of the prefill of one utterance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Prefill {
-    /// How much of it was there already.
+    /// Part of the prefix that was computed already.
     pub hit: Hit,
-    /// Positions of the prefix.
+    /// Length of the prefix in positions.
     pub positions: usize,
-    /// Time until its logits were there.
+    /// Time until its logits were available.
     pub time: Duration,
 }
 
-/// What one utterance came to.
+/// Result of one generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Generated {
-    /// Why it ended.
+    /// Reason for its end.
     pub stop: StopReason,
     /// The prefix.
     pub prefill: Prefill,
@@ -88,7 +88,7 @@ pub struct Generated {
     pub generated: usize,
     /// Tokens that passed the silence filter.
     pub spoken: usize,
-    /// Time for the tokens, the callback's included.
+    /// Time for the tokens, including the callback's.
     pub decode: Duration,
 }
 
@@ -97,16 +97,16 @@ pub struct LmSession {
     model: Arc<LmModel>,
     options: LmOptions,
     context: llama::Context,
-    /// `None` where the number of threads does not follow the load.
+    /// `None` if the number of threads does not follow the load.
     thread_count: Option<ThreadCount>,
     cache: Option<(Arc<PrefixCache>, PrefixCaching)>,
     /// The stage that this session computes for.
     worker: Option<Arc<Worker>>,
     /// Prompt text at the start of the context.
     head: Option<Vec<u32>>,
-    /// Where the logits come from while nothing was computed since a prefix came from the cache.
+    /// Source of the logits after a prefix came from the cache, until something is computed.
     restored: Option<Arc<PrefixState>>,
-    /// What is not on disk yet.
+    /// Computed prefix that is not on disk yet.
     unsaved: Option<(Key, Arc<PrefixState>)>,
 }
 
@@ -159,13 +159,13 @@ impl LmSession {
         self
     }
 
-    /// The session as the work of `worker`: it leaves cores to other workers while these have something to do.
+    /// The session as the work of `worker`: it leaves cores to other workers while they are busy.
     pub fn with_worker(mut self, worker: Arc<Worker>) -> Self {
         self.worker = Some(worker);
         self
     }
 
-    /// Makes one call, of `positions` positions, on as many threads as serve: again on fewer where the first were too
+    /// Makes one call over `positions` positions on as many threads as help, and repeats it on fewer if those were too
     /// many.
     fn call(
         &mut self,
@@ -208,8 +208,8 @@ impl LmSession {
         &self.model
     }
 
-    /// Generates one utterance, whatever came before; `speak` gets each token to be spoken as it comes, below
-    /// [`SPEECH_CODES`] always.
+    /// Generates one utterance, whatever came before; `speak` gets each token to be spoken as it comes, always below
+    /// [`SPEECH_CODES`].
     ///
     /// # Errors
     /// `Cancelled`; `Settings` for decoding settings or ids that cannot work; `Text` where the prefix leaves no room;
@@ -278,8 +278,8 @@ impl LmSession {
         Ok(generated)
     }
 
-    /// Computes `prefix` in place of what the context held, or takes it from the cache;
-    /// [`logits`](Self::logits) are those of the first token then.
+    /// Replaces the context by `prefix`, computed or from the cache; [`logits`](Self::logits) are then those of the
+    /// first token.
     ///
     /// # Errors
     /// As [`generate`](Self::generate).
@@ -331,15 +331,15 @@ impl LmSession {
         }
     }
 
-    /// Computes `prefix`, but for the start that the context has already. Where that ends and the rest begins is
-    /// where the batches are cut even if nothing is shared, since other batches give other last bits.
+    /// Computes `prefix`, except for a start that the context already holds. The batches are cut at the end of that
+    /// start even if nothing is shared, since other batches give other last bits.
     fn compute(&mut self, prefix: &Prefix, cancel: &Cancel) -> Result<Hit> {
         let model = self.model.clone();
         let (lm, tables) = (model.manifest(), model.embeddings());
         let rows = prefix.embed(lm, tables)?;
         let shared = prefix.shared_len();
         let (start, rest) = rows.split_at(shared * tables.width());
-        // What fails below leaves nothing to share.
+        // A failure below leaves nothing to share.
         let head = self.head.take();
         let known = self.cache.is_some() && head.as_deref() == Some(prefix.prompt_text_ids);
         let hit = if known && shared > 0 {
@@ -366,21 +366,21 @@ impl LmSession {
         Ok(hit)
     }
 
-    /// Writes the last computed prefix to disk, if that is wanted and not done. Without this call it happens before
-    /// the next prefix, and when the session goes.
+    /// Writes the last computed prefix to disk, if that is wanted and not done yet. Without this call it happens before
+    /// the next prefix, and when the session is dropped.
     pub fn save(&mut self) {
         if let (Some((key, state)), Some((cache, _))) = (self.unsaved.take(), &self.cache) {
             cache.store(&key, &state);
         }
     }
 
-    /// Appends a speech token; [`logits`](Self::logits) are those of the next one then.
+    /// Appends a speech token; [`logits`](Self::logits) are then those of the next one.
     ///
     /// # Errors
     /// `Failed` where llama.cpp fails.
     ///
     /// # Panics
-    /// Where the context is full or `token` is outside the vocabulary.
+    /// If the context is full or `token` is outside the vocabulary.
     pub fn append(&mut self, token: u32) -> Result<()> {
         self.restored = None;
         self.call(1, |context, allowance| {
@@ -391,7 +391,7 @@ impl LmSession {
     /// Logits of the next token, one for each of the [`SPEECH_VOCAB`](crate::constants::SPEECH_VOCAB) ids.
     ///
     /// # Panics
-    /// Where nothing was computed yet, or the last computation failed.
+    /// If nothing was computed yet, or the last computation failed.
     pub fn logits(&self) -> &[f32] {
         match &self.restored {
             Some(state) => &state.logits,

@@ -18,12 +18,12 @@ impl SilenceFilter {
         }
     }
 
-    /// Whether `token` is a silence.
+    /// Returns true if `token` is a silence.
     pub fn is_silent(&self, token: u32) -> bool {
         self.silent.contains(&token)
     }
 
-    /// Whether `token`, the next of the utterance, is spoken.
+    /// Returns true if `token`, the next of the utterance, is spoken.
     pub fn passes(&mut self, token: u32) -> bool {
         if !self.is_silent(token) {
             self.run = 0;

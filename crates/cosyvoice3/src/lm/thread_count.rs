@@ -1,11 +1,11 @@
-//! On how many threads the language model computes, from how long its calls took: the more the better on an idle
-//! machine, one where other programs are at work.
+//! The language model's number of threads, chosen by how long its calls took: the more the better on an idle machine,
+//! one where other programs are at work.
 //!
 //! ggml's threads meet at a barrier after every operation, and wait there by spinning. Where one of them does not run,
 //! because another program has its core, all wait until the scheduler comes back to it: a call then takes many times
-//! what one thread alone would need. One thread waits for nobody. So a call on several threads gets an [`Allowance`],
-//! which is what fewer threads would need for as much; a call that exceeds it is given up and made again on one thread,
-//! and further attempts follow after pauses that grow with what the failures cost.
+//! what one thread alone would need. A single thread waits for no other. So a call on several threads gets an
+//! [`Allowance`], which is what fewer threads would need for as much; a call that exceeds it is given up and made again
+//! on one thread, and further attempts follow after pauses that grow with what the failures cost.
 //!
 //! Nothing here reads a clock: times come from the caller, so that tests can play any machine.
 
@@ -19,12 +19,12 @@ const PAUSE: f64 = 4.0;
 const DOUBLINGS: u32 = 5;
 /// Part of a batch of unknown cost that one thread computes to measure it.
 const SAMPLE: f64 = 1.0 / 12.0;
-/// How many times longer than usual calls may take before fewer threads are tried.
+/// Factor over the usual time that calls may take before fewer threads are tried.
 const SLOWER: f64 = 1.5;
-/// Sizes of batches that are told apart: by powers of two, up to 2^15 positions.
+/// Batch sizes that are distinguished: by powers of two, up to 2^15 positions.
 const SIZES: usize = 16;
 
-/// How far and how long one call may compute.
+/// Limits on the progress and time of one call.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Allowance {
     /// Seconds for the whole call; infinite for no limit.
@@ -51,24 +51,24 @@ impl Allowance {
         }
     }
 
-    /// Whether a call ends that has computed the part `done` (0 to 1) of its work in `elapsed` seconds.
+    /// True if a call that has computed the part `done` (0 to 1) of its work in `elapsed` seconds must end.
     pub fn is_over(&self, done: f64, elapsed: f64) -> bool {
         done < 1.0 && (done >= self.until || elapsed > self.patience + done * self.whole)
     }
 }
 
-/// How the next call is to compute.
+/// Size, threads and limits of the next call.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Plan {
     /// Positions of the call.
     pub positions: usize,
     /// Threads, the calling one included.
     pub threads: usize,
-    /// When it gives up.
+    /// Limits at which it is given up.
     pub allowance: Allowance,
 }
 
-/// What became of a call.
+/// Result of a call, complete or given up.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Outcome {
     /// The part of the work that was done, 0 to 1. Below 1 the call was given up, and nothing of it is left.
@@ -88,7 +88,7 @@ impl Times {
         self.0[size(positions)].map(|time| time * positions as f64)
     }
 
-    /// Takes a measurement in; `slower` is the weight of one above what is known.
+    /// Records a measurement; `slower` is the weight of one above the known time.
     fn learn(&mut self, positions: usize, seconds: f64, slower: f64) {
         let time = seconds / positions as f64;
         let known = self.0[size(positions)].get_or_insert(time);
@@ -110,7 +110,7 @@ pub struct ThreadCount {
     together: Vec<(usize, Times)>,
     /// The number in use; `usize::MAX` for as many as there are.
     adopted: usize,
-    /// Whether more threads than `adopted` are being tried.
+    /// True while more threads than `adopted` are being tried.
     trying: bool,
     /// Seconds of computing until more threads are tried.
     pause: f64,
@@ -143,7 +143,7 @@ impl ThreadCount {
         }
     }
 
-    /// How to compute `positions` positions where `most` threads may be taken.
+    /// Plans the computation of `positions` positions on at most `most` threads.
     pub fn plan(&mut self, positions: usize, most: usize) -> Plan {
         let most = most.max(1);
         let adopted = self.adopted.min(most);
@@ -166,7 +166,7 @@ impl ThreadCount {
         }
     }
 
-    /// What `threads` may take: as much as the fewer threads that would do it otherwise.
+    /// Allowance for `threads`: the time of the fewer threads that would compute otherwise.
     fn allowance(&self, positions: usize, threads: usize, adopted: usize, alone: f64) -> Allowance {
         let usual = |threads: usize| match threads {
             1 => Some(alone),
@@ -188,7 +188,7 @@ impl ThreadCount {
         }
     }
 
-    /// Takes in what became of a call as planned.
+    /// Learns from the outcome of a planned call.
     pub fn observe(&mut self, plan: &Plan, outcome: &Outcome) {
         let Outcome { done, elapsed, .. } = *outcome;
         self.pause -= elapsed;
@@ -231,7 +231,7 @@ impl ThreadCount {
         *proven += elapsed;
         let proven = *proven;
         if self.trying && proven >= PROBATION {
-            // What is no faster is no success.
+            // An attempt that is no faster is no success.
             if self.lost > 0.0 {
                 return self.fail(threads, self.lost);
             }
@@ -284,7 +284,7 @@ mod tests {
         [31, 149].into_iter().chain(std::iter::repeat_n(1, 137))
     }
 
-    /// A machine that computes in the mind.
+    /// An imaginary machine.
     #[derive(Clone)]
     struct Machine {
         cores: usize,
@@ -292,7 +292,7 @@ mod tests {
         step: f64,
         /// The part of a step that more threads do not make faster.
         serial: f64,
-        /// Foreign threads that always compute.
+        /// Threads of other programs, which always compute.
         foreign: usize,
         /// Calls until the next that is disturbed for once, and by how many seconds; in turns.
         disturbances: Vec<(usize, f64)>,
@@ -333,7 +333,7 @@ mod tests {
             }
         }
 
-        /// Elapsed seconds of a call that nobody gives up.
+        /// Elapsed seconds of a call that is not given up.
         fn elapsed(&self, positions: usize, threads: usize) -> f64 {
             let crowd = (self.foreign + threads) as f64 / self.cores as f64;
             let time = self.work(positions) * (self.serial + (1.0 - self.serial) / threads as f64);
@@ -369,7 +369,7 @@ mod tests {
             }
         }
 
-        /// Says a sentence; how long that takes.
+        /// Computes a sentence and returns the seconds that it took.
         fn say(&mut self, count: &mut ThreadCount) -> f64 {
             let started = self.clock;
             for positions in sentence() {
@@ -389,7 +389,7 @@ mod tests {
             (0..sentences).map(|_| self.say(count)).sum()
         }
 
-        /// How long `sentences` take on a fixed number of threads.
+        /// Seconds that `sentences` take on a fixed number of threads.
         fn fixed(&self, threads: usize, sentences: usize) -> f64 {
             let mut machine = self.clone();
             let started = machine.clock;

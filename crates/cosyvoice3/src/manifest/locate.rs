@@ -1,4 +1,4 @@
-//! Where the model directory is when nobody names one.
+//! Default location of the model directory.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ pub fn default_dir() -> Result<PathBuf> {
 }
 
 fn search(variable: Option<PathBuf>, plugin: Option<&Path>) -> Result<PathBuf> {
-    // A directory that was asked for is used whatever it holds: its own error is the useful one.
+    // An explicit directory is used whatever it holds: its own error is the useful one.
     if let Some(dir) = variable {
         return Ok(dir);
     }

@@ -33,17 +33,17 @@ const MAX_STEPS: f64 = 100.0;
 /// Largest file: 1 TiB.
 const MAX_SIZE: u64 = 1 << 40;
 
-/// What a model directory holds: geometry, component files, defaults, and the size and SHA-256 of each file.
+/// Contents of a model directory: geometry, component files, defaults, and the size and SHA-256 of each file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// [`FORMAT`].
     pub format: u32,
-    /// What people call this model.
+    /// Display name of the model.
     pub name: String,
     /// The program that wrote the directory.
     pub created_by: String,
-    /// Voice (`voices/<name>.safetensors`) that speaks where none is asked for; empty while there is none.
+    /// Voice (`voices/<name>.safetensors`) used where none is requested; empty while there is none.
     #[serde(default)]
     pub default_voice: String,
     /// Voice for texts of a language (`ru`, `en`, `zh`), where it differs from the default.
@@ -52,10 +52,10 @@ pub struct Manifest {
     /// Languages that the model speaks (`ru`, `en`, `zh`); empty: all. Text in another one is left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub languages: Vec<String>,
-    /// Who reads Chinese digits where nobody says otherwise: `model` (as published, and where this is empty) or `written`.
+    /// Default reading of Chinese digits: `model` (as published, and where this is empty) or `written`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub text_reading: String,
-    /// What users must be told before they listen, such as "random weights: this voice is noise".
+    /// Notice that users must see before they listen, such as "random weights: this voice is noise".
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub notice: String,
     /// Language model.
@@ -91,7 +91,7 @@ pub struct Lm {
     pub embeddings: String,
     /// `tokenizer.json` of the crate `tokenizers`, special tokens included.
     pub tokenizer: String,
-    /// How the GGUF was quantised: `f32`, `f16`, `q8_0`, `q4_k_m` or `q4_0`.
+    /// Quantisation of the GGUF: `f32`, `f16`, `q8_0`, `q4_k_m` or `q4_0`.
     pub quantization: String,
     /// Width of an embedding.
     pub hidden_size: usize,
@@ -119,7 +119,7 @@ pub struct Lm {
     pub min_token_text_ratio: f32,
     /// Longest speech, in tokens per text id.
     pub max_token_text_ratio: f32,
-    /// How tokens are drawn, where nobody asks for anything else.
+    /// Default sampling of tokens.
     pub sampling: Sampling,
 }
 
@@ -216,7 +216,7 @@ pub struct NpuEncoder {
 pub struct NpuEncoderWindow {
     /// Tokens after the prompt's.
     pub tokens: usize,
-    /// Whether the last three of them serve only as lookahead.
+    /// True if the last three of them serve only as lookahead.
     pub lookahead: bool,
     /// axmodel: `token_embedding` `[1, tokens, 80]` (prompt included), `prompt_feat` `[1, frames, 80]` and `embedding`
     /// `[1, 192]` to `mu` `[1, 80, frames]`, `spks` `[1, 80]` and `cond` `[1, 80, frames]`, all f32.
@@ -276,7 +276,7 @@ pub enum Vocoder {
         decoder: String,
         /// safetensors: the F0 predictor's convolutions, folded to float64 when loaded, and the source's linear layer.
         source_weights: String,
-        /// How the harmonic source is made.
+        /// Kind of harmonic source.
         source: SourceKind,
     },
     /// All of a vocoder in one graph, its source included.
@@ -363,7 +363,7 @@ impl Vocoder {
     }
 }
 
-/// How the vocoder's harmonic source turns F0 into a signal.
+/// Conversion of F0 into a signal by the vocoder's harmonic source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SourceKind {
@@ -404,7 +404,7 @@ impl Manifest {
             .collect()
     }
 
-    /// Who reads Chinese digits where nobody says otherwise.
+    /// Default reading of Chinese digits.
     pub fn reading(&self) -> Reading {
         Reading::from_name(&self.text_reading).unwrap_or_default()
     }
@@ -481,8 +481,8 @@ impl Manifest {
         Ok(())
     }
 
-    /// Numbers by which memory is asked for, loops are counted or tables are indexed. The ranges are far beyond what models
-    /// have; the files' own geometry is checked against them later.
+    /// Checks numbers that size allocations, bound loops or index tables. The ranges are far beyond what models have;
+    /// the files' own geometry is checked against them later.
     fn check_numbers(&self) -> Result<(), String> {
         let (lm, flow) = (&self.lm, &self.flow);
         let codes = f64::from(SPEECH_CODES);
@@ -522,7 +522,7 @@ impl Manifest {
             ),
         ];
         for (key, value, least, most) in numbers {
-            // Not a number lies in no range.
+            // NaN lies in no range.
             if !(least..=most).contains(&value) {
                 return Err(format!("{key} is {value}, expected {least} to {most}"));
             }

@@ -1,4 +1,4 @@
-//! Whether the files of a model directory are those its manifest was written for.
+//! Checks that the files of a model directory are those of its manifest.
 
 use std::{
     collections::BTreeMap,
@@ -31,7 +31,7 @@ const RECORD: &str = "verified.toml";
 /// Longest record; a model takes some 3 kB of it.
 const MAX_RECORD: u64 = 16 << 20;
 
-/// What a file looked like when its hash was last right.
+/// Metadata of a file when its hash was last right.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Seen {
     size: u64,
@@ -85,7 +85,7 @@ fn stays_inside(root: &Path, path: &Path) -> Result<()> {
 
 /// Checks the hashes of the manifest's files as `verify` asks; `progress` gets the share done while files are read.
 ///
-/// A cache that cannot be used, or that others may have prepared, costs one warning and the hashing, nothing else.
+/// A cache that is unusable, or that another user may have written, costs one warning and the hashing, nothing else.
 pub fn hashes(
     dir: &Path,
     manifest: &Manifest,
@@ -347,7 +347,7 @@ mod tests {
             check(dir.path(), &manifest, Verify::Auto, &cache).unwrap(),
             None
         );
-        // The record vouches for what the file was.
+        // The record vouches for the file as it was.
         let record = fs::read(cache.join(RECORD)).unwrap();
         let link = dir.path().join("link");
         symlink(&cache, &link).unwrap();

@@ -1,4 +1,4 @@
-//! Who keeps a model loaded while nobody speaks.
+//! Keeps a model loaded while no synthesizer uses it.
 
 use std::sync::{Arc, Mutex};
 
@@ -21,8 +21,8 @@ impl<T> Default for Keeper<T> {
 }
 
 impl<T> Keeper<T> {
-    /// Keeps `model` and lets go of the one before, unless its loading was cancelled: whoever did that may have
-    /// [released](Self::release) already, and nobody would do so again.
+    /// Keeps `model` and lets go of the one before, unless its loading was cancelled: the canceller may have
+    /// [released](Self::release) already, and would not do so again.
     pub fn keep(&self, model: Arc<T>, cancel: &Cancel) {
         let mut kept = lock(&self.0);
         if !cancel.is_cancelled() {

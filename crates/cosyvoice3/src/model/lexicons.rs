@@ -14,10 +14,10 @@ const OF_MODEL: &str = "lexicon.txt";
 /// Largest file, in bytes: 100,000 entries of a line each fit in.
 const LARGEST: u64 = 16 << 20;
 
-/// The files of a lexicon, each with what shows that it was changed; `None` where it is not there.
+/// The files of a lexicon, each with time and size, which show a change; `None` where it does not exist.
 type Files = Vec<(PathBuf, Option<(SystemTime, u64)>)>;
 
-/// What was read last: announcements in one voice follow each other.
+/// The lexicon read last: announcements in one voice follow each other.
 #[derive(Default)]
 pub(super) struct Lexicons(Mutex<Option<(Files, Arc<Lexicon>)>>);
 

@@ -1,4 +1,4 @@
-//! Model directories: what they hold, whether it is whole, and the models loaded from them.
+//! Model directories: their content, its integrity, and the models loaded from them.
 
 mod keeper;
 mod lease;
@@ -36,28 +36,28 @@ use crate::{
     voice::{self, Voice},
 };
 
-/// How to load a model.
+/// Options for loading a model.
 #[derive(Debug, Clone, Default)]
 pub struct LoadOptions {
     /// When to hash the files.
     pub verify: Verify,
     /// Threads of flow and vocoder; 0 is one per core.
     pub threads: usize,
-    /// What runs the flow model.
+    /// Backend of the flow model.
     pub flow: FlowTarget,
-    /// Where the threads of the stages run.
+    /// CPUs for the threads of the stages.
     pub affinity: Affinity,
 }
 
-/// What the loading of a model tells while it goes on.
+/// Receives progress and warnings while a model loads.
 pub trait LoadObserver {
-    /// `component` is loaded to the share `fraction`.
+    /// The share `fraction` of `component` is loaded.
     fn progress(&mut self, component: &'static str, fraction: f32);
-    /// Something that a user should know.
+    /// A problem that the user should know about.
     fn warn(&mut self, error: Error);
 }
 
-/// The loaded models of one directory. Flow and vocoder are lent to one user at a time.
+/// The loaded models of one directory. Flow and vocoder are leased to one caller at a time.
 pub struct Model {
     dir: PathBuf,
     manifest: Manifest,
@@ -70,15 +70,15 @@ pub struct Model {
 }
 
 impl Model {
-    /// The model of `dir`, loaded once per process: later calls share it while somebody holds it. Of two calls at the
-    /// same time the second waits for the first.
+    /// The model of `dir`, loaded once per process: later calls share it as long as a reference is held. Of two
+    /// concurrent calls the second waits for the first.
     pub fn shared(
         dir: &Path,
         options: &LoadOptions,
         cancel: &Cancel,
         observer: &mut dyn LoadObserver,
     ) -> Result<Arc<Self>> {
-        /// Directory, thread count, what runs the flow, and where.
+        /// Directory, thread count, flow backend and CPUs.
         type Key = (PathBuf, usize, FlowTarget, Affinity);
         /// Locked while its model loads.
         type Slot = Arc<Mutex<Weak<Model>>>;
@@ -144,7 +144,7 @@ impl Model {
             step(observer, "language model", fraction).is_ok()
         })?;
         step(observer, "flow model", 0.0)?;
-        // The threads that a library starts for its work stay on the cores of the thread that loads it.
+        // Threads that a library starts for its work stay on the cores of the thread that loads it.
         let affinity = &options.affinity;
         let mut warnings = Vec::new();
         let backend = choice::load(
@@ -171,7 +171,7 @@ impl Model {
             front_end: TextFrontEnd::new(Arc::new(tokenizer)),
             prefixes: Arc::new(PrefixCache::new(
                 &identity(&manifest),
-                // On disk a model is known by its hashes, and hashes that nobody checks may be wrong.
+                // On disk a model is identified by its hashes, and unchecked hashes may be wrong.
                 cache
                     .filter(|_| options.verify != Verify::Never)
                     .map(|dir| dir.join("prefixes")),
@@ -200,7 +200,7 @@ impl Model {
         &self.lm
     }
 
-    /// What the language model computed of prefixes.
+    /// Prefixes that the language model has computed.
     pub fn prefixes(&self) -> &Arc<PrefixCache> {
         &self.prefixes
     }
@@ -220,10 +220,10 @@ impl Model {
         check_voice(&self.dir, &self.manifest, Some(name))
     }
 
-    /// How to say words: what the file `own` says, then the voice's list, then the model's.
+    /// Pronunciations: the file `own` first, then the voice's list, then the model's.
     ///
     /// # Errors
-    /// `own` is not there; one of them cannot be read or has a line that is no entry.
+    /// `own` does not exist; one of them cannot be read or has a line that is no entry.
     pub fn lexicon(&self, own: Option<&Path>, voice: Option<&str>) -> Result<Arc<Lexicon>> {
         self.lexicons.get(&self.dir, own, voice)
     }
@@ -249,7 +249,7 @@ impl Model {
     }
 }
 
-/// What tells the language model of `manifest` from all others: the hashes of its files.
+/// Identity of the language model of `manifest`: the hashes of its files.
 fn identity(manifest: &Manifest) -> String {
     let lm = &manifest.lm;
     let hashes = [&lm.gguf, &lm.embeddings].map(|file| {
@@ -278,10 +278,10 @@ fn pick_voice(
     Ok(name.into())
 }
 
-/// Checks that there is a voice `name` in `dir`, without loading it: cheap enough for each text.
+/// Checks that there is a voice `name` in `dir`, without loading it: cheap enough for each request.
 ///
 /// # Errors
-/// There is none; the message names those that are there.
+/// There is none; the message names the existing ones.
 pub fn check_voice_name(dir: &Path, name: &str) -> Result<()> {
     let voices = voice::list(dir)?;
     if voices.iter().any(|voice| voice == name) {

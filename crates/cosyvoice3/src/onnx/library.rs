@@ -1,4 +1,4 @@
-//! Where ONNX Runtime's library is.
+//! Search for ONNX Runtime's library.
 
 use std::{
     error::Error as _,
@@ -62,7 +62,7 @@ fn libraries_in(directory: &Path) -> Vec<PathBuf> {
 fn reason(candidate: &Path, error: &LoadDynamicError) -> String {
     let candidate = candidate.display();
     match error {
-        // The loader's own words begin with the name.
+        // The loader's own message begins with the name.
         LoadDynamicError::Dlopen { error, .. } => match error.source() {
             Some(why) => why.to_string(),
             None => format!("{candidate} ({error})"),

@@ -22,7 +22,7 @@ pub(super) const SWITCH: &str = "ORT_DISABLE_TELEMETRY";
 /// libraries of the wheels, 1.28.0 being the last without it.
 const FIRST_WITH_TELEMETRY: u32 = 29;
 
-/// Why `library` must not be used in this process: it would report, and nothing switches that off.
+/// Reason not to use `library` in this process: it would report, and nothing switches that off.
 pub(super) fn objection(library: &Path) -> Option<String> {
     if std::env::var_os(SWITCH).is_some_and(|value| value == "1") {
         return None;
@@ -37,7 +37,7 @@ pub(super) fn objection(library: &Path) -> Option<String> {
     })
 }
 
-/// Whether `library` can be loaded and holds a telemetry client.
+/// Returns true if `library` can be loaded and holds a telemetry client.
 fn reports(library: &Path) -> bool {
     // SAFETY: an ONNX Runtime library only sets up its own globals when it is loaded; the dynamic loader takes its own
     // locks, so this may be called from several threads.

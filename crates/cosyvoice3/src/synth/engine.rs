@@ -32,18 +32,18 @@ use crate::{
     voice,
 };
 
-/// How many threads the language model computes on.
+/// Number of threads of the language model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LmThreads {
-    /// As many as serve, up to [`Options::threads`]: fewer where other programs are at work, see
+    /// As many as help, up to [`Options::threads`]: fewer where other programs are at work, see
     /// [`thread_count`](crate::lm::thread_count).
     #[default]
     Adapt,
-    /// So many whatever others do, for measurements; 0 is one per core.
+    /// Exactly so many whatever the load, for measurements; 0 is one per core.
     Fixed(usize),
 }
 
-/// Which models to open, and how. Made by [`Options::new`], then changed field by field.
+/// Models to open, and their options. Made by [`Options::new`], then changed field by field.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Options {
@@ -53,17 +53,17 @@ pub struct Options {
     pub threads: usize,
     /// Threads of the language model.
     pub lm_threads: LmThreads,
-    /// What runs the flow model.
+    /// Back end of the flow model.
     pub flow: FlowTarget,
     /// Cores of the stages, see [`Affinity::parse`]; `None` follows the machine.
     pub affinity: Option<String>,
-    /// Where computed prefixes are kept.
+    /// Storage of computed prefixes.
     pub prefix_caching: PrefixCaching,
-    /// When to hash the files.
+    /// Policy for hashing the files.
     pub verify: Verify,
-    /// Who keeps the models loaded when the synthesizer is gone.
+    /// Keeps the models loaded when the synthesizer is gone.
     pub keeper: Option<Keeper>,
-    /// Where the stages record what they do.
+    /// Recorder of the stages' work.
     pub recorder: Recorder,
 }
 
@@ -87,7 +87,7 @@ impl Options {
     /// the voice `voice` (`None`: the default one), the cores, what the flow needs, and whether ONNX Runtime is there.
     ///
     /// # Errors
-    /// That of the first thing that is wrong; it names the culprit and the remedy.
+    /// The first problem found; it names the culprit and the remedy.
     pub fn check(&self, voice: Option<&str>) -> Result<()> {
         let manifest = Manifest::read(&self.dir)?;
         verify::sizes(&self.dir, &manifest)?;
@@ -105,7 +105,7 @@ impl Options {
         voice::list(&self.dir)
     }
 
-    /// Which stage runs on which cores.
+    /// Cores for each stage.
     fn cores(&self) -> Result<Affinity> {
         let topology = Topology::read();
         let affinity = match &self.affinity {
@@ -274,7 +274,7 @@ impl LmStage for Lm {
     }
 }
 
-/// How tokens are drawn: as the manifest says, where the settings say nothing else.
+/// Sampling parameters: the manifest's, unless the settings override them.
 fn sampling(settings: &Settings, manifest: Sampling) -> Sampling {
     Sampling {
         top_k: match settings.top_k {
@@ -317,7 +317,7 @@ impl FlowStage for Flow {
 }
 
 impl Flow {
-    /// Moves this thread to the cores that suit what runs the networks.
+    /// Moves this thread to the cores that suit the back end.
     fn bind(&mut self, backend: &'static str) {
         if std::mem::replace(&mut self.backend, backend) == backend {
             return;
@@ -333,7 +333,7 @@ impl Flow {
 /// The mel of `job`: each call of `flow` is made as soon as its tokens are there.
 ///
 /// # Errors
-/// What `flow` reports, and what became of the tokens.
+/// Those of `flow`, and of the stage that makes the tokens.
 pub fn make_mel(
     flow: &mut FlowModel,
     recorder: &Recorder,
@@ -368,7 +368,7 @@ pub fn make_mel(
 
 struct Vocode {
     model: Arc<Model>,
-    /// That of the request whose utterance was the last.
+    /// Leveller of the last utterance's request.
     leveller: Option<(RequestId, Leveller)>,
 }
 

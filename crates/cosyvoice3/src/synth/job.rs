@@ -12,17 +12,17 @@ pub struct Job {
     pub request: RequestId,
     /// Number of the utterance in its request, from 0.
     pub utterance: usize,
-    /// What is said.
+    /// Text to synthesize.
     pub text: String,
     /// Ids before the text: the prompt's transcript or an instruction.
     pub prompt_text_ids: Vec<u32>,
     /// Ids of the text.
     pub text_ids: Vec<u32>,
-    /// Whether the language model hears the voice's speech tokens (zero-shot).
+    /// True if the language model gets the voice's speech tokens (zero-shot).
     pub prompt_speech: bool,
-    /// Who speaks.
+    /// The voice.
     pub voice: Arc<Voice>,
-    /// How to speak.
+    /// Settings of the request.
     pub settings: Settings,
     /// Silence and marks before the utterance.
     pub before: Vec<Pause>,
@@ -30,7 +30,7 @@ pub struct Job {
     pub after: Vec<Pause>,
 }
 
-/// Something beside an utterance that is not spoken.
+/// Silence or a mark beside an utterance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pause {
     /// So many samples of silence.

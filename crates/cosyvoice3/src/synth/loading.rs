@@ -3,7 +3,7 @@
 use super::{pipeline::Line, request::Event};
 use crate::{Error, cancel::Cancel};
 
-/// What a loader may use while it loads.
+/// Handle for a loader: takes its progress and warnings, and shows if it is cancelled.
 pub struct Loading<'a> {
     line: &'a Line,
 }
@@ -13,7 +13,7 @@ impl<'a> Loading<'a> {
         Self { line }
     }
 
-    /// Reports how far the loading of `component` is, 0 to 1.
+    /// Reports the progress of loading `component`, 0 to 1.
     pub fn progress(&self, component: &'static str, fraction: f32) {
         self.line.events.push_now(Event::Loading {
             component,

@@ -69,7 +69,7 @@ pub struct Synthesizer {
     line: Arc<Line>,
     loader: Option<JoinHandle<()>>,
     threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
-    /// The model directory, if that is what speaks.
+    /// The model directory, if it was made from one.
     dir: Option<PathBuf>,
 }
 
@@ -107,8 +107,8 @@ impl Synthesizer {
         synth
     }
 
-    /// A synthesizer over what `load` returns. Returns at once; `load` runs on a thread of its own, and requests may
-    /// already be made.
+    /// A synthesizer over the engine that `load` returns. Returns at once; `load` runs on a thread of its own, and
+    /// requests may already be made.
     pub fn open(
         recorder: Recorder,
         load: impl FnOnce(&Loading<'_>) -> Result<Arc<dyn Engine>> + Send + 'static,
@@ -180,12 +180,13 @@ impl Synthesizer {
         self.line.cancel(|id| id == request) > 0
     }
 
-    /// Cancels all requests; how many there were.
+    /// Cancels all requests and returns their number.
     pub fn cancel_all(&self) -> usize {
         self.line.cancel(|_| true)
     }
 
-    /// Cancels all requests but leaves speech that is ready where it is, and wakes whoever waits for an event.
+    /// Cancels all requests but leaves speech that is ready where it is, and wakes threads that wait for an
+    /// event.
     pub fn abandon(&self) {
         self.line.abandon();
         self.line.events.push_now(Event::Woken);
@@ -218,14 +219,14 @@ impl Synthesizer {
         self.line.close();
     }
 
-    /// Whether the loader is still at work, cancelled or not.
+    /// Returns true while the loader is at work, cancelled or not.
     pub fn is_loading(&self) -> bool {
         self.loader
             .as_ref()
             .is_some_and(|loader| !loader.is_finished())
     }
 
-    /// What the stages did so far, where a recorder was given.
+    /// Work of the stages so far, if a recorder was given.
     pub fn spans(&self) -> Vec<Span> {
         self.line.recorder.spans()
     }

@@ -1,11 +1,11 @@
-//! The stage threads: where threads, queues and cancellation live.
+//! The stage threads, with their queues and cancellation.
 //!
 //! ```text
 //! requests ─► cv3-lm ─ jobs, tokens ─► cv3-flow ─ mel ─► cv3-vocoder ─ events ─►
 //! ```
 //!
-//! A message of a cancelled request still travels to the end of the line, without work, so that the order of events is
-//! the order of requests.
+//! A message of a cancelled request still travels to the end of the pipeline, without work, so that the order of events
+//! is the order of requests.
 
 use std::{
     collections::VecDeque,
@@ -42,7 +42,7 @@ const UTTERANCES_IN_LINE: usize = 6;
 /// Events that may wait to be taken, one of them a whole utterance at most.
 const EVENTS_AHEAD: usize = 2;
 
-/// What travels along the line.
+/// A message between stages.
 enum Item<T> {
     Begin {
         job: Arc<Job>,
@@ -68,7 +68,7 @@ enum Item<T> {
     },
 }
 
-/// A place in the line, free again when dropped.
+/// A place in the pipeline, freed when dropped.
 struct Place(Arc<Queue<()>>);
 
 impl Place {
@@ -84,7 +84,7 @@ impl Drop for Place {
     }
 }
 
-/// What the flow hands to the vocoder.
+/// The flow's output for the vocoder.
 struct Voiced {
     mel: Mel,
     tokens: usize,
@@ -109,7 +109,7 @@ struct Pending {
 struct Alive {
     id: RequestId,
     cancel: Cancel,
-    /// Its own events, where its caller takes them apart from those of other requests.
+    /// Queue of its own events, where its caller takes them apart from those of other requests.
     own: Option<Events>,
 }
 
@@ -126,7 +126,7 @@ struct Inbox {
     failed: Option<Error>,
 }
 
-/// What all threads of one synthesizer share.
+/// State shared by all threads of one synthesizer.
 pub(super) struct Line {
     inbox: Mutex<Inbox>,
     inbox_changed: Condvar,
@@ -188,7 +188,7 @@ impl Line {
         id
     }
 
-    /// Models cannot be loaded: ends every request, those that are still made as well, and every wait for events.
+    /// Models cannot be loaded: ends every request, later ones as well, and every wait for events.
     pub(super) fn fail(&self, error: Error) {
         self.events.push_now(Event::LoadFailed(error.clone()));
         let orphans = {
@@ -217,7 +217,7 @@ impl Line {
         });
     }
 
-    /// Cancels requests; those that were alive.
+    /// Cancels requests and returns those that were alive.
     fn cancel_alive(&self, wanted: impl Fn(RequestId) -> bool) -> Vec<Alive> {
         let victims: Vec<_> = self
             .inbox()
@@ -238,7 +238,7 @@ impl Line {
 
     pub(super) fn cancel(&self, wanted: impl Fn(RequestId) -> bool) -> usize {
         let victims = self.cancel_alive(wanted);
-        // Speech nobody has taken yet is not wanted any more either.
+        // Speech that is not taken yet is not wanted any more either.
         for victim in &victims {
             victim.events(self).retain(
                 |event| !matches!(event, Event::Speech(speech) if speech.request == victim.id),
@@ -292,7 +292,7 @@ impl Line {
         &self.workers[stage as usize]
     }
 
-    /// Where the events of a request go.
+    /// The queue for the events of a request.
     fn events_of(&self, request: RequestId) -> Events {
         let inbox = self.inbox();
         let alive = inbox.alive.iter().find(|alive| alive.id == request);
@@ -442,7 +442,7 @@ fn run_lm(line: &Line, engine: &dyn Engine, ready: Instant) {
     }
 }
 
-/// Decodes one utterance; fails only when it was cancelled before the flow heard of it.
+/// Decodes one utterance; fails only when it was cancelled before the flow received it.
 fn decode(
     line: &Line,
     engine: &dyn Engine,
@@ -501,7 +501,7 @@ fn decode(
     Ok(())
 }
 
-/// What to tell of speech that the model did not end by itself.
+/// Warning about speech that the model did not end by itself.
 fn cut_short(job: &Job, stop: StopReason) -> Option<Error> {
     let why = match stop {
         StopReason::Natural => return None,
@@ -509,7 +509,7 @@ fn cut_short(job: &Job, stop: StopReason) -> Option<Error> {
         StopReason::Loop => "was cut because it only repeated itself",
         StopReason::ContextFull => "was cut because the language model's context is full",
     };
-    // What is said is nobody's business above the debug log.
+    // Texts are private: nothing above the debug log shows them.
     tracing::debug!("{:?} {why}", job.text);
     Some(Error::failed(format!(
         "the speech of {} characters {why}: another seed or a shorter sentence may help",
@@ -688,7 +688,7 @@ fn run_vocoder(line: &Line, engine: &dyn Engine) {
     }
 }
 
-/// Hands an event over; 1 if it was speech that somebody will hear. Cancellations are told by `Finished` alone.
+/// Queues an event; 1 if it was speech that the caller will get. Cancellations are reported by `Finished` alone.
 fn publish(events: &Events, event: Event, cancel: &Cancel) -> usize {
     let is_speech = matches!(event, Event::Speech(_));
     match &event {

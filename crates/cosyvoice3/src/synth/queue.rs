@@ -10,7 +10,7 @@ use crate::{Error, Result, cancel::Cancel, lock::lock};
 struct State<T> {
     items: VecDeque<T>,
     closed: bool,
-    /// Nobody waits for further items: a wait ends when the last one is taken.
+    /// No consumer waits for further items: a wait ends when the last one is taken.
     finished: bool,
 }
 
@@ -124,7 +124,7 @@ impl<T: Send + 'static> Queue<T> {
         self.changed.notify_all();
     }
 
-    /// Ends every wait for an item, for good: what is there is still taken, what comes later as well.
+    /// Ends every wait for an item, for good: items that are there can still be taken, later ones as well.
     pub fn finish(&self) {
         lock(&self.state).finished = true;
         self.changed.notify_all();

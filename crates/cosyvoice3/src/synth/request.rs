@@ -1,4 +1,4 @@
-//! What can be asked of a synthesizer, and what it answers.
+//! Requests to a synthesizer, and the events it answers with.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::{
 /// Number of a request: positive and increasing in one synthesizer.
 pub type RequestId = u64;
 
-/// A text to speak, and how. A string is one with the default settings:
+/// A text to speak, with its settings. A string is a request with the default settings:
 ///
 /// ```
 /// let mut request = cosyvoice3::Request::new("Привет!");
@@ -25,7 +25,7 @@ pub type RequestId = u64;
 pub struct Request {
     /// The text; of any length, it is split lazily.
     pub text: String,
-    /// How to speak it.
+    /// Its settings.
     pub settings: Settings,
 }
 
@@ -38,7 +38,7 @@ impl Request {
         }
     }
 
-    /// The same text, spoken as `settings` say.
+    /// The same text with `settings`.
     pub fn with_settings(self, settings: Settings) -> Self {
         Self { settings, ..self }
     }
@@ -56,7 +56,7 @@ impl From<String> for Request {
     }
 }
 
-/// How to speak. Made by `Settings::default()`, then changed field by field.
+/// Settings of a request. Made by `Settings::default()`, then changed field by field.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Settings {
@@ -67,14 +67,14 @@ pub struct Settings {
     pub fallback_language: Option<Language>,
     /// Language of the whole text; `None` finds it out for each sentence. It chooses the voice where none is named.
     pub language: Option<Language>,
-    /// Who reads Chinese digits; `None` is what the manifest says (the model, as published).
+    /// Reader of Chinese digits; `None` is the manifest's choice (the model, as published).
     pub reading: Option<Reading>,
-    /// Whether a `+` before a vowel marks its stress (`з+амок`), as Russian tools write it.
+    /// True if a `+` before a vowel marks its stress (`з+амок`), as Russian tools write it.
     pub stress_mark: bool,
-    /// A file of words and phrases and how to say them, see [`Lexicon`](crate::text::Lexicon). It goes before those of voice
-    /// and model (`voices/NAME.lexicon.txt`, `lexicon.txt`).
+    /// A file of words and phrases with their pronunciation, see [`Lexicon`](crate::text::Lexicon). It takes precedence
+    /// over those of voice and model (`voices/NAME.lexicon.txt`, `lexicon.txt`).
     pub lexicon: Option<PathBuf>,
-    /// What the text is written in.
+    /// Markup of the text.
     pub markup: Markup,
     /// Instruction such as "speak fast", in the model's instruct mode; `None` clones the prompt (zero-shot).
     pub instruct: Option<String>,
@@ -92,9 +92,9 @@ pub struct Settings {
     pub flow_steps: usize,
     /// Time points of the flow; `None` is the manifest's.
     pub flow_schedule: Option<Schedule>,
-    /// Whether the flow sees whole utterances or windows.
+    /// Division of the flow's work: whole utterances or windows.
     pub flow_plan: FlowPlan,
-    /// What happens to the level of the speech.
+    /// Level control of the speech.
     pub level: Level,
     /// Exactly so many speech tokens per utterance, for benchmarks; the natural end is ignored.
     pub forced_tokens: Option<usize>,
@@ -135,7 +135,7 @@ impl Settings {
     }
 }
 
-/// What a text is written in.
+/// Markup that a text may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Markup {
     /// Plain text.
@@ -154,11 +154,11 @@ pub struct Mark {
     pub sample: usize,
 }
 
-/// What a synthesizer has to say. Events of one request come in order, those of the next one after them.
+/// Event of a synthesizer. Events of one request come in order, those of the next one after them.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
-    /// Models are being loaded: what, and which share of it is done.
+    /// Models are being loaded: the component, and the share of it that is done.
     Loading {
         /// The component, in words for people.
         component: &'static str,
@@ -169,17 +169,17 @@ pub enum Event {
     Ready {
         /// Time since [`Synthesizer::open`](super::Synthesizer::open).
         after: Duration,
-        /// What users must be told of this model, or empty.
+        /// Notice that must be shown to the users of this model, or empty.
         notice: String,
     },
-    /// Models cannot be loaded: nothing will be spoken. Every request still gets its [`Finished`](Self::Finished), those
-    /// that are made later as well.
+    /// Models cannot be loaded: nothing will be synthesized. Every request still gets its [`Finished`](Self::Finished),
+    /// those that are made later as well.
     LoadFailed(Error),
-    /// Something a user should know that did not stop the work.
+    /// A problem that the user should see but that did not stop the work.
     Warning {
         /// The request it belongs to, if any.
         request: Option<RequestId>,
-        /// What happened.
+        /// The error.
         error: Error,
     },
     /// One utterance is ready.
@@ -190,24 +190,24 @@ pub enum Event {
         request: RequestId,
         /// Number of the utterance in its request, from 0.
         utterance: usize,
-        /// Why.
+        /// The error.
         error: Error,
     },
-    /// Nothing more comes of a request.
+    /// A request has ended; no more of its events follow.
     Finished {
         /// The request.
         request: RequestId,
-        /// Whether it was cancelled.
+        /// True if it was cancelled.
         cancelled: bool,
         /// Utterances that became speech.
         spoken: usize,
     },
-    /// Nothing happened but a wish to look around, see [`Synthesizer::abandon`](super::Synthesizer::abandon).
+    /// Only wakes the thread that waits for an event, see [`Synthesizer::abandon`](super::Synthesizer::abandon).
     Woken,
 }
 
 impl Event {
-    /// Whether it is about the engine and not about a request.
+    /// Returns true if it is about the engine and not about a request.
     pub fn is_of_the_engine(&self) -> bool {
         match self {
             Self::Loading { .. } | Self::Ready { .. } | Self::LoadFailed(_) | Self::Woken => true,
@@ -225,17 +225,17 @@ pub struct Speech {
     pub request: RequestId,
     /// Number of the utterance in its request, from 0.
     pub utterance: usize,
-    /// What is said, after normalisation.
+    /// Text as synthesized, after normalisation.
     pub text: String,
     /// 24 kHz mono samples, silence of breaks around the utterance included.
     pub samples: Vec<f32>,
     /// Named places in it, in order.
     pub marks: Vec<Mark>,
-    /// What it cost.
+    /// Cost of its synthesis.
     pub stats: UtteranceStats,
 }
 
-/// What one utterance cost.
+/// Cost of one utterance.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct UtteranceStats {
@@ -245,13 +245,13 @@ pub struct UtteranceStats {
     pub stop: StopReason,
     /// Language model, prefix.
     pub prefill: Duration,
-    /// How much of the prefix was there already.
+    /// Cached part of the prefix.
     pub hit: Hit,
     /// Language model, speech tokens.
     pub decode: Duration,
     /// Flow, the time it computed.
     pub flow: Duration,
-    /// What ran the flow: `cpu` or `npu`.
+    /// Back end of the flow: `cpu` or `npu`.
     pub flow_backend: &'static str,
     /// Vocoder.
     pub vocoder: Duration,
@@ -262,7 +262,7 @@ pub struct UtteranceStats {
 }
 
 impl UtteranceStats {
-    /// What the stages worked, one after the other.
+    /// Total work of the stages, as if one after the other.
     pub fn work(&self) -> Duration {
         self.prefill + self.decode + self.flow + self.vocoder
     }

@@ -30,7 +30,7 @@ pub(super) struct Script {
     passage: Option<Passage>,
     /// Pauses since the last utterance.
     pauses: Vec<Pause>,
-    /// Whether there are pauses at all: then a job is held back, because those at the end belong to the last one.
+    /// True if there are pauses at all: then a job is held back, because those at the end belong to the last one.
     has_pauses: bool,
     held: Option<Job>,
     /// Jobs and warnings that are due.
@@ -45,7 +45,7 @@ pub(super) struct Script {
     done: bool,
 }
 
-/// A text of one voice.
+/// A passage of text with one voice.
 struct Passage {
     utterances: Utterances,
     voice: Arc<Voice>,
@@ -80,7 +80,7 @@ impl Script {
         Ok(script)
     }
 
-    /// Finds out what is wrong with any part before the first is spoken.
+    /// Checks all parts before the first is synthesized.
     fn check(&self) -> Result<()> {
         for voice in voices(self.segments.iter(), &self.settings) {
             self.model.check_voice(voice)?;
@@ -123,7 +123,7 @@ impl Script {
         })
     }
 
-    /// Who speaks `text`, and the language of what has no letters in it.
+    /// The voice for `text`, and the language of parts that have no letters.
     fn speaker(&self, settings: &Settings, text: &str) -> Result<(Voice, Option<Language>)> {
         let written = settings.language.or_else(|| Language::detect(text));
         let speaks = self.model.manifest().spoken_languages();
@@ -140,7 +140,7 @@ impl Script {
         Ok((voice, written.or(unwritten)))
     }
 
-    /// The next utterance, without what comes after it.
+    /// The next utterance, without the pauses after it.
     fn make(&mut self) -> Option<Result<Job>> {
         loop {
             if let Some(passage) = &mut self.passage {
@@ -201,14 +201,14 @@ impl Script {
         Some(job)
     }
 
-    /// A warning that some sentences were left out, once, when something is spoken.
+    /// A warning that some sentences were left out, once, if there is an utterance at all.
     fn left_out(&mut self) -> Option<Error> {
         let due = !self.foreign.is_empty() && self.number > 0;
         (due && !mem::replace(&mut self.warned, true))
             .then(|| LeftOut::new(self.model.manifest()).a_part(&self.foreign))
     }
 
-    /// The reason why nothing is spoken, if nothing is.
+    /// The reason for which there is no utterance, if there is none.
     fn silence(&mut self) -> Option<Error> {
         if self.number > 0 || mem::replace(&mut self.warned, true) {
             return None;
@@ -253,7 +253,7 @@ impl Iterator for Script {
     }
 }
 
-/// The parts of a text in the markup that `settings` name, and what that markup has in vain.
+/// The parts of a text in the markup that `settings` name, and the markup's unsupported elements.
 pub(super) fn segments(text: &str, settings: &Settings) -> Result<(Vec<Segment>, Vec<String>)> {
     match settings.markup {
         Markup::None => {
@@ -300,7 +300,7 @@ fn merged(some: &[Language], others: &[Language]) -> Vec<Language> {
     all
 }
 
-/// One warning that names all that a document asked for in vain.
+/// One warning that names everything unsupported in a document.
 fn unsupported(names: &[String]) -> Option<Error> {
     (!names.is_empty()).then(|| {
         Error::new(

@@ -1,4 +1,4 @@
-//! The three stages as the pipeline sees them: what turns a job into tokens, tokens into mel, mel into samples.
+//! The three stages as the pipeline sees them: job to tokens, tokens to mel, mel to samples.
 //!
 //! The product's stages are in [`engine`](super::engine); tests script their own.
 
@@ -19,12 +19,12 @@ use crate::{
     stage::Stage,
 };
 
-/// What the language model reports of one utterance.
+/// The language model's report on one utterance.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decoded {
-    /// Why it stopped.
+    /// Reason for which it stopped.
     pub stop: StopReason,
-    /// How much of the prefix was there already.
+    /// The part of the prefix that was there already.
     pub hit: Hit,
     /// Time of the prefix.
     pub prefill: Duration,
@@ -37,7 +37,7 @@ pub type Jobs = Box<dyn Iterator<Item = Result<Job>> + Send>;
 
 /// Models that are loaded and can be given to stage threads.
 pub trait Engine: Send + Sync {
-    /// What users must be told of this model, or empty.
+    /// Notice about this model to show to users, or empty.
     fn notice(&self) -> String {
         String::new()
     }
@@ -55,7 +55,7 @@ pub trait Engine: Send + Sync {
 
 /// Text to speech tokens.
 pub trait LmStage {
-    /// Speaks `job`, handing out each speech token as it comes.
+    /// Decodes `job`, handing out each speech token as it comes.
     fn run(
         &mut self,
         job: &Job,
@@ -63,7 +63,7 @@ pub trait LmStage {
         on_token: &mut dyn FnMut(u32) -> Result<()>,
     ) -> Result<Decoded>;
 
-    /// Does what nobody waits for, after the last token of an utterance is out.
+    /// Background work after an utterance's last token, such as writing the cache.
     fn settle(&mut self) {}
 }
 
@@ -72,12 +72,12 @@ pub trait FlowStage {
     /// Makes the mel of `job`, two frames a token, from `tokens` as they come.
     fn run(&mut self, job: &Job, tokens: &mut Tokens, cancel: &Cancel) -> Result<Mel>;
 
-    /// What ran the networks of the last run, as [`FlowBackend::name`](crate::flow::FlowBackend::name).
+    /// The back end that ran the networks of the last run, as [`FlowBackend::name`](crate::flow::FlowBackend::name).
     fn backend(&self) -> &'static str {
         ""
     }
 
-    /// What a user should know of the last run though it succeeded.
+    /// Warning about the last run although it succeeded.
     fn take_warning(&mut self) -> Option<Error> {
         None
     }
@@ -89,7 +89,7 @@ pub trait VocoderStage {
     fn run(&mut self, job: &Job, mel: Mel, cancel: &Cancel) -> Result<Vec<f32>>;
 }
 
-/// What the language model tells the flow of the utterance both are at.
+/// Message from the language model to the flow about the utterance that both are at.
 pub(super) enum TokenMessage {
     Token(u32),
     /// The last one, and the flow's turn.
@@ -119,7 +119,8 @@ impl Tokens {
         }
     }
 
-    /// Waits until there are `count` tokens or the speech has ended; all tokens so far, and whether these are all.
+    /// Waits until there are `count` tokens or the speech has ended; returns all tokens so far, and true if these
+    /// are all.
     pub fn wait(&mut self, count: usize) -> Result<(&[u32], bool)> {
         let since = std::time::Instant::now();
         if self.end.is_none() && self.tokens.len() < count {

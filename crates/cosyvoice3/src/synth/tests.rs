@@ -68,7 +68,7 @@ struct Script {
     gate: Arc<Gate>,
     decoded: Arc<AtomicUsize>,
     lm: Arc<OnceLock<Arc<Worker>>>,
-    /// Told of each mel, if anybody wants to know.
+    /// Receives the text of each mel, if a test needs it.
     flowed: Option<mpsc::Sender<String>>,
 }
 
@@ -429,7 +429,7 @@ fn dropping_cancels_the_loader_and_waits_for_it() {
     assert!(left.load(Ordering::SeqCst));
 }
 
-/// Everything that comes until there is nothing more to wait for, as short words.
+/// All events until there is nothing more to wait for, as short words.
 fn rest(synth: &Synthesizer) -> Vec<String> {
     let mut heard = Vec::new();
     while let Some(event) = synth.next_event() {
@@ -494,7 +494,7 @@ fn after_a_failed_load_speaking_gives_the_reason() {
     }
 }
 
-/// What is said, or why not.
+/// The text of the speech, or the error.
 fn spoken(speech: Result<Speech>) -> String {
     speech.map_or_else(|error| format!("failed: {error}"), |speech| speech.text)
 }

@@ -1,4 +1,4 @@
-//! When which stage worked on what: the engine's own trace.
+//! The engine's own trace: which stage worked on what, and when.
 
 use std::{
     sync::{Arc, Mutex},
@@ -11,13 +11,13 @@ use crate::{lock::lock, stage::Stage};
 /// One piece of work.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Span {
-    /// Who worked.
+    /// The stage that worked.
     pub stage: Stage,
     /// The request.
     pub request: u64,
     /// Number of the utterance in its request.
     pub utterance: usize,
-    /// At what: `prefill`, `decode`, `window 3`, `solve`, `vocode`.
+    /// The step: `prefill`, `decode`, `window 3`, `solve`, `vocode`.
     pub what: String,
     /// Since the recorder was made.
     pub start: Duration,
@@ -35,7 +35,7 @@ struct Record {
 pub struct Recorder(Option<Arc<Record>>);
 
 impl Recorder {
-    /// A recorder that keeps what it is told.
+    /// A recorder that keeps all spans.
     pub fn on() -> Self {
         Self(Some(Arc::new(Record {
             origin: Instant::now(),
@@ -48,7 +48,7 @@ impl Recorder {
         Self(None)
     }
 
-    /// Tells of one piece of work.
+    /// Logs and records one piece of work.
     pub fn span(&self, stage: Stage, job: &Job, what: &str, start: Instant, end: Instant) {
         tracing::trace!(
             request = job.request,
@@ -69,7 +69,7 @@ impl Recorder {
         lock(&record.spans).push(span);
     }
 
-    /// What was recorded so far, by start.
+    /// The spans recorded so far, by start.
     pub fn spans(&self) -> Vec<Span> {
         let Some(record) = &self.0 else {
             return Vec::new();

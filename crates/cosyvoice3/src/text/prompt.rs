@@ -8,7 +8,7 @@ pub const END_OF_PROMPT: &str = "<|endofprompt|>";
 /// Opens every prompt of CosyVoice3.
 pub const SYSTEM_PREFIX: &str = "You are a helpful assistant.";
 
-/// How the language model is told what to say, and by whom.
+/// Synthesis mode: the prompt that gives the language model its text and voice.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Mode {
     /// Continue the voice's reference speech: transcript and speech tokens of the prompt go first.
@@ -23,11 +23,11 @@ pub enum Mode {
 /// The text ids of one utterance's prefix: `sos, prompt_text_ids, text_ids, task_id, prompt speech tokens`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prompt {
-    /// What precedes the text; does not count for the length of the speech.
+    /// Ids before the text; do not count for the length of the speech.
     pub prompt_text_ids: Vec<u32>,
     /// The text to speak.
     pub text_ids: Vec<u32>,
-    /// Whether the voice's speech tokens follow.
+    /// True if the voice's speech tokens follow.
     pub prompt_speech: bool,
 }
 

@@ -1,6 +1,6 @@
 //! `split_paragraph`, the official splitting: the reference that the product's own splitting is measured by.
 
-/// Which boundaries and appended full stop the official splitting uses.
+/// Kind of text, which decides on the boundaries and the appended full stop of the official splitting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Script {
     /// Text with CJK ideographs.
@@ -18,7 +18,7 @@ pub struct ParagraphOptions {
     pub min: usize,
     /// A last segment shorter than this is joined to the one before.
     pub tail: usize,
-    /// Whether commas are boundaries as well.
+    /// True if commas are boundaries as well.
     pub comma: bool,
 }
 

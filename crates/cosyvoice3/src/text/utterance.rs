@@ -26,20 +26,20 @@ pub struct TextFrontEnd {
     tokenizer: Arc<Tokenizer>,
 }
 
-/// How a text is read.
+/// Settings for reading a text.
 #[derive(Debug, Clone, Default)]
 pub struct ReadAs {
-    /// The language of all sentences; `None` finds it out for each.
+    /// The language of all sentences; `None` detects it for each.
     pub language: Option<Language>,
-    /// Who reads Chinese digits.
+    /// The reader of Chinese digits.
     pub digits: Reading,
-    /// Whether a `+` before a vowel marks its stress, as Russian tools write it.
+    /// True if a `+` before a vowel marks its stress, as Russian tools write it.
     pub stress_mark: bool,
-    /// How to say words and phrases; looked up before all other reading.
+    /// Pronunciations of words and phrases; looked up before all other reading.
     pub lexicon: Arc<Lexicon>,
 }
 
-/// What is synthesized at once: a sentence or a few.
+/// The unit of synthesis: a sentence or a few.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Utterance {
     /// The text as it is spoken: normalised, ending with a punctuation mark.
@@ -187,7 +187,7 @@ impl Utterances {
         Ok(self.pieces.pop_front())
     }
 
-    /// Reads sentences until `count` pieces wait; whether they do.
+    /// Reads sentences until `count` pieces wait. Returns true if they do.
     fn look_ahead(&mut self, count: usize) -> Result<bool> {
         while self.pieces.len() < count {
             if !self.read_sentence()? {
@@ -299,7 +299,7 @@ fn closed(part: &str, language: Language) -> String {
     ended(part.trim().trim_end_matches(open).to_owned(), language)
 }
 
-/// Where to cut `text` at or before byte `room`; at least one character.
+/// Place to cut `text`, at or before byte `room`; at least one character.
 fn cut_before(text: &str, room: usize) -> usize {
     let room = text.floor_char_boundary(room);
     let head = &text[..room];

@@ -10,7 +10,7 @@ const KNEE: f32 = 0.7;
 /// Level at which samples are cut without a limiter, as the decoder does.
 const CLAMP: f32 = 0.99;
 
-/// What is done to the level of the speech.
+/// Processing of the speech's level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {

@@ -8,7 +8,7 @@ use ebur128::{EbuR128, Mode};
 
 use crate::{Error, Result, constants::SAMPLE_RATE};
 
-/// Loudness that speech gets, in LUFS: what AES TD1008 recommends for speech that is streamed.
+/// Loudness that speech gets, in LUFS: the recommendation of AES TD1008 for streamed speech.
 const TARGET: f64 = -18.0;
 /// Most gain.
 const MAX_GAIN: f64 = 2.0;
@@ -18,12 +18,12 @@ const PEAK: f64 = 1.0;
 const STEP: f64 = 1.059_253_725_177_289;
 /// Peak up to which an utterance counts as silence: it is neither measured nor amplified.
 const SILENCE: f32 = 0.01;
-/// So much of a request has to be heard before its gain is kept: one word may be far from what follows it.
+/// Speech of a request that has to be measured before its gain is kept: one word may be far from what follows it.
 const EVIDENCE_SAMPLES: usize = SAMPLE_RATE as usize;
 /// Length of a gating block. Shorter speech has none.
 const BLOCK_SAMPLES: usize = SAMPLE_RATE as usize * 4 / 10;
 
-/// What is known of the loudness of one request.
+/// Loudness of one request so far.
 pub struct Loudness {
     meter: EbuR128,
     /// Samples that were measured.
@@ -35,7 +35,7 @@ pub struct Loudness {
 }
 
 impl Loudness {
-    /// Nothing is known yet.
+    /// The loudness of a request without speech yet.
     ///
     /// # Errors
     /// [`ErrorKind::Failed`](crate::ErrorKind::Failed) if there is no memory for the meter.
@@ -52,9 +52,9 @@ impl Loudness {
 
     /// The gain of the request's next utterance, whose `samples` must be finite.
     ///
-    /// The first utterance gets what brings it to -18 LUFS, at most a gain of 2. The later ones keep its gain, once a
-    /// second has been heard; it follows the loudness of all of them together by half a decibel an utterance. None is
-    /// amplified to a peak above 1.
+    /// The first utterance gets the gain that brings it to -18 LUFS, at most 2. The later ones keep its gain, once a
+    /// second has been measured; it follows the loudness of all of them together by half a decibel an utterance. None
+    /// is amplified to a peak above 1.
     ///
     /// # Errors
     /// [`ErrorKind::Failed`](crate::ErrorKind::Failed) if the meter fails, which it does not for finite samples.

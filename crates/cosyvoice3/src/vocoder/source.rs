@@ -106,7 +106,7 @@ impl Source {
     }
 }
 
-/// Where the sines come from.
+/// Generator of the sines.
 trait Oscillator {
     /// The following samples have this F0.
     fn begin_frame(&mut self, f0: f32);

@@ -32,7 +32,7 @@ pub struct Voice {
     pub name: String,
     /// BCP 47 language of the reference speech, where known.
     pub language: Option<String>,
-    /// What the reference speech says, where known.
+    /// Transcript of the reference speech, where known.
     pub prompt_text: Option<String>,
     /// Text ids of the language model's prompt: system prefix, `<|endofprompt|>`, transcript.
     pub prompt_text_ids: Vec<u32>,
@@ -42,12 +42,12 @@ pub struct Voice {
     pub prompt_mel: Mel,
     /// CAM++ speaker embedding, not normalised, [`SPEAKER_EMBEDDING`](crate::constants::SPEAKER_EMBEDDING) values.
     pub embedding: Vec<f32>,
-    /// Where the voice comes from: recording, licence, consent.
+    /// Origin of the voice: recording, licence, consent.
     pub provenance: Option<String>,
 }
 
 impl Voice {
-    /// The language that the voice speaks: the one of its file, else that of its transcript. `None` where neither says.
+    /// Language of the voice: the one in its file, else that of its transcript. `None` if neither is known.
     pub fn spoken_language(&self) -> Option<Language> {
         let named = self.language.as_deref().and_then(Language::from_tag);
         named.or_else(|| Language::detect(self.prompt_text.as_deref()?))
@@ -56,7 +56,7 @@ impl Voice {
     /// Reads a voice file; its name is the file's.
     ///
     /// # Errors
-    /// The file is missing, unreadable, damaged, or what it holds cannot be a voice.
+    /// The file is missing, unreadable, damaged, or its content cannot be a voice.
     pub fn load(path: &Path) -> Result<Self> {
         let bytes = regular_file::read(path, MAX_FILE)?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -77,8 +77,8 @@ impl Voice {
         })
     }
 
-    /// What is wrong with this voice, if anything is: lengths that do not fit together, ids that are no sounds, numbers
-    /// that are none.
+    /// Checks the voice. The error describes the defect: lengths that do not fit together, ids that are no sounds,
+    /// values that are not finite.
     pub fn check(&self) -> Result<(), String> {
         let (tokens, frames) = (self.prompt_tokens.len(), self.prompt_mel.frames());
         if tokens == 0 {

@@ -66,7 +66,7 @@ pub(super) fn digits(digits: &str) -> String {
         .collect()
 }
 
-/// Digit by digit as numbers are told over a telephone or a loudspeaker, 一 as 幺: 幺三八.
+/// Digit by digit as numbers are read out over a telephone or a loudspeaker, 一 as 幺: 幺三八.
 pub(super) fn called(number: &str) -> String {
     digits(number).replace('一', "幺")
 }

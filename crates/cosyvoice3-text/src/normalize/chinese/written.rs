@@ -1,7 +1,7 @@
 //! Chinese with its digits and signs read out in characters.
 //!
-//! Own rules and not the published finite state transducers (crate `wetext-rs`): of 59 lines of announcements those read
-//! 19 as nobody would say them (trains, rooms, `约1/3`, `+86`, addresses), and correcting them takes as many rules.
+//! Own rules instead of the published finite state transducers (crate `wetext-rs`): those read 19 of 59 lines of
+//! announcements unnaturally (trains, rooms, `约1/3`, `+86`, addresses), and correcting them takes as many rules.
 
 use super::{
     amounts::{fraction, measure, money, percent, rate, temperature},

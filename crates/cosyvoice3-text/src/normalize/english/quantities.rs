@@ -1,4 +1,4 @@
-//! Cardinals, ordinals, fractions, ranges and years in English, and what they count.
+//! Cardinals, ordinals, fractions, ranges and years in English, and the things that they count.
 
 use super::{
     English,
@@ -139,7 +139,7 @@ impl<'t> Reader<'t, English> {
         Some(end)
     }
 
-    /// A number or a range with what it counts.
+    /// A number or a range with the thing that it counts.
     pub(super) fn quantity(&mut self, at: usize) -> Option<usize> {
         let first = self.figure(at)?;
         let second = range_end(self.tokens, first.end, Style::English);
@@ -289,7 +289,7 @@ impl<'t> Reader<'t, English> {
         })
     }
 
-    /// True if a four-digit number is a year, told by the words before it.
+    /// True if a four-digit number is a year, judged by the words before it.
     fn is_year_here(&self, at: usize, first: &Figure, second: Option<&Figure>) -> bool {
         let is_plain_year =
             |figure: &Figure| figure.digits.len() == 4 && figure.whole().is_some_and(is_year);
@@ -309,7 +309,7 @@ impl<'t> Reader<'t, English> {
         if quarter && self.tokens.text(at - 1) == " " {
             return true;
         }
-        // Few speak of the years before 1100, many of a thousand things.
+        // Years before 1100 are rare in texts, a thousand of something is not.
         let early = first.whole().is_some_and(|value| value < 1100);
         if early {
             return matches!(

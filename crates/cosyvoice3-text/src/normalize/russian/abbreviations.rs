@@ -266,7 +266,7 @@ impl Reader<'_, Russian> {
         false
     }
 
-    /// `см. рис. 2 и табл. 3, стр. 4`: all of them are what one is told to see.
+    /// `см. рис. 2 и табл. 3, стр. 4`: all of them are objects of *смотри*.
     fn is_referred_to(&self, at: usize) -> bool {
         let listed = |i: usize| {
             let text = self.tokens.text(i);
@@ -353,7 +353,7 @@ impl Reader<'_, Russian> {
         let phrase = self.phrase(next);
         let forms = phrase.forms().or_else(forms::guess(&noun.to_lowercase()));
         let before = self.tokens.word_before(at);
-        // After a noun it is what that one is of.
+        // After a noun it is in the genitive.
         let cases: &[Case] = match governing::cases(&before) {
             [] if before.is_empty() => &CASES,
             [] => &[Case::Genitive, Case::Nominative, Case::Accusative],
@@ -367,7 +367,7 @@ impl Reader<'_, Russian> {
         Some(format!("{stem}{ending}"))
     }
 
-    /// `театр им. Пушкина`: *имени* before somebody's name, while `им.` may be the last word of a sentence.
+    /// `театр им. Пушкина`: *имени* before a person's name, while `им.` may be the last word of a sentence.
     fn named_after(&self, at: usize) -> Option<(Cow<'static, str>, usize)> {
         let stop = self.tokens.text(at + 1) == ".";
         if !stop || self.tokens.text(at).to_lowercase() != "им" {

@@ -57,7 +57,7 @@ fn plural_case(before: &str, after: &[&str]) -> Case {
     }
 }
 
-/// Case and gender of *один* before `noun`, told by the noun's (or its adjective's) ending and the preposition.
+/// Case and gender of *один* before `noun`, judged by the noun's (or its adjective's) ending and the preposition.
 fn singular(before: &str, noun: &str, next: Option<&str>) -> (Case, Gender) {
     use {Case::*, Gender::*};
     let ends = |endings: &[&str]| endings.iter().any(|ending| noun.ends_with(ending));
@@ -253,7 +253,7 @@ pub(super) fn is_noun_like(word: &str) -> bool {
             && !is_verb(word)
 }
 
-/// True if `word` tells what happens to something, as verbs and short participles do: *закрыта*.
+/// True if `word` describes what happens to something, as verbs and short participles do: *закрыта*.
 pub(super) fn is_predicate(word: &str) -> bool {
     const ENDINGS: [&str; 10] = [
         "ен", "ена", "ено", "ены", "ан", "ана", "ано", "аны", "ыт", "ыта",
@@ -262,7 +262,7 @@ pub(super) fn is_predicate(word: &str) -> bool {
         || word.chars().count() >= 4 && ENDINGS.iter().any(|ending| word.ends_with(ending))
 }
 
-/// True if `word` says that somebody or something goes somewhere: *пройдите*, *прибывает*.
+/// True if `word` expresses motion of a person or thing: *пройдите*, *прибывает*.
 pub(super) fn is_motion(word: &str) -> bool {
     const STEMS: [&str; 30] = [
         "выход",
@@ -299,7 +299,7 @@ pub(super) fn is_motion(word: &str) -> bool {
     STEMS.iter().any(|stem| word.starts_with(stem))
 }
 
-/// True if `word` tells the state of something that stands before it: *открыта*, *свободно*, *задерживается*.
+/// True if `word` describes the state of something that stands before it: *открыта*, *свободно*, *задерживается*.
 pub(super) fn is_state(word: &str) -> bool {
     const STEMS: [&str; 21] = [
         "открыт",

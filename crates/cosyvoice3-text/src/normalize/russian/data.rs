@@ -8,7 +8,7 @@ use std::{
 /// A table that is looked up by its words.
 pub(super) type ByWord<K, V> = HashMap<K, V, BuildHasherDefault<Fnv>>;
 
-/// FNV-1a. The keys are short words of our own tables, which nobody can choose so that they collide, and every word of a
+/// FNV-1a. The keys are short words of our own tables, which no attacker can choose to collide, and every word of a
 /// text is looked up: the standard hasher would take most of the time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fnv(u64);
@@ -49,7 +49,7 @@ pub(super) fn rows<const COLUMNS: usize>(
         })
 }
 
-/// The entries of a table; lines that cannot be read are left out, and a test tells of them.
+/// The entries of a table; lines that cannot be read are left out, and a test reports them.
 pub(super) fn entries<const COLUMNS: usize, T>(
     table: &'static str,
     parse: impl Fn([&'static str; COLUMNS]) -> Result<T, String>,

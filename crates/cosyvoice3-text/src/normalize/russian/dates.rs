@@ -225,7 +225,7 @@ impl Reader<'_, Russian> {
         None
     }
 
-    /// The month at `at` in the genitive or written short, the index after it, and whether it is short.
+    /// The month at `at` in the genitive or written short, the index after it, and true if it is short.
     fn month_at(&self, at: usize) -> Option<(&'static Entry, usize, bool)> {
         if !self.tokens.is_word(at) {
             return None;
@@ -246,7 +246,7 @@ impl Reader<'_, Russian> {
         Some((month, at + 1 + usize::from(stop), true))
     }
 
-    /// `8 марта — праздник`, `2 мая и 9 мая — выходные`: the day is what the sentence tells of.
+    /// `8 марта — праздник`, `2 мая и 9 мая — выходные`: the day is the subject of the sentence.
     fn is_subject(&self, at: usize, before: &str, end: usize) -> bool {
         let first = self.previous(at).is_none_or(|before| {
             matches!(

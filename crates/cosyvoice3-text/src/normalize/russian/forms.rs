@@ -2,7 +2,7 @@
 
 use super::numerals::{Case, Gender};
 
-/// Cases in the order in which they are guessed where nothing tells.
+/// Cases in the order in which they are guessed if nothing decides.
 pub(super) const CASES: [Case; 6] = [
     Case::Nominative,
     Case::Accusative,

@@ -68,7 +68,7 @@ impl Reader<'_, Russian> {
         Some(self.unit_after_fraction(at, end))
     }
 
-    /// `давление 120/80 мм рт. ст.`: two measures that are told together.
+    /// `давление 120/80 мм рт. ст.`: two measures that are read together.
     fn blood_pressure(&mut self, at: usize, before: &str) -> Option<usize> {
         let (first, second) = (self.tokens.number(at)?, self.tokens.number(at + 2)?);
         let name = self

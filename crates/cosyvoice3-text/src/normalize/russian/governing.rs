@@ -44,7 +44,7 @@ fn parse([word, cases]: [&'static str; 2]) -> Result<(&'static str, Vec<Case>), 
 }
 
 /// The cases that a preposition, or another word that governs numbers, asks for, the one of bare amounts first; empty where
-/// it tells nothing.
+/// it governs none.
 pub(super) fn cases(word: &str) -> &'static [Case] {
     if word.is_empty() {
         return &[];
@@ -69,7 +69,7 @@ pub(super) fn place_cases(word: &str) -> &'static [Case] {
     }
 }
 
-/// The case that a bare amount takes after `word`; `None` where that tells nothing.
+/// The case that a bare amount takes after `word`; `None` where that governs none.
 pub(super) fn governed(word: &str) -> Option<Case> {
     cases(word).first().copied()
 }

@@ -13,7 +13,7 @@ use super::{
 };
 
 impl Reader<'_, Russian> {
-    /// The case of a number before a unit that is an abbreviation and so does not tell it.
+    /// The case of a number before a unit that is an abbreviation and so does not show it.
     pub(super) fn unit_case(&self, amount: &Amount, unit: &str) -> Case {
         let &Amount { at, before, .. } = amount;
         let count = amount.last().whole();
@@ -157,7 +157,7 @@ impl Reader<'_, Russian> {
         Some(at + 2)
     }
 
-    /// `/ч`, `/100 км`: what an amount is told by, from the stroke at `at` on.
+    /// `/ч`, `/100 км`: the unit after a stroke, which is at `at`.
     pub(super) fn rate(&self, at: usize, of_price: bool) -> Option<(String, usize)> {
         if self.tokens.text(at) != "/" {
             return None;

@@ -94,7 +94,7 @@ impl Reader<'_, Russian> {
         letter(c).filter(|_| is_cyrillic(c))
     }
 
-    /// `10А класс`: a number with a letter where nothing before tells that it is a name.
+    /// `10А класс`: a number with a letter where nothing before shows that it is a name.
     pub(super) fn lettered(&mut self, at: usize) -> Option<usize> {
         let (letter, end) = self.letter_after(at, false)?;
         self.out.say(&digits_words(self.tokens.number(at)?));
@@ -109,7 +109,7 @@ impl Reader<'_, Russian> {
             matches!(self.tokens.text(at + 3), "." | "/") && self.tokens.number(at + 4).is_some();
         match self.tokens.text(at + 1) {
             "/" if !more => {
-                // `дом 12/3` in full words is told without the stroke.
+                // `дом 12/3` with its noun in full is read without the stroke.
                 let plain = self.tokens.is_word(self.previous(at).unwrap_or(at))
                     && figures::fraction(self.tokens, at).is_none();
                 let stroke = if plain { " " } else { " дробь " };
@@ -144,7 +144,7 @@ impl Reader<'_, Russian> {
         Some(number + 1)
     }
 
-    /// True if the number at `at` tells one thing from others rather than how many there are.
+    /// True if the number at `at` names one thing among others instead of counting them.
     pub(super) fn is_name(&self, at: usize, start: usize) -> bool {
         let mut first = start;
         for _ in 0..LONGEST_LIST {
@@ -153,7 +153,7 @@ impl Reader<'_, Russian> {
                 None => break,
             }
         }
-        // `кабинет 5, 2 этаж`: what follows is told by the second number.
+        // `кабинет 5, 2 этаж`: the second number belongs to the noun after it.
         if first != start && !self.phrase(at + 1).senses.is_empty() {
             return false;
         }
@@ -204,7 +204,7 @@ impl Reader<'_, Russian> {
         super::nouns::senses(self.tokens.text(word)).first()
     }
 
-    /// `в вагоне 36 мест`: the number counts what follows it and does not name what stands before.
+    /// `в вагоне 36 мест`: the number counts the noun after it and does not name the one before.
     fn counts_after(&self, at: usize, named: &Sense) -> bool {
         let Some(number) = self.tokens.number(at).and_then(figures::integer) else {
             return false;

@@ -1,4 +1,4 @@
-//! Numbers that say which one, by their noun: `5 этаж`, `с 3 пути`, `к 3 и 4 платформам`, `5 «А» класс`.
+//! Numbers read as ordinals because of their noun: `5 этаж`, `с 3 пути`, `к 3 и 4 платформам`, `5 «А» класс`.
 
 use super::{
     super::{figures, reader::Reader},
@@ -71,7 +71,7 @@ impl Reader<'_, Russian> {
         None
     }
 
-    /// `ученик 2 класса`, `жители 3 подъезда`: the word before is somebody, who is of what follows.
+    /// `ученик 2 класса`, `жители 3 подъезда`: true if the word before is a person, who belongs to what follows.
     fn belongs_to_someone(&self, before: &str) -> bool {
         const ENDINGS: [&str; 12] = [
             "тель",
@@ -91,7 +91,7 @@ impl Reader<'_, Russian> {
         someone || ENDINGS.iter().any(|ending| before.ends_with(ending))
     }
 
-    /// `с 1 по 5 класс`: the first of a span of what is told by its number.
+    /// `с 1 по 5 класс`: the first of a span of numbered things.
     pub(super) fn span(&mut self, at: usize, before: &str) -> Option<usize> {
         let number = figures::integer(self.tokens.number(at)?)?;
         let by = self.tokens.skip_space(at + 1);
@@ -106,7 +106,7 @@ impl Reader<'_, Russian> {
         Some(at + 1)
     }
 
-    /// `к 3 и 4 платформам`, `на 2–3 этажах`: several of the things that are told by their numbers.
+    /// `к 3 и 4 платформам`, `на 2–3 этажах`: several numbered things.
     pub(super) fn ordered_list(&mut self, amount: &Amount) -> Option<usize> {
         let start = amount.first.end - 1;
         let end = self.after_list(amount.first.end);
@@ -173,7 +173,7 @@ impl Reader<'_, Russian> {
         Some(end)
     }
 
-    /// Over the other numbers of a list to what they all say: `1-й и 2-й платформам`.
+    /// The index after the other numbers of a list, where their noun is: `1-й и 2-й платформам`.
     pub(super) fn after_list(&self, end: usize) -> usize {
         let mut at = end;
         for _ in 0..LONGEST_LIST {

@@ -7,7 +7,7 @@ use super::{
     nouns::{Kind, senses},
 };
 
-/// Words before a number that is told digit by digit, besides the nouns of that kind.
+/// Words before a number that is read digit by digit, besides the nouns of that kind.
 const CODES: [&str; 15] = [
     "ИНН",
     "КПП",
@@ -176,7 +176,7 @@ fn could_be_one(first: &str, second: &str) -> bool {
         && zeros < first.len()
 }
 
-/// A group of a telephone number as it is told: two and three digits at a time.
+/// A group of a telephone number as it is read: two and three digits at a time.
 fn spoken_groups(group: &str) -> Vec<String> {
     let cuts: &[usize] = match group.len() {
         // 8 926 123 45 67 without its blanks.

@@ -25,7 +25,7 @@ pub(super) struct Amount<'a> {
 }
 
 impl<'a> Amount<'a> {
-    /// The number that what follows is counted by.
+    /// The number that counts what follows.
     pub fn last(&self) -> &Figure<'a> {
         self.second.as_ref().unwrap_or(&self.first)
     }
@@ -81,7 +81,7 @@ impl<'a> Reader<'a, Russian> {
     fn second_figure(&self, at: usize, first: &Figure, before: &str) -> Option<Figure<'a>> {
         let second = range_end(self.tokens, first.end, Style::Russian)
             .or_else(|| self.signed_end(first.end))?;
-        // `5 августа 1962 — 7 мая 1963`, `в 1900 — 1,4 млн`: two numbers that only stand side by side.
+        // `5 августа 1962 — 7 мая 1963`, `в 1900 — 1,4 млн`: two numbers that are no range.
         let year = first
             .whole()
             .is_some_and(|year| (1000..2100).contains(&year));
@@ -98,7 +98,7 @@ impl<'a> Reader<'a, Russian> {
             .or_else(|| self.version(amount.at, single, next))
     }
 
-    /// A number whose noun says that it tells which one.
+    /// A number whose noun makes it an ordinal.
     fn ordered_amount(&mut self, amount: &Amount) -> Option<usize> {
         if let Some(end) = self.ordered_list(amount) {
             return Some(end);
@@ -151,7 +151,7 @@ impl<'a> Reader<'a, Russian> {
         }
     }
 
-    /// The gender of what was counted before.
+    /// The gender of the noun counted before.
     fn gender_of_elided(&self, at: usize) -> Gender {
         let counted = (at.saturating_sub(16)..at)
             .rev()
@@ -180,7 +180,7 @@ impl<'a> Reader<'a, Russian> {
         Some(self.after_multiplier(next, after))
     }
 
-    /// `на 3 эт.`: after a preposition the unit says which one.
+    /// `на 3 эт.`: after a preposition the unit makes it an ordinal.
     fn ordered_by_unit(&mut self, amount: &Amount, noun: &Noun, after: usize) -> Option<usize> {
         let number = value(amount.single()?).filter(|_| noun.is(Kind::Ordered))?;
         let place = *governing::place_cases(amount.before).first()?;
@@ -234,7 +234,7 @@ impl<'a> Reader<'a, Russian> {
     }
 }
 
-/// The cases of an amount after `before`; adjectives in the genitive plural tell it too: *последних двадцати лет*.
+/// The cases of an amount after `before`; adjectives in the genitive plural show it too: *последних двадцати лет*.
 pub(super) fn amount_cases(before: &str) -> &'static [Case] {
     let of_adjective = before.ends_with("ых") || before.ends_with("их");
     match governing::cases(before) {

@@ -43,7 +43,7 @@ impl Numerals {
             .any(|numeral| numeral.joint.starts_with(" — "))
     }
 
-    /// True if one word tells of all of them: they are joined by *и*, commas and dashes only.
+    /// True if one word refers to all of them: they are joined by *и*, commas and dashes only.
     fn is_one_list(&self) -> bool {
         let joints = self.all.iter().skip(1);
         joints.map(|numeral| numeral.joint.as_str()).all(inherits)
@@ -171,7 +171,7 @@ impl Reader<'_, Russian> {
         century.then(|| self.abbreviated_century(amount.at, &numerals, next, amount.before))?
     }
 
-    /// The case of a century that does not tell it: that of the preposition, after a noun the genitive.
+    /// The case of a century that does not show it: that of the preposition, after a noun the genitive.
     fn century_case(&self, at: usize, before: &str) -> Case {
         match governing::place_cases(before).first() {
             Some(Case::Accusative) | None => {}
@@ -230,7 +230,7 @@ impl Reader<'_, Russian> {
             1 => one.or_else(phrase.forms()),
             _ => phrase.forms_of_each(),
         };
-        // `инвалидам II группы`: after a noun it is of what.
+        // `инвалидам II группы`: after a noun it is in the genitive.
         let of_what = self.follows_noun(numerals.start) || numerals.has_parts();
         let cases: &[Case] = match governing::place_cases(own) {
             [] if of_what => &[Case::Genitive, Case::Nominative],
@@ -413,7 +413,7 @@ fn is_section(word: &str) -> bool {
     STEMS.iter().any(|stem| word.starts_with(stem))
 }
 
-/// Titles of those whose names Roman numerals follow.
+/// Titles of rulers, whose names Roman numerals follow.
 fn is_title(word: &str) -> bool {
     const STEMS: [&str; 14] = [
         "корол",

@@ -158,7 +158,7 @@ fn is_oblique(word: &str) -> bool {
     governed(word).is_some() || !senses.is_empty() && !direct
 }
 
-/// The name of a sign where no number tells more of it.
+/// The name of a sign without a number that would determine its form.
 fn name(sign: &str) -> Option<&'static str> {
     Some(match sign {
         "§" => " параграф ",

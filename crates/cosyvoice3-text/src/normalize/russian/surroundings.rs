@@ -1,4 +1,4 @@
-//! The words on both sides of a number: what governs it, what it counts.
+//! The words on both sides of a number: the one that governs it, the one that it counts.
 
 use super::{
     super::{
@@ -13,7 +13,7 @@ use super::{
     numerals::Gender,
 };
 
-/// The most numbers that a list may have between a number and the word that tells its case; it keeps time linear.
+/// The most numbers that a list may have between a number and the word that decides its case; it keeps time linear.
 pub(super) const LONGEST_LIST: usize = 8;
 
 /// Adjectives and the known noun after them.

@@ -34,7 +34,7 @@ const OCCASIONS: [&str; 18] = [
     "сеанс",
 ];
 
-/// Prepositions after which the full hour is told without its minutes.
+/// Prepositions after which the full hour is read without its minutes.
 const BOUNDS: [&str; 10] = [
     "с",
     "до",

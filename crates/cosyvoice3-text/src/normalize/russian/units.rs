@@ -62,7 +62,7 @@ impl Unit {
         self.kind == Kind::Length
     }
 
-    /// True if it could be a letter that tells things with one number apart.
+    /// True if it could be a letter that distinguishes things with one number.
     pub fn may_be_letter(&self) -> bool {
         self.kind == Kind::Letter
     }

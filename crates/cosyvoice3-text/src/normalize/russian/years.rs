@@ -1,4 +1,4 @@
-//! Years, with their word or told by what stands around: `в 2025 г.`, `1943 и 1951 гг.`, `в мае 2010`, `120 до н. э.`.
+//! Years, with their word or recognised by their context: `в 2025 г.`, `1943 и 1951 гг.`, `в мае 2010`, `120 до н. э.`.
 
 use super::{
     super::{
@@ -16,7 +16,7 @@ use super::{
     units,
 };
 
-/// The signs by which a number is known as a year.
+/// Evidence that a number is a year.
 struct Told {
     year: u64,
     /// True if it and the second one, if there is one, have the size of years.
@@ -27,12 +27,12 @@ struct Told {
     guess: Case,
 }
 
-/// A year or two, and how they are told.
+/// One or two years, and the form in which they are read.
 struct Years {
     first: u64,
     second: Option<u64>,
     case: Case,
-    /// The word that is said after them and not written, or written short.
+    /// The word read after them that the text omits or abbreviates.
     word: Option<&'static str>,
     end: usize,
 }
@@ -192,7 +192,7 @@ impl Reader<'_, Russian> {
             && self.tokens.text(second) == "э"
     }
 
-    /// The case of a year before a word that does not tell it.
+    /// The case of a year before a word that does not determine it.
     fn year_case(&self, at: usize, before: &str) -> Case {
         if matches!(before, "в" | "во" | "о" | "об" | "при") {
             Case::Prepositional

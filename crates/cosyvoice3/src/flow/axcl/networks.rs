@@ -1,4 +1,4 @@
-//! The networks on the card: their buffers, what is uploaded when, and the check that they are what they should be.
+//! The networks on the card: their buffers, their uploads, and the check that they are what they should be.
 
 use std::{
     path::{Path, PathBuf},
@@ -33,7 +33,7 @@ pub(super) struct Networks {
     encoders: Option<Encoders>,
     /// Pinned, as large as the largest tensor: copies between the card and other memory cost a millisecond each.
     staging: HostBuffer,
-    /// What `begin` was given, all rows; uploaded again before each step where executions overwrite their inputs.
+    /// Inputs from `begin`, all rows; uploaded again before each step where executions overwrite their inputs.
     conditions: Conditions,
     inputs_survive: bool,
 }
@@ -46,7 +46,7 @@ struct Estimator {
 /// A model on the card.
 struct Network {
     file: PathBuf,
-    /// How long it took to load.
+    /// Time that loading took.
     loading: Duration,
     session: Session,
 }
@@ -126,7 +126,7 @@ impl Networks {
         })
     }
 
-    /// What is loaded, for a report.
+    /// Describes the loaded models, for a report.
     pub fn describe(&self) -> Vec<String> {
         let mut lines = Vec::new();
         let encoders = self.encoders.iter().flat_map(|encoders| &encoders.windows);
@@ -162,7 +162,7 @@ impl Networks {
         Ok(())
     }
 
-    /// Uploads what stays the same for the steps of one window: `mu`, `cond` `[MEL_BINS x frames]` and `spks`.
+    /// Uploads the inputs that stay the same for one window's steps: `mu`, `cond` `[MEL_BINS x frames]` and `spks`.
     pub fn begin(
         &mut self,
         frames: usize,
@@ -363,7 +363,7 @@ impl Network {
         })
     }
 
-    /// What it is, for a report: its file, then its inputs and outputs, a line each.
+    /// Describes the model, for a report: its file, then its inputs and outputs, a line each.
     fn describe(&self, lines: &mut Vec<String>) {
         let model = self.session.model();
         let memory = model.usage().map_or_else(

@@ -1,7 +1,7 @@
 //! The one thread of this process that talks to AXCL.
 //!
 //! AXCL binds contexts to threads, wants one initialisation per process, and a call to a hung card blocks for good. So
-//! one thread, `cv3-npu`, owns all that belongs to the cards and runs [jobs](Npu::call); who asked waits for an answer,
+//! one thread, `cv3-npu`, owns all that belongs to the cards and runs [jobs](Npu::call); callers wait for an answer,
 //! but not for ever. A thread that does not answer is left behind, and AXCL is not used again in this process.
 
 use std::{
@@ -21,17 +21,17 @@ use axcl_rs::{Engine, Library, LogLevel, Runtime, VnpuKind};
 
 use crate::{Error, ErrorKind, Result, cancel::Cancel, lock::lock};
 
-/// How long the driver and its library may take until a card answers: they wait up to 50 s themselves.
+/// Time that the driver and its library may take until a card answers: they wait up to 50 s themselves.
 const OPEN_LIMIT: Duration = Duration::from_secs(60);
-/// How long a card that is on the bus may take to appear in the runtime's list, for instance after boot.
+/// Time that a card on the bus may take to appear in the runtime's list, for instance after boot.
 const APPEAR_LIMIT: Duration = Duration::from_secs(15);
 const APPEAR_POLL: Duration = Duration::from_millis(500);
-/// How long giving back models and card may hold up whoever lets go of the last user.
+/// Time that releasing models and card may block the thread that drops the last handle.
 const CLOSE_PATIENCE: Duration = Duration::from_millis(1500);
 
 type Job = Box<dyn FnOnce(&mut Card) + Send>;
 
-/// How long to wait for the answer to a call.
+/// Limits on the wait for the answer to a call.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
     /// From the call on.
@@ -40,12 +40,12 @@ pub(super) struct Patience {
     pub after_cancel: Duration,
 }
 
-/// What this process knows of its use of AXCL.
+/// State of AXCL in this process.
 struct Process {
     npu: Weak<Npu>,
-    /// The thread before, as long as it gives back what it had.
+    /// The previous thread, while it releases its resources.
     closing: Option<Arc<Ended>>,
-    /// Why AXCL is not used any more.
+    /// Reason for which AXCL is no longer used.
     dead: Option<String>,
     abandoned: usize,
 }
@@ -61,7 +61,7 @@ fn process() -> MutexGuard<'static, Process> {
     lock(&PROCESS)
 }
 
-/// How many threads were left behind because a card did not answer.
+/// Number of threads left behind because a card did not answer.
 pub fn abandoned_threads() -> usize {
     process().abandoned
 }
@@ -132,7 +132,7 @@ impl Npu {
                 for job in inbox {
                     job(&mut card);
                 }
-                // The runtime's log goes to standard error at most: nobody is left to be told.
+                // The runtime's log goes to standard error at most: no caller is left to get an error.
                 let _ = catch_unwind(AssertUnwindSafe(|| drop(card)));
                 signal.signal();
             })
@@ -149,7 +149,7 @@ impl Npu {
         })
     }
 
-    /// Runs `work` on the thread and waits for what it returns. `what` names it in errors.
+    /// Runs `work` on the thread and waits for its result. `what` names it in errors.
     ///
     /// # Errors
     /// Those of `work`; [`ErrorKind::Cancelled`]; [`ErrorKind::Device`] if the answer did not come in time, and from
@@ -177,7 +177,7 @@ impl Npu {
                     "the NPU thread panicked: this is a bug, please report it",
                 ))
             });
-            // Nobody may be waiting any more.
+            // The caller may have stopped waiting.
             let _ = sender.send(Answer::Done(done));
         });
         let jobs = self.jobs.as_ref().expect("there until dropped");
@@ -225,15 +225,15 @@ impl Npu {
     }
 }
 
-/// The owner of something on the thread. Without its owner it goes as soon as the thread gets to it, also where whoever
-/// asked for it had stopped waiting.
+/// The owner of a value on the thread. Once the owner is dropped, the thread drops the value as soon as it gets to it,
+/// also if the caller had stopped waiting for it.
 pub(super) struct Kept {
     number: u64,
     jobs: mpsc::Sender<Job>,
 }
 
 impl Kept {
-    /// What [`Card::kept`] knows it by.
+    /// Its number for [`Card::kept`].
     pub fn number(&self) -> u64 {
         self.number
     }
@@ -284,7 +284,7 @@ fn shown(library: Option<&Path>) -> String {
     library.map_or_else(|| "of the system".into(), |path| path.display().to_string())
 }
 
-/// Whether the thread has given everything back.
+/// Signal that the thread has released everything.
 #[derive(Default)]
 struct Ended {
     ended: Mutex<bool>,
@@ -312,7 +312,7 @@ impl Ended {
     }
 }
 
-/// What lives on the thread, in the order in which it has to go.
+/// The values that live on the thread, in the order in which they have to be dropped.
 #[derive(Default)]
 pub(super) struct Card {
     kept: HashMap<u64, Box<dyn Any>>,
@@ -325,7 +325,7 @@ impl Card {
     fn open(&mut self, library: Option<&Path>) -> Result<()> {
         let library = Library::open(library).map_err(|e| failure(&e))?;
         let runtime = patiently(|| Runtime::new(&library))?;
-        // Its log goes to standard output, which may carry somebody's audio.
+        // Its log goes to standard output, which may carry the application's audio.
         runtime
             .set_log_level(LogLevel::Off)
             .map_err(|e| failure(&e))?;
@@ -361,7 +361,7 @@ impl Card {
         Ok(engine)
     }
 
-    /// What the runtime says of itself and of the device of this index, for a report.
+    /// Describes the runtime and the device of this index, for a report.
     pub fn describe(&mut self, index: usize) -> Result<Vec<String>> {
         let engine = self.engine(index)?;
         let device = engine.context().device();
@@ -399,14 +399,14 @@ impl Card {
         Ok(lines)
     }
 
-    /// Keeps `thing` on this thread; the number to ask for it.
+    /// Keeps `thing` on this thread and returns its number.
     fn keep(&mut self, thing: impl Any) -> u64 {
         self.next += 1;
         self.kept.insert(self.next, Box::new(thing));
         self.next
     }
 
-    /// What was kept under `number`.
+    /// The value kept under `number`.
     pub fn kept<T: Any>(&mut self, number: u64) -> Result<&mut T> {
         self.kept
             .get_mut(&number)
@@ -414,7 +414,7 @@ impl Card {
             .ok_or_else(|| Error::failed("the NPU has lost its models"))
     }
 
-    /// Lets go of what was kept under `number`. The device goes with its last user, so that a lost card can be found
+    /// Drops the value kept under `number`. The device goes with its last user, so that a lost card can be found
     /// anew.
     fn release(&mut self, number: u64) {
         self.kept.remove(&number);
@@ -424,7 +424,7 @@ impl Card {
     }
 }
 
-/// Tries again for a while where the bus shows a card that the runtime does not list yet.
+/// Retries for a while if the bus shows a card that the runtime does not list yet.
 fn patiently<T>(mut attempt: impl FnMut() -> axcl_rs::Result<T>) -> Result<T> {
     let since = Instant::now();
     loop {
@@ -464,7 +464,7 @@ pub(super) fn failure(error: &axcl_rs::Error) -> Error {
 mod tests {
     use super::*;
 
-    /// Tells when it is dropped.
+    /// Sends a message when it is dropped.
     struct Thing(mpsc::Sender<()>);
 
     impl Drop for Thing {

@@ -37,7 +37,7 @@ impl Disk {
         }
     }
 
-    /// What is stored under `key`. Whatever cannot be read, or is not what [`store`](Self::store) wrote, is nothing.
+    /// The state stored under `key`. `None` if it cannot be read, or is not what [`store`](Self::store) wrote.
     pub fn load(&self, key: &Key) -> Option<PrefixState> {
         let path = self.path(key);
         let read = || -> io::Result<Option<Vec<u8>>> {
@@ -45,7 +45,7 @@ impl Disk {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
                 meta => meta?,
             };
-            // A pipe would be waited for.
+            // Opening a pipe would block.
             if !meta.is_file() || meta.len() > self.limit {
                 return Err(io::Error::from(io::ErrorKind::InvalidData));
             }
@@ -89,7 +89,7 @@ impl Disk {
         self.dir.join(key.to_string()).with_extension(EXTENSION)
     }
 
-    /// The directory above counts as well: who may write to it can put another in this one's place.
+    /// The directory above counts as well: a user who may write to it can replace this one.
     fn ensure_private(&self) -> io::Result<()> {
         cache_dir::ensure_private(self.dir.parent().unwrap_or(Path::new("/")))
             .and_then(|()| cache_dir::ensure_private(&self.dir))
@@ -102,7 +102,7 @@ impl Disk {
             })
     }
 
-    /// Removes files until the rest fits, never `kept`. Others may do the same at the same time.
+    /// Removes files until the rest fits, never `kept`. Other processes may do the same at the same time.
     fn evict(&self, kept: &Path) -> io::Result<()> {
         let now = SystemTime::now();
         let mut files = Vec::new();

@@ -23,7 +23,7 @@ pub(super) fn encode(key: &Key, state: &PrefixState) -> Vec<u8> {
     bytes
 }
 
-/// What [`encode`] wrote under `key`; `None` for anything else.
+/// Decodes what [`encode`] wrote under `key`; `None` for anything else.
 pub(super) fn decode(key: &Key, bytes: &[u8]) -> Option<PrefixState> {
     let (content, checksum) = bytes.split_last_chunk::<HASH>()?;
     let rest = content.strip_prefix(&MAGIC)?.strip_prefix(&key.0)?;

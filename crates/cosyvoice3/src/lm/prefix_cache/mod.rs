@@ -1,8 +1,7 @@
-//! What the language model computed of a prefix, kept in memory and on disk, so that the same voice and text need no
-//! prefill again.
+//! Cache of computed prefixes, in memory and on disk, so that the same voice and text need no second prefill.
 //!
-//! An entry is found by the SHA-256 of all that decides its content: program, model, settings and the prefix's ids (a
-//! voice counts by its ids, not by its name). So nothing in the cache is ever out of date; it can only be forgotten.
+//! The key of an entry is the SHA-256 of everything that decides its content: program, model, settings and the prefix's
+//! ids (a voice counts by its ids, not by its name). So no entry is ever out of date; it can only be removed.
 
 mod disk;
 mod file;
@@ -29,7 +28,7 @@ const MEMORY_LIMIT: usize = 32 << 20;
 /// Most bytes on disk: some 120 prefixes of the published model.
 const DISK_LIMIT: u64 = 256 << 20;
 
-/// Where computed prefixes are kept.
+/// Storage of computed prefixes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PrefixCaching {
     /// Nowhere.
@@ -41,17 +40,17 @@ pub enum PrefixCaching {
     Disk,
 }
 
-/// How much of a prefix was there already.
+/// Part of a prefix that was computed already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Hit {
     /// Nothing.
     #[default]
     None,
-    /// So many positions: start and prompt text, as the utterance before left them.
+    /// This many positions: start and prompt text, as the previous utterance left them.
     Shared(usize),
-    /// All of it, in memory.
+    /// All of it, from memory.
     Memory,
-    /// All of it, on disk.
+    /// All of it, from disk.
     Disk,
 }
 
@@ -64,8 +63,8 @@ pub struct PrefixCache {
 }
 
 impl PrefixCache {
-    /// An empty cache for the model that `model` tells from all others, such as the hashes of its files; `dir` holds
-    /// what processes before this one computed, and may not exist yet.
+    /// An empty cache for the model that `model` identifies, such as by the hashes of its files; `dir` holds prefixes
+    /// of earlier processes, and may not exist yet.
     pub fn new(model: &str, dir: Option<PathBuf>) -> Self {
         Self::with_limits(model, dir, MEMORY_LIMIT, DISK_LIMIT)
     }
@@ -75,17 +74,17 @@ impl PrefixCache {
         Self {
             origin: format!("{} {model}", program.as_deref().unwrap_or_default()),
             memory: Mutex::new(Memory::new(memory)),
-            // A program that cannot tell itself from others must not read what they wrote.
+            // A program that cannot identify itself must not read what others wrote.
             disk: program.and(dir).map(|dir| Disk::new(dir, disk)),
         }
     }
 
-    /// What the state of `prefix` depends on.
+    /// Hash of everything that the state of `prefix` depends on.
     pub(super) fn key(&self, options: &LmOptions, lm: &manifest::Lm, prefix: &Prefix) -> Key {
         let mut hash = Sha256::new();
         hash.update((self.origin.len() as u64).to_le_bytes());
         hash.update(&self.origin);
-        // Fused attention alone gives other last bits on another number of threads.
+        // Only fused attention gives other last bits on another number of threads.
         let threads = if options.flash_attention {
             options.threads as u32
         } else {
@@ -114,7 +113,7 @@ impl PrefixCache {
         Key(hash.finalize().into())
     }
 
-    /// The state of `positions` positions under `key`, and where it was found.
+    /// The state of `positions` positions under `key`, and the place where it was found.
     pub(super) fn get(
         &self,
         key: &Key,
@@ -144,20 +143,20 @@ impl PrefixCache {
         lock(&self.memory).put(key, state);
     }
 
-    /// Keeps `state` on disk. Where that fails, it is as if it had never been there.
+    /// Keeps `state` on disk. A failure only costs the entry.
     pub(super) fn store(&self, key: &Key, state: &PrefixState) {
         if let Some(disk) = &self.disk {
             disk.store(key, state);
         }
     }
 
-    /// Forgets what memory has under `key`.
+    /// Removes `key` from memory.
     pub(super) fn forget(&self, key: &Key) {
         lock(&self.memory).take(key);
     }
 }
 
-/// Which program computes, down to its build, and on what kind of CPU; `None` where it cannot find its own file.
+/// The running program, down to its build, and the kind of CPU; `None` if it cannot find its own file.
 fn program() -> Option<String> {
     let file = fs::metadata(own_file()?).ok()?;
     Some(format!(

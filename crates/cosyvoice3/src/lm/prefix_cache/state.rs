@@ -1,4 +1,4 @@
-//! An entry of the cache, and its name.
+//! An entry of the cache, and its key.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ pub(in crate::lm) struct PrefixState {
 }
 
 impl PrefixState {
-    /// Bytes it takes.
+    /// Size in bytes.
     pub fn bytes(&self) -> usize {
         size_of_val(&self.logits[..]) + self.kv.len()
     }
@@ -26,7 +26,7 @@ impl fmt::Debug for PrefixState {
     }
 }
 
-/// What an entry is found by.
+/// Key of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::lm) struct Key(pub(super) [u8; 32]);
 
