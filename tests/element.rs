@@ -175,7 +175,8 @@ fn the_level_keeps_its_bounds_and_the_limiter_leaves_quiet_samples_alone() {
     let normalized = say("Да.", &[("level", "normalize")]).samples();
     let limited = say("Да.", &[("level", "limit")]).samples();
     let plain = say("Да.", &[("level", "none")]).samples();
-    assert!(peak(&normalized) <= 0.85);
+    // No gain brings a peak above 1, which the knee bends to 0.93.
+    assert!(peak(&normalized) <= 0.93);
     assert!(peak(&limited) <= 1.0);
     assert!(peak(&plain) <= 0.99);
     for (limited, plain) in std::iter::zip(limited, plain) {
