@@ -105,6 +105,30 @@ fn a_rate_is_heard_for_its_part_alone() {
 }
 
 #[test]
+fn a_voice_of_a_document_speaks_its_part_and_nothing_else() {
+    let demo = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/demo");
+    let mut options = Options::new(demo);
+    options.threads = 1;
+    options.verify = Verify::Never;
+    let synth = Synthesizer::load(options).unwrap();
+    let plain = |text: &str, voice: &str| {
+        let mut asked = request(text, Markup::None);
+        asked.settings.voice = Some(voice.into());
+        let (speech, trouble) = speak(&synth, asked);
+        assert!(trouble.is_empty(), "{trouble:?}");
+        speech.into_iter().next().unwrap().samples
+    };
+    let mut asked = ssml("<speak>Yes. <voice name='en_male'>No.</voice> Yes.</speak>");
+    asked.settings.voice = Some("en_female".into());
+    let (speech, trouble) = speak(&synth, asked);
+    assert!(trouble.is_empty(), "{trouble:?}");
+    let heard: Vec<_> = speech.into_iter().map(|speech| speech.samples).collect();
+    let wanted = [plain("Yes.", "en_female"), plain("No.", "en_male")];
+    assert!(heard == [wanted[0].clone(), wanted[1].clone(), wanted[0].clone()]);
+    assert!(plain("No.", "en_female") != wanted[1]);
+}
+
+#[test]
 fn an_unknown_voice_in_a_document_is_named_before_anything_is_spoken() {
     let synth = synthesizer();
     let (speech, trouble) = speak(
