@@ -56,10 +56,15 @@ impl Lexicons {
 
 /// Fails where `file` is no lexicon.
 pub fn check_lexicon(file: &Path) -> Result<()> {
-    match state(file)? {
-        Some(_) => read(file).map(|_| ()),
-        None => Err(missing(file)),
+    /// The file that was read last, as it was then: an application asks before each announcement.
+    static CHECKED: Mutex<Option<(PathBuf, (SystemTime, u64))>> = Mutex::new(None);
+    let state = state(file)?.ok_or_else(|| missing(file))?;
+    let now = Some((file.to_owned(), state));
+    if *lock(&CHECKED) != now {
+        read(file)?;
+        *lock(&CHECKED) = now;
     }
+    Ok(())
 }
 
 fn missing(file: &Path) -> Error {
