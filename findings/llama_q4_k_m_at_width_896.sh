@@ -2,8 +2,8 @@
 # One would guess: Q4_K_M stores the matrices of a model in q4_K and some in q6_K, at about 4.9 bits a weight.
 # Seen: of a model whose width is 896 (Qwen2 0.5B, and so CosyVoice3) not one matrix that is 896 wide gets a K type, because
 # 896 is not a multiple of 256. llama.cpp takes q5_0 and q8_0 for them, with a warning that a program which sets no
-# log callback may not see. Only ffn_down, 4864 wide, gets q4_K or q6_K. So the file is larger than Q4_K_M promises, and
-# q4_0, which has blocks of 32, is nearly a third smaller and the faster one.
+# log callback may not see. Only ffn_down, 4864 wide, gets q4_K or q6_K. Here 23 matrices are q5_0 and 3 q8_0: 5.54 bits a weight.
+# q4_0, which has blocks of 32, stays at 4.53, almost a fifth smaller.
 # Versions: llama-cpp-sys-2 0.1.161 (llama.cpp of 2026), gguf 0.19.0. Date: 2026-11-30.
 # Source: found here; llama.cpp, src/llama-quant.cpp, the fallback types.
 # Compiles llama.cpp: some five minutes of two cores.
