@@ -35,7 +35,8 @@ type Rule = (
 );
 
 /// Things that a number can be, the most certain first.
-const NUMBERS: [Rule; 13] = [
+const NUMBERS: [Rule; 15] = [
+    ("card", |reader, at| reader.card(at)),
     ("date", |reader, at| reader.numeric_date(at)),
     ("telephone", |reader, at| reader.telephone(at)),
     ("time", |reader, at| reader.time(at)),
@@ -44,6 +45,7 @@ const NUMBERS: [Rule; 13] = [
     ("address", |reader, at| reader.number_of_address(at)),
     ("ordinal", |reader, at| reader.suffixed(at)),
     ("fraction", |reader, at| reader.fraction(at)),
+    ("fraction", |reader, at| reader.over(at)),
     ("version", |reader, at| reader.outline(at)),
     ("name", |reader, at| reader.named(at)),
     ("money", |reader, at| reader.money_after(at)),
@@ -199,10 +201,34 @@ impl<'t> Reader<'t, English> {
     }
 
     fn mark(&mut self, at: usize) -> usize {
-        self.sign_of_number(at).unwrap_or_else(|| {
-            self.sign(at);
-            at + 1
-        })
+        self.sign_of_number(at)
+            .or_else(|| self.per_unit(at))
+            .unwrap_or_else(|| {
+                self.sign(at);
+                at + 1
+            })
+    }
+
+    /// `12/kg`, `100 req/s`: a slash before a unit, behind a number or the thing that it counts.
+    fn per_unit(&mut self, at: usize) -> Option<usize> {
+        if self.tokens.text(at) != "/" || at == 0 {
+            return None;
+        }
+        let is_counted = self.tokens.is_word(at - 1)
+            && at >= 3
+            && self.tokens.kind(at - 2) == Some(Kind::Space)
+            && self.tokens.number(at - 3).is_some();
+        let symbol = self.tokens.text(at + 1);
+        let is_unit = !(symbol.len() == 1 && symbol.starts_with(char::is_uppercase));
+        if !is_counted && self.tokens.number(at - 1).is_none() || !is_unit {
+            return None;
+        }
+        let per = units::per(symbol)?;
+        self.out.say(&match per {
+            "each" => " each".to_owned(),
+            per => format!(" per {per}"),
+        });
+        Some(at + 2)
     }
 
     /// A sign and the number after it.
@@ -287,6 +313,7 @@ impl<'t> Reader<'t, English> {
             {
                 " divided by "
             }
+            "/" if follows_number || self.tokens.number(at + 1).is_some() => " slash ",
             "#" | "*" | "_" | "~" | "/" | "\\" | "<" | ">" => return self.out.copy(" "),
             _ => {
                 if let Some(name) = money::name(mark) {

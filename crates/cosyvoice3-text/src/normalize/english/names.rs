@@ -85,6 +85,7 @@ const IN_DIGITS: &[(&str, usize)] = &[
     ("license", 4),
     ("licence", 4),
     ("policy", 4),
+    ("digits", 3),
     ("case", 5),
     ("ticket", 4),
     ("part", 5),
@@ -95,7 +96,79 @@ const IN_DIGITS: &[(&str, usize)] = &[
     ("no", 5),
 ];
 
+/// Nouns whose round numbers are said digit by digit too: `serial number 13000`, but `Room 300`.
+const NEVER_ROUND: [&str; 16] = [
+    "account",
+    "acct",
+    "serial",
+    "card",
+    "pin",
+    "code",
+    "passcode",
+    "password",
+    "reference",
+    "ref",
+    "tracking",
+    "confirmation",
+    "passport",
+    "ssn",
+    "isbn",
+    "digits",
+];
+
+/// Things whose last digits are told: `a card ending in 8876`.
+const ENDING: [&str; 12] = [
+    "card",
+    "account",
+    "acct",
+    "number",
+    "phone",
+    "visa",
+    "mastercard",
+    "amex",
+    "debit",
+    "credit",
+    "ssn",
+    "code",
+];
+
+/// Lengths of the groups of a payment card's number.
+const CARDS: [&[usize]; 2] = [&[4, 4, 4, 4], &[4, 6, 5]];
+
 impl Reader<'_, English> {
+    /// `4111 1111 1111 1111`: a payment card's number, with blanks or hyphens.
+    pub(super) fn card(&mut self, at: usize) -> Option<usize> {
+        let separator = self.tokens.text(at + 1);
+        if !matches!(separator, " " | "-") {
+            return None;
+        }
+        let mut groups = vec![self.tokens.number(at)?];
+        let mut end = at + 1;
+        while groups.len() < 5
+            && self.tokens.text(end) == separator
+            && let Some(group) = self.tokens.number(end + 1)
+        {
+            groups.push(group);
+            end += 2;
+        }
+        let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
+        if !CARDS.contains(&lengths.as_slice()) {
+            return None;
+        }
+        let said: Vec<String> = groups.iter().map(|group| digits(group)).collect();
+        self.out.say(&said.join(", "));
+        Some(end)
+    }
+
+    /// True if the number at `at` is the end of a longer one: `card ending in 8876`.
+    fn is_ending(&self, at: usize) -> bool {
+        if !matches!(self.tokens.word_before(at).as_str(), "in" | "with") || at < 4 {
+            return false;
+        }
+        matches!(self.tokens.word_before(at - 2).as_str(), "ending" | "ends")
+            && ENDING.contains(&self.tokens.word_before(at - 4).as_str())
+    }
+
     /// True if the number at `at` follows a noun such as `Gate`, so that a letter after it belongs to its name.
     pub(super) fn is_named_by_noun(&self, at: usize) -> bool {
         let word = self.tokens.word_before(at);
@@ -129,7 +202,9 @@ impl Reader<'_, English> {
         let long = number.len() >= 12;
         let emergency = (3..=6).contains(&number.len()) && self.is_emergency(at);
         let noun = self.noun_of(at);
-        let wants = noun.is_some_and(|least| number.len() >= least) && !number.ends_with("00");
+        let wants = noun.is_some_and(|(least, round)| {
+            number.len() >= least && (round || !number.ends_with("00"))
+        }) || number.len() >= 3 && self.is_ending(at);
         if attached && self.tokens.word_before(at).len() <= 4 || long || emergency || wants {
             self.out.say(&digits(number));
             return Some(at + 1);
@@ -194,23 +269,30 @@ impl Reader<'_, English> {
             ))
     }
 
-    /// From how many digits on the noun before the number at `at` wants them one by one. Between them may stand `is`,
-    /// `number`, `no.` and marks.
-    fn noun_of(&self, at: usize) -> Option<usize> {
+    /// From how many digits on the noun before the number at `at` wants them one by one, and whether it wants so those of
+    /// a round number. Between them may stand `is`, `number`, `no.` and marks.
+    fn noun_of(&self, at: usize) -> Option<(usize, bool)> {
         let mut before = at;
+        let mut number = None;
         for _ in 0..7 {
-            before = before.checked_sub(1)?;
+            let Some(previous) = before.checked_sub(1) else {
+                break;
+            };
+            before = previous;
             let text = self.tokens.text(before);
             if !self.tokens.is_word(before) {
                 match text {
-                    "#" if self.tokens.text(before + 1) == self.tokens.text(at) => return Some(5),
+                    "#" if self.tokens.text(before + 1) == self.tokens.text(at) => {
+                        return Some((5, false));
+                    }
                     " " | ":" | "." | "#" | "№" => continue,
-                    _ => return None,
+                    _ => break,
                 }
             }
             let word = text.to_lowercase();
             match word.as_str() {
-                "is" | "was" => continue,
+                "is" | "was" | "are" => continue,
+                "number" | "no" if number.is_none() => number = Some((5, false)),
                 // `Flight BA 117`
                 _ if text.len() == 2
                     && text.bytes().all(|byte| byte.is_ascii_uppercase())
@@ -219,13 +301,15 @@ impl Reader<'_, English> {
                     continue;
                 }
                 word => {
-                    return IN_DIGITS
-                        .iter()
-                        .find(|(noun, _)| *noun == word)
-                        .map(|(_, least)| *least);
+                    let noun = IN_DIGITS.iter().find(|(noun, _)| *noun == word);
+                    // `the account is 2000 dollars short`, but `account number 13000`
+                    let is_told = number.is_some() || !self.is_counted(at + 1);
+                    return noun
+                        .map(|(_, least)| (*least, is_told && NEVER_ROUND.contains(&word)))
+                        .or(number);
                 }
             }
         }
-        None
+        number
     }
 }

@@ -84,6 +84,33 @@ impl<'t> Reader<'t, English> {
         Some(self.say_unit(at, end, above == 1).unwrap_or(end))
     }
 
+    /// `22/3`, `120/80`, `1234/567`: top-heavy fractions of small parts, and others with *over*.
+    pub(super) fn over(&mut self, at: usize) -> Option<usize> {
+        let above = figures::integer(self.tokens.number(at)?)?;
+        let below = figures::integer(self.tokens.number(at + 2)?)?;
+        let end = at + 3;
+        let goes_on = matches!(self.tokens.text(end), "/" | "." | "," | ":" | "-")
+            && self.tokens.number(end + 1).is_some();
+        let comes_on = at >= 2
+            && matches!(self.tokens.text(at - 1), "/" | "." | ",")
+            && self.tokens.number(at - 2).is_some();
+        let is_sum = self.tokens.text(self.tokens.skip_space(end)) == "=";
+        if self.tokens.text(at + 1) != "/" || goes_on || comes_on || is_sum || below == 0 {
+            return None;
+        }
+        let said = match (above, below) {
+            // Said as they are written, everywhere.
+            (24, 7) | (50, 50) | (20, 20) => format!("{} {}", cardinal(above), cardinal(below)),
+            (1100..2100, _) if below == (above + 1) % 100 => {
+                format!("{} to {}", in_pairs(above), cardinal(below))
+            }
+            (1.., 2..=20) if above >= below => fraction(above, below),
+            _ => format!("{} over {}", cardinal(above), cardinal(below)),
+        };
+        self.out.say(&said);
+        Some(self.say_unit(at, end, false).unwrap_or(end))
+    }
+
     fn past_ordinal_suffix(&self, end: usize) -> usize {
         let suffix = self.tokens.text(end).to_ascii_lowercase();
         end + usize::from(matches!(
