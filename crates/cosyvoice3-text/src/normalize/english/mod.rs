@@ -35,7 +35,7 @@ type Rule = (
 );
 
 /// Things that a number can be, the most certain first.
-const NUMBERS: [Rule; 15] = [
+const NUMBERS: [Rule; 16] = [
     ("card", |reader, at| reader.card(at)),
     ("date", |reader, at| reader.numeric_date(at)),
     ("telephone", |reader, at| reader.telephone(at)),
@@ -44,6 +44,7 @@ const NUMBERS: [Rule; 15] = [
     ("date", |reader, at| reader.day_first(at)),
     ("address", |reader, at| reader.number_of_address(at)),
     ("ordinal", |reader, at| reader.suffixed(at)),
+    ("code", |reader, at| reader.code(at)),
     ("fraction", |reader, at| reader.fraction(at)),
     ("fraction", |reader, at| reader.over(at)),
     ("version", |reader, at| reader.outline(at)),

@@ -160,6 +160,59 @@ impl Reader<'_, English> {
         Some(end)
     }
 
+    /// `978-3-16-148410-0`, `B-12-4`, `5-3-Ws`, `32423-3948`: groups of a code, whose hyphens mean no range.
+    pub(super) fn code(&mut self, at: usize) -> Option<usize> {
+        let mut groups = vec![self.tokens.number(at)?];
+        let mut end = at + 1;
+        while self.tokens.text(end) == "-"
+            && let Some(group) = self.tokens.number(end + 1)
+        {
+            groups.push(group);
+            end += 2;
+        }
+        let is_decimal = matches!(self.tokens.text(end), "." | "," | ":" | "/")
+            && self.tokens.number(end + 1).is_some()
+            || at >= 2
+                && matches!(self.tokens.text(at - 1), "." | "," | ":" | "/")
+                && self.tokens.number(at - 2).is_some();
+        let is_sum = self.tokens.text(self.tokens.skip_space(end)) == "=";
+        if groups.len() < 2 || is_decimal || is_sum {
+            return None;
+        }
+        let is_short = |at: usize| {
+            let word = self.tokens.text(at);
+            self.tokens.is_word(at) && word.len() <= 3 && word.starts_with(char::is_uppercase)
+        };
+        let letters_before = at >= 2 && self.tokens.text(at - 1) == "-" && is_short(at - 2);
+        let letters_after = self.tokens.text(end) == "-" && is_short(end + 1);
+        let values: Vec<u64> = groups
+            .iter()
+            .map(|group| group.parse().unwrap_or(u64::MAX))
+            .collect();
+        let all: usize = groups.iter().map(|group| group.len()).sum();
+        let descends = values[0] > values[1];
+        let years = values.iter().all(|value| (1000..2100).contains(value));
+        let in_digits = groups.len() > 2 && all >= 7
+            || groups.len() == 2
+                && descends
+                && !years
+                && groups.iter().all(|group| group.len() >= 3)
+                && groups[0].len() >= 4;
+        let is_code = in_digits || groups.len() > 2 || letters_before || letters_after && descends;
+        if !is_code {
+            return None;
+        }
+        let said: Vec<String> = groups
+            .iter()
+            .map(|group| match figures::integer(group) {
+                Some(value) if !in_digits && group.len() <= 2 => cardinal(value),
+                _ => digits(group),
+            })
+            .collect();
+        self.out.say(&said.join(if in_digits { ", " } else { " " }));
+        Some(end)
+    }
+
     /// True if the number at `at` is the end of a longer one: `card ending in 8876`.
     fn is_ending(&self, at: usize) -> bool {
         if !matches!(self.tokens.word_before(at).as_str(), "in" | "with") || at < 4 {

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::normalize::{
     figures::{self, Figure, Style, figure, range_end},
+    lex::Kind,
     reader::Reader,
 };
 
@@ -16,6 +17,105 @@ const BEFORE_YEAR: [&str; 24] = [
     "in", "between", "years", "since", "by", "from", "until", "till", "of", "year", "before",
     "after", "during", "circa", "around", "spring", "summer", "autumn", "fall", "winter", "class",
     "early", "late", "mid",
+];
+
+/// Words before a number that is no year though it counts no noun.
+const BEFORE_COUNT: [&str; 45] = [
+    "about",
+    "than",
+    "over",
+    "under",
+    "nearly",
+    "almost",
+    "only",
+    "exactly",
+    "roughly",
+    "approximately",
+    "total",
+    "totals",
+    "population",
+    "costs",
+    "cost",
+    "paid",
+    "pay",
+    "pays",
+    "earn",
+    "earns",
+    "earned",
+    "is",
+    "are",
+    "was",
+    "were",
+    "be",
+    "equals",
+    "has",
+    "have",
+    "had",
+    "up",
+    "at",
+    "with",
+    "number",
+    "no",
+    "count",
+    "counted",
+    "score",
+    "scored",
+    "sold",
+    "reached",
+    "least",
+    "most",
+    "another",
+    "some",
+];
+
+/// Words that no number counts, so that one before them may be a year.
+const BEHIND_YEAR: [&str; 46] = [
+    "and",
+    "or",
+    "but",
+    "to",
+    "the",
+    "a",
+    "an",
+    "is",
+    "was",
+    "were",
+    "saw",
+    "had",
+    "has",
+    "marked",
+    "brought",
+    "began",
+    "ended",
+    "became",
+    "came",
+    "when",
+    "that",
+    "which",
+    "who",
+    "until",
+    "till",
+    "as",
+    "with",
+    "by",
+    "for",
+    "in",
+    "at",
+    "on",
+    "from",
+    "after",
+    "before",
+    "through",
+    "while",
+    "where",
+    "he",
+    "she",
+    "it",
+    "they",
+    "we",
+    "his",
+    "her",
+    "witnessed",
 ];
 
 const POWERS: [&str; 5] = ["hundred", "thousand", "million", "billion", "trillion"];
@@ -348,5 +448,40 @@ impl<'t> Reader<'t, English> {
             || matches!(before.as_str(), "to" | "and") && self.follows_year(at)
             || BEFORE_YEAR.contains(&before.as_str())
             || MONTHS.iter().any(|month| month.to_lowercase() == before)
+            || first
+                .whole()
+                .is_some_and(|value| self.is_bare_year(at, end, value, &before))
+    }
+
+    /// True if nothing is counted by the four digits at `at`: `(1988)`, `1994 saw a rise`, `The festival, 1994, Leeds`.
+    fn is_bare_year(&self, at: usize, end: usize, value: u64, before: &str) -> bool {
+        let mark_before = self.tokens.text(at.wrapping_sub(1));
+        if mark_before == "(" && matches!(self.tokens.text(end), ")" | ",") {
+            return true;
+        }
+        let next = self.tokens.skip_space(end);
+        let follows = self.tokens.text(next);
+        // Round numbers count more often than they date.
+        if value >= 2000 || value.is_multiple_of(100) || BEFORE_COUNT.contains(&before) {
+            return false;
+        }
+        let space = at > 0 && self.tokens.kind(at - 1) == Some(Kind::Space);
+        let preceding = self.tokens.text(at.wrapping_sub(1 + usize::from(space)));
+        let starts = at == 0 || space && matches!(preceding, "." | "!" | "?");
+        let behind_comma = space && preceding == ",";
+        let is_prose = !follows.is_empty() && BEHIND_YEAR.contains(&follows);
+        let in_commas = behind_comma && matches!(follows, "," | "." | ")" | "" | ";");
+        let second_of_two =
+            self.tokens.number(at.wrapping_sub(4)).is_some_and(|year| {
+                year.len() == 4 && year.starts_with('1') && !year.ends_with("00")
+            }) && matches!(before, "and" | "or")
+                && (is_prose || !self.tokens.is_word(next));
+        let pair = starts
+            && matches!(follows, "and" | "or")
+            && self
+                .tokens
+                .number(next + 2)
+                .is_some_and(|year| year.len() != 4);
+        (starts && is_prose && !pair) || in_commas || second_of_two
     }
 }
