@@ -75,6 +75,14 @@ impl Spoken for English {
         dash: "dash",
         underscore: "underscore",
         colon: "colon",
+        other: |mark| match mark {
+            '&' => "and",
+            '#' => "hash",
+            '+' => "plus",
+            '=' => "equals",
+            '\'' => "apostrophe",
+            _ => "",
+        },
         domain: |_| None,
     };
 
@@ -293,6 +301,12 @@ impl<'t> Reader<'t, English> {
             "<" if number_follows || spaced => " less than ",
             ">" if number_follows || spaced => " greater than ",
             ":" if follows_number && self.tokens.number(at + 1).is_some() => " to ",
+            // `10%-20%`
+            "-" if self.number_begins(at + 1)
+                && matches!(self.tokens.text(at.wrapping_sub(1)), "%" | "°") =>
+            {
+                " to "
+            }
             // `24 December-2 January`
             "-" if self.number_begins(at + 1) && at > 0 && self.is_month(at - 1) => " to ",
             // `the '70s`
@@ -333,7 +347,13 @@ impl<'t> Reader<'t, English> {
 fn figure_words(figure: &Figure) -> String {
     let whole = match figure.integer() {
         Some(value) => cardinal(value),
-        None => digits(&figure.digits),
+        // Up to quadrillions; beyond, their names tell a listener less than the digits.
+        None => match figure.digits.parse() {
+            Ok(value) if figure.digits.len() <= 18 && !figure.digits.starts_with('0') => {
+                cardinal(value)
+            }
+            _ => digits(&figure.digits),
+        },
     };
     match figure.fraction {
         Some(fraction) if whole.is_empty() => format!("point {}", digits(fraction)),

@@ -7,7 +7,11 @@ use super::{
 use crate::normalize::{figures, reader::Reader};
 
 /// Nouns of things whose numbers may end in a letter.
-const LETTERED: [&str; 42] = [
+const LETTERED: [&str; 46] = [
+    "iphone",
+    "ipad",
+    "nexus",
+    "pixel",
     "gate",
     "seat",
     "seats",

@@ -169,11 +169,30 @@ impl<'t> Reader<'t, English> {
         };
         let said = match suffix {
             "st" | "nd" | "rd" | "th" => format!("{}{possessive}", ordinal(value)),
-            "s" if value % 10 == 0 && value > 0 => self.decade(value, figure.digits.len()),
+            "s" if value % 10 == 0 && value > 0 => {
+                let first = self.decade(value, figure.digits.len());
+                if let Some((second, end)) = self.decade_behind(figure.end + 1) {
+                    self.out.say(&format!("{first} to {second}"));
+                    return Some(end);
+                }
+                first
+            }
             _ => return None,
         };
         self.out.say(&said);
         Some(figure.end + 1)
+    }
+
+    /// The second decade of `1960s-80s`, behind the dash at `dash`.
+    fn decade_behind(&self, dash: usize) -> Option<(String, usize)> {
+        let digits = self
+            .tokens
+            .number(dash + 1)
+            .filter(|digits| matches!(digits.len(), 2 | 4))?;
+        let value = figures::integer(digits).filter(|value| *value > 0 && value % 10 == 0)?;
+        let is_decade =
+            matches!(self.tokens.text(dash), "-" | "—") && self.tokens.text(dash + 2) == "s";
+        is_decade.then(|| (self.decade(value, digits.len()), dash + 3))
     }
 
     /// `3/4`, `1/3rd`.
