@@ -292,6 +292,7 @@ impl<'t> Reader<'t, English> {
         let end = second.as_ref().map_or(first.end, |second| second.end);
         if let Some(end) = self
             .feet_and_inches(&first)
+            .or_else(|| self.inches(at, &first))
             .or_else(|| self.short_range_of_years(at, &first))
         {
             return Some(end);
@@ -338,6 +339,33 @@ impl<'t> Reader<'t, English> {
             noun(inches, "inch", "inches"),
         ));
         Some(at + 2)
+    }
+
+    /// `27" monitor`: the mark right behind a number, a word after it, and no quotation open.
+    fn inches(&mut self, at: usize, figure: &Figure) -> Option<usize> {
+        let end = figure.end;
+        let word = self.tokens.text(end + 2);
+        if self.tokens.text(end) != "\""
+            || self.tokens.text(end + 1) != " "
+            || !word.starts_with(char::is_lowercase)
+        {
+            return None;
+        }
+        // So few that the time stays linear in the length of the text.
+        let marks = (at.saturating_sub(200)..at)
+            .filter(|i| self.tokens.text(*i) == "\"")
+            .count();
+        if marks % 2 == 1 {
+            return None;
+        }
+        let is_many = figure.whole() != Some(1)
+            && matches!(
+                word,
+                "of" | "wide" | "tall" | "long" | "deep" | "high" | "and" | "in" | "by" | "x"
+            );
+        let noun = if is_many { "inches" } else { "inch" };
+        self.out.say(&format!("{} {noun}", figure_words(figure)));
+        Some(end + 1)
     }
 
     /// `2010-11`.
