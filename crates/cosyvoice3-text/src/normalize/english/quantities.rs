@@ -223,7 +223,8 @@ impl<'t> Reader<'t, English> {
             (1100..2100, _) if below == (above + 1) % 100 => {
                 format!("{} to {}", in_pairs(above), cardinal(below))
             }
-            (1.., 2..=20) if above >= below => fraction(above, below),
+            _ if above == below => format!("{} out of {}", cardinal(above), cardinal(below)),
+            (1.., 2..=20) if above > below => fraction(above, below),
             _ => format!("{} over {}", cardinal(above), cardinal(below)),
         };
         self.out.say(&said);
@@ -517,7 +518,13 @@ impl<'t> Reader<'t, English> {
         let starts = at == 0 || space && matches!(preceding, "." | "!" | "?");
         let behind_comma = space && preceding == ",";
         let is_prose = !follows.is_empty() && BEHIND_YEAR.contains(&follows);
-        let in_commas = behind_comma && matches!(follows, "," | "." | ")" | "" | ";");
+        // A name, and the year of it: `The festival, 1994, Leeds`, not `In total, 1234.` nor a list of numbers.
+        let in_commas = value >= 1600
+            && behind_comma
+            && at >= 3
+            && self.tokens.is_word(at - 3)
+            && (follows == "," || self.tokens.text(at - 3).starts_with(char::is_uppercase))
+            && matches!(follows, "," | "." | ")" | "" | ";");
         let second_of_two =
             self.tokens.number(at.wrapping_sub(4)).is_some_and(|year| {
                 year.len() == 4 && year.starts_with('1') && !year.ends_with("00")
