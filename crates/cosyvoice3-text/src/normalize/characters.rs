@@ -66,7 +66,7 @@ fn push_clean(out: &mut String, c: char, rest: &str) {
         '。' | '｡' => out.push_str(". "),
         '，' | '、' => out.push_str(", "),
         '\u{2044}' | '\u{2215}' => out.push('/'),
-        '·' | '⋅' => out.push('*'),
+        '·' | '⋅' | '∙' | '∗' => out.push('*'),
         'º' => out.push('°'),
         '∶' | '：' => out.push(':'),
         '≧' | '⩾' => out.push('≥'),

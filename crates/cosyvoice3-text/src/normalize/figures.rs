@@ -53,11 +53,16 @@ pub(super) fn figure<'a>(tokens: &Tokens<'a>, at: usize, style: Style) -> Option
         Style::Russian => &[" ", "'", ".", ","],
         Style::English => &[",", " "],
     };
+    // Signs of thousands in English part nothing else, however many there are.
+    let most = match style {
+        Style::Russian => 4,
+        Style::English => 20,
+    };
     for separator in separators {
         let mut groups = Vec::new();
         while tokens.text(at + 1 + 2 * groups.len()) == *separator {
             match tokens.number(at + 2 + 2 * groups.len()) {
-                Some(group) if group.len() == 3 && groups.len() < 4 => groups.push(group),
+                Some(group) if group.len() == 3 && groups.len() < most => groups.push(group),
                 _ => break,
             }
         }

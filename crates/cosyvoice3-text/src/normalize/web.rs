@@ -8,6 +8,8 @@ pub(super) struct Words {
     pub dash: &'static str,
     pub underscore: &'static str,
     pub colon: &'static str,
+    /// Any other mark; empty where it is not said.
+    pub other: fn(char) -> &'static str,
     /// The reading of the last part of a domain, where it is not said as it is written.
     pub domain: fn(&str) -> Option<&'static str>,
 }
@@ -70,8 +72,12 @@ fn is_known_domain(run: &str) -> bool {
 }
 
 fn is_host(host: &str) -> bool {
-    host.split('.')
-        .all(|label| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-'))
+    host.split('.').all(|label| {
+        !label.is_empty()
+            && label
+                .chars()
+                .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_'))
+    })
 }
 
 fn push_address(out: &mut String, address: &str, words: &Words) {
@@ -99,7 +105,7 @@ fn push_address(out: &mut String, address: &str, words: &Words) {
             '-' => words.dash,
             '_' => words.underscore,
             ':' => words.colon,
-            _ => "",
+            _ => (words.other)(mark),
         };
         out.push(' ');
         if !word.is_empty() {

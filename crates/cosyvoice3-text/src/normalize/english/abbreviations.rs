@@ -14,6 +14,8 @@ const ABBREVIATIONS: &[(&str, &str, bool)] = &[
     ("Mrs", "Missus", false),
     ("Prof", "Professor", false),
     ("Gen", "General", false),
+    ("Hon", "Honorable", false),
+    ("Maj", "Major", false),
     ("Sen", "Senator", false),
     ("Gov", "Governor", false),
     ("Capt", "Captain", false),
@@ -246,8 +248,9 @@ impl Reader<'_, English> {
             Some(stem) => (stem, "'s"),
             None => (word, ""),
         };
-        let value = roman(word)?;
         let before = self.tokens.cased_word_before(at);
+        let numbered = SECTIONS.contains(&before) || matches!(before, "Bowl" | "WrestleMania");
+        let value = roman(word).or_else(|| numbered.then(|| large_roman(word)).flatten())?;
         let after = self.tokens.text(self.tokens.skip_space(at + 1));
         let ruler_before_article =
             before == "the" && at >= 4 && RULERS.contains(&self.tokens.text(at - 4));
@@ -262,4 +265,22 @@ impl Reader<'_, English> {
             None
         }
     }
+}
+
+/// The value of a Roman numeral of two letters or more that has an L or C in it, up to 399.
+fn large_roman(word: &str) -> Option<u64> {
+    const TENS: [&str; 10] = ["", "X", "XX", "XXX", "XL", "L", "LX", "LXX", "LXXX", "XC"];
+    let hundreds = word.bytes().take_while(|b| *b == b'C').count();
+    let rest = &word[hundreds..];
+    if word.len() < 2 || hundreds > 3 {
+        return None;
+    }
+    (0..TENS.len()).find_map(|tens| {
+        let units = rest.strip_prefix(TENS[tens])?;
+        let unit = match units {
+            "" => 0,
+            units => roman(units).filter(|unit| *unit < 10)?,
+        };
+        Some(100 * hundreds as u64 + 10 * tens as u64 + unit)
+    })
 }

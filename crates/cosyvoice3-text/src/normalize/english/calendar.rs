@@ -154,6 +154,18 @@ impl Reader<'_, English> {
         (year > at && !goes_on && !self.is_counted(year + 1)).then_some((joint, value, year + 1))
     }
 
+    /// The year of `Jan-2021` and `Jan-15-2020` behind the hyphen at `at`.
+    fn year_behind_hyphen(&self, at: usize) -> Option<(&'static str, u64, usize)> {
+        let digits = self
+            .tokens
+            .number(at + 1)
+            .filter(|digits| digits.len() == 4 && self.tokens.text(at) == "-")?;
+        let value = figures::integer(digits).filter(|year| is_year(*year))?;
+        let goes_on = matches!(self.tokens.text(at + 2), "-" | "." | "/")
+            && self.tokens.number(at + 3).is_some();
+        (!goes_on).then_some((" ", value, at + 2))
+    }
+
     /// True if what follows the number before `at` is counted by it, so that it is no year.
     pub(super) fn is_counted(&self, at: usize) -> bool {
         matches!(
@@ -179,7 +191,10 @@ impl Reader<'_, English> {
             "-" => month.end + 1,
             _ => self.tokens.skip_space(month.end),
         };
-        if let Some((_, year, end)) = self.year_behind(month.end) {
+        let year = self
+            .year_behind(month.end)
+            .or_else(|| self.year_behind_hyphen(month.end));
+        if let Some((_, year, end)) = year {
             self.out
                 .say(&format!("{} {}", MONTHS[month.index], in_pairs(year)));
             return Some(end);
@@ -192,7 +207,11 @@ impl Reader<'_, English> {
         if let Some(more) = self.days(start).filter(|more| self.ends_date(more.end)) {
             days = more;
         }
-        let year = self.year_behind(days.end);
+        let year = self.year_behind(days.end).or_else(|| {
+            (gap == "-")
+                .then(|| self.year_behind_hyphen(days.end))
+                .flatten()
+        });
         let is_date = year.is_some() || self.ends_date(days.end);
         if !is_date || month.doubtful && year.is_none() && self.goes_on(days.end) {
             return None;

@@ -111,7 +111,20 @@ impl Reader<'_, English> {
         let Some(time) = time else {
             return self.hours_alone(at, hours);
         };
-        let half = self.half(self.tokens.skip_space(time.end));
+        let unit = self.tokens.skip_space(time.end);
+        if time.seconds.is_none()
+            && matches!(self.tokens.text(unit), "hrs" | "HRS" | "Hrs" | "hours")
+        {
+            let minutes = match time.minutes {
+                0 => "hundred".to_owned(),
+                minutes @ 1..=9 => format!("oh {}", cardinal(minutes)),
+                minutes => cardinal(minutes),
+            };
+            self.out
+                .say(&format!("{} {minutes} hours", cardinal(time.hours)));
+            return Some(unit + 1);
+        }
+        let half = self.half(unit);
         let said = match time.seconds {
             Some(seconds) => with_seconds(time, seconds),
             None => hours_and_minutes(time, half.is_some()),

@@ -35,7 +35,8 @@ type Rule = (
 );
 
 /// Things that a number can be, the most certain first.
-const NUMBERS: [Rule; 13] = [
+const NUMBERS: [Rule; 16] = [
+    ("card", |reader, at| reader.card(at)),
     ("date", |reader, at| reader.numeric_date(at)),
     ("telephone", |reader, at| reader.telephone(at)),
     ("time", |reader, at| reader.time(at)),
@@ -43,7 +44,9 @@ const NUMBERS: [Rule; 13] = [
     ("date", |reader, at| reader.day_first(at)),
     ("address", |reader, at| reader.number_of_address(at)),
     ("ordinal", |reader, at| reader.suffixed(at)),
+    ("code", |reader, at| reader.code(at)),
     ("fraction", |reader, at| reader.fraction(at)),
+    ("fraction", |reader, at| reader.over(at)),
     ("version", |reader, at| reader.outline(at)),
     ("name", |reader, at| reader.named(at)),
     ("money", |reader, at| reader.money_after(at)),
@@ -72,6 +75,14 @@ impl Spoken for English {
         dash: "dash",
         underscore: "underscore",
         colon: "colon",
+        other: |mark| match mark {
+            '&' => "and",
+            '#' => "hash",
+            '+' => "plus",
+            '=' => "equals",
+            '\'' => "apostrophe",
+            _ => "",
+        },
         domain: |_| None,
     };
 
@@ -199,10 +210,34 @@ impl<'t> Reader<'t, English> {
     }
 
     fn mark(&mut self, at: usize) -> usize {
-        self.sign_of_number(at).unwrap_or_else(|| {
-            self.sign(at);
-            at + 1
-        })
+        self.sign_of_number(at)
+            .or_else(|| self.per_unit(at))
+            .unwrap_or_else(|| {
+                self.sign(at);
+                at + 1
+            })
+    }
+
+    /// `12/kg`, `100 req/s`: a slash before a unit, behind a number or the thing that it counts.
+    fn per_unit(&mut self, at: usize) -> Option<usize> {
+        if self.tokens.text(at) != "/" || at == 0 {
+            return None;
+        }
+        let is_counted = self.tokens.is_word(at - 1)
+            && at >= 3
+            && self.tokens.kind(at - 2) == Some(Kind::Space)
+            && self.tokens.number(at - 3).is_some();
+        let symbol = self.tokens.text(at + 1);
+        let is_unit = !(symbol.len() == 1 && symbol.starts_with(char::is_uppercase));
+        if !is_counted && self.tokens.number(at - 1).is_none() || !is_unit {
+            return None;
+        }
+        let per = units::per(symbol)?;
+        self.out.say(&match per {
+            "each" => " each".to_owned(),
+            per => format!(" per {per}"),
+        });
+        Some(at + 2)
     }
 
     /// A sign and the number after it.
@@ -266,6 +301,12 @@ impl<'t> Reader<'t, English> {
             "<" if number_follows || spaced => " less than ",
             ">" if number_follows || spaced => " greater than ",
             ":" if follows_number && self.tokens.number(at + 1).is_some() => " to ",
+            // `10%-20%`
+            "-" if self.number_begins(at + 1)
+                && matches!(self.tokens.text(at.wrapping_sub(1)), "%" | "°") =>
+            {
+                " to "
+            }
             // `24 December-2 January`
             "-" if self.number_begins(at + 1) && at > 0 && self.is_month(at - 1) => " to ",
             // `the '70s`
@@ -287,6 +328,7 @@ impl<'t> Reader<'t, English> {
             {
                 " divided by "
             }
+            "/" if follows_number || self.tokens.number(at + 1).is_some() => " slash ",
             "#" | "*" | "_" | "~" | "/" | "\\" | "<" | ">" => return self.out.copy(" "),
             _ => {
                 if let Some(name) = money::name(mark) {
@@ -305,7 +347,13 @@ impl<'t> Reader<'t, English> {
 fn figure_words(figure: &Figure) -> String {
     let whole = match figure.integer() {
         Some(value) => cardinal(value),
-        None => digits(&figure.digits),
+        // Up to quadrillions; beyond, their names tell a listener less than the digits.
+        None => match figure.digits.parse() {
+            Ok(value) if figure.digits.len() <= 18 && !figure.digits.starts_with('0') => {
+                cardinal(value)
+            }
+            _ => digits(&figure.digits),
+        },
     };
     match figure.fraction {
         Some(fraction) if whole.is_empty() => format!("point {}", digits(fraction)),

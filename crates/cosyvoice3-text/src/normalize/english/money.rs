@@ -230,6 +230,8 @@ impl<'t> Reader<'t, English> {
             "M" | "m" | "mn" | "mln" | "mm" | "MM" if next == figure.end => Some("million"),
             "B" | "b" | "bn" | "Bn" if next == figure.end => Some("billion"),
             "T" | "t" | "tn" if next == figure.end => Some("trillion"),
+            "b" | "B" if self.is_power_of_money(at, next) => Some("billion"),
+            "m" | "M" if self.is_power_of_money(at, next) => Some("million"),
             "mn" | "mln" => Some("million"),
             "bn" | "bln" => Some("billion"),
             "tn" | "trn" => Some("trillion"),
@@ -241,6 +243,15 @@ impl<'t> Reader<'t, English> {
             figure.end
         };
         Some(Amount { figure, power, end })
+    }
+
+    /// True if the letter at `next`, apart from the amount at `at`, is a power of ten: `$30 b`, not `$5 B-movies`.
+    fn is_power_of_money(&self, at: usize, next: usize) -> bool {
+        let behind_sign = at > 0 && is_sign(self.tokens.text(at - 1));
+        let goes_on = matches!(self.tokens.text(next + 1), "-" | "'" | "&" | "/")
+            || self.tokens.number(next + 1).is_some()
+            || self.tokens.text(next + 1) == "." && self.tokens.is_word(next + 2);
+        behind_sign && !goes_on
     }
 
     /// `5 USD`, `5 million EUR`, `50p`, `50¢`: the amount whose number stands at `at`.

@@ -7,7 +7,11 @@ use super::{
 use crate::normalize::{figures, reader::Reader};
 
 /// Nouns of things whose numbers may end in a letter.
-const LETTERED: [&str; 42] = [
+const LETTERED: [&str; 46] = [
+    "iphone",
+    "ipad",
+    "nexus",
+    "pixel",
     "gate",
     "seat",
     "seats",
@@ -85,6 +89,7 @@ const IN_DIGITS: &[(&str, usize)] = &[
     ("license", 4),
     ("licence", 4),
     ("policy", 4),
+    ("digits", 3),
     ("case", 5),
     ("ticket", 4),
     ("part", 5),
@@ -95,7 +100,132 @@ const IN_DIGITS: &[(&str, usize)] = &[
     ("no", 5),
 ];
 
+/// Nouns whose round numbers are said digit by digit too: `serial number 13000`, but `Room 300`.
+const NEVER_ROUND: [&str; 16] = [
+    "account",
+    "acct",
+    "serial",
+    "card",
+    "pin",
+    "code",
+    "passcode",
+    "password",
+    "reference",
+    "ref",
+    "tracking",
+    "confirmation",
+    "passport",
+    "ssn",
+    "isbn",
+    "digits",
+];
+
+/// Things whose last digits are told: `a card ending in 8876`.
+const ENDING: [&str; 12] = [
+    "card",
+    "account",
+    "acct",
+    "number",
+    "phone",
+    "visa",
+    "mastercard",
+    "amex",
+    "debit",
+    "credit",
+    "ssn",
+    "code",
+];
+
+/// Lengths of the groups of a payment card's number.
+const CARDS: [&[usize]; 2] = [&[4, 4, 4, 4], &[4, 6, 5]];
+
 impl Reader<'_, English> {
+    /// `4111 1111 1111 1111`: a payment card's number, with blanks or hyphens.
+    pub(super) fn card(&mut self, at: usize) -> Option<usize> {
+        let separator = self.tokens.text(at + 1);
+        if !matches!(separator, " " | "-") {
+            return None;
+        }
+        let mut groups = vec![self.tokens.number(at)?];
+        let mut end = at + 1;
+        while groups.len() < 5
+            && self.tokens.text(end) == separator
+            && let Some(group) = self.tokens.number(end + 1)
+        {
+            groups.push(group);
+            end += 2;
+        }
+        let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
+        if !CARDS.contains(&lengths.as_slice()) {
+            return None;
+        }
+        let said: Vec<String> = groups.iter().map(|group| digits(group)).collect();
+        self.out.say(&said.join(", "));
+        Some(end)
+    }
+
+    /// `978-3-16-148410-0`, `B-12-4`, `5-3-Ws`, `32423-3948`: groups of a code, whose hyphens mean no range.
+    pub(super) fn code(&mut self, at: usize) -> Option<usize> {
+        let mut groups = vec![self.tokens.number(at)?];
+        let mut end = at + 1;
+        while self.tokens.text(end) == "-"
+            && let Some(group) = self.tokens.number(end + 1)
+        {
+            groups.push(group);
+            end += 2;
+        }
+        let is_decimal = matches!(self.tokens.text(end), "." | "," | ":" | "/")
+            && self.tokens.number(end + 1).is_some()
+            || at >= 2
+                && matches!(self.tokens.text(at - 1), "." | "," | ":" | "/")
+                && self.tokens.number(at - 2).is_some();
+        let is_sum = self.tokens.text(self.tokens.skip_space(end)) == "=";
+        if groups.len() < 2 || is_decimal || is_sum {
+            return None;
+        }
+        let is_short = |at: usize| {
+            let word = self.tokens.text(at);
+            self.tokens.is_word(at) && word.len() <= 3 && word.starts_with(char::is_uppercase)
+        };
+        let letters_before = at >= 2 && self.tokens.text(at - 1) == "-" && is_short(at - 2);
+        let letters_after = self.tokens.text(end) == "-" && is_short(end + 1);
+        let values: Vec<u64> = groups
+            .iter()
+            .map(|group| group.parse().unwrap_or(u64::MAX))
+            .collect();
+        let all: usize = groups.iter().map(|group| group.len()).sum();
+        let descends = values[0] > values[1];
+        let years = values.iter().all(|value| (1000..2100).contains(value));
+        let in_digits = groups.len() > 2 && all >= 7
+            || groups.len() == 2
+                && descends
+                && !years
+                && groups.iter().all(|group| group.len() >= 3)
+                && groups[0].len() >= 4;
+        let is_code = in_digits || groups.len() > 2 || letters_before || letters_after && descends;
+        if !is_code {
+            return None;
+        }
+        let said: Vec<String> = groups
+            .iter()
+            .map(|group| match figures::integer(group) {
+                Some(value) if !in_digits && group.len() <= 2 => cardinal(value),
+                _ => digits(group),
+            })
+            .collect();
+        self.out.say(&said.join(if in_digits { ", " } else { " " }));
+        Some(end)
+    }
+
+    /// True if the number at `at` is the end of a longer one: `card ending in 8876`.
+    fn is_ending(&self, at: usize) -> bool {
+        if !matches!(self.tokens.word_before(at).as_str(), "in" | "with") || at < 4 {
+            return false;
+        }
+        matches!(self.tokens.word_before(at - 2).as_str(), "ending" | "ends")
+            && ENDING.contains(&self.tokens.word_before(at - 4).as_str())
+    }
+
     /// True if the number at `at` follows a noun such as `Gate`, so that a letter after it belongs to its name.
     pub(super) fn is_named_by_noun(&self, at: usize) -> bool {
         let word = self.tokens.word_before(at);
@@ -129,7 +259,9 @@ impl Reader<'_, English> {
         let long = number.len() >= 12;
         let emergency = (3..=6).contains(&number.len()) && self.is_emergency(at);
         let noun = self.noun_of(at);
-        let wants = noun.is_some_and(|least| number.len() >= least) && !number.ends_with("00");
+        let wants = noun.is_some_and(|(least, round)| {
+            number.len() >= least && (round || !number.ends_with("00"))
+        }) || number.len() >= 3 && self.is_ending(at);
         if attached && self.tokens.word_before(at).len() <= 4 || long || emergency || wants {
             self.out.say(&digits(number));
             return Some(at + 1);
@@ -194,23 +326,30 @@ impl Reader<'_, English> {
             ))
     }
 
-    /// From how many digits on the noun before the number at `at` wants them one by one. Between them may stand `is`,
-    /// `number`, `no.` and marks.
-    fn noun_of(&self, at: usize) -> Option<usize> {
+    /// From how many digits on the noun before the number at `at` wants them one by one, and whether it wants so those of
+    /// a round number. Between them may stand `is`, `number`, `no.` and marks.
+    fn noun_of(&self, at: usize) -> Option<(usize, bool)> {
         let mut before = at;
+        let mut number = None;
         for _ in 0..7 {
-            before = before.checked_sub(1)?;
+            let Some(previous) = before.checked_sub(1) else {
+                break;
+            };
+            before = previous;
             let text = self.tokens.text(before);
             if !self.tokens.is_word(before) {
                 match text {
-                    "#" if self.tokens.text(before + 1) == self.tokens.text(at) => return Some(5),
+                    "#" if self.tokens.text(before + 1) == self.tokens.text(at) => {
+                        return Some((5, false));
+                    }
                     " " | ":" | "." | "#" | "№" => continue,
-                    _ => return None,
+                    _ => break,
                 }
             }
             let word = text.to_lowercase();
             match word.as_str() {
-                "is" | "was" => continue,
+                "is" | "was" | "are" => continue,
+                "number" | "no" if number.is_none() => number = Some((5, false)),
                 // `Flight BA 117`
                 _ if text.len() == 2
                     && text.bytes().all(|byte| byte.is_ascii_uppercase())
@@ -219,13 +358,15 @@ impl Reader<'_, English> {
                     continue;
                 }
                 word => {
-                    return IN_DIGITS
-                        .iter()
-                        .find(|(noun, _)| *noun == word)
-                        .map(|(_, least)| *least);
+                    let noun = IN_DIGITS.iter().find(|(noun, _)| *noun == word);
+                    // `the account is 2000 dollars short`, but `account number 13000`
+                    let is_told = number.is_some() || !self.is_counted(at + 1);
+                    return noun
+                        .map(|(_, least)| (*least, is_told && NEVER_ROUND.contains(&word)))
+                        .or(number);
                 }
             }
         }
-        None
+        number
     }
 }

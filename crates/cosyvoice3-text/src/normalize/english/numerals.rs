@@ -144,6 +144,7 @@ pub(super) fn fraction(above: u64, below: u64) -> String {
     };
     match above {
         1 => format!("one {noun}"),
+        _ if below == 2 => format!("{} halves", cardinal(above)),
         _ => format!("{} {noun}s", cardinal(above)),
     }
 }

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::normalize::{
     figures::{self, Figure, Style, figure, range_end},
+    lex::Kind,
     reader::Reader,
 };
 
@@ -16,6 +17,105 @@ const BEFORE_YEAR: [&str; 24] = [
     "in", "between", "years", "since", "by", "from", "until", "till", "of", "year", "before",
     "after", "during", "circa", "around", "spring", "summer", "autumn", "fall", "winter", "class",
     "early", "late", "mid",
+];
+
+/// Words before a number that is no year though it counts no noun.
+const BEFORE_COUNT: [&str; 45] = [
+    "about",
+    "than",
+    "over",
+    "under",
+    "nearly",
+    "almost",
+    "only",
+    "exactly",
+    "roughly",
+    "approximately",
+    "total",
+    "totals",
+    "population",
+    "costs",
+    "cost",
+    "paid",
+    "pay",
+    "pays",
+    "earn",
+    "earns",
+    "earned",
+    "is",
+    "are",
+    "was",
+    "were",
+    "be",
+    "equals",
+    "has",
+    "have",
+    "had",
+    "up",
+    "at",
+    "with",
+    "number",
+    "no",
+    "count",
+    "counted",
+    "score",
+    "scored",
+    "sold",
+    "reached",
+    "least",
+    "most",
+    "another",
+    "some",
+];
+
+/// Words that no number counts, so that one before them may be a year.
+const BEHIND_YEAR: [&str; 46] = [
+    "and",
+    "or",
+    "but",
+    "to",
+    "the",
+    "a",
+    "an",
+    "is",
+    "was",
+    "were",
+    "saw",
+    "had",
+    "has",
+    "marked",
+    "brought",
+    "began",
+    "ended",
+    "became",
+    "came",
+    "when",
+    "that",
+    "which",
+    "who",
+    "until",
+    "till",
+    "as",
+    "with",
+    "by",
+    "for",
+    "in",
+    "at",
+    "on",
+    "from",
+    "after",
+    "before",
+    "through",
+    "while",
+    "where",
+    "he",
+    "she",
+    "it",
+    "they",
+    "we",
+    "his",
+    "her",
+    "witnessed",
 ];
 
 const POWERS: [&str; 5] = ["hundred", "thousand", "million", "billion", "trillion"];
@@ -69,11 +169,30 @@ impl<'t> Reader<'t, English> {
         };
         let said = match suffix {
             "st" | "nd" | "rd" | "th" => format!("{}{possessive}", ordinal(value)),
-            "s" if value % 10 == 0 && value > 0 => self.decade(value, figure.digits.len()),
+            "s" if value % 10 == 0 && value > 0 => {
+                let first = self.decade(value, figure.digits.len());
+                if let Some((second, end)) = self.decade_behind(figure.end + 1) {
+                    self.out.say(&format!("{first} to {second}"));
+                    return Some(end);
+                }
+                first
+            }
             _ => return None,
         };
         self.out.say(&said);
         Some(figure.end + 1)
+    }
+
+    /// The second decade of `1960s-80s`, behind the dash at `dash`.
+    fn decade_behind(&self, dash: usize) -> Option<(String, usize)> {
+        let digits = self
+            .tokens
+            .number(dash + 1)
+            .filter(|digits| matches!(digits.len(), 2 | 4))?;
+        let value = figures::integer(digits).filter(|value| *value > 0 && value % 10 == 0)?;
+        let is_decade =
+            matches!(self.tokens.text(dash), "-" | "—") && self.tokens.text(dash + 2) == "s";
+        is_decade.then(|| (self.decade(value, digits.len()), dash + 3))
     }
 
     /// `3/4`, `1/3rd`.
@@ -82,6 +201,34 @@ impl<'t> Reader<'t, English> {
         self.out.say(&fraction(above, below));
         let end = self.past_ordinal_suffix(end);
         Some(self.say_unit(at, end, above == 1).unwrap_or(end))
+    }
+
+    /// `22/3`, `120/80`, `1234/567`: top-heavy fractions of small parts, and others with *over*.
+    pub(super) fn over(&mut self, at: usize) -> Option<usize> {
+        let above = figures::integer(self.tokens.number(at)?)?;
+        let below = figures::integer(self.tokens.number(at + 2)?)?;
+        let end = at + 3;
+        let goes_on = matches!(self.tokens.text(end), "/" | "." | "," | ":" | "-")
+            && self.tokens.number(end + 1).is_some();
+        let comes_on = at >= 2
+            && matches!(self.tokens.text(at - 1), "/" | "." | ",")
+            && self.tokens.number(at - 2).is_some();
+        let is_sum = self.tokens.text(self.tokens.skip_space(end)) == "=";
+        if self.tokens.text(at + 1) != "/" || goes_on || comes_on || is_sum || below == 0 {
+            return None;
+        }
+        let said = match (above, below) {
+            // Said as they are written, everywhere.
+            (24, 7) | (50, 50) | (20, 20) => format!("{} {}", cardinal(above), cardinal(below)),
+            (1100..2100, _) if below == (above + 1) % 100 => {
+                format!("{} to {}", in_pairs(above), cardinal(below))
+            }
+            _ if above == below => format!("{} out of {}", cardinal(above), cardinal(below)),
+            (1.., 2..=20) if above > below => fraction(above, below),
+            _ => format!("{} over {}", cardinal(above), cardinal(below)),
+        };
+        self.out.say(&said);
+        Some(self.say_unit(at, end, false).unwrap_or(end))
     }
 
     fn past_ordinal_suffix(&self, end: usize) -> usize {
@@ -146,6 +293,7 @@ impl<'t> Reader<'t, English> {
         let end = second.as_ref().map_or(first.end, |second| second.end);
         if let Some(end) = self
             .feet_and_inches(&first)
+            .or_else(|| self.inches(at, &first))
             .or_else(|| self.short_range_of_years(at, &first))
         {
             return Some(end);
@@ -192,6 +340,33 @@ impl<'t> Reader<'t, English> {
             noun(inches, "inch", "inches"),
         ));
         Some(at + 2)
+    }
+
+    /// `27" monitor`: the mark right behind a number, a word after it, and no quotation open.
+    fn inches(&mut self, at: usize, figure: &Figure) -> Option<usize> {
+        let end = figure.end;
+        let word = self.tokens.text(end + 2);
+        if self.tokens.text(end) != "\""
+            || self.tokens.text(end + 1) != " "
+            || !word.starts_with(char::is_lowercase)
+        {
+            return None;
+        }
+        // So few that the time stays linear in the length of the text.
+        let marks = (at.saturating_sub(200)..at)
+            .filter(|i| self.tokens.text(*i) == "\"")
+            .count();
+        if marks % 2 == 1 {
+            return None;
+        }
+        let is_many = figure.whole() != Some(1)
+            && matches!(
+                word,
+                "of" | "wide" | "tall" | "long" | "deep" | "high" | "and" | "in" | "by" | "x"
+            );
+        let noun = if is_many { "inches" } else { "inch" };
+        self.out.say(&format!("{} {noun}", figure_words(figure)));
+        Some(end + 1)
     }
 
     /// `2010-11`.
@@ -321,5 +496,46 @@ impl<'t> Reader<'t, English> {
             || matches!(before.as_str(), "to" | "and") && self.follows_year(at)
             || BEFORE_YEAR.contains(&before.as_str())
             || MONTHS.iter().any(|month| month.to_lowercase() == before)
+            || first
+                .whole()
+                .is_some_and(|value| self.is_bare_year(at, end, value, &before))
+    }
+
+    /// True if nothing is counted by the four digits at `at`: `(1988)`, `1994 saw a rise`, `The festival, 1994, Leeds`.
+    fn is_bare_year(&self, at: usize, end: usize, value: u64, before: &str) -> bool {
+        let mark_before = self.tokens.text(at.wrapping_sub(1));
+        if mark_before == "(" && matches!(self.tokens.text(end), ")" | ",") {
+            return true;
+        }
+        let next = self.tokens.skip_space(end);
+        let follows = self.tokens.text(next);
+        // Round numbers count more often than they date.
+        if value >= 2000 || value.is_multiple_of(100) || BEFORE_COUNT.contains(&before) {
+            return false;
+        }
+        let space = at > 0 && self.tokens.kind(at - 1) == Some(Kind::Space);
+        let preceding = self.tokens.text(at.wrapping_sub(1 + usize::from(space)));
+        let starts = at == 0 || space && matches!(preceding, "." | "!" | "?");
+        let behind_comma = space && preceding == ",";
+        let is_prose = !follows.is_empty() && BEHIND_YEAR.contains(&follows);
+        // A name, and the year of it: `The festival, 1994, Leeds`, not `In total, 1234.` nor a list of numbers.
+        let in_commas = value >= 1600
+            && behind_comma
+            && at >= 3
+            && self.tokens.is_word(at - 3)
+            && (follows == "," || self.tokens.text(at - 3).starts_with(char::is_uppercase))
+            && matches!(follows, "," | "." | ")" | "" | ";");
+        let second_of_two =
+            self.tokens.number(at.wrapping_sub(4)).is_some_and(|year| {
+                year.len() == 4 && year.starts_with('1') && !year.ends_with("00")
+            }) && matches!(before, "and" | "or")
+                && (is_prose || !self.tokens.is_word(next));
+        let pair = starts
+            && matches!(follows, "and" | "or")
+            && self
+                .tokens
+                .number(next + 2)
+                .is_some_and(|year| year.len() != 4);
+        (starts && is_prose && !pair) || in_commas || second_of_two
     }
 }

@@ -207,7 +207,10 @@ impl Reader<'_, English> {
         let symbol = self.tokens.text(at);
         let is_name =
             symbol.len() == 1 && (self.is_named_by_noun(first) || self.is_house_number(first));
-        if is_name || at == end && symbol.len() == 1 && !self.measures(first, at) {
+        if is_name
+            || at == end && symbol.len() == 1 && self.is_in_code(first, at)
+            || at == end && symbol.len() == 1 && !self.measures(first, at)
+        {
             return None;
         }
         if matches!(symbol, "sq" | "cu" | "fl") {
@@ -244,6 +247,22 @@ impl Reader<'_, English> {
             end = after;
         }
         Some((words, self.past_stop(end, symbol)))
+    }
+
+    /// True if the letter at `at` right behind the number at `first` is one of a code: `t-0t25d12`, not `2h30m` or `5m2`.
+    fn is_in_code(&self, first: usize, at: usize) -> bool {
+        let more = self.tokens.number(at + 1);
+        let is_power = matches!(more, Some("2" | "3")) && !self.tokens.is_word(at + 2);
+        let is_duration = match self.tokens.text(at) {
+            "h" | "d" => true,
+            "m" => self.tokens.text(at + 2) == "s",
+            _ => false,
+        };
+        let behind_letter = first >= 2
+            && self.tokens.text(first - 1) == "-"
+            && self.tokens.is_word(first - 2)
+            && self.tokens.text(first - 2).len() == 1;
+        behind_letter || more.is_some() && !is_power && !is_duration
     }
 
     /// Signs that stand for units, and codes of currencies.

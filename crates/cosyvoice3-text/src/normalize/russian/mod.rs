@@ -48,6 +48,7 @@ impl Spoken for Russian {
         dash: "дефис",
         underscore: "подчёркивание",
         colon: "двоеточие",
+        other: |_| "",
         domain: |name| {
             Some(match name {
                 "com" => "ком",
