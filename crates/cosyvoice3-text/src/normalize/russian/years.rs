@@ -62,6 +62,9 @@ impl Reader<'_, Russian> {
         let before = of_list.as_deref().unwrap_or(before);
         let next = self.tokens.skip_space(end);
         let word = self.tokens.text(next);
+        // A headline in capitals has the word as any other text.
+        let small = word.starts_with("ГОД").then(|| word.to_lowercase());
+        let word = small.as_deref().unwrap_or(word);
         let is_long = |year: u64| (1000..3000).contains(&year);
         let told = Told {
             year: first,
