@@ -197,6 +197,7 @@ impl Reader<'_, Russian> {
         let before = self.governor(start);
         let before = before.as_str();
         self.date(at, before)
+            .or_else(|| self.measured_adjective(at))
             .or_else(|| self.code(at))
             .or_else(|| self.telephone(at))
             .or_else(|| self.half_of_day(at, before))
