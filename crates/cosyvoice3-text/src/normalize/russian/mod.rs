@@ -32,7 +32,7 @@ mod weekdays;
 mod years;
 
 use super::{
-    figures::{Style, figure},
+    figures::{self, Style, figure},
     reader::{Reader, Spoken},
     web,
 };
@@ -102,6 +102,12 @@ impl Reader<'_, Russian> {
             return end;
         }
         let word = self.tokens.text(at);
+        if let Some(year) = roman_year(word) {
+            let case = numerals::Case::Nominative;
+            self.out
+                .say(&numerals::cardinal(year, numerals::Gender::Masculine, case));
+            return at + 1;
+        }
         if self.follows_number(at) && matches!(word, "BCE" | "CE") {
             let era = if word == "CE" {
                 "нашей эры"
@@ -216,6 +222,13 @@ impl Reader<'_, Russian> {
                 None => self.copy(at),
             })
     }
+}
+
+/// The year that `word` is in Roman numerals, as on buildings and in credits: `MMXXIV`.
+fn roman_year(word: &str) -> Option<u64> {
+    let tail = word.strip_prefix("MM")?;
+    let year = figures::roman(tail)?;
+    (tail.len() > 1).then_some(2000 + year)
 }
 
 #[cfg(test)]
