@@ -17,20 +17,9 @@ const ZEROS: [u32; 26] = [
 /// `text` composed (NFC), with ASCII digits, plain blanks and plain quotes, and without what has no sound.
 pub(super) fn clean(text: &str) -> String {
     let text: String = text.nfc().collect();
-    let text = text
-        .replace(">=", "≥")
-        .replace("<=", "≤")
-        .replace("!=", "≠");
     let mut out = String::with_capacity(text.len());
     let mut rest = text.as_str();
     while let Some(c) = rest.chars().next() {
-        // `m^2` is m², `10^24` is another power.
-        let power = rest.strip_prefix("^2").or_else(|| rest.strip_prefix("^3"));
-        if let Some(tail) = power.filter(|tail| !tail.starts_with(|c: char| c.is_ascii_digit())) {
-            out.push(if rest.starts_with("^2") { '²' } else { '³' });
-            rest = tail;
-            continue;
-        }
         let length = control(rest).unwrap_or(c.len_utf8());
         let (head, tail) = rest.split_at(length);
         if length > c.len_utf8() {
@@ -40,7 +29,36 @@ pub(super) fn clean(text: &str) -> String {
         }
         rest = tail;
     }
-    out
+    composed(&out)
+}
+
+/// Signs that are typed as two characters as the one that they mean. It comes last: what stood between the two, or a digit
+/// of another script, is gone or ASCII only now.
+fn composed(text: &str) -> String {
+    let text = text
+        .replace(">=", "≥")
+        .replace("<=", "≤")
+        .replace("!=", "≠");
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some(at) = rest.find('^') {
+        let (head, power) = rest.split_at(at);
+        out.push_str(head);
+        // `m^2` is m², `10^24` is another power.
+        let follows_digit = power.chars().nth(2).is_some_and(|c| c.is_ascii_digit());
+        let sign = match power.as_bytes().get(1) {
+            Some(b'2') if !follows_digit => '²',
+            Some(b'3') if !follows_digit => '³',
+            _ => {
+                out.push('^');
+                rest = &power[1..];
+                continue;
+            }
+        };
+        out.push(sign);
+        rest = &power[2..];
+    }
+    out + rest
 }
 
 fn push_clean(out: &mut String, c: char, rest: &str) {
@@ -193,6 +211,19 @@ mod tests {
             ("1\u{202f}000\u{a0}000", "1 000 000"),
         ] {
             assert_eq!(tidy(&clean(text)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn signs_of_two_characters_are_found_whatever_stood_between_them() {
+        for (text, cleaned) in [
+            ("м^2, 10^24, x^3", "м², 10^24, x³"),
+            ("^\u{c68}", "²"),
+            ("a >\u{200b}= b", "a ≥ b"),
+            ("^^2", "^²"),
+        ] {
+            assert_eq!(clean(text), cleaned, "{text:?}");
+            assert_eq!(clean(cleaned), cleaned, "{text:?}");
         }
     }
 

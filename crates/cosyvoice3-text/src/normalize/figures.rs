@@ -118,6 +118,12 @@ pub(super) struct Date {
     pub end: usize,
 }
 
+/// The year that two digits stand for. Births and documents of the last century are as common as plans for the next decades,
+/// hence the middle of the century parts them.
+pub(super) fn of_century(digits: u64) -> u64 {
+    digits + if digits < 50 { 2000 } else { 1900 }
+}
+
 /// A date written in figures: `22.11.2026`, `2026-11-22`, `22/11/2026`; in English `11/22/2026` as well.
 pub(super) fn date(tokens: &Tokens, at: usize, style: Style) -> Option<Date> {
     let separator = tokens.text(at + 1);
@@ -132,7 +138,12 @@ pub(super) fn date(tokens: &Tokens, at: usize, style: Style) -> Option<Date> {
         ("-", [4, 2, 2]) => (c, b, a),
         ("/", [1..=2, 1..=2, 4]) if style == Style::English && a <= 12 => (b, a, c),
         ("." | "/", [1..=2, 1..=2, 4]) => (a, b, c),
-        (".", [2, 2, 2]) => (a, b, 2000 + c),
+        (".", [2, 2, 2]) => (a, b, of_century(c)),
+        ("/", [4, 2, 2]) if style == Style::Russian => (c, b, a),
+        ("/", [2, 2, 2]) if style == Style::Russian => (a, b, of_century(c)),
+        ("-", [2, 2, 4]) if style == Style::Russian => (a, b, c),
+        // A short telephone number is written so too, but none begins with a nought.
+        ("-", [2, 2, 2]) if style == Style::Russian && a < 10 => (a, b, of_century(c)),
         _ => return None,
     };
     let good = (1..=31).contains(&day) && (1..=12).contains(&month) && year > 0 && !goes_on;

@@ -23,13 +23,13 @@ const DOMAINS: [&str; 28] = [
 const LONGEST: usize = 300;
 
 /// `text` with the addresses in it in words; their numbers stay numbers.
-pub(super) fn spell(text: &str, words: &Words) -> String {
+pub(super) fn spell(text: &str, words: &Words, marks: &[(char, &str)]) -> String {
     let mut out = String::with_capacity(text.len());
     for run in text.split_inclusive(char::is_whitespace) {
         match address(run) {
             Some(range) => {
                 out.push_str(&run[..range.start]);
-                push_address(&mut out, &run[range.clone()], words);
+                push_address(&mut out, &run[range.clone()], words, marks);
                 out.push_str(run[range.end..].trim_start_matches('/'));
             }
             None => out.push_str(run),
@@ -80,7 +80,7 @@ fn is_host(host: &str) -> bool {
     })
 }
 
-fn push_address(out: &mut String, address: &str, words: &Words) {
+fn push_address(out: &mut String, address: &str, words: &Words, marks: &[(char, &str)]) {
     let body = address.split_once("://").map_or(address, |(_, body)| body);
     let body = body.strip_prefix("www.").unwrap_or(body);
     let mut rest = body;
@@ -105,7 +105,10 @@ fn push_address(out: &mut String, address: &str, words: &Words) {
             '-' => words.dash,
             '_' => words.underscore,
             ':' => words.colon,
-            _ => (words.other)(mark),
+            other => {
+                let named = marks.iter().find(|(mark, _)| *mark == other);
+                named.map_or_else(|| (words.other)(other), |(_, name)| name)
+            }
         };
         out.push(' ');
         if !word.is_empty() {

@@ -50,7 +50,9 @@ impl Reader<'_, Russian> {
     pub(super) fn date(&mut self, at: usize, before: &str) -> Option<usize> {
         let date = figures::date(self.tokens, at, Style::Russian)
             .or_else(|| self.date_with_short_month(at))?;
-        let otherwise = if context::is_predicate(before) {
+        let named = matches!(before, "дата" | "даты" | "число" | "срок");
+        let dated = context::is_noun_like(before) && !named;
+        let otherwise = if context::is_predicate(before) || dated {
             Case::Genitive
         } else {
             Case::Nominative
@@ -68,7 +70,7 @@ impl Reader<'_, Russian> {
             "г" if self.tokens.text(next + 1) == "." => {
                 next + 2 - usize::from(self.tokens.ends_sentence(next + 1))
             }
-            "года" | "г" => next + 1,
+            "года" | "ГОДА" | "г" => next + 1,
             _ => date.end,
         })
     }
@@ -84,7 +86,7 @@ impl Reader<'_, Russian> {
             .or_else(|| month_called(self.tokens.text(at + 2)))?;
         let year = self.tokens.number(at + 4)?;
         let year = match year.len() {
-            2 => 2000 + year.parse::<u64>().ok()?,
+            2 => figures::of_century(year.parse().ok()?),
             4 => year.parse().ok()?,
             _ => return None,
         };
@@ -116,14 +118,32 @@ impl Reader<'_, Russian> {
                 | "даты"
         );
         let valid = (1..=31).contains(&day) && (1..=12).contains(&number);
-        if !asks || !valid || self.tokens.text(at + 1) != "." {
+        let event = is_event(before) || self.hour_follows(at + 3);
+        if !asks && !event || !valid || self.tokens.text(at + 1) != "." {
             return None;
         }
-        let case = day_case(before, Case::Nominative);
+        let otherwise = if event {
+            Case::Genitive
+        } else {
+            Case::Nominative
+        };
+        let case = day_case(before, otherwise);
         let month = month(number, Case::Genitive);
         self.out
             .say(&format!("{} {month}", ordinal(day, Gender::Neuter, case)));
         Some(at + 3)
+    }
+
+    /// `02.05 в 10:00`: an hour after a date.
+    fn hour_follows(&self, end: usize) -> bool {
+        let preposition = self.tokens.skip_space(end);
+        let hour = self.tokens.skip_space(preposition + 1);
+        let minutes = self.tokens.number(hour + 2);
+        preposition > end
+            && self.tokens.text(preposition) == "в"
+            && self.tokens.number(hour).is_some_and(|hour| hour.len() <= 2)
+            && matches!(self.tokens.text(hour + 1), ":" | ".")
+            && minutes.is_some_and(|minutes| minutes.len() == 2)
     }
 
     /// `12.2027`: *декабрь две тысячи двадцать седьмого года*.
@@ -275,6 +295,33 @@ impl Reader<'_, Russian> {
         }
         false
     }
+}
+
+/// True if `word` names something that happens on a day, so that a number with a point after it is a date.
+fn is_event(word: &str) -> bool {
+    const STEMS: [&str; 20] = [
+        "собрани",
+        "заседани",
+        "совещани",
+        "встреч",
+        "приём",
+        "прием",
+        "отправлени",
+        "прибыти",
+        "вылет",
+        "концерт",
+        "спектакл",
+        "матч",
+        "экзамен",
+        "лекци",
+        "семинар",
+        "вебинар",
+        "сеанс",
+        "открыти",
+        "премьер",
+        "выставк",
+    ];
+    STEMS.iter().any(|stem| word.starts_with(stem))
 }
 
 /// The name of the month with this number, from 1 on.

@@ -72,11 +72,13 @@ impl Reader<'_, Russian> {
 
     /// `кв. м`, `ст. л.`, `л. с.`.
     fn unit_of_two_words(&self, next: usize) -> Option<(Noun, usize)> {
-        if self.tokens.text(next + 1) != "." {
+        let text = self.tokens.text(next);
+        // `5 кв м`: the stop is often left out.
+        let stop = usize::from(self.tokens.text(next + 1) == ".");
+        if stop == 0 && !matches!(text, "кв" | "куб" | "пог") {
             return None;
         }
-        let text = self.tokens.text(next);
-        let third = self.tokens.skip_space(next + 2);
+        let third = self.tokens.skip_space(next + 1 + stop);
         let second = self.tokens.text(third);
         if self.tokens.text(third + 1) == "."
             && let Some(unit) = units::unit(&format!("{text}.{second}"))
@@ -100,6 +102,9 @@ impl Reader<'_, Russian> {
         let text = self.tokens.text(next);
         let unit = units::unit(text)?;
         let stop = self.tokens.text(next + 1) == ".";
+        if stop && next > last.end && self.is_capital_of_name(next) {
+            return None;
+        }
         let glued = next == last.end;
         let (noun, end) = match self.tokens.text(next + 1) {
             "²" | "2" if unit.is_length() => {
@@ -137,6 +142,20 @@ impl Reader<'_, Russian> {
             return None;
         }
         Some((noun, self.after_stop(next, unit.takes_stop())))
+    }
+
+    /// `12 А. Иванов`, `500 A.D.`: a capital that is no unit, as a surname or the other letter of an era follows its stop.
+    fn is_capital_of_name(&self, at: usize) -> bool {
+        const SURNAMES: [&str; 12] = [
+            "ов", "ев", "ёв", "ин", "ын", "ова", "ева", "ина", "ский", "ская", "енко", "чук",
+        ];
+        let letter = self.tokens.text(at);
+        let name = self.tokens.text(self.tokens.skip_space(at + 2));
+        let surname = name.starts_with(char::is_uppercase)
+            && SURNAMES.iter().any(|ending| name.ends_with(ending));
+        letter.chars().count() == 1
+            && letter.starts_with(char::is_uppercase)
+            && (surname || self.tokens.text(at + 2) == "D")
     }
 
     /// `один м²`, `несколько км²`: a unit with its power after a word.
@@ -228,7 +247,9 @@ impl Reader<'_, Russian> {
     /// The index after the abbreviation at `at` and its full stop, unless that ends the sentence as well.
     pub(super) fn after_stop(&self, at: usize, takes_stop: bool) -> usize {
         let stop = self.tokens.text(at + 1) == "." && takes_stop;
-        at + 1 + usize::from(stop && !self.tokens.ends_sentence(at + 1))
+        // `18000 долл. США`: the country has capitals and ends no sentence.
+        let whose = self.tokens.text(self.tokens.skip_space(at + 2)) == "США";
+        at + 1 + usize::from(stop && (whose || !self.tokens.ends_sentence(at + 1)))
     }
 
     fn degrees(&self, start: usize, at: usize) -> Option<(Noun, usize)> {

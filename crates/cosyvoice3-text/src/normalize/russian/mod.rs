@@ -32,7 +32,7 @@ mod weekdays;
 mod years;
 
 use super::{
-    figures::{Style, figure},
+    figures::{self, Style, figure},
     reader::{Reader, Spoken},
     web,
 };
@@ -60,6 +60,16 @@ impl Spoken for Russian {
             })
         },
     };
+
+    const MARKS: &'static [(char, &'static str)] = &[
+        ('?', "вопросительный знак"),
+        ('=', "равно"),
+        ('&', "амперсанд"),
+        ('#', "решётка"),
+        ('+', "плюс"),
+        ('%', "процент"),
+        ('~', "тильда"),
+    ];
 
     fn number(reader: &mut Reader<'_, Self>, at: usize) -> usize {
         reader.number(at, at)
@@ -93,8 +103,38 @@ impl Reader<'_, Russian> {
             return end;
         }
         let word = self.tokens.text(at);
+        if let Some(year) = roman_year(word) {
+            let case = numerals::Case::Nominative;
+            self.out
+                .say(&numerals::cardinal(year, numerals::Gender::Masculine, case));
+            return at + 1;
+        }
+        if self.follows_number(at) && matches!(word, "BCE" | "CE") {
+            let era = if word == "CE" {
+                "нашей эры"
+            } else {
+                "до нашей эры"
+            };
+            self.out.say(era);
+            return at + 1;
+        }
+        if self.follows_number(at) && word == "A" && self.tokens.text(at + 2) == "D" {
+            self.out.say("нашей эры");
+            let stop = self.tokens.text(at + 3) == "." && !self.tokens.ends_sentence(at + 3);
+            return at + 3 + usize::from(stop);
+        }
         let next = self.tokens.skip_space(at + 1);
-        if word == "N" && next > at + 1 && self.tokens.number(next).is_some() {
+        let flat = matches!(word, "кв" | "корп" | "стр") && next > at + 1;
+        if flat && self.tokens.number(next).is_some() && (word != "стр" || self.in_address(at)) {
+            self.out.say(match word {
+                "кв" => "квартира",
+                "корп" => "корпус",
+                _ => "строение",
+            });
+            return self.number(next, at);
+        }
+        let glued = at > 0 && self.tokens.number(at - 1).is_some();
+        if word == "N" && !glued && self.tokens.number(next).is_some() {
             self.out.say("номер");
             return self.number(next, at);
         }
@@ -127,13 +167,47 @@ impl Reader<'_, Russian> {
         Some(at + 1)
     }
 
+    /// `8pm`, `10 a.m.`: the hour with its part of the day.
+    fn half_of_day(&mut self, at: usize, before: &str) -> Option<usize> {
+        let hour: u64 = self.tokens.number(at)?.parse().ok()?;
+        let mark = self.tokens.skip_space(at + 1);
+        let (letter, end) = match self.tokens.text(mark) {
+            half @ ("am" | "pm" | "AM" | "PM") => (half, mark + 1),
+            half @ ("a" | "p")
+                if self.tokens.text(mark + 1) == "." && self.tokens.text(mark + 2) == "m" =>
+            {
+                let stop =
+                    self.tokens.text(mark + 3) == "." && !self.tokens.ends_sentence(mark + 3);
+                (half, mark + 3 + usize::from(stop))
+            }
+            _ => return None,
+        };
+        let part = match (letter.starts_with(['a', 'A']), hour) {
+            (true, 12 | 1..=3) => "ночи",
+            (true, 4..=11) => "утра",
+            (false, 12 | 1..=4) => "дня",
+            (false, 5..=11) => "вечера",
+            _ => return None,
+        };
+        let case = governing::governed(before).unwrap_or(numerals::Case::Nominative);
+        let said = match (hour, case) {
+            (1, numerals::Case::Genitive) => "часа".to_owned(),
+            (1, _) => "час".to_owned(),
+            _ => numerals::cardinal(hour, numerals::Gender::Masculine, case),
+        };
+        self.out.say(&format!("{said} {part}"));
+        Some(end)
+    }
+
     /// The number at `at`, whose governing word stands before `start`; the index after it and what belongs to it.
     fn number(&mut self, at: usize, start: usize) -> usize {
         let before = self.governor(start);
         let before = before.as_str();
         self.date(at, before)
+            .or_else(|| self.measured_adjective(at))
             .or_else(|| self.code(at))
             .or_else(|| self.telephone(at))
+            .or_else(|| self.half_of_day(at, before))
             .or_else(|| self.time(at, before))
             .or_else(|| self.suffixed(at, start, before))
             .or_else(|| self.days(at, before))
@@ -149,6 +223,13 @@ impl Reader<'_, Russian> {
                 None => self.copy(at),
             })
     }
+}
+
+/// The year that `word` is in Roman numerals, as on buildings and in credits: `MMXXIV`.
+fn roman_year(word: &str) -> Option<u64> {
+    let tail = word.strip_prefix("MM")?;
+    let year = figures::roman(tail)?;
+    (tail.len() > 1).then_some(2000 + year)
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 
 use super::{
     super::{figures, lex::is_cyrillic, reader::Reader},
-    Russian, context,
+    Russian,
+    amounts::figure_words,
+    context,
     forms::{self, CASES, Forms, ordinal_suffix},
     governing,
     nouns::{self, Kind, forms_of_one, senses},
@@ -11,10 +13,10 @@ use super::{
 };
 
 /// Endings that are written without a hyphen too; the others would be taken for units and words.
-const GLUED: [&str; 32] = [
-    "й", "я", "е", "ю", "х", "го", "му", "ми", "ти", "мя", "ый", "ий", "ой", "ая", "ья", "ое",
-    "ье", "ее", "ые", "ие", "ую", "ью", "ого", "его", "ому", "ему", "ым", "им", "ых", "их", "ыми",
-    "ими",
+const GLUED: [&str; 33] = [
+    "й", "я", "е", "ю", "х", "го", "му", "ми", "ти", "ом", "мя", "ый", "ий", "ой", "ая", "ья",
+    "ое", "ье", "ее", "ые", "ие", "ую", "ью", "ого", "его", "ому", "ему", "ым", "им", "ых", "их",
+    "ыми", "ими",
 ];
 
 /// The reading of a number with such letters.
@@ -37,6 +39,9 @@ impl Reader<'_, Russian> {
             return None;
         }
         if let Some(end) = self.percentage(at, number) {
+            return Some(end);
+        }
+        if let Some(end) = self.parted_ending(at, number, before) {
             return Some(end);
         }
         self.ending(at + 1, number, before, at)
@@ -78,6 +83,10 @@ impl Reader<'_, Russian> {
         let hyphen = self.tokens.text(at) == "-";
         let word = at + usize::from(hyphen);
         if !self.tokens.is_word(word) {
+            return None;
+        }
+        // `5Ом` are ohms.
+        if self.tokens.text(word) == "Ом" {
             return None;
         }
         let suffix = self.tokens.text(word).to_lowercase();
@@ -186,6 +195,60 @@ impl Reader<'_, Russian> {
         Some(self.after_stop(next, takes_stop))
     }
 
+    /// `5 - й этаж`: blanks on both sides of the hyphen, as text from scans has them.
+    fn parted_ending(&mut self, at: usize, number: u64, before: &str) -> Option<usize> {
+        let hyphen = self.tokens.skip_space(at + 1);
+        let word = self.tokens.skip_space(hyphen + 1);
+        let parted = hyphen > at + 1 && word > hyphen + 1 && self.tokens.text(hyphen) == "-";
+        let suffix = self.tokens.text(word);
+        if !parted || !matches!(suffix, "й" | "го" | "му" | "ая" | "ый" | "ой" | "ую" | "ое")
+        {
+            return None;
+        }
+        let Some(Ending::Ordinal(forms)) = ending_of(number, suffix) else {
+            return None;
+        };
+        let (case, gender) = self.resolved(forms, word + 1, before, number, at)?;
+        self.say_number(&ordinal(number, gender, case));
+        Some(word + 1)
+    }
+
+    /// `4,2-килограммовый`, `5-6-летние`, `1 комнатная`, `2х местный`: adjectives made of a measure.
+    pub(super) fn measured_adjective(&mut self, at: usize) -> Option<usize> {
+        let first = figures::integer(self.tokens.number(at)?)?;
+        let joint = self.tokens.text(at + 1);
+        if first >= 1_000_000 {
+            return None;
+        }
+        if matches!(joint, "," | "-")
+            && let Some(second) = self.tokens.number(at + 2)
+            && self.tokens.text(at + 3) == "-"
+            && is_measure_adjective(self.tokens.text(at + 4))
+        {
+            let word = self.tokens.text(at + 4);
+            let number = figures::integer(second).filter(|number| *number < 1_000_000)?;
+            if joint == "-" {
+                self.out
+                    .say(&format!("{}-{}{word}", compound(first), compound(number)));
+                return Some(at + 5);
+            }
+            // A decimal has no form that joins: it is said in the genitive.
+            let figure = figures::figure(self.tokens, at, figures::Style::Russian)?;
+            let words = figure_words(&figure, Gender::Feminine, Case::Genitive);
+            self.out.say(&format!("{words} {word}"));
+            return Some(at + 5);
+        }
+        let ending = matches!(joint, "х" | "и" | "ти");
+        let word_at = self.tokens.skip_space(at + 1 + usize::from(ending));
+        let word = self.tokens.text(word_at);
+        let parted = word_at > at + 1 + usize::from(ending);
+        if !parted || !COUNTED_ADJECTIVES.iter().any(|stem| word.starts_with(stem)) {
+            return None;
+        }
+        self.out.say(&format!("{}{word}", compound(first)));
+        Some(word_at + 1)
+    }
+
     /// `100-летие`.
     fn compound(&mut self, at: usize, number: u64) -> Option<usize> {
         let word = self.tokens.text(at + 2);
@@ -287,6 +350,28 @@ fn ending_of(number: u64, suffix: &str) -> Option<Ending> {
             (!forms.is_empty()).then_some(Ending::Ordinal(forms))
         }
     }
+}
+
+/// Beginnings of adjectives that make no sense without the number before them.
+const COUNTED_ADJECTIVES: [&str; 7] = [
+    "комнатн",
+    "местный",
+    "местная",
+    "местное",
+    "местном",
+    "местного",
+    "ступенчат",
+];
+
+/// True if `word` is an adjective of a measure, such as *килограммовый*, *летние*.
+fn is_measure_adjective(word: &str) -> bool {
+    is_second_part(word)
+        && [
+            "ый", "ий", "ой", "ая", "яя", "ое", "ее", "ые", "ие", "ого", "его", "ому", "ему", "ых",
+            "их", "ым", "им", "ую", "юю", "ом", "ем", "ыми", "ими",
+        ]
+        .iter()
+        .any(|ending| word.ends_with(ending))
 }
 
 /// True if `word` is the second part of a compound such as `100-летие`.

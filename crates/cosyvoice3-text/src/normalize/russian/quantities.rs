@@ -73,7 +73,19 @@ impl<'a> Reader<'a, Russian> {
             .or_else(|| self.ordered_amount(&amount))
             .unwrap_or_else(|| {
                 self.count_words_after(&amount);
-                end
+                // `15/кг`: a price whose currency is left out.
+                let per = self.tokens.text(end + 1).chars().count() > 1;
+                match self
+                    .rate(end, true)
+                    .filter(|_| per && self.tokens.is_word(end + 1))
+                {
+                    Some((tail, end)) => {
+                        self.out.say(" ");
+                        self.out.say(&tail);
+                        end
+                    }
+                    None => end,
+                }
             })
     }
 

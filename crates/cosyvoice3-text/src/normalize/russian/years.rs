@@ -62,6 +62,9 @@ impl Reader<'_, Russian> {
         let before = of_list.as_deref().unwrap_or(before);
         let next = self.tokens.skip_space(end);
         let word = self.tokens.text(next);
+        // A headline in capitals has the word as any other text.
+        let small = word.starts_with("ГОД").then(|| word.to_lowercase());
+        let word = small.as_deref().unwrap_or(word);
         let is_long = |year: u64| (1000..3000).contains(&year);
         let told = Told {
             year: first,
@@ -77,7 +80,9 @@ impl Reader<'_, Russian> {
         } else if told.era {
             let word = year_word(told.guess, second.is_some());
             (told.guess, Some(word), end)
-        } else if second.is_none() && told.long && self.is_listed_year(end) {
+        } else if second.is_none()
+            && (self.is_from_to(at, before, end) || told.long && self.is_listed_year(end))
+        {
             (told.guess, None, end)
         } else {
             self.year_by_word_before(amount, &told, end)?
@@ -182,6 +187,9 @@ impl Reader<'_, Russian> {
 
     /// `н. э.` or `до н. э.`.
     fn era_at(&self, at: usize) -> bool {
+        if matches!(self.tokens.text(at), "BCE" | "CE") {
+            return true;
+        }
         let at = match self.tokens.text(at) {
             "до" => self.tokens.skip_space(at + 1),
             _ => at,
@@ -321,6 +329,48 @@ impl Reader<'_, Russian> {
             }
         }
         false
+    }
+
+    /// `с 1990 по 1995`, `от 500 до 400 до н. э.`: both have the size of years and count nothing, or an era follows.
+    fn is_from_to(&self, at: usize, before: &str, end: usize) -> bool {
+        let (first, second) = match before {
+            "с" | "от" => {
+                let joint = self.tokens.skip_space(end);
+                if !matches!(self.tokens.text(joint), "по" | "до") {
+                    return false;
+                }
+                (at, self.tokens.skip_space(joint + 1))
+            }
+            "по" | "до" => {
+                let joint = self.previous_word(at);
+                let Some(first) = joint.and_then(|joint| self.previous(joint)) else {
+                    return false;
+                };
+                let from = self.tokens.word_before(first);
+                if !matches!(from.as_str(), "с" | "от") {
+                    return false;
+                }
+                (first, at)
+            }
+            _ => return false,
+        };
+        let year = |at: usize| {
+            self.tokens
+                .number(at)
+                .and_then(|digits| digits.parse().ok())
+        };
+        let (Some(first), Some(last)) = (year(first), year(second)) else {
+            return false;
+        };
+        let next = self.tokens.skip_space(second + 1);
+        if self.era_at(next) {
+            return true;
+        }
+        let modern = |year: u64| (1000..2100).contains(&year);
+        let word = self.tokens.text(next).to_lowercase();
+        let closed = matches!(word.as_str(), "" | "." | "," | ";" | ")" | "!" | "?")
+            && self.tokens.number(next + 1).is_none();
+        modern(first) && modern(last) && first < last && closed
     }
 
     /// True if the word at `at` is a known noun that no number like `value` counts: `в 1998 группа распалась`.
