@@ -44,7 +44,7 @@
 //! ```
 //!
 //! Offline and without the pad, the stream ends when nothing more is to be said; after a flush it waits for a new text.
-//! Where there is neither text nor pad, it warns and ends at once, but waits for a demuxer of the same bin as long as
+//! With neither text nor pad it warns and ends at once, but waits for a demuxer of the same bin as long as
 //! something listens for its pads (`qtdemux ! cosyvoice3src`) and it has not emitted `no-more-pads`.
 //!
 //! To flush a running stream, send FLUSH_START and FLUSH_STOP to the pipeline and not to the element: the end of a flush
@@ -87,7 +87,7 @@
 //! field, its value and the allowed ones; for a voice, those that there are. Below PAUSED, during a flush and after the
 //! end of the stream every text is refused. Only the property `text` is kept for the next start.
 //!
-//! Where `max-queued` texts wait, one of higher priority takes the place of the last of the lowest priority, which ends
+//! If `max-queued` texts wait, one of higher priority takes the place of the last of the lowest priority, which ends
 //! with the reason `displaced`. One of no higher priority than those that wait is refused.
 //!
 //! Speech that is cut (by `cancel`, an interruption, an EOS event in a live stream, or `overflow=clip`) fades over the last

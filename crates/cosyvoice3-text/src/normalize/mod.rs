@@ -15,6 +15,7 @@ mod signs;
 mod web;
 mod writer;
 
+pub(crate) use english::calendar::MONTHS as ENGLISH_MONTHS;
 pub(crate) use lex::is_combining;
 pub use reader::Change;
 

@@ -12,8 +12,6 @@ use super::{
 pub(super) trait Spoken: Sized {
     /// Its words for signs in addresses.
     const WEB: web::Words;
-    /// Its names for the other marks in addresses; one without a name is not said.
-    const MARKS: &'static [(char, &'static str)] = &[];
 
     fn number(reader: &mut Reader<'_, Self>, at: usize) -> usize;
     fn word(reader: &mut Reader<'_, Self>, at: usize) -> usize;
@@ -50,7 +48,7 @@ impl<L> Reader<'_, L> {
 
 /// Cleaned `text` in words; what is not said as written goes to `changes` too.
 pub(super) fn read<L: Spoken>(text: &str, mut changes: Option<&mut Vec<Change>>) -> String {
-    let text = web::spell(text, &L::WEB, L::MARKS);
+    let text = web::spell(text, &L::WEB);
     let tokens = Tokens::of(&text);
     let mut reader = Reader::<L> {
         tokens: &tokens,

@@ -8,8 +8,8 @@ pub(super) struct Words {
     pub dash: &'static str,
     pub underscore: &'static str,
     pub colon: &'static str,
-    /// Any other mark; empty where it is not said.
-    pub other: fn(char) -> &'static str,
+    /// Names of other marks; one without a name is not said.
+    pub other: &'static [(char, &'static str)],
     /// The reading of the last part of a domain, where it is not said as it is written.
     pub domain: fn(&str) -> Option<&'static str>,
 }
@@ -23,13 +23,13 @@ const DOMAINS: [&str; 28] = [
 const LONGEST: usize = 300;
 
 /// `text` with the addresses in it in words; their numbers stay numbers.
-pub(super) fn spell(text: &str, words: &Words, marks: &[(char, &str)]) -> String {
+pub(super) fn spell(text: &str, words: &Words) -> String {
     let mut out = String::with_capacity(text.len());
     for run in text.split_inclusive(char::is_whitespace) {
         match address(run) {
             Some(range) => {
                 out.push_str(&run[..range.start]);
-                push_address(&mut out, &run[range.clone()], words, marks);
+                push_address(&mut out, &run[range.clone()], words);
                 out.push_str(run[range.end..].trim_start_matches('/'));
             }
             None => out.push_str(run),
@@ -80,7 +80,7 @@ fn is_host(host: &str) -> bool {
     })
 }
 
-fn push_address(out: &mut String, address: &str, words: &Words, marks: &[(char, &str)]) {
+fn push_address(out: &mut String, address: &str, words: &Words) {
     let body = address.split_once("://").map_or(address, |(_, body)| body);
     let body = body.strip_prefix("www.").unwrap_or(body);
     let mut rest = body;
@@ -106,8 +106,8 @@ fn push_address(out: &mut String, address: &str, words: &Words, marks: &[(char, 
             '_' => words.underscore,
             ':' => words.colon,
             other => {
-                let named = marks.iter().find(|(mark, _)| *mark == other);
-                named.map_or_else(|| (words.other)(other), |(_, name)| name)
+                let named = words.other.iter().find(|(mark, _)| *mark == other);
+                named.map_or("", |(_, name)| name)
             }
         };
         out.push(' ');

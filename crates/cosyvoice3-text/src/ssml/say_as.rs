@@ -1,6 +1,6 @@
 //! `say-as`: text that is read as the kind that its author declares.
 
-use crate::{Language, Reading, normalize_as};
+use crate::{Language, Reading, normalize::ENGLISH_MONTHS, normalize_as};
 
 /// Kinds of text that have a reading of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -329,21 +329,11 @@ fn russian_date(year: Option<u32>, month: Option<u32>, day: Option<u32>) -> Stri
 }
 
 fn english_date(year: Option<u32>, month: Option<u32>, day: Option<u32>) -> String {
-    const MONTHS: [&str; 12] = [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ];
-    let written = match (year, month.map(|month| MONTHS[month as usize - 1]), day) {
+    let written = match (
+        year,
+        month.map(|month| ENGLISH_MONTHS[month as usize - 1]),
+        day,
+    ) {
         (Some(year), Some(month), Some(day)) => format!("{month} {day}, {year}"),
         (None, Some(month), Some(day)) => format!("{month} {day}"),
         (Some(year), Some(month), None) => format!("{month} {year}"),

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::normalize::{figures, lex::Kind, reader::Reader};
 
-pub(super) const MONTHS: [&str; 12] = [
+pub(crate) const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",

@@ -1,7 +1,7 @@
 //! English: numbers, dates, times, money, telephone numbers, addresses, units and abbreviations in words.
 
 mod abbreviations;
-mod calendar;
+pub(crate) mod calendar;
 mod clock;
 mod money;
 mod names;
@@ -75,14 +75,13 @@ impl Spoken for English {
         dash: "dash",
         underscore: "underscore",
         colon: "colon",
-        other: |mark| match mark {
-            '&' => "and",
-            '#' => "hash",
-            '+' => "plus",
-            '=' => "equals",
-            '\'' => "apostrophe",
-            _ => "",
-        },
+        other: &[
+            ('&', "and"),
+            ('#', "hash"),
+            ('+', "plus"),
+            ('=', "equals"),
+            ('\'', "apostrophe"),
+        ],
         domain: |_| None,
     };
 

@@ -48,7 +48,15 @@ impl Spoken for Russian {
         dash: "дефис",
         underscore: "подчёркивание",
         colon: "двоеточие",
-        other: |_| "",
+        other: &[
+            ('?', "вопросительный знак"),
+            ('=', "равно"),
+            ('&', "амперсанд"),
+            ('#', "решётка"),
+            ('+', "плюс"),
+            ('%', "процент"),
+            ('~', "тильда"),
+        ],
         domain: |name| {
             Some(match name {
                 "com" => "ком",
@@ -60,16 +68,6 @@ impl Spoken for Russian {
             })
         },
     };
-
-    const MARKS: &'static [(char, &'static str)] = &[
-        ('?', "вопросительный знак"),
-        ('=', "равно"),
-        ('&', "амперсанд"),
-        ('#', "решётка"),
-        ('+', "плюс"),
-        ('%', "процент"),
-        ('~', "тильда"),
-    ];
 
     fn number(reader: &mut Reader<'_, Self>, at: usize) -> usize {
         reader.number(at, at)
