@@ -116,6 +116,8 @@ impl Default for SessionOptions {
 pub enum Element {
     /// 32-bit float.
     F32,
+    /// 32-bit signed integer.
+    I32,
     /// 64-bit signed integer.
     I64,
     /// Anything else.
@@ -152,6 +154,7 @@ impl Port {
             name: outlet.name().into(),
             element: match dtype.tensor_type() {
                 Some(TensorElementType::Float32) => Element::F32,
+                Some(TensorElementType::Int32) => Element::I32,
                 Some(TensorElementType::Int64) => Element::I64,
                 _ => Element::Other,
             },
@@ -176,6 +179,7 @@ impl fmt::Display for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let element = match self.element {
             Element::F32 => "f32",
+            Element::I32 => "i32",
             Element::I64 => "i64",
             Element::Other => "other",
         };
@@ -196,6 +200,8 @@ impl fmt::Display for Port {
 pub enum Tensor<'a> {
     /// Floats.
     F32(&'a [usize], &'a [f32]),
+    /// Short integers.
+    I32(&'a [usize], &'a [i32]),
     /// Integers.
     I64(&'a [usize], &'a [i64]),
 }
@@ -204,6 +210,7 @@ impl<'a> Tensor<'a> {
     fn view(self) -> ort::Result<SessionInputValue<'a>> {
         Ok(match self {
             Self::F32(shape, data) => TensorRef::from_array_view((shape, data))?.into(),
+            Self::I32(shape, data) => TensorRef::from_array_view((shape, data))?.into(),
             Self::I64(shape, data) => TensorRef::from_array_view((shape, data))?.into(),
         })
     }
@@ -415,5 +422,22 @@ impl Outputs<'_> {
             .try_extract_tensor::<f32>()
             .map_err(|e| Error::damaged(self.path, format!("output {name}: {e}")))?;
         Ok((shape, data))
+    }
+
+    /// Values of the output `name`, of either kind of integers.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] if the graph has no such output of integers.
+    pub fn ids(&self, name: &str) -> Result<Vec<i64>> {
+        let damaged = |what: String| Error::damaged(self.path, what);
+        let output = self.outputs.get(name);
+        let output = output.ok_or_else(|| damaged(format!("no output {name}")))?;
+        if let Ok((_, data)) = output.try_extract_tensor::<i32>() {
+            return Ok(data.iter().map(|id| i64::from(*id)).collect());
+        }
+        let (_, data) = output
+            .try_extract_tensor::<i64>()
+            .map_err(|e| damaged(format!("output {name}: {e}")))?;
+        Ok(data.to_vec())
     }
 }

@@ -347,6 +347,7 @@ mod tests {
             prompt_text: None,
             prompt_text_ids: Vec::new(),
             prompt_tokens: vec![5000; prompt],
+            tail_tokens: Vec::new(),
             prompt_mel: Mel::zeros(2 * prompt),
             embedding: vec![0.0; 192],
             provenance: None,
