@@ -117,6 +117,7 @@ fn read(dir: &Path, text_ids: Vec<u32>, options: &Options) -> Result<Voice> {
         prompt_text: transcript,
         prompt_text_ids: text_ids,
         prompt_tokens: tokens,
+        tail_tokens: Vec::new(),
         prompt_mel: Mel::from_frames(&mel),
         embedding,
         provenance: options.provenance.clone(),

@@ -27,6 +27,7 @@ pub mod cache_dir;
 pub mod cancel;
 pub mod constants;
 pub mod cpu;
+pub mod enrol;
 pub mod error;
 pub mod flow;
 pub mod lm;

@@ -12,7 +12,7 @@ use cosyvoice3_text::Language;
 pub use file::FORMAT;
 
 use crate::{
-    Error, Result,
+    Error, ErrorKind, Result,
     constants::{FRAMES_PER_TOKEN, SPEAKER_EMBEDDING, SPEECH_CODES},
     mel::Mel,
     regular_file,
@@ -38,6 +38,9 @@ pub struct Voice {
     pub prompt_text_ids: Vec<u32>,
     /// Speech tokens of the reference speech, `N`.
     pub prompt_tokens: Vec<u32>,
+    /// Speech tokens behind these that have no mel frames of their own, usually none or one. Only the language model gets
+    /// them: without the end of its prompt it would say the last syllable first.
+    pub tail_tokens: Vec<u32>,
     /// Mel of the reference speech, `2 N` frames.
     pub prompt_mel: Mel,
     /// CAM++ speaker embedding, not normalised, [`SPEAKER_EMBEDDING`](crate::constants::SPEAKER_EMBEDDING) values.
@@ -51,6 +54,11 @@ impl Voice {
     pub fn spoken_language(&self) -> Option<Language> {
         let named = self.language.as_deref().and_then(Language::from_tag);
         named.or_else(|| Language::detect(self.prompt_text.as_deref()?))
+    }
+
+    /// Speech tokens for the language model: all that there are.
+    pub fn speech_tokens(&self) -> Vec<u32> {
+        [&self.prompt_tokens[..], &self.tail_tokens].concat()
     }
 
     /// Reads a voice file; its name is the file's.
@@ -96,7 +104,8 @@ impl Voice {
                 self.embedding.len()
             ));
         }
-        if let Some(token) = self.prompt_tokens.iter().find(|t| **t >= SPEECH_CODES) {
+        let mut all = self.prompt_tokens.iter().chain(&self.tail_tokens);
+        if let Some(token) = all.find(|t| **t >= SPEECH_CODES) {
             return Err(format!(
                 "speech token {token} is no sound: these lie below {SPEECH_CODES}"
             ));
@@ -110,6 +119,47 @@ impl Voice {
         }
         Ok(())
     }
+}
+
+/// Saves `voice` under its name in the model directory `model`, which gets a directory of voices if it has none. Returns
+/// the file.
+///
+/// # Errors
+/// [`ErrorKind::Settings`] for a name that no file can have, or that is taken unless `replace` is set; those of
+/// [`Voice::save`].
+pub fn add(model: &Path, voice: &Voice, replace: bool) -> Result<PathBuf> {
+    check_name(&voice.name)?;
+    let path = path(model, &voice.name);
+    if !replace && path.exists() {
+        return Err(Error::new(
+            ErrorKind::Settings,
+            format!(
+                "there is a voice \"{}\" already ({}): take another name, or replace it",
+                voice.name,
+                path.display()
+            ),
+        ));
+    }
+    let dir = model.join(VOICES);
+    fs::create_dir_all(&dir).map_err(|e| Error::io(&dir, &e))?;
+    voice.save(&path)?;
+    Ok(path)
+}
+
+/// Checks that `name` can name a voice: it becomes a file name and a property value.
+///
+/// # Errors
+/// [`ErrorKind::Settings`] for an empty name, one that begins with a point, or has other characters than letters, digits,
+/// '-', '_' and points.
+pub fn check_name(name: &str) -> Result<()> {
+    let plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+    if !name.is_empty() && name.chars().all(plain) && !name.starts_with('.') {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Settings,
+        format!("{name:?} cannot name a voice: use letters, digits, '-' and '_'"),
+    ))
 }
 
 /// File of the voice `name` of the model directory `model`.
@@ -147,7 +197,7 @@ fn write_through(path: &Path, bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ErrorKind, constants::MEL_BINS};
+    use crate::constants::MEL_BINS;
     use proptest::prelude::*;
 
     fn voice() -> Voice {
@@ -158,6 +208,7 @@ mod tests {
             prompt_text: Some("Добрый день!".into()),
             prompt_text_ids: vec![5, 563, 7],
             prompt_tokens: vec![0, 6560, 42],
+            tail_tokens: vec![7],
             prompt_mel: Mel::from_frames(&frames),
             embedding: (0..SPEAKER_EMBEDDING).map(|i| i as f32).collect(),
             provenance: None,
