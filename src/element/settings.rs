@@ -415,7 +415,7 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .build(),
         glib::ParamSpecString::builder("model-path")
             .nick("Model path")
-            .blurb("Model directory (made by cosyvoice3-convert). Unset: COSYVOICE3_MODEL_PATH, else share/cosyvoice3/models/demo of the plugin's prefix, else models/demo beside or above the plugin file")
+            .blurb("Model directory (made by `cosyvoice3 model convert`). Unset: COSYVOICE3_MODEL_PATH, else share/cosyvoice3/models/demo of the plugin's prefix, else models/demo beside or above the plugin file")
             .mutable_ready()
             .build(),
         glib::ParamSpecString::builder("voice")
@@ -517,7 +517,7 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .build(),
         glib::ParamSpecEnum::builder_with_default("flow-backend", default.flow_backend)
             .nick("Flow back end")
-            .blurb("What runs the flow model. The NPU needs axmodels in the model directory (`cosyvoice3-convert npu`)")
+            .blurb("What runs the flow model. The NPU needs axmodels in the model directory (`cosyvoice3 model npu`)")
             .mutable_ready()
             .build(),
         glib::ParamSpecUInt::builder("npu-device")
