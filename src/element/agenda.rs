@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use gst::glib;
 
-use super::report::Told;
+use super::{cost::Progress, timeline::Cue};
 use cosyvoice3::{self as synth, RequestId};
 
 /// Announcements that are handed to the synthesizer: one that plays, one that is prepared meanwhile.
@@ -28,21 +28,6 @@ pub enum Interrupt {
     /// Cuts them off.
     #[enum_value(name = "Cuts the one that is spoken off", nick = "now")]
     Now = 2,
-}
-
-/// Slot of an announcement, in running time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Cue {
-    pub start: gst::ClockTime,
-    pub duration: Option<gst::ClockTime>,
-}
-
-impl Cue {
-    /// End of the slot, if it has one.
-    pub fn end(&self) -> Option<gst::ClockTime> {
-        self.duration
-            .map(|duration| self.start.saturating_add(duration))
-    }
 }
 
 /// Source of an announcement.
@@ -73,7 +58,7 @@ pub(super) struct Announcement {
     /// Speech of it was synthesized and dropped.
     pub dropped: bool,
     /// Facts for its messages.
-    pub told: Told,
+    pub progress: Progress,
 }
 
 impl Announcement {
@@ -201,7 +186,7 @@ impl Agenda {
             let Item::Say(other) = item else { continue };
             if !other.started && index >= place {
                 displaced.requests.extend(other.request.take());
-                other.told = Told::default();
+                other.progress = Progress::default();
                 if index == 0 {
                     displaced.cut = Cut::All;
                 }
@@ -225,7 +210,7 @@ impl Agenda {
             started: false,
             interrupted: false,
             dropped: false,
-            told: Told::default(),
+            progress: Progress::default(),
         };
         self.line.insert(place, Item::Say(Box::new(announcement)));
         (id, displaced)
@@ -400,7 +385,7 @@ mod tests {
         let mut next = 0;
         say(&mut agenda, 0, Interrupt::None);
         feed(&mut agenda, &mut next);
-        agenda.current(1).unwrap().told.made = 960;
+        agenda.current(1).unwrap().progress.made = 960;
         let (id, displaced) = say(&mut agenda, 1, Interrupt::Now);
         assert_eq!((id, order(&agenda)), (2, vec![2, 1]));
         assert_eq!(
@@ -414,7 +399,7 @@ mod tests {
         agenda.finish(2).unwrap();
         let again = agenda.current(3).unwrap();
         assert!(!again.interrupted);
-        assert_eq!(again.told.made, 0);
+        assert_eq!(again.progress.made, 0);
     }
 
     #[test]

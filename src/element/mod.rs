@@ -198,19 +198,27 @@ use cosyvoice3::{Engine, Loading};
 
 mod agenda;
 mod bus;
+mod cost;
 mod document;
+mod enums;
 mod guard;
 mod gvalue;
 mod imp;
+mod input;
+mod lifecycle;
 mod lock;
 mod logging;
+mod next;
+mod object;
+mod properties;
 mod report;
 mod say;
 mod settings;
 mod signals;
-mod sink;
+mod sinkpad;
 mod srcpad;
-mod stream;
+mod state;
+mod task;
 mod timeline;
 mod upstream;
 mod uri;
@@ -218,7 +226,7 @@ mod wake;
 
 glib::wrapper! {
     /// The element `cosyvoice3src`.
-    pub struct CosyVoice3Src(ObjectSubclass<imp::CosyVoice3Src>)
+    pub struct CosyVoice3Src(ObjectSubclass<object::CosyVoice3Src>)
         @extends gst::Element, gst::Object,
         @implements gst::URIHandler;
 }

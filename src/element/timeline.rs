@@ -4,7 +4,6 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::agenda::Cue;
 use cosyvoice3::{Language, SAMPLE_RATE};
 
 /// Samples of one buffer of silence: 20 ms, as much as the usual RTP packet holds.
@@ -13,6 +12,21 @@ pub(super) const TICK: u64 = 480;
 pub(super) const FADE: u64 = 120;
 /// A live stream that is so far behind the clock does not catch up, but goes on at the clock's time.
 const FAR_BEHIND: u64 = SAMPLE_RATE as u64;
+
+/// Slot of an announcement, in running time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cue {
+    pub start: gst::ClockTime,
+    pub duration: Option<gst::ClockTime>,
+}
+
+impl Cue {
+    /// End of the slot, if it has one.
+    pub fn end(&self) -> Option<gst::ClockTime> {
+        self.duration
+            .map(|duration| self.start.saturating_add(duration))
+    }
+}
 
 /// A time from a number that may be too large for one; the largest time then.
 pub(super) fn clock_time(nanoseconds: u64) -> gst::ClockTime {

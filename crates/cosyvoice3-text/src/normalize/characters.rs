@@ -5,7 +5,8 @@ use unicode_normalization::UnicodeNormalization;
 use super::lex::{control, is_combining};
 
 /// Signs that languages read out or that numbers are written with.
-const SIGNS: &str = ".,!?;:-—()\"'«»…%‰№#$€£¥₽₴¢°+=&@/*×÷±~_²³§<>\\∶≥≤≈≠→←↔↑↓∞√∑∆‱^₩₹₺₸₿₪฿₫₦₱©";
+const SIGNS: &str =
+    ".,!?;:-—()\"'«»…%‰№#$€£¥₽₴¢°+=&@/*×÷±~_²³§<>\\∶≥≤≈≠→←↔↑↓∞√∑∆‱^₩₹₺₸₿₪฿₫₦₱©∈∉⊂⊆⊃⊇∩∪∅∏∫∝∠⊥∥∀∃∴";
 
 /// Zeros of the decimal digits of other scripts.
 const ZEROS: [u32; 26] = [

@@ -13,10 +13,36 @@ use crate::normalize::{
 };
 
 /// Words before a year.
-const BEFORE_YEAR: [&str; 24] = [
-    "in", "between", "years", "since", "by", "from", "until", "till", "of", "year", "before",
-    "after", "during", "circa", "around", "spring", "summer", "autumn", "fall", "winter", "class",
-    "early", "late", "mid",
+const BEFORE_YEAR: [&str; 29] = [
+    "in",
+    "between",
+    "years",
+    "since",
+    "by",
+    "from",
+    "until",
+    "till",
+    "of",
+    "year",
+    "before",
+    "after",
+    "during",
+    "dated",
+    "around",
+    "spring",
+    "summer",
+    "autumn",
+    "fall",
+    "winter",
+    "class",
+    "early",
+    "late",
+    "mid",
+    "established",
+    "est",
+    "founded",
+    "copyright",
+    "circa",
 ];
 
 /// Words before a number that is no year though it counts no noun.
@@ -148,6 +174,28 @@ const COUNTED: [&str; 24] = [
     "barrels",
 ];
 
+/// Nouns in the plural that a year names rather than counts: `the 2024 elections`.
+const YEARLY: [&str; 18] = [
+    "elections",
+    "games",
+    "championships",
+    "finals",
+    "playoffs",
+    "results",
+    "awards",
+    "riots",
+    "floods",
+    "protests",
+    "attacks",
+    "rules",
+    "regulations",
+    "accounts",
+    "figures",
+    "series",
+    "sales",
+    "prices",
+];
+
 impl<'t> Reader<'t, English> {
     /// `1st`, `1,000th`, `29th's`, `1990s`.
     pub(super) fn suffixed(&mut self, at: usize) -> Option<usize> {
@@ -162,7 +210,13 @@ impl<'t> Reader<'t, English> {
             self.out.say(&decade);
             return Some(figure.end + 2);
         }
-        let suffix = self.tokens.text(figure.end).to_ascii_lowercase();
+        let blank = self.tokens.text(figure.end) == " "
+            && self.tokens.text(figure.end + 1) == "s"
+            && figure.digits.len() == 4
+            && is_year(value)
+            && value % 10 == 0;
+        let end = figure.end + usize::from(blank);
+        let suffix = self.tokens.text(end).to_ascii_lowercase();
         let (suffix, possessive) = match suffix.strip_suffix("'s") {
             Some(stem) => (stem, "'s"),
             None => (suffix.as_str(), ""),
@@ -171,7 +225,7 @@ impl<'t> Reader<'t, English> {
             "st" | "nd" | "rd" | "th" => format!("{}{possessive}", ordinal(value)),
             "s" if value % 10 == 0 && value > 0 => {
                 let first = self.decade(value, figure.digits.len());
-                if let Some((second, end)) = self.decade_behind(figure.end + 1) {
+                if let Some((second, end)) = self.decade_behind(end + 1) {
                     self.out.say(&format!("{first} to {second}"));
                     return Some(end);
                 }
@@ -180,7 +234,7 @@ impl<'t> Reader<'t, English> {
             _ => return None,
         };
         self.out.say(&said);
-        Some(figure.end + 1)
+        Some(end + 1)
     }
 
     /// The second decade of `1960s-80s`, behind the dash at `dash`.
@@ -198,8 +252,22 @@ impl<'t> Reader<'t, English> {
     /// `3/4`, `1/3rd`.
     pub(super) fn fraction(&mut self, at: usize) -> Option<usize> {
         let (above, below, end) = figures::fraction(self.tokens, at)?;
+        if (above, below) == (9, 11) {
+            self.out.say("nine eleven");
+            return Some(end);
+        }
         self.out.say(&fraction(above, below));
-        let end = self.past_ordinal_suffix(end);
+        let mut end = self.past_ordinal_suffix(end);
+        if self.tokens.text(end) == "-"
+            && let Some((above, below, after)) = figures::fraction(self.tokens, end + 1)
+        {
+            self.out.say(&format!(" to {}", fraction(above, below)));
+            end = after;
+        }
+        if self.closes_no_quotation(at, end) {
+            self.out.say(" inch");
+            return Some(end + 1);
+        }
         Some(self.say_unit(at, end, above == 1).unwrap_or(end))
     }
 
@@ -214,7 +282,9 @@ impl<'t> Reader<'t, English> {
             && matches!(self.tokens.text(at - 1), "/" | "." | ",")
             && self.tokens.number(at - 2).is_some();
         let is_sum = self.tokens.text(self.tokens.skip_space(end)) == "=";
-        if self.tokens.text(at + 1) != "/" || goes_on || comes_on || is_sum || below == 0 {
+        let in_code = at >= 2 && self.tokens.text(at - 1) == "-" && self.tokens.is_word(at - 2);
+        if self.tokens.text(at + 1) != "/" || goes_on || comes_on || is_sum || in_code || below == 0
+        {
             return None;
         }
         let said = match (above, below) {
@@ -272,8 +342,22 @@ impl<'t> Reader<'t, English> {
         let (parts, end) = figures::outline(self.tokens, at)?;
         let is_byte =
             |part: &&str| part.len() <= 3 && part.parse::<u64>().is_ok_and(|value| value < 256);
-        if parts.len() == 4 && parts.iter().all(is_byte) && parts.iter().any(|part| part.len() == 3)
+        let is_group = |part: &&str| part.len() == 3;
+        if parts[0].len() <= 3
+            && !parts[0].starts_with('0')
+            && parts[1..].iter().all(is_group)
+            && parts.contains(&"000")
+            && let Some(value) = figures::integer(&parts.concat())
         {
+            self.out.say(&cardinal(value));
+            return Some(end);
+        }
+        let is_address = parts.iter().any(|part| part.len() == 3)
+            || matches!(
+                self.tokens.word_before(at).as_str(),
+                "ip" | "address" | "server"
+            );
+        if parts.len() == 4 && parts.iter().all(is_byte) && is_address {
             let said: Vec<String> = parts.iter().map(|part| digits(part)).collect();
             self.out.say(&said.join(" dot "));
             return Some(end);
@@ -294,6 +378,7 @@ impl<'t> Reader<'t, English> {
         if let Some(end) = self
             .feet_and_inches(&first)
             .or_else(|| self.inches(at, &first))
+            .or_else(|| self.feet(at, &first))
             .or_else(|| self.short_range_of_years(at, &first))
         {
             return Some(end);
@@ -345,28 +430,55 @@ impl<'t> Reader<'t, English> {
     /// `27" monitor`: the mark right behind a number, a word after it, and no quotation open.
     fn inches(&mut self, at: usize, figure: &Figure) -> Option<usize> {
         let end = figure.end;
-        let word = self.tokens.text(end + 2);
-        if self.tokens.text(end) != "\""
-            || self.tokens.text(end + 1) != " "
-            || !word.starts_with(char::is_lowercase)
-        {
+        if !self.closes_no_quotation(at, end) {
             return None;
         }
-        // So few that the time stays linear in the length of the text.
-        let marks = (at.saturating_sub(200)..at)
-            .filter(|i| self.tokens.text(*i) == "\"")
-            .count();
-        if marks % 2 == 1 {
-            return None;
-        }
+        let word = self.tokens.text(self.tokens.skip_space(end + 1));
         let is_many = figure.whole() != Some(1)
-            && matches!(
-                word,
-                "of" | "wide" | "tall" | "long" | "deep" | "high" | "and" | "in" | "by" | "x"
-            );
+            && (!word.starts_with(char::is_alphabetic)
+                || matches!(
+                    word,
+                    "of" | "wide" | "tall" | "long" | "deep" | "high" | "and" | "in" | "by" | "x"
+                ));
         let noun = if is_many { "inches" } else { "inch" };
         self.out.say(&format!("{} {noun}", figure_words(figure)));
         Some(end + 1)
+    }
+
+    /// `a 10' pole`, `6' tall`.
+    fn feet(&mut self, at: usize, figure: &Figure) -> Option<usize> {
+        let end = figure.end;
+        if !self.stands_for_length(at, end, "'") {
+            return None;
+        }
+        let noun = if self.is_attributive(at, end + 1) || figure.whole() == Some(1) {
+            "foot"
+        } else {
+            "feet"
+        };
+        self.out.say(&format!("{} {noun}", figure_words(figure)));
+        Some(end + 1)
+    }
+
+    fn closes_no_quotation(&self, at: usize, end: usize) -> bool {
+        self.stands_for_length(at, end, "\"")
+    }
+
+    /// True if `mark` stands at `end`, behind the number at `at`, and means a length: no quotation is open there, and a
+    /// small word or no word follows.
+    fn stands_for_length(&self, at: usize, end: usize, mark: &str) -> bool {
+        let next = self.tokens.text(self.tokens.skip_space(end + 1));
+        if self.tokens.text(end) != mark
+            || next.starts_with(char::is_uppercase)
+            || self.tokens.is_word(end + 1)
+        {
+            return false;
+        }
+        // So few that the time stays linear in the length of the text.
+        let marks = (at.saturating_sub(200)..at)
+            .filter(|i| self.tokens.text(*i) == mark)
+            .count();
+        marks.is_multiple_of(2)
     }
 
     /// `2010-11`.
@@ -473,7 +585,18 @@ impl<'t> Reader<'t, English> {
         if !plain || self.is_counted(end) || self.unit_after(at, end, false).is_some() {
             return false;
         }
-        let before = self.tokens.word_before(at);
+        let before = match (
+            self.tokens.text(at.wrapping_sub(1)),
+            self.tokens.text(at.wrapping_sub(2)),
+        ) {
+            // `est. 1940`, `c. 1450`
+            (" ", ".") if at > 2 => match self.tokens.text(at - 3) {
+                word @ ("est" | "Est") => word.to_lowercase(),
+                "c" | "ca" => "circa".to_owned(),
+                _ => String::new(),
+            },
+            _ => self.tokens.word_before(at),
+        };
         // `Q3 2025`
         let quarter = at >= 3
             && self
@@ -487,10 +610,16 @@ impl<'t> Reader<'t, English> {
         // Years before 1100 are rare in texts, a thousand of something is not.
         let early = first.whole().is_some_and(|value| value < 1100);
         if early {
-            return matches!(
-                before.as_str(),
-                "in" | "since" | "year" | "circa" | "until" | "till"
-            );
+            let dates = before == "from"
+                && self
+                    .tokens
+                    .word_before(at.saturating_sub(2))
+                    .starts_with("dat");
+            return dates
+                || matches!(
+                    before.as_str(),
+                    "in" | "since" | "year" | "circa" | "until" | "till"
+                );
         }
         second.is_some()
             || matches!(before.as_str(), "to" | "and") && self.follows_year(at)
@@ -501,22 +630,78 @@ impl<'t> Reader<'t, English> {
                 .is_some_and(|value| self.is_bare_year(at, end, value, &before))
     }
 
+    /// True if `value`, the number before the word at `next`, dates it: `the 1994 season`, `a 2019 report`, `its 1988
+    /// Olympics`.
+    fn dates_a_noun(&self, before: &str, value: u64, next: usize) -> bool {
+        const BEFORE: [&str; 15] = [
+            "the", "a", "an", "this", "that", "his", "her", "its", "our", "their", "my", "your",
+            "classic", "new", "original",
+        ];
+        let noun = self.tokens.text(next);
+        let is_measured = matches!(
+            noun,
+            "seat"
+                | "foot"
+                | "page"
+                | "word"
+                | "pound"
+                | "ton"
+                | "year"
+                | "day"
+                | "step"
+                | "person"
+                | "horsepower"
+                | "square"
+                | "strong"
+                | "or"
+                | "and"
+                | "point"
+                | "piece"
+                | "of"
+                | "remaining"
+                | "other"
+                | "more"
+                | "odd"
+                | "million"
+                | "billion"
+                | "metric"
+        ) || super::units::unit(noun).is_some()
+            || super::units::per(noun).is_some();
+        let is_plural = noun.ends_with('s')
+            && !noun.ends_with("ss")
+            && noun.starts_with(char::is_lowercase)
+            && !YEARLY.contains(&noun);
+        (1800..2100).contains(&value)
+            && !value.is_multiple_of(100)
+            && BEFORE.contains(&before)
+            && self.tokens.is_word(next)
+            && noun.len() > 1
+            && !is_measured
+            && !is_plural
+            && !COUNTED.contains(&noun)
+    }
+
     /// True if nothing is counted by the four digits at `at`: `(1988)`, `1994 saw a rise`, `The festival, 1994, Leeds`.
     fn is_bare_year(&self, at: usize, end: usize, value: u64, before: &str) -> bool {
-        let mark_before = self.tokens.text(at.wrapping_sub(1));
-        if mark_before == "(" && matches!(self.tokens.text(end), ")" | ",") {
-            return true;
-        }
         let next = self.tokens.skip_space(end);
         let follows = self.tokens.text(next);
+        let space_before = at > 0 && self.tokens.kind(at - 1) == Some(Kind::Space);
+        let mark_before = self
+            .tokens
+            .text(at.wrapping_sub(1 + usize::from(space_before)));
+        let is_copyright = mark_before == "©";
+        if mark_before == "(" && matches!(follows, ")" | ",")
+            || is_copyright
+            || self.dates_a_noun(before, value, next)
+        {
+            return true;
+        }
         // Round numbers count more often than they date.
         if value >= 2000 || value.is_multiple_of(100) || BEFORE_COUNT.contains(&before) {
             return false;
         }
-        let space = at > 0 && self.tokens.kind(at - 1) == Some(Kind::Space);
-        let preceding = self.tokens.text(at.wrapping_sub(1 + usize::from(space)));
-        let starts = at == 0 || space && matches!(preceding, "." | "!" | "?");
-        let behind_comma = space && preceding == ",";
+        let starts = at == 0 || space_before && matches!(mark_before, "." | "!" | "?");
+        let behind_comma = space_before && mark_before == ",";
         let is_prose = !follows.is_empty() && BEHIND_YEAR.contains(&follows);
         // A name, and the year of it: `The festival, 1994, Leeds`, not `In total, 1234.` nor a list of numbers.
         let in_commas = value >= 1600
