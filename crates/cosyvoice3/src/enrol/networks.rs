@@ -121,7 +121,7 @@ fn file(dir: &Path, name: &str) -> Result<PathBuf> {
             format!(
                 "{} has no {name}, which makes voices of recordings: get {SPEAKER_ENCODER} and {SPEECH_TOKENIZER} from \
                  the release FunAudioLLM/Fun-CosyVoice3-0.5B-2512 (Hugging Face or ModelScope), and run \
-                 `cosyvoice3-convert front-end DIRECTORY {}` with the directory that holds them",
+                 `cosyvoice3 model front-end DIRECTORY {}` with the directory that holds them",
                 dir.display(),
                 dir.display(),
             ),

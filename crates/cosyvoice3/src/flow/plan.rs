@@ -134,7 +134,7 @@ impl FlowModel {
             FlowPlan::Whole => "flow-plan=whole sees whole utterances: use flow-plan=auto",
             _ => {
                 "flow_estimator.onnx has no memory of earlier frames, because an older converter made it: \
-                 run `cosyvoice3-convert remember MODEL`, or convert the checkpoint again"
+                 run `cosyvoice3 model remember MODEL`, or convert the checkpoint again"
             }
         };
         Err(Error::new(
