@@ -94,6 +94,18 @@ pub enum OverflowSetting {
     /// It is cut.
     #[enum_value(name = "It is cut at the end of its slot", nick = "clip")]
     Clip = 1,
+    /// It is spoken faster.
+    #[enum_value(
+        name = "It is compressed in time at its pitch, to at most half its length; what is still too long shifts",
+        nick = "compress"
+    )]
+    Compress = 2,
+    /// It goes on beside the next one.
+    #[enum_value(
+        name = "Each cue keeps its time, so that stamps may overlap: for a mixer",
+        nick = "overlap"
+    )]
+    Overlap = 3,
 }
 
 /// Use of the times of texts from upstream.

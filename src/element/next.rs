@@ -70,6 +70,9 @@ pub(super) fn next(
     if let Some(action) = speech(state, now, settings.idle) {
         return action;
     }
+    if let Some(event) = state.agenda.held_end() {
+        return Action::Engine(Box::new(event));
+    }
     // Events and gaps queued before an announcement precede its speech, which may be there already.
     let between = matches!(state.agenda.head(), Some(Item::Event(_) | Item::Gap(_)));
     if between && !still {
@@ -121,7 +124,7 @@ fn cut_for_eos(state: &mut State) {
 /// EOS waits for nothing.
 fn speech(state: &State, now: Option<gst::ClockTime>, idle_setting: IdleSetting) -> Option<Action> {
     let timeline = &state.stream.timeline;
-    let due = timeline.due(timeline.front()?.cue);
+    let due = timeline.due(timeline.front()?);
     let paced = timeline.live && state.stream.eos_asked.is_none();
     Some(match now {
         Some(time) if paced && sample_at(time) < due => idle(timeline, now, idle_setting, due),

@@ -14,6 +14,8 @@ use cosyvoice3::{
 pub(super) const SPEED: (f64, f64) = (0.5, 2.0);
 /// Least and largest seed; -1 draws one.
 pub(super) const SEED: (i64, i64) = (-1, i64::MAX);
+/// The `latency` at which texts of a live upstream lose their times. It is -1 on a command line.
+const DESYNCHRONIZED: u32 = u32::MAX;
 
 /// A property with a place in [`Settings`].
 pub(super) struct Property {
@@ -264,7 +266,7 @@ properties! {
 
     latency: u32 = 2000, |name, default| glib::ParamSpecUInt::builder(name)
         .nick("Latency")
-        .blurb("Time in milliseconds that timed texts of a live upstream may take to become speech")
+        .blurb("Time in milliseconds that timed texts of a live upstream may take to become speech. 4294967295 (-1): their times do not matter, each is spoken as soon as it can be and stamped with the clock")
         .default_value(default)
         .mutable_playing()
         .build();
@@ -272,6 +274,13 @@ properties! {
     overflow: OverflowSetting = OverflowSetting::default(), |name, default| glib::ParamSpecEnum::builder_with_default(name, default)
         .nick("Overflow")
         .blurb("What happens to speech that is longer than the duration of its text buffer. What is cut fades over 5 ms")
+        .mutable_playing()
+        .build();
+
+    max_overflow: u32 = 0, |name, default| glib::ParamSpecUInt::builder(name)
+        .nick("Maximum overflow")
+        .blurb("Time in milliseconds by which speech may be longer than the duration of its text buffer. Only used with overflow=compress")
+        .default_value(default)
         .mutable_playing()
         .build();
 
@@ -343,6 +352,11 @@ impl Settings {
             LevelSetting::None => Level::None,
         };
         (settings, drawn)
+    }
+
+    /// True if the times of texts of a live upstream do not matter.
+    pub(super) fn is_desynchronized(&self) -> bool {
+        self.latency == DESYNCHRONIZED
     }
 
     /// Device of the flow model.

@@ -4,6 +4,7 @@
 //! files and addresses reach the elements as properties and buffers; no string is ever read as the description of a
 //! pipeline.
 
+mod captions;
 mod dub;
 mod elements;
 mod model;

@@ -58,6 +58,9 @@ pub struct SayOptions {
     /// Write 32-bit floats into a WAV file: all that the model made, for further work; not every player takes it
     #[arg(long, requires = "output")]
     pub float: bool,
+    /// File of captions to write, in the SubRip format: the words as they are spoken, at estimated times
+    #[arg(long, value_name = "FILE")]
+    pub srt: Option<PathBuf>,
     /// Voice of the model; `cosyvoice3 voice list` names them [default: the model's for the language of the text]
     #[arg(long, value_name = "NAME")]
     pub voice: Option<String>,

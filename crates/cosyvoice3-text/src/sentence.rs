@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::cut::cut_between_words;
+use crate::{cut::cut_between_words, normalize::is_russian_abbreviation};
 
 /// A piece without a sentence end is cut after at most this many characters.
 const LONGEST: usize = 500;
@@ -27,6 +27,18 @@ const NEVER_END: &[&str] = &[
     "кв",
     "пл",
     "пер",
+    "пос",
+    "пгт",
+    "дер",
+    "респ",
+    "оз",
+    "ост",
+    "автост",
+    "аэр",
+    "вокз",
+    "лит",
+    "пр-д",
+    "пр-кт",
     "просп",
     "пр-т",
     "наб",
@@ -579,8 +591,23 @@ fn full_stop_ends_sentence(before: &str, rest: &str) -> bool {
     if matches!(lower.as_str(), "a.m" | "p.m") && BEHIND_TIME.contains(&follows) {
         return false;
     }
-    if MAY_END.contains(&lower.as_str()) {
-        return next.is_uppercase();
+    // `во II пол. XX в.`
+    let part = matches!(lower.as_str(), "пол" | "нач" | "кон" | "сер" | "четв");
+    if part && matches!(next, 'I' | 'V' | 'X' | '0'..='9') {
+        return false;
+    }
+    // `пр. Мира`, but `и пр.`
+    let head = before[..before.len() - word.len()].trim_end();
+    if lower == "пр" && !(head.ends_with('и') || head.ends_with(',')) {
+        return false;
+    }
+    // `с 20 нояб. по 3 дек.`, `по 2 таб. 3 раза`, `в каб. № 12`, `500 долл. США`
+    let bare = lower.trim_start_matches(|c: char| c.is_ascii_digit() || c == '-');
+    if MAY_END.contains(&lower.as_str()) || is_russian_abbreviation(bare) {
+        let country = rest.trim_start().starts_with("США");
+        let roman = bare != "г" && is_russian_abbreviation(bare) && matches!(next, 'I' | 'V' | 'X');
+        let dash = rest.trim_start().starts_with(['—', '–']) && bare.chars().count() > 1;
+        return next.is_uppercase() && !country && !roman && !dash;
     }
     !(next.is_lowercase() && word.chars().count() <= 3)
 }
@@ -734,6 +761,22 @@ mod tests {
                 ],
             ),
             ("So do I. Then go.", &["So do I.", "Then go."]),
+            (
+                "Скидки с 20 нояб. по 3 дек. 2026 г. Спешите!",
+                &["Скидки с 20 нояб. по 3 дек. 2026 г.", "Спешите!"],
+            ),
+            (
+                "Пройдите в каб. № 12. Примите по 2 таб. 3 раза в день.",
+                &["Пройдите в каб. № 12.", "Примите по 2 таб. 3 раза в день."],
+            ),
+            (
+                "Грант 500 долл. США на 3-комн. кв. во II пол. XX в. выдан.",
+                &["Грант 500 долл. США на 3-комн. кв. во II пол. XX в. выдан."],
+            ),
+            (
+                "Гл. 4, разд. II. 1 сент. — День знаний.",
+                &["Гл. 4, разд. II.", "1 сент. — День знаний."],
+            ),
             (
                 "Скорость 60 км/ч. Внимание!",
                 &["Скорость 60 км/ч.", "Внимание!"],

@@ -59,7 +59,7 @@ pub use model::Keeper;
 pub use synth::{Engine, Loading, Recorder};
 pub use synth::{
     Event, LmThreads, MAX_TEXT, Mark, Markup, Options, Request, RequestId, Settings, Speaking,
-    Speech, Synthesizer, UtteranceStats,
+    Speech, Synthesizer, UtteranceStats, Word,
 };
 pub use text::{IncrementalText, Language, Reading, cue, is_speakable};
 pub use vocoder::level::Level;

@@ -5,9 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::END_OF_PROMPT;
 use crate::{Error, Result, regular_file};
 
+/// Ends the system part of the prompt; without it anywhere in the text ids the model does not speak properly.
+pub const END_OF_PROMPT: &str = "<|endofprompt|>";
 /// Longest file; the published vocabulary takes 10 MB.
 const MAX_FILE: u64 = 256 << 20;
 /// A text of many kinds of characters: what is wrong with a tokenizer shows before anything is to be said.

@@ -11,6 +11,7 @@ mod places;
 mod quantities;
 mod slash;
 mod units;
+mod years;
 
 use super::{
     figures::{self, Figure, Style},
