@@ -13,6 +13,7 @@ use cosyvoice3::manifest::{FORMAT, Flow, Manifest, SourceKind, Vocoder};
 use crate::{
     checkpoint::Checkpoint,
     directory::{self, CREATED_BY, EMBEDDINGS, GGUF, Geometry, TOKENIZER, WINDOW_STEPS, Writer},
+    front_end,
     lm::{Config, LanguageModel},
     npu,
     onnx::{self, BlockArithmetic},
@@ -119,6 +120,7 @@ pub fn convert(
             schedule: recipe.schedule,
         },
         npu: None,
+        front_end: None,
         vocoder: Vocoder::Hift {
             decoder: HIFT.into(),
             source_weights: HIFT_SOURCE.into(),
@@ -127,6 +129,9 @@ pub fn convert(
         files: writer.files,
     };
     directory::write_manifest(&out, manifest)?;
+    if front_end::is_in(checkpoint) {
+        front_end::add(checkpoint, out.path(), progress)?;
+    }
     directory::finish(out, progress)
 }
 
