@@ -321,7 +321,7 @@ fn flow_pairs(args: &Args, model: &Model, voice: &Voice) -> Mel {
     let options = FlowOptions {
         plan: FlowPlan::Whole,
         steps: 1,
-        schedule: None,
+        ..Default::default()
     };
     let mut solve = || {
         let mut utterance = flow.utterance(voice, &options).unwrap();

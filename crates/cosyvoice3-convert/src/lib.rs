@@ -26,5 +26,6 @@ pub mod random;
 pub mod recipe;
 pub mod source;
 pub mod tables;
+pub mod times;
 pub mod tokenizer;
 pub mod weights;

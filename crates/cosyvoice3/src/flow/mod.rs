@@ -10,6 +10,7 @@ pub mod noise;
 pub mod ode;
 pub mod ort;
 mod plan;
+pub mod times;
 pub mod windows;
 
 pub use plan::{Call, FlowModel, FlowOptions, FlowPlan, Utterance};
@@ -59,6 +60,12 @@ pub trait FlowBackend: Send {
         cancel: &Cancel,
     ) -> Result<Encoded>;
 
+    /// Announces the times of the following [`step`](Self::step)s, so that what depends on them alone can be computed at
+    /// once.
+    fn prepare(&mut self, _times: &[f32], _cancel: &Cancel) -> Result<()> {
+        Ok(())
+    }
+
     /// Sets the constant inputs of the following [`step`](Self::step)s.
     fn begin(&mut self, conditions: Conditions<'_>, cancel: &Cancel) -> Result<()>;
 
@@ -72,6 +79,18 @@ pub trait FlowBackend: Send {
         unconditional: &mut Mel,
         cancel: &Cancel,
     ) -> Result<()>;
+
+    /// As [`step`](Self::step), without the unconditional velocity, which may cost as much as the conditional one.
+    fn step_alone(
+        &mut self,
+        x: &Mel,
+        t: f32,
+        conditional: &mut Mel,
+        cancel: &Cancel,
+    ) -> Result<()> {
+        let mut unconditional = Mel::zeros(x.frames());
+        self.step(x, t, conditional, &mut unconditional, cancel)
+    }
 
     /// A warning for the user about the calls since the last query, such as a change to another backend.
     fn take_warning(&mut self) -> Option<Error> {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{
     Conditions, FlowBackend,
     noise::Noise,
-    ode,
+    ode::{self, Guidance},
     windows::{BLEND_FRAMES, PROMPT_TOKENS, Window, Windows},
 };
 use crate::{
@@ -38,6 +38,8 @@ pub struct FlowOptions {
     pub steps: usize,
     /// Time points of the solver; `None` is the manifest's.
     pub schedule: Option<Schedule>,
+    /// Steps from one with guidance to the next, see [`Guidance`]; 0 is 1.
+    pub guidance_interval: usize,
 }
 
 /// The flow model: a back end and the defaults that the manifest has for it.
@@ -88,12 +90,22 @@ impl FlowModel {
             0 => default_steps,
             steps => steps,
         };
-        let schedule = options.schedule.unwrap_or(self.defaults.schedule);
+        let own_points = &self.defaults.time_points;
+        let times = if options.steps == 0 && options.schedule.is_none() && !own_points.is_empty() {
+            own_points.clone()
+        } else {
+            let schedule = options.schedule.unwrap_or(self.defaults.schedule);
+            ode::time_points(schedule, steps)
+        };
         Ok(Utterance {
             backend: &mut *self.backend,
             voice,
             prompt_tokens,
-            times: ode::time_points(schedule, steps),
+            times,
+            guidance: Guidance {
+                rate: self.defaults.guidance,
+                interval: options.guidance_interval.max(1),
+            },
             cursor,
             mel: MelAccumulator::new(),
         })
@@ -162,6 +174,7 @@ pub struct Utterance<'m> {
     voice: &'m Voice,
     prompt_tokens: usize,
     times: Vec<f32>,
+    guidance: Guidance,
     cursor: Cursor,
     mel: MelAccumulator,
 }
@@ -253,7 +266,14 @@ impl Utterance<'_> {
             cond: &cond,
             attention_chunk,
         };
-        let mel = ode::solve(self.backend, noise, conditions, &self.times, cancel)?;
+        let mel = ode::solve_with(
+            self.backend,
+            noise,
+            conditions,
+            &self.times,
+            self.guidance,
+            cancel,
+        )?;
         Ok(mel.columns(prompt_frames..mel.frames()))
     }
 }
@@ -272,7 +292,7 @@ fn whole(tokens: usize) -> Window {
 mod tests {
     use super::*;
     use crate::{
-        constants::{LOOKAHEAD_TOKENS, MEL_BINS},
+        constants::{CFG_RATE, LOOKAHEAD_TOKENS, MEL_BINS},
         flow::Encoded,
     };
 
@@ -361,6 +381,10 @@ mod tests {
         let manifest = manifest::Flow {
             encoder: None,
             estimator: None,
+            times: None,
+            quantization: String::new(),
+            guidance: CFG_RATE,
+            time_points: Vec::new(),
             steps: 3,
             window_steps: 2,
             schedule: Schedule::Cosine,

@@ -346,6 +346,7 @@ pub fn make_mel(
         plan: settings.flow_plan,
         steps: settings.flow_steps,
         schedule: settings.flow_schedule,
+        guidance_interval: settings.guidance_interval,
     };
     let mut utterance = flow.utterance(&job.voice, &options)?;
     let mut calls = 0;
