@@ -20,6 +20,7 @@ pub mod thread_count;
 
 pub use model::LmModel;
 pub use prefix::Prefix;
+pub(crate) use prefix_cache::program;
 pub use prefix_cache::{Hit, PrefixCache, PrefixCaching};
 pub use session::{Decoding, Generated, LmOptions, LmSession, Prefill, StopReason};
 
