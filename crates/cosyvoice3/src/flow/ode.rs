@@ -2,7 +2,7 @@
 
 use std::f32::consts::FRAC_PI_2;
 
-use super::{Conditions, FlowBackend};
+use super::{Conditions, FlowBackend, Memory};
 use crate::{Result, cancel::Cancel, constants::CFG_RATE, manifest::Schedule, mel::Mel};
 
 /// Places of [`Schedule::Epss`] in 32nds: what is left of a fine schedule when the steps that change least are dropped
@@ -115,6 +115,52 @@ pub fn solve_with(
         }
     }
     Ok(x)
+}
+
+/// The frames before those of a solve.
+#[derive(Clone, Copy)]
+pub struct Earlier<'a> {
+    /// Their number.
+    pub offset: usize,
+    /// Their memory at each step; empty where there are none.
+    pub memories: &'a [Memory],
+}
+
+/// As [`solve`] with guidance of this `rate` in every step, for frames that follow others, and the memory at each step of all frames so far.
+///
+/// # Errors
+/// As [`solve`]; a back end without a memory fails.
+pub fn solve_after(
+    backend: &mut dyn FlowBackend,
+    noise: Mel,
+    conditions: Conditions<'_>,
+    times: &[f32],
+    rate: f32,
+    earlier: Earlier<'_>,
+    cancel: &Cancel,
+) -> Result<(Mel, Vec<Memory>)> {
+    let mut x = noise;
+    let mut conditional = Mel::zeros(x.frames());
+    let mut unconditional = Mel::zeros(x.frames());
+    let mut memories = Vec::with_capacity(times.len());
+    let starts = step_times(times);
+    backend.prepare(&starts, cancel)?;
+    backend.begin(conditions, cancel)?;
+    for (step, (t, end)) in std::iter::zip(starts, times.iter().skip(1)).enumerate() {
+        cancel.check()?;
+        let dt = end - t;
+        memories.push(backend.step_after(
+            earlier.memories.get(step),
+            earlier.offset,
+            &x,
+            t,
+            &mut conditional,
+            &mut unconditional,
+            cancel,
+        )?);
+        euler(&mut x, dt, rate, &conditional, &unconditional);
+    }
+    Ok((x, memories))
 }
 
 fn euler(x: &mut Mel, dt: f32, rate: f32, conditional: &Mel, unconditional: &Mel) {

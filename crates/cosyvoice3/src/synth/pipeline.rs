@@ -22,6 +22,7 @@ use super::{
     request::{Event, Request, RequestId, Speech, UtteranceStats},
     stage::{Decoded, Engine, Jobs, TokenMessage, Tokens},
     trace::Recorder,
+    words::words,
 };
 use crate::{
     Error, ErrorKind, Result,
@@ -692,6 +693,7 @@ fn run_vocoder(line: &Line, engine: &dyn Engine) {
                     Ok(samples) => {
                         line.recorder
                             .span(Stage::Vocoder, &job, "vocode", started, ended);
+                        let words = words(&job.text, &samples, job.delay());
                         let (samples, marks) = job.with_pauses(samples);
                         Event::Speech(Speech {
                             request: job.request,
@@ -699,6 +701,7 @@ fn run_vocoder(line: &Line, engine: &dyn Engine) {
                             text: job.text.clone(),
                             samples,
                             marks,
+                            words,
                             stats: UtteranceStats {
                                 tokens: work.tokens,
                                 stop: work.decoded.stop,
