@@ -217,6 +217,7 @@ fn speak(plan: FlowPlan, steps: usize, schedule: Schedule) -> Mel {
         plan,
         steps,
         schedule: Some(schedule),
+        ..Default::default()
     };
     let mut utterance = model.utterance(&voice, &options).unwrap();
     let tokens = tokens("tokens");

@@ -151,7 +151,7 @@ fn missing(dir: &Path, name: &str) -> Error {
         format!(
             "{dir} has no {name}, without which no voice can be made of a recording: get {SPEAKER_ENCODER} and \
              {SPEECH_TOKENIZER} from the release FunAudioLLM/Fun-CosyVoice3-0.5B-2512 (Hugging Face or ModelScope), and \
-             run `cosyvoice3-convert front-end DIRECTORY {dir}` with the directory that holds them"
+             run `cosyvoice3 model front-end DIRECTORY {dir}` with the directory that holds them"
         ),
     )
 }

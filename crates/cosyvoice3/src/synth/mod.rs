@@ -34,6 +34,7 @@ mod stage;
 #[doc(hidden)]
 pub mod timeline;
 mod trace;
+mod words;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -50,12 +51,15 @@ pub use engine::{LmThreads, Options};
 pub use job::{Job, Pause};
 #[doc(hidden)]
 pub use loading::Loading;
-pub use request::{Event, Mark, Markup, Request, RequestId, Settings, Speech, UtteranceStats};
+pub use request::{
+    Event, Mark, Markup, PromptMode, Request, RequestId, Settings, Speech, UtteranceStats,
+};
 pub use speaking::Speaking;
 #[doc(hidden)]
 pub use stage::{Decoded, Engine, FlowStage, Jobs, LmStage, Tokens, VocoderStage};
 #[doc(hidden)]
 pub use trace::{Recorder, Span};
+pub use words::Word;
 
 use crate::{Error, Result, lock::lock, model};
 use pipeline::Line;
