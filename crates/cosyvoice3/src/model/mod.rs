@@ -30,6 +30,7 @@ use crate::{
         Manifest,
         verify::{self, Verify},
     },
+    regular_file,
     stage::Stage,
     synth::Announcements,
     text::{Language, Lexicon, TextFrontEnd, Tokenizer},
@@ -315,8 +316,19 @@ pub fn check_voice_name(dir: &Path, name: &str) -> Result<()> {
     find_voice(dir, &Places::of(dir)?, name).map(|_| ())
 }
 
-/// The file of the voice `name`, which the error names with the existing ones if there is none.
+/// The file of the voice `name`, which the error names with the existing ones if there is none. A name with a slash is the
+/// path of a file.
 pub(crate) fn find_voice(dir: &Path, places: &Places, name: &str) -> Result<PathBuf> {
+    if name.contains('/') {
+        let path = PathBuf::from(name);
+        regular_file::open(&path).map_err(|e| e.context("no voice there"))?;
+        return Ok(path);
+    }
+    find_named(dir, places, name)
+}
+
+/// The file of the voice `name`, which is never a path.
+pub(crate) fn find_named(dir: &Path, places: &Places, name: &str) -> Result<PathBuf> {
     if let Some(file) = places.find(name) {
         return Ok(file);
     }
