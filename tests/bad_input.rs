@@ -3,8 +3,8 @@
 
 use test_support::mel_to_audio;
 use test_support::model_dir;
-use test_support::playing;
 use test_support::models as support;
+use test_support::playing;
 
 use std::{ffi::CString, fs, os::unix::fs::symlink, path::Path};
 

@@ -4,9 +4,9 @@
 use test_support::c_caller;
 use test_support::launch;
 use test_support::model_dir;
+use test_support::models as support;
 use test_support::playing;
 use test_support::process;
-use test_support::models as support;
 use test_support::wav;
 
 use std::time::Duration;

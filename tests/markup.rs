@@ -1,8 +1,8 @@
 //! SSML and the settings for reading, through the element.
 #![allow(missing_docs)]
 
-use test_support::playing;
 use test_support::models as support;
+use test_support::playing;
 
 use std::sync::{Arc, Mutex};
 

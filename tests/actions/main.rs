@@ -7,9 +7,9 @@ mod action;
 mod check;
 mod cuts;
 use test_support::fade;
+use test_support::models as support;
 use test_support::playing;
 use test_support::script;
-use test_support::models as support;
 mod trace;
 mod world;
 

@@ -1,5 +1,4 @@
-//! Checks of a strict reviewer of GStreamer elements: 46 by number, each a test of that name, and those of an element
-//! that runs for months. Check 34 is with the RTSP server.
+//! Promises that a strict reviewer of GStreamer elements tries, and those of an element that runs for months.
 #![allow(missing_docs)]
 
 use test_support::alone;
@@ -7,10 +6,10 @@ use test_support::c_caller;
 use test_support::clock;
 use test_support::launch;
 use test_support::model_dir;
+use test_support::models as support;
 use test_support::playing;
 use test_support::process;
 use test_support::script;
-use test_support::models as support;
 use test_support::wav;
 
 mod announcements;

@@ -18,7 +18,10 @@ pub fn plugin_dir() -> PathBuf {
 fn link_plugin() -> PathBuf {
     let test = std::env::current_exe().expect("this program has a path");
     // Tests are in TARGET/release/deps.
-    let target = test.ancestors().nth(3).expect("a test is three folders deep");
+    let target = test
+        .ancestors()
+        .nth(3)
+        .expect("a test is three folders deep");
     let dir = target.join("tmp/gst-launch");
     fs::create_dir_all(&dir).expect("a directory for the plugin");
     let plugin = test.with_file_name("libgstcosyvoice3.so");

@@ -1,9 +1,6 @@
 //! Shared by the tests: paths of the converted models, and the official numbers.
 
-use std::{
-    fs::File,
-    path::PathBuf,
-};
+use std::{fs::File, path::PathBuf};
 
 use ndarray::{ArrayD, OwnedRepr};
 use ndarray_npy::{NpzReader, ReadableElement};
@@ -29,10 +26,7 @@ pub fn tiny_f32() -> PathBuf {
 }
 
 fn model(variable: &str, default: &str) -> PathBuf {
-    let dir = std::env::var_os(variable).map_or_else(
-        || crate::root().join(default),
-        PathBuf::from,
-    );
+    let dir = std::env::var_os(variable).map_or_else(|| crate::root().join(default), PathBuf::from);
     assert!(
         dir.join("cosyvoice3.toml").exists(),
         "{} is missing: ./tests/run.sh makes it",
