@@ -2,12 +2,9 @@
 //! and their messages, text in every form that sources give it.
 #![allow(missing_docs)]
 
-#[path = "support/fade.rs"]
-mod fade;
-#[path = "support/playing.rs"]
-mod playing;
-#[path = "support/script.rs"]
-mod script;
+use test_support::fade;
+use test_support::playing;
+use test_support::script;
 
 use std::{
     sync::{Arc, Condvar, Mutex},

@@ -66,10 +66,10 @@ struct VoiceArgs {
     /// Language of the reference speech (ru, en, zh)
     #[arg(long)]
     language: Option<String>,
-    /// What the reference speech says [default: prompt_transcript.txt, where it exists]
+    /// Transcript of the reference speech [default: prompt_transcript.txt, where it exists]
     #[arg(long, value_name = "TEXT")]
     prompt_text: Option<String>,
-    /// Where the voice comes from: recording, licence, consent
+    /// Origin of the voice: recording, licence, consent
     #[arg(long, value_name = "TEXT")]
     provenance: Option<String>,
     /// Make it the default voice; the first voice of a model is so anyway
@@ -123,7 +123,7 @@ struct ImportArgs {
     /// Languages that the model speaks, as in ru,en; text in another one is left out [default: all]
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = ["ru", "en", "zh"])]
     languages: Vec<String>,
-    /// What users must be told before they listen
+    /// Notice that users must get before they listen
     #[arg(long, value_name = "TEXT", default_value = "")]
     notice: String,
     /// Replace a model that is there; its voices are kept
@@ -161,16 +161,16 @@ struct CheckpointArgs {
     checkpoint: PathBuf,
     /// Directory to make
     model: PathBuf,
-    /// How the language model is stored
+    /// Storage format of the language model
     #[arg(long, value_enum, default_value_t)]
     lm: Quantization,
     /// File of the language model (llm.rl.pt is the one tuned by reinforcement learning)
     #[arg(long, value_name = "FILE", default_value = "llm.pt")]
     llm_file: String,
-    /// How flow and vocoder are stored; they compute in f32 either way (but see --estimator)
+    /// Storage format of flow and vocoder; they compute in f32 either way (but see --estimator)
     #[arg(long, value_enum, default_value_t)]
     weights: WeightType,
-    /// How the flow estimator's transformer blocks compute; int8 is several times faster, for about 0.7 % of error
+    /// Arithmetic of the flow estimator's transformer blocks: int8 is several times faster, for about 0.7 % of error
     #[arg(long, value_enum, default_value_t)]
     estimator: BlockArithmetic,
     /// Also write the fixed-shape flow graphs that NPU tools compile
@@ -182,13 +182,13 @@ struct CheckpointArgs {
     /// Euler steps of the flow where it sees the whole utterance: its time is proportional to them
     #[arg(long, value_name = "N", default_value_t = directory::STEPS as u64, value_parser = clap::value_parser!(u64).range(1..=100))]
     steps: u64,
-    /// How the vocoder's harmonic source is made
+    /// Generation of the vocoder's harmonic source
     #[arg(long, value_enum, default_value_t)]
     source_kind: Source,
     /// Languages that the model speaks, as in ru,en; text in another one is left out [default: all]
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = ["ru", "en", "zh"])]
     languages: Vec<String>,
-    /// What users must be told before they listen
+    /// Notice that users must get before they listen
     #[arg(long, value_name = "TEXT", default_value = "")]
     notice: String,
     /// Replace a model that is there; its voices are kept

@@ -4,8 +4,7 @@
 #[path = "support/edge_pipeline.rs"]
 #[allow(dead_code, reason = "the tests of the import use the rest")]
 mod edge_pipeline;
-#[path = "../../../tests/support/mel_to_audio.rs"]
-mod mel_to_audio;
+use test_support::mel_to_audio;
 
 use std::{fs, path::Path, process::Output};
 

@@ -2,8 +2,7 @@
 
 #[path = "support/edge_pipeline.rs"]
 mod edge_pipeline;
-#[path = "../../../tests/support/mel_to_audio.rs"]
-mod mel_to_audio;
+use test_support::mel_to_audio;
 
 use std::{
     collections::BTreeSet,
