@@ -22,7 +22,7 @@ while [ $# != 0 ]; do
     shift
 done
 name=gstreamer1.0-cosyvoice3
-shipped=(gst-plugin-cosyvoice3 cosyvoice3-cli cosyvoice3-convert cosyvoice3-announcer)
+shipped=(gst-plugin-cosyvoice3 cosyvoice3-cli cosyvoice3-announcer)
 
 # lay_out: the package's files in $built/deb, as they will lie in the system.
 lay_out() {
@@ -33,15 +33,15 @@ lay_out() {
     mkdir -p "$top"/etc/{default,cosyvoice3-announcer} "$top/usr/bin" "$top/usr/lib/$triplet/gstreamer-1.0" \
         "$private/licences" "$doc" "$share" "$top/usr/lib/systemd/system"
     cp "$built/libgstcosyvoice3.so" "$top/usr/lib/$triplet/gstreamer-1.0/"
-    cp "$built"/cosyvoice3{,-convert} "$libraries"/*.so* "$private/"
+    cp "$built/cosyvoice3" "$libraries"/*.so* "$private/"
     # Beside the libraries, since programs look for them from their own place.
-    ln -s "../lib/$triplet/cosyvoice3"/cosyvoice3{,-convert} "$top/usr/bin/"
+    ln -s "../lib/$triplet/cosyvoice3/cosyvoice3" "$top/usr/bin/"
     cp "$built/cosyvoice3-announcer" "$top/usr/bin/"
     cp ci/debian/cosyvoice3-announcer.default "$top/etc/default/cosyvoice3-announcer"
     cp ci/debian/cosyvoice3-announcer.camera "$top/etc/cosyvoice3-announcer/camera"
     cp ci/debian/cosyvoice3-announcer.service "$top/usr/lib/systemd/system/"
     cp -r models/demo "$share/"
-    "$strip" --strip-unneeded "$top/usr/lib/$triplet/gstreamer-1.0/libgstcosyvoice3.so" "$private"/cosyvoice3{,-convert} \
+    "$strip" --strip-unneeded "$top/usr/lib/$triplet/gstreamer-1.0/libgstcosyvoice3.so" "$private/cosyvoice3" \
         "$top/usr/bin/cosyvoice3-announcer"
     lay_out_help "$top"
 
@@ -52,7 +52,7 @@ lay_out() {
     cp ci/debian/copyright "$doc/"
     cp README.md "$doc/"
     find "$top" -type d -exec chmod 755 {} + -o -type f -exec chmod 644 {} +
-    chmod 755 "$private"/cosyvoice3{,-convert} "$top/usr/bin/cosyvoice3-announcer"
+    chmod 755 "$private/cosyvoice3" "$top/usr/bin/cosyvoice3-announcer"
     # It may hold a password.
     chmod 640 "$top/etc/cosyvoice3-announcer/camera"
 }

@@ -88,13 +88,13 @@ properties! {
 
     model_path: Option<String> = None, |name, _| glib::ParamSpecString::builder(name)
         .nick("Model path")
-        .blurb("Model directory (made by cosyvoice3-convert). Unset: COSYVOICE3_MODEL_PATH, else share/cosyvoice3/models/demo of the plugin's prefix, else models/demo beside or above the plugin file")
+        .blurb("Model directory (made by `cosyvoice3 model convert`). Unset: COSYVOICE3_MODEL_PATH, else share/cosyvoice3/models/demo of the plugin's prefix, else models/demo beside or above the plugin file")
         .mutable_ready()
         .build();
 
     voice: Option<String> = None, |name, _| glib::ParamSpecString::builder(name)
         .nick("Voice")
-        .blurb("Voice of the model directory, see \"voices\". Unset: the model's voice for the language of the text, else its default voice")
+        .blurb("Name of a voice, see \"voices\". Unset: the model's voice for the language of the text, else its default voice")
         .mutable_playing()
         .build();
 
@@ -201,7 +201,7 @@ properties! {
 
     flow_backend: FlowBackendSetting = FlowBackendSetting::default(), |name, default| glib::ParamSpecEnum::builder_with_default(name, default)
         .nick("Flow back end")
-        .blurb("Device of the flow model. The NPU needs axmodels in the model directory (`cosyvoice3-convert npu`)")
+        .blurb("Device of the flow model. The NPU needs axmodels in the model directory (`cosyvoice3 model npu`)")
         .mutable_ready()
         .build();
 

@@ -1,4 +1,4 @@
-//! `cosyvoice3`: speaks texts and subtitles, shows how a text is read, and lists voices.
+//! `cosyvoice3`: speaks texts and subtitles, shows how a text is read, keeps voices, and makes model directories.
 //!
 //! [`say`] joins elements of GStreamer into a pipeline, of which the speaking one is linked into this program. Texts, names of
 //! files and addresses reach the elements as properties and buffers; no string is ever read as the description of a
@@ -7,6 +7,7 @@
 mod captions;
 mod dub;
 mod elements;
+mod model;
 mod options;
 mod output;
 mod player;
@@ -15,14 +16,14 @@ mod property;
 mod reading;
 mod say;
 mod subtitles;
-mod voices;
+mod voice;
 
 use std::{io, process::ExitCode};
 
 use anyhow::Result;
 use clap::{CommandFactory, Parser};
 
-use options::{Cli, Command, VoiceCommand};
+use options::{Cli, Command};
 
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
@@ -39,7 +40,8 @@ fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Say(options) => return say::say(&options),
         Command::Text(options) => reading::show(&options)?,
-        Command::Voice(VoiceCommand::List { model }) => voices::list(model.as_deref())?,
+        Command::Voice(command) => return voice::run(&command),
+        Command::Model(command) => model::run(*command)?,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "cosyvoice3", &mut io::stdout());
         }

@@ -7,7 +7,6 @@
 mod controls;
 pub mod cue;
 mod cut;
-mod detect;
 mod incremental;
 mod language;
 pub mod lexicon;

@@ -23,6 +23,7 @@
 //! The API for programs is here at the root; the modules are for work on the engine itself, and change with it.
 //! `docs/architecture.md` explains the design.
 
+pub mod atomic_file;
 pub mod cache_dir;
 pub mod cancel;
 pub mod constants;

@@ -47,6 +47,7 @@ fn voice(tokens: usize) -> Voice {
         prompt_text_ids: Vec::new(),
         prompt_mel: Mel::from_frames(&mel).columns(0..FRAMES_PER_TOKEN * tokens),
         prompt_tokens,
+        tail_tokens: Vec::new(),
         embedding: golden::<f32>("flow_encoder.npz", "embedding")
             .iter()
             .copied()

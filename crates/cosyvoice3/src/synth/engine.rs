@@ -3,6 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use super::{
+    announcements::{AnnouncementCaching, Announcements},
     job::Job,
     loading::Loading,
     request::{Request, RequestId, Settings},
@@ -29,7 +30,7 @@ use crate::{
     onnx,
     stage::Stage,
     vocoder::level::Leveller,
-    voice,
+    voice::Places,
 };
 
 /// Number of threads of the language model.
@@ -59,6 +60,8 @@ pub struct Options {
     pub affinity: Option<String>,
     /// Storage of computed prefixes.
     pub prefix_caching: PrefixCaching,
+    /// Storage of finished announcements.
+    pub announcement_caching: AnnouncementCaching,
     /// Policy for hashing the files.
     pub verify: Verify,
     /// Keeps the models loaded when the synthesizer is gone.
@@ -77,6 +80,7 @@ impl Options {
             flow: FlowTarget::default(),
             affinity: None,
             prefix_caching: PrefixCaching::default(),
+            announcement_caching: AnnouncementCaching::default(),
             verify: Verify::default(),
             keeper: None,
             recorder: Recorder::off(),
@@ -97,12 +101,12 @@ impl Options {
         onnx::runtime().map(|_| ())
     }
 
-    /// Names of the voices in the model directory, sorted.
+    /// Names of the voices for the model, sorted: those in its directory, and the user's own.
     ///
     /// # Errors
-    /// The directory cannot be read.
+    /// One of the directories cannot be read.
     pub fn voices(&self) -> Result<Vec<String>> {
-        voice::list(&self.dir)
+        Places::of(&self.dir)?.names()
     }
 
     /// Cores for each stage.
@@ -158,6 +162,7 @@ pub(super) fn load(options: &Options, mut loading: &Loading<'_>) -> Result<Arc<d
         lm_threads: options.lm_threads,
         affinity,
         prefix_caching: options.prefix_caching,
+        announcement_caching: options.announcement_caching,
     }))
 }
 
@@ -167,11 +172,18 @@ struct Models {
     lm_threads: LmThreads,
     affinity: Affinity,
     prefix_caching: PrefixCaching,
+    announcement_caching: AnnouncementCaching,
 }
 
 impl Engine for Models {
     fn notice(&self) -> String {
         self.model.manifest().notice.clone()
+    }
+
+    fn announcements(&self) -> Option<(&Announcements, AnnouncementCaching)> {
+        let caching = self.announcement_caching;
+        let kept = caching != AnnouncementCaching::Off;
+        kept.then(|| (self.model.announcements(), caching))
     }
 
     fn enter(&self, stage: Stage) {
@@ -346,6 +358,7 @@ pub fn make_mel(
         plan: settings.flow_plan,
         steps: settings.flow_steps,
         schedule: settings.flow_schedule,
+        guidance_interval: settings.guidance_interval,
         ..Default::default()
     };
     let mut utterance = flow.utterance(&job.voice, &options)?;

@@ -21,6 +21,7 @@
 //! }
 //! ```
 
+mod announcements;
 mod engine;
 mod job;
 mod loading;
@@ -44,6 +45,7 @@ use std::{
     time::Instant,
 };
 
+pub use announcements::{AnnouncementCaching, Announcements};
 #[doc(hidden)]
 pub use engine::make_mel;
 pub use engine::{LmThreads, Options};

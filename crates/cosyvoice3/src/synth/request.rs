@@ -93,6 +93,8 @@ pub struct Settings {
     pub flow_steps: usize,
     /// Time points of the flow; `None` is the manifest's.
     pub flow_schedule: Option<Schedule>,
+    /// Steps of the flow from one with guidance to the next; 1 is all of them.
+    pub guidance_interval: usize,
     /// Division of the flow's work: whole utterances or windows.
     pub flow_plan: FlowPlan,
     /// Level control of the speech.
@@ -119,6 +121,7 @@ impl Default for Settings {
             top_p: 0.0,
             flow_steps: 0,
             flow_schedule: None,
+            guidance_interval: 1,
             flow_plan: FlowPlan::default(),
             level: Level::default(),
             forced_tokens: None,

@@ -39,7 +39,7 @@ impl Tokenizer {
                 path,
                 format!(
                     "{END_OF_PROMPT} is missing, as in the published file: convert the checkpoint with \
-                     cosyvoice3-convert, which adds CosyVoice3's special tokens"
+                     `cosyvoice3 model convert`, which adds CosyVoice3's special tokens"
                 ),
             )
         })?;
@@ -59,6 +59,12 @@ impl Tokenizer {
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let encoding = guarded(&self.path, || self.inner.encode_fast(text, false))?;
         Ok(encoding.get_ids().to_vec())
+    }
+
+    /// The text of `ids`, special tokens included; `None` if they are not the ids of any text.
+    pub fn decode(&self, ids: &[u32]) -> Option<String> {
+        let text = guarded(&self.path, || self.inner.decode(ids, false)).ok()?;
+        (self.encode(&text).ok()? == ids).then_some(text)
     }
 
     /// The id of `<|endofprompt|>`.

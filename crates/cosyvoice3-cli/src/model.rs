@@ -1,85 +1,65 @@
-//! The command line of the converter.
+//! `cosyvoice3 model`: makes model directories, and looks at them.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use cosyvoice3::{flow::axcl::AxclOptions, manifest::SourceKind};
 use cosyvoice3_convert::{
     card,
     convert::{self, convert},
-    directory, import,
+    directory, front_end, import,
     inspect::inspect,
     npu,
-    onnx::BlockArithmetic,
+    onnx::{BlockArithmetic, FrontEndSize},
     output,
     progress::Progress,
-    prompt,
     quantize::Quantization,
     random::{self, Geometry},
+    voices,
     weights::WeightType,
 };
 
-/// Makes model directories for the GStreamer element cosyvoice3src.
-#[derive(Parser)]
-#[command(version, arg_required_else_help = true)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
+/// Commands on model directories.
 #[derive(Subcommand)]
-enum Command {
-    Checkpoint(CheckpointArgs),
-    Voice(VoiceArgs),
+pub enum ModelCommand {
+    Convert(ConvertArgs),
     Npu(NpuArgs),
     Import(ImportArgs),
     Inspect(InspectArgs),
     CardReport(CardReportArgs),
+    FrontEnd(FrontEndArgs),
     Random(RandomArgs),
+}
+
+/// Add the networks that make voices of recordings to a model. `convert` does so by itself where they lie beside it.
+#[derive(Args)]
+pub struct FrontEndArgs {
+    /// Directory with campplus.onnx and speech_tokenizer_v3.onnx
+    networks: PathBuf,
+    /// Model directory that gets them
+    model: PathBuf,
 }
 
 /// Write a random checkpoint in the official layout, for measurements and tests. Its voice is noise.
 #[derive(Args)]
-struct RandomArgs {
+pub struct RandomArgs {
     /// Directory to make
     checkpoint: PathBuf,
     /// The size of Fun-CosyVoice3-0.5B (3.4 GB) instead of a few megabytes
     #[arg(long)]
     full: bool,
+    /// Also the networks that make voices of recordings (27 and 970 MB with --full)
+    #[arg(long)]
+    front_end: bool,
     /// The same seed gives the same checkpoint
     #[arg(long, default_value_t = 0)]
     seed: u64,
 }
 
-/// Make a voice of a model from prompt files (the six text files of edge pipelines).
-#[derive(Args)]
-struct VoiceArgs {
-    /// Directory with prompt_text.txt, llm_prompt_speech_token.txt, flow_prompt_speech_token.txt,
-    /// prompt_speech_feat.txt, llm_embedding.txt and flow_embedding.txt
-    prompt: PathBuf,
-    /// Model directory that gets the voice
-    model: PathBuf,
-    /// Name of the voice
-    #[arg(long)]
-    name: String,
-    /// Language of the reference speech (ru, en, zh)
-    #[arg(long)]
-    language: Option<String>,
-    /// Transcript of the reference speech [default: prompt_transcript.txt, where it exists]
-    #[arg(long, value_name = "TEXT")]
-    prompt_text: Option<String>,
-    /// Origin of the voice: recording, licence, consent
-    #[arg(long, value_name = "TEXT")]
-    provenance: Option<String>,
-    /// Make it the default voice; the first voice of a model is so anyway
-    #[arg(long)]
-    default: bool,
-}
-
 /// Add the flow model for an AX650N to a converted checkpoint.
 #[derive(Args)]
-struct NpuArgs {
+pub struct NpuArgs {
     /// Model directory that gets the estimators
     model: PathBuf,
     /// Download of AXERA-TECH/CosyVoice3, or its token2wav-axmodels
@@ -88,9 +68,9 @@ struct NpuArgs {
 
 /// Make a model directory of an edge pipeline's files, where there is no official checkpoint.
 ///
-/// It works with an NPU alone. The main road is `checkpoint`, then `npu`.
+/// It works with an NPU alone. The main road is `convert`, then `npu`.
 #[derive(Args)]
-struct ImportArgs {
+pub struct ImportArgs {
     /// Download of AXERA-TECH/CosyVoice3: token2wav-axmodels/, prompt_files/, scripts/CosyVoice-BlankEN/
     axera: PathBuf,
     /// Directory to make
@@ -123,7 +103,7 @@ struct ImportArgs {
     /// Languages that the model speaks, as in ru,en; text in another one is left out [default: all]
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = ["ru", "en", "zh"])]
     languages: Vec<String>,
-    /// Notice that users must get before they listen
+    /// Notice that users must be shown before they listen
     #[arg(long, value_name = "TEXT", default_value = "")]
     notice: String,
     /// Replace a model that is there; its voices are kept
@@ -131,16 +111,16 @@ struct ImportArgs {
     force: bool,
 }
 
-/// Tell what a model directory holds and whether its hashes hold.
+/// Show what a model directory holds, and whether its hashes hold.
 #[derive(Args)]
-struct InspectArgs {
+pub struct InspectArgs {
     /// Model directory
     model: PathBuf,
 }
 
 /// Try a model's flow on an NPU card and write a report to send back: versions, times, closeness to the CPU.
 #[derive(Args)]
-struct CardReportArgs {
+pub struct CardReportArgs {
     /// Model directory with estimators for the NPU
     model: PathBuf,
     /// File to write
@@ -156,23 +136,26 @@ struct CardReportArgs {
 
 /// Convert an official checkpoint into a model directory.
 #[derive(Args)]
-struct CheckpointArgs {
+pub struct ConvertArgs {
     /// Directory with llm.pt, flow.pt, hift.pt, cosyvoice3.yaml and CosyVoice-BlankEN/
     checkpoint: PathBuf,
     /// Directory to make
     model: PathBuf,
-    /// Storage format of the language model
+    /// Small and fast, or as close to the checkpoint as pays; --lm and --estimator choose one by one
     #[arg(long, value_enum, default_value_t)]
-    lm: Quantization,
+    quality: Quality,
+    /// How the language model is stored [default: q4_0; best: q8_0]
+    #[arg(long, value_enum)]
+    lm: Option<Quantization>,
     /// File of the language model (llm.rl.pt is the one tuned by reinforcement learning)
     #[arg(long, value_name = "FILE", default_value = "llm.pt")]
     llm_file: String,
-    /// Storage format of flow and vocoder; they compute in f32 either way (but see --estimator)
+    /// How flow and vocoder are stored; they compute in f32 either way (but see --estimator)
     #[arg(long, value_enum, default_value_t)]
     weights: WeightType,
-    /// Arithmetic of the flow estimator's transformer blocks: int8 is several times faster, for about 0.7 % of error
-    #[arg(long, value_enum, default_value_t)]
-    estimator: BlockArithmetic,
+    /// How the flow estimator's transformer blocks compute [default: int8; best: f32]
+    #[arg(long, value_enum)]
+    estimator: Option<BlockArithmetic>,
     /// Also write the fixed-shape flow graphs that NPU tools compile
     #[arg(long, value_name = "DIR")]
     npu_onnx: Option<PathBuf>,
@@ -182,18 +165,36 @@ struct CheckpointArgs {
     /// Euler steps of the flow where it sees the whole utterance: its time is proportional to them
     #[arg(long, value_name = "N", default_value_t = directory::STEPS as u64, value_parser = clap::value_parser!(u64).range(1..=100))]
     steps: u64,
-    /// Generation of the vocoder's harmonic source
+    /// How the vocoder's harmonic source is made
     #[arg(long, value_enum, default_value_t)]
     source_kind: Source,
     /// Languages that the model speaks, as in ru,en; text in another one is left out [default: all]
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = ["ru", "en", "zh"])]
     languages: Vec<String>,
-    /// Notice that users must get before they listen
+    /// Notice that users must be shown before they listen
     #[arg(long, value_name = "TEXT", default_value = "")]
     notice: String,
     /// Replace a model that is there; its voices are kept
     #[arg(long)]
     force: bool,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum Quality {
+    /// Integers: a quarter of the memory, several times as fast
+    #[default]
+    Fast,
+    /// The flow in f32, the language model in 8 bits
+    Best,
+}
+
+impl Quality {
+    fn types(self) -> (Quantization, BlockArithmetic) {
+        match self {
+            Self::Fast => (Quantization::default(), BlockArithmetic::default()),
+            Self::Best => (Quantization::Q8_0, BlockArithmetic::F32),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Default, ValueEnum)]
@@ -205,28 +206,23 @@ enum Source {
     Sine,
 }
 
-fn main() -> ExitCode {
-    let cli = Cli::parse();
+/// Runs a command on models.
+pub fn run(command: ModelCommand) -> Result<()> {
     let progress = Progress::new();
-    let result = run(cli.command, &progress);
+    let result = run_with(command, &progress);
     progress.done();
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("cosyvoice3-convert: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    result
 }
 
-fn run(command: Command, progress: &Progress) -> Result<()> {
+fn run_with(command: ModelCommand, progress: &Progress) -> Result<()> {
     match command {
-        Command::Checkpoint(args) => {
+        ModelCommand::Convert(args) => {
+            let (lm, estimator) = args.quality.types();
             let options = convert::Options {
                 llm: args.llm_file,
-                quantization: args.lm,
+                quantization: args.lm.unwrap_or(lm),
                 weights: args.weights,
-                estimator: args.estimator,
+                estimator: args.estimator.unwrap_or(estimator),
                 npu_onnx: args.npu_onnx,
                 name: args.name,
                 steps: args.steps as usize,
@@ -240,32 +236,26 @@ fn run(command: Command, progress: &Progress) -> Result<()> {
             };
             convert(&args.checkpoint, &args.model, &options, progress)
         }
-        Command::Voice(args) => {
-            let options = prompt::Options {
-                name: args.name,
-                language: args.language,
-                prompt_text: args.prompt_text,
-                provenance: args.provenance,
-                default: args.default,
-            };
-            let told = prompt::add(&args.prompt, &args.model, &options)?;
-            told.iter().for_each(|line| progress.say(line));
-            Ok(())
-        }
-        Command::Npu(args) => {
-            let told = npu::add(&args.model, &args.axera, progress)?;
+        ModelCommand::Npu(args) => {
+            let notes = npu::add(&args.model, &args.axera, progress)?;
             progress.done();
-            told.iter().for_each(|line| progress.say(line));
+            notes.iter().for_each(|line| progress.say(line));
             Ok(())
         }
-        Command::Import(args) => {
+        ModelCommand::FrontEnd(args) => {
+            let notes = front_end::add(&args.networks, &args.model, progress)?;
+            progress.done();
+            notes.iter().for_each(|line| progress.say(line));
+            Ok(())
+        }
+        ModelCommand::Import(args) => {
             let options = import::Options {
                 gguf: args.gguf,
                 embeddings: args.embeddings,
                 vocoder: args.vocoder,
                 tokenizer: args.tokenizer,
                 prompt: args.prompt,
-                voice: prompt::Options {
+                voice: voices::Options {
                     name: args.voice,
                     language: args.language,
                     ..Default::default()
@@ -277,7 +267,7 @@ fn run(command: Command, progress: &Progress) -> Result<()> {
             };
             import::import(&args.axera, &args.model, &options, progress)
         }
-        Command::CardReport(args) => {
+        ModelCommand::CardReport(args) => {
             let options = AxclOptions {
                 device: args.device,
                 library: args.library,
@@ -292,14 +282,18 @@ fn run(command: Command, progress: &Progress) -> Result<()> {
             ));
             tried
         }
-        Command::Random(args) => {
-            let geometry = match args.full {
-                true => Geometry::FULL,
-                false => Geometry::TINY,
+        ModelCommand::Random(args) => {
+            let (geometry, size) = match args.full {
+                true => (Geometry::FULL, FrontEndSize::FULL),
+                false => (Geometry::TINY, FrontEndSize::TINY),
             };
-            random::write(&args.checkpoint, &geometry, args.seed, progress)
+            random::write(&args.checkpoint, &geometry, args.seed, progress)?;
+            match args.front_end {
+                true => front_end::random(&args.checkpoint, &size, args.seed, progress),
+                false => Ok(()),
+            }
         }
-        Command::Inspect(args) => {
+        ModelCommand::Inspect(args) => {
             let report = inspect(&args.model, progress)?;
             print!("{}", report.text);
             let damaged = report.damaged;
