@@ -2,11 +2,9 @@
 //! `crates/cosyvoice3-cli/tests/`, RTSP and ONVIF in `crates/cosyvoice3-announcer/tests/`.
 #![allow(missing_docs)]
 
-#[path = "support/hearing.rs"]
-mod hearing;
-#[path = "support/launch.rs"]
-mod launch;
-mod support;
+use test_support::hearing;
+use test_support::launch;
+use test_support::models as support;
 
 use std::{
     fs,

@@ -22,6 +22,7 @@ export ORT_DYLIB_PATH=$root/deps/onnxruntime/libonnxruntime.so
 note "formatting and lints"
 cargo fmt --all --check
 cargo clippy --release --quiet --workspace --all-targets -- -D warnings
+./ci/imports.py
 note "tests"
 cargo test --release --workspace --quiet
 note "the element's tests once more, with the flow model on the stand-in for an NPU"

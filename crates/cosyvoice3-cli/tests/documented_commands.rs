@@ -1,8 +1,7 @@
 //! The command lines of the READMEs, of docs/install.md, docs/pipelines.md and docs/voices.md, and of the scripts' headers run as they stand.
 #![allow(missing_docs)]
 
-#[path = "../../../tests/support/launch.rs"]
-mod launch;
+use test_support::launch;
 
 use std::{
     collections::BTreeSet,

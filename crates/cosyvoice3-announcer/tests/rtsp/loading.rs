@@ -45,7 +45,7 @@ fn copy_of_the_model(dir: &Path) {
 }
 
 #[test]
-fn check_34_a_client_connects_while_models_load_and_hears_silence_and_then_speech() {
+fn a_client_connects_while_models_load_and_hears_silence_and_then_speech() {
     init();
     let [wanted] = telephone(["Да."]);
     let loading = Duration::from_secs(if long() { 30 } else { 4 });

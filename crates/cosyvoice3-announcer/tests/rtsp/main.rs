@@ -1,10 +1,8 @@
 //! RTSP clients and an IP camera's loudspeaker hear each announcement, complete and in order.
 #![allow(missing_docs)]
 
-#[path = "../../../../tests/support/hearing.rs"]
-mod hearing;
-#[path = "../../../../tests/support/launch.rs"]
-mod launch;
+use test_support::hearing;
+use test_support::launch;
 
 mod announcements;
 mod announcer;

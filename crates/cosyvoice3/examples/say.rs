@@ -1,6 +1,6 @@
 //! Speaks a text into a WAV file, by the engine alone, without GStreamer.
 //!
-//! `cargo run --release --no-default-features --example say -- MODEL_DIR TEXT OUT.wav [OPTION..]`, where the options are
+//! `cargo run --release -p cosyvoice3 --example say -- MODEL_DIR TEXT OUT.wav [OPTION..]`, where the options are
 //! `--windows` (the flow's window plan), `--steps N` (of the flow), `--tokens N` (exactly so many speech tokens an
 //! utterance; 25 are a second) and `--timeline OUT.svg` (a picture of which stage worked when).
 

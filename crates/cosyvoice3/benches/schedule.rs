@@ -3,8 +3,7 @@
 //! `cargo bench --bench schedule [-- PICTURE.svg]`: a table, and a picture of the six sentences with computed prefixes on
 //! separate cores. It takes two and a half minutes and hardly any processor.
 
-#[path = "../tests/support/played.rs"]
-mod played;
+use test_support::played;
 
 use cosyvoice3::synth::timeline;
 use played::{BigCores, CACHED, COLD};
@@ -12,6 +11,7 @@ use played::{BigCores, CACHED, COLD};
 const SENTENCES: usize = 6;
 
 fn main() {
+    test_support::enter_root();
     let picture = std::env::args().skip(1).find(|word| word != "--bench");
     println!("| | bound | played | | first speech |\n|---|---|---|---|---|");
     for (what, cores, sentences) in [

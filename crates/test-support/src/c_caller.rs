@@ -1,6 +1,4 @@
 //! Calls that a C program can make and Rust's types forbid.
-#![allow(dead_code, missing_docs)]
-
 use std::ffi::{CStr, CString};
 
 use gst::glib::{

@@ -1,6 +1,4 @@
 //! Tests that need a process of their own: for its environment, its memory or its threads.
-#![allow(dead_code, missing_docs)]
-
 use std::process::Command;
 
 /// Names the test whose body this process is there for.

@@ -137,7 +137,7 @@ fn check_out(root: &Path, rev: &str) -> Result<(PathBuf, String)> {
 }
 
 fn contenders(args: &Args) -> Result<Vec<Contender>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = &test_support::root();
     fs::create_dir_all(target()?.join("compare"))?;
     let (earlier, name) = check_out(root, &args.rev)?;
     let model = |own: Option<&PathBuf>, root: &Path| {
@@ -349,6 +349,7 @@ fn report(contenders: &[Contender]) {
 }
 
 fn main() -> Result<()> {
+    test_support::enter_root();
     let Some(args) = args()? else {
         println!("no commit is named: nothing to compare");
         return Ok(());

@@ -200,6 +200,7 @@ fn report(what: &str, positions: usize, times: impl Iterator<Item = Duration> + 
 }
 
 fn main() {
+    test_support::enter_root();
     let args = args();
     println!("{}", lm::system_info().unwrap());
     let lm = Manifest::read(&args.dir).unwrap().lm;

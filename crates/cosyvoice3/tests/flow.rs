@@ -1,7 +1,7 @@
 //! Flow model against the official implementation, on the tiny checkpoint.
 #![allow(missing_docs)]
 
-mod support;
+use test_support::models as support;
 
 use std::path::Path;
 

@@ -1,6 +1,4 @@
 //! Stages that take their time and compute nothing, behind `Synthesizer` and under the flow's own plan.
-#![allow(dead_code, missing_docs)]
-
 use std::{
     sync::{Arc, Condvar, Mutex},
     thread,

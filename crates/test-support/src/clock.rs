@@ -1,6 +1,4 @@
 //! A clock that goes as fast as its users wait.
-#![allow(dead_code, missing_docs)]
-
 use std::{
     sync::{
         Arc,

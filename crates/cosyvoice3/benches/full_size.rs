@@ -384,6 +384,7 @@ fn vocoder_pairs(args: &Args, model: &Model, mel: &Mel) {
 }
 
 fn main() {
+    test_support::enter_root();
     let Some(args) = args() else {
         println!("COSYVOICE3_FULL is not set: nothing to measure");
         return;

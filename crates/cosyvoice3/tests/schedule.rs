@@ -1,9 +1,8 @@
 //! When the stages work: as soon as they can, and beside each other.
 #![allow(missing_docs)]
 
-#[path = "support/played.rs"]
-mod played;
-mod support;
+use test_support::models as support;
+use test_support::played;
 
 use std::{
     sync::{Arc, Mutex, mpsc},

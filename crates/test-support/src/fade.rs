@@ -1,6 +1,4 @@
 //! Speech that was cut: what is left is the same to the sample, but for a fade at its end.
-#![allow(dead_code, missing_docs)]
-
 /// Longest fade in samples: 5 ms.
 pub const FADE: usize = 120;
 

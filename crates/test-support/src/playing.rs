@@ -1,6 +1,4 @@
 //! Plays the element in a pipeline and keeps everything that the sink and the bus get.
-#![allow(dead_code, missing_docs)]
-
 use std::{
     path::Path,
     sync::{Arc, Mutex, Once, mpsc},

@@ -1,6 +1,4 @@
 //! GStreamer's tools with the plugin that was built with this test.
-#![allow(dead_code, missing_docs)]
-
 use std::{
     fs,
     io::{self, BufRead, BufReader},
@@ -18,9 +16,14 @@ pub fn plugin_dir() -> PathBuf {
 }
 
 fn link_plugin() -> PathBuf {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("gst-launch");
-    fs::create_dir_all(&dir).expect("a directory for the plugin");
     let test = std::env::current_exe().expect("this program has a path");
+    // Tests are in TARGET/release/deps.
+    let target = test
+        .ancestors()
+        .nth(3)
+        .expect("a test is three folders deep");
+    let dir = target.join("tmp/gst-launch");
+    fs::create_dir_all(&dir).expect("a directory for the plugin");
     let plugin = test.with_file_name("libgstcosyvoice3.so");
     assert!(plugin.exists(), "{} is missing", plugin.display());
     let link = dir.join("libgstcosyvoice3.so");

@@ -1,8 +1,7 @@
 //! The vocoder against the official implementation, with the weights of `tests/fixtures/tiny`.
 
-#[path = "support/mel_to_audio.rs"]
-mod mel_to_audio;
-mod support;
+use test_support::mel_to_audio;
+use test_support::models as support;
 
 use cosyvoice3::{
     ErrorKind,

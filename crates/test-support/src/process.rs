@@ -1,6 +1,4 @@
 //! Memory that this process uses.
-#![allow(dead_code, missing_docs)]
-
 use std::fs;
 
 /// Memory in bytes.

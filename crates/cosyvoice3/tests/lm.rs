@@ -1,6 +1,6 @@
 //! The speech language model against the official implementation, and its other guarantees.
 
-mod support;
+use test_support::models as support;
 
 use std::{
     collections::HashSet,

@@ -1,7 +1,7 @@
 //! Speech chunk by chunk is the speech of one run under the streaming mask, and of one call of the vocoder.
 #![allow(missing_docs)]
 
-mod support;
+use test_support::models as support;
 
 use cosyvoice3::{
     cancel::Cancel,

@@ -421,6 +421,7 @@ fn compare(args: &Args, variants: &[&str], names: &[&str]) {
 }
 
 fn main() {
+    test_support::enter_root();
     let args = args();
     if args.what == "loop" {
         busy_loop();

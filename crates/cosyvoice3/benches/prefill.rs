@@ -105,6 +105,7 @@ fn ratio(what: &str, cold: &[f64], hit: &[f64]) {
 }
 
 fn main() {
+    test_support::enter_root();
     let args = args();
     println!("{}", lm::system_info().unwrap());
     let lm = Manifest::read(&args.dir).unwrap().lm;

@@ -1,6 +1,4 @@
 //! An engine whose speech identifies the words that it is made of, and whose stages wait when a test wants them to.
-#![allow(dead_code, missing_docs)]
-
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard},
     time::Duration,

@@ -1,6 +1,4 @@
 //! A model directory of a test's own.
-#![allow(dead_code, missing_docs)]
-
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -12,7 +10,7 @@ use cosyvoice3::{
     voice::{self, Voice},
 };
 
-use crate::support::tiny;
+use crate::models::tiny;
 
 /// A model directory like the tiny one; files that are written to it replace the originals.
 pub struct ModelDir(tempfile::TempDir);

@@ -1,19 +1,13 @@
 //! Shared by the tests: paths of the converted models, and the official numbers.
-#![allow(dead_code, missing_docs)]
 
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-};
+use std::{fs::File, path::PathBuf};
 
 use ndarray::{ArrayD, OwnedRepr};
 use ndarray_npy::{NpzReader, ReadableElement};
 
 /// `tests/fixtures/NAME`.
 pub fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fixtures")
-        .join(name)
+    crate::root().join("tests/fixtures").join(name)
 }
 
 /// The tiny model as users convert it (q4_k_m).
@@ -32,10 +26,7 @@ pub fn tiny_f32() -> PathBuf {
 }
 
 fn model(variable: &str, default: &str) -> PathBuf {
-    let dir = std::env::var_os(variable).map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join(default),
-        PathBuf::from,
-    );
+    let dir = std::env::var_os(variable).map_or_else(|| crate::root().join(default), PathBuf::from);
     assert!(
         dir.join("cosyvoice3.toml").exists(),
         "{} is missing: ./tests/run.sh makes it",

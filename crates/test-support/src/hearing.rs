@@ -1,6 +1,4 @@
 //! Decoding of received RTP packets and PCMU, and the search for one sound in another.
-#![allow(dead_code, missing_docs)]
-
 /// One RTP packet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Packet {

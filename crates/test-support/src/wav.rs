@@ -1,6 +1,4 @@
 //! Reading WAV files.
-#![allow(dead_code, missing_docs)]
-
 use std::path::Path;
 
 /// Format tag, channels, rate and data of a WAV file. Of an empty stream wavenc writes a header of unknown length.
