@@ -17,6 +17,7 @@ pub struct Cli {
 #[derive(Subcommand)]
 pub enum Command {
     Say(Box<SayOptions>),
+    Serve(Box<cosyvoice3_serve::Arguments>),
     Text(TextOptions),
     /// List the voices of a model
     #[command(subcommand)]

@@ -1,0 +1,190 @@
+//! The voices of the model directory, by the names that clients use.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::{Context, Result, ensure};
+use axum::http::StatusCode;
+use cosyvoice3::{
+    manifest::Manifest,
+    voice::{self, Voice},
+};
+use serde::Serialize;
+
+use crate::{
+    http::{Refusal, wrong},
+    log::log,
+    options::Arguments,
+};
+
+/// Names by which clients ask for the voice that the model has for the text's language.
+const ANY: [&str; 2] = ["", "default"];
+
+/// The voices, read from the directory anew for each question: others may add some.
+#[derive(Clone)]
+pub struct Voices(Arc<State>);
+
+struct State {
+    dir: PathBuf,
+    manifest: Manifest,
+    aliases: BTreeMap<String, String>,
+    /// Clients may delete voices.
+    changes: bool,
+}
+
+/// A voice as clients see it.
+#[derive(Serialize)]
+pub struct Described {
+    pub id: String,
+    pub object: &'static str,
+    pub name: String,
+    /// Language of its recording.
+    pub language: Option<String>,
+    /// Languages whose texts it speaks where no voice is named.
+    pub default_for: Vec<String>,
+    /// The voice that it is another name of.
+    pub alias_of: Option<String>,
+}
+
+impl Voices {
+    /// # Errors
+    /// The directory has no manifest, or an alias names no voice.
+    pub fn new(dir: &Path, arguments: &Arguments) -> Result<Self> {
+        let names = voice::list(dir)?;
+        let mut aliases = BTreeMap::new();
+        for pair in &arguments.voice_alias {
+            let (name, of) = pair
+                .split_once('=')
+                .with_context(|| format!("--voice-alias {pair}: expected NAME=VOICE"))?;
+            ensure!(
+                names.iter().any(|known| known == of),
+                "--voice-alias {pair}: there is no voice {of:?}, but {}",
+                names.join(", ")
+            );
+            aliases.insert(name.to_string(), of.to_string());
+        }
+        Ok(Self(Arc::new(State {
+            dir: dir.to_owned(),
+            manifest: Manifest::read(dir)?,
+            aliases,
+            changes: arguments.voice_changes,
+        })))
+    }
+
+    /// Name of the model.
+    pub fn model(&self) -> &str {
+        &self.0.manifest.name
+    }
+
+    /// The names of the voices and the other names for them.
+    pub fn names(&self) -> Vec<String> {
+        let mut names = voice::list(&self.0.dir).unwrap_or_else(|error| {
+            log!("warning: {error}");
+            Vec::new()
+        });
+        names.extend(self.0.aliases.keys().cloned());
+        names
+    }
+
+    /// The voice that a client means; `None` for that of the text's language.
+    ///
+    /// # Errors
+    /// There is no such voice; the refusal names those that there are.
+    pub fn find(&self, name: &str) -> Result<Option<String>, Refusal> {
+        if ANY.contains(&name) {
+            return Ok(None);
+        }
+        if let Some(of) = self.0.aliases.get(name) {
+            return Ok(Some(of.clone()));
+        }
+        let names = self.names();
+        match names.iter().any(|known| known == name) {
+            true => Ok(Some(name.into())),
+            false => Err(wrong(format!(
+                "there is no voice {name:?}, but {}",
+                names.join(", ")
+            ))
+            .param("voice")
+            .code("voice_not_found")),
+        }
+    }
+
+    /// All voices, and the other names for them.
+    pub fn describe(&self) -> Vec<Described> {
+        self.names()
+            .into_iter()
+            .map(|name| self.describe_one(name))
+            .collect()
+    }
+
+    fn describe_one(&self, name: String) -> Described {
+        let alias_of = self.0.aliases.get(&name).cloned();
+        let of = alias_of.as_ref().unwrap_or(&name);
+        let language = Voice::load(&voice::path(&self.0.dir, of))
+            .ok()
+            .and_then(|voice| voice.language);
+        let languages = self.0.manifest.voice_for_language.iter();
+        let default_for = languages
+            .filter(|(_, voice)| *voice == of)
+            .map(|(language, _)| language.clone())
+            .collect();
+        Described {
+            id: name.clone(),
+            object: "audio.voice",
+            name,
+            language,
+            default_for,
+            alias_of,
+        }
+    }
+
+    /// Deletes a voice from the directory.
+    ///
+    /// # Errors
+    /// The server does not allow it, there is no such voice, texts without a voice need it, or the file cannot be removed.
+    pub fn delete(&self, name: &str) -> Result<(), Refusal> {
+        if !self.0.changes {
+            let words = "voices cannot be changed by clients: the server is started with --voice-changes for that";
+            return Err(
+                Refusal::new(StatusCode::FORBIDDEN, words).code("voice_changes_not_allowed")
+            );
+        }
+        let names = voice::list(&self.0.dir).map_err(|error| Refusal::from(&error))?;
+        if !names.iter().any(|known| known == name) {
+            let words = format!("there is no voice {name:?}, but {}", names.join(", "));
+            return Err(Refusal::new(StatusCode::NOT_FOUND, words).code("voice_not_found"));
+        }
+        let manifest = &self.0.manifest;
+        let needed = manifest.default_voice == name
+            || manifest
+                .voice_for_language
+                .values()
+                .any(|voice| voice == name)
+            || self.0.aliases.values().any(|voice| voice == name);
+        if needed {
+            let words = format!(
+                "the voice {name:?} speaks texts for which no voice is named, or has another name: it stays"
+            );
+            return Err(Refusal::new(StatusCode::CONFLICT, words).code("voice_in_use"));
+        }
+        let path = voice::path(&self.0.dir, name);
+        fs::remove_file(&path).map_err(|error| {
+            log!("warning: {}: {error}", path.display());
+            Refusal::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                format!("the voice {name:?} cannot be deleted: {error}"),
+            )
+        })?;
+        let lexicon = path.with_file_name(format!("{name}.lexicon.txt"));
+        if let Err(error) = fs::remove_file(&lexicon)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            log!("warning: {}: {error}", lexicon.display());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,19 @@
+//! The element in RTSP servers of the tests, and the script that speaks through an IP camera's loudspeaker.
+#![allow(missing_docs)]
+
+#[path = "../../../../tests/support/hearing.rs"]
+mod hearing;
+#[path = "../../../../tests/support/launch.rs"]
+mod launch;
+#[path = "../../../cosyvoice3-cli/tests/serve/listener.rs"]
+mod listener;
+#[path = "../../../cosyvoice3-cli/tests/serve/place.rs"]
+mod place;
+#[path = "../../../cosyvoice3-cli/tests/serve/speech.rs"]
+mod speech;
+
+mod loading;
+mod loudspeaker;
+mod slow_file;
+
+use place::{PATIENCE, long, new_dir, root, tiny};
