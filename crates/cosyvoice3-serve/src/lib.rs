@@ -24,6 +24,7 @@ mod rtsp;
 mod secret;
 mod synthesis;
 mod voices;
+mod wyoming;
 
 use std::io::Write;
 
@@ -46,6 +47,7 @@ struct Service {
     /// `None` where announcements have no listeners.
     speech: Option<Speech>,
     access: std::sync::Arc<Access>,
+    limits: options::Limits,
 }
 
 /// Serves until a signal ends the process.
@@ -88,6 +90,7 @@ pub fn run(arguments: &Arguments, element: &gst::Element) -> Result<()> {
         voices,
         speech,
         access,
+        limits: arguments.limits.clone(),
     };
     let served = serve(arguments, &service);
     if served.is_ok() {
@@ -104,6 +107,7 @@ fn serve(arguments: &Arguments, service: &Service) -> Result<()> {
         rtsp::serve(&arguments.rtsp, speech)?;
         announcements::read_lines(speech.clone())?;
     }
+    wyoming::serve(arguments, service)?;
     http::serve(arguments, service)
 }
 

@@ -22,12 +22,13 @@ Announcements, where there are listeners (--play, --rtsp): each line of the stan
 
     curl --data-binary 'Fire alarm!' 'http://127.0.0.1:8080/say?priority=5&interrupt=now'
 
-/say answers with the announcement's number. Its fields: voice, instruct, language, markup, speed, seed, priority, interrupt.
+/say answers with the announcement's number. Its fields: voice, instruct, language, markup, speed, seed, priority, interrupt,
+volume (dB, -60 to 12), repeat (1 to 10 times), chime (a file of --chimes, or none).
 POST /cancel?id=NUMBER and POST /cancel-all take announcements back.
 
 Every refusal is a JSON object as OpenAI's API has them.";
 
-/// Serve speech to other programs: OpenAI's API, announcements.
+/// Serve speech to other programs: OpenAI's API, Home Assistant (Wyoming), announcements, a web page.
 ///
 /// Models are loaded once. Nothing listens beyond this machine unless an option says so.
 #[derive(Args, Debug)]
@@ -36,9 +37,18 @@ pub struct Arguments {
     /// Address for HTTP
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     pub http: SocketAddr,
+    /// Address for Wyoming, the protocol of Home Assistant (its usual port is 10200)
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub wyoming: Option<SocketAddr>,
     /// Play announcements with a sink of GStreamer [default sink: autoaudiosink]
     #[arg(long, value_name = "SINK", num_args = 0..=1, default_missing_value = "autoaudiosink")]
     pub play: Option<String>,
+    /// Directory with sounds that may come before announcements, up to 64 files of 10 s: /say?chime=FILE
+    #[arg(long, value_name = "DIR")]
+    pub chimes: Option<PathBuf>,
+    /// The one before announcements that ask for none, also those of the standard input's lines
+    #[arg(long, value_name = "FILE", requires = "chimes")]
+    pub chime: Option<String>,
     #[cfg(feature = "rtsp")]
     #[command(flatten)]
     pub rtsp: RtspArguments,
@@ -63,7 +73,7 @@ pub struct Arguments {
     /// Origin of web pages that may use the server, beside its own: https://app.example
     #[arg(long, value_name = "ORIGIN", help_heading = "Access")]
     pub origin: Vec<String>,
-    /// Let RTSP, which is served without a key, listen beyond this machine: for networks where everybody may listen
+    /// Let Wyoming and RTSP, which know no keys, listen beyond this machine: for networks where everybody may listen and speak
     #[arg(long, help_heading = "Access")]
     pub trust_network: bool,
     /// Bounds of everything.
@@ -81,10 +91,10 @@ pub struct Limits {
     /// Longest text of a request for speech, in characters; status 413
     #[arg(long, value_name = "NUMBER", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(1..=32_768))]
     pub max_text: u32,
-    /// HTTP connections; when all are in use, the oldest goes whose request is not complete, else the newcomer gets status 503
+    /// Connections of HTTP, and as many of Wyoming; when all are in use, the oldest goes whose request is not complete, else the newcomer gets status 503
     #[arg(long, value_name = "NUMBER", default_value_t = 512, value_parser = clap::value_parser!(u16).range(1..))]
     pub max_connections: u16,
-    /// HTTP connections of one address (of one /64 network with IPv6)
+    /// Those of one address (of one /64 network with IPv6)
     #[arg(long, value_name = "NUMBER", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
     pub max_connections_of_one: u16,
     /// Seconds that a whole request may take to arrive; status 408. Its head may have 16 KiB (431), its body 256 KiB (413)
@@ -136,7 +146,7 @@ impl Arguments {
         let rtsp = self.rtsp.rtsp;
         #[cfg(not(feature = "rtsp"))]
         let rtsp = None;
-        [("--rtsp", rtsp)]
+        [("--wyoming", self.wyoming), ("--rtsp", rtsp)]
             .into_iter()
             .filter_map(|(option, address)| Some((option, address?)))
             .collect()
@@ -180,12 +190,21 @@ mod tests {
         }
     }
 
-    #[cfg(feature = "rtsp")]
     #[test]
     fn what_knows_no_key_leaves_this_machine_only_with_consent() {
-        let error = read("--rtsp 0.0.0.0:8554").check().unwrap_err();
-        assert!(error.to_string().contains("--trust-network"), "{error}");
-        assert!(read("--rtsp 0.0.0.0:8554 --trust-network").check().is_ok());
-        assert!(read("--rtsp 127.0.0.1:8554").check().is_ok());
+        #[cfg(feature = "rtsp")]
+        let options = ["--wyoming", "--rtsp"];
+        #[cfg(not(feature = "rtsp"))]
+        let options = ["--wyoming"];
+        for option in options {
+            let error = read(&format!("{option} 0.0.0.0:8554")).check().unwrap_err();
+            assert!(error.to_string().contains("--trust-network"), "{error}");
+            assert!(
+                read(&format!("{option} 0.0.0.0:8554 --trust-network"))
+                    .check()
+                    .is_ok()
+            );
+            assert!(read(&format!("{option} 127.0.0.1:8554")).check().is_ok());
+        }
     }
 }

@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use axum::http::StatusCode;
 use cosyvoice3::{
+    Language,
     manifest::Manifest,
     voice::{self, Voice},
 };
@@ -78,6 +79,22 @@ impl Voices {
     /// Name of the model.
     pub fn model(&self) -> &str {
         &self.0.manifest.name
+    }
+
+    /// Languages that the model speaks, by their tags.
+    pub fn languages(&self) -> Vec<&'static str> {
+        let languages = self.0.manifest.spoken_languages();
+        let languages = match languages.is_empty() {
+            true => vec![Language::Russian, Language::English, Language::Chinese],
+            false => languages,
+        };
+        languages.into_iter().map(Language::tag).collect()
+    }
+
+    /// The voice for texts of a language, by its tag (`ru`, `en-GB`).
+    pub fn for_language(&self, tag: &str) -> Option<String> {
+        let language = tag.split(['-', '_']).next()?.to_ascii_lowercase();
+        self.0.manifest.voice_for_language.get(&language).cloned()
     }
 
     /// The names of the voices and the other names for them.

@@ -34,9 +34,12 @@ fn an_unknown_voice_is_refused_with_the_names_of_the_voices_and_the_stream_goes_
         ("/say?markup=html", "none, ssml"),
         ("/say?speed=3", "from 0.5 to 2"),
         ("/say?seed=x", "a number from"),
+        ("/say?volume=99", "from -60 to 12"),
+        ("/say?repeat=11", "from 1 to 10"),
+        ("/say?chime=../x", "there is no chime"),
         (
             "/say?pitch=3",
-            "voice, instruct, language, markup, speed, seed, priority, interrupt",
+            "voice, instruct, language, markup, speed, seed, priority, interrupt, volume, repeat, chime",
         ),
         ("/say?priority=1&priority=2", "twice"),
         ("/cancel", "id=NUMBER"),

@@ -11,6 +11,7 @@ mod launch;
 
 #[cfg(feature = "rtsp")]
 mod announcements;
+mod balanced;
 #[cfg(feature = "rtsp")]
 mod camera;
 #[cfg(feature = "rtsp")]
@@ -20,9 +21,11 @@ mod http;
 #[cfg(feature = "rtsp")]
 mod listener;
 mod openai;
+mod page;
 mod place;
 mod process;
 mod request;
+mod screen_reader;
 #[cfg(feature = "rtsp")]
 mod secrets;
 mod server;
@@ -31,6 +34,7 @@ mod service;
 mod speech;
 #[cfg(feature = "rtsp")]
 mod strained;
+mod wyoming;
 
 use place::{PATIENCE, root, tiny};
 #[cfg(feature = "rtsp")]

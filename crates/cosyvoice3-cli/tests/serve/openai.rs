@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A value of the server's metrics.
-fn metric(server: &Server, name: &str) -> f64 {
+pub fn metric(server: &Server, name: &str) -> f64 {
     let text = send(server, "GET", "/metrics", "", "").text();
     let line = text.lines().find_map(|line| line.strip_prefix(name));
     let value = line.and_then(|value| value.trim().parse().ok());
@@ -20,7 +20,7 @@ fn metric(server: &Server, name: &str) -> f64 {
 }
 
 /// Waits until a metric is `wanted`.
-fn wait_for_metric(server: &Server, name: &str, wanted: impl Fn(f64) -> bool) {
+pub fn wait_for_metric(server: &Server, name: &str, wanted: impl Fn(f64) -> bool) {
     let begin = std::time::Instant::now();
     while !wanted(metric(server, name)) {
         assert!(
@@ -300,7 +300,7 @@ fn with_a_key_file_only_clients_with_a_key_are_served_and_supervisors_need_none(
     assert!(server.end());
 }
 
-fn wait_until_ready(server: &Server) {
+pub fn wait_until_ready(server: &Server) {
     let begin = std::time::Instant::now();
     while send(server, "GET", "/healthz", "", "").status != 200 {
         assert!(

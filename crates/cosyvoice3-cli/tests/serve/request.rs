@@ -1,7 +1,7 @@
 //! A client that reads an answer as it comes.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{self, BufRead, BufReader, Read, Write},
     net::TcpStream,
 };
 
@@ -21,22 +21,38 @@ pub struct Answer {
 /// Sends a request; returns once the head of the answer has come.
 #[track_caller]
 pub fn send(server: &Server, method: &str, path: &str, fields: &str, body: &str) -> Answer {
-    let mut stream = TcpStream::connect(server.http()).expect("it listens");
+    send_to(server.http(), method, path, fields, body).expect("an answer")
+}
+
+/// The same to an address; `None` where nothing answers there.
+pub fn send_to(
+    address: &str,
+    method: &str,
+    path: &str,
+    fields: &str,
+    body: &str,
+) -> Option<Answer> {
+    let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let (host, length) = (server.http(), body.len());
+    let length = body.len();
     let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n{fields}\r\n{body}"
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {length}\r\n{fields}\r\n{body}"
     );
-    stream.write_all(request.as_bytes()).expect("it reads");
+    stream.write_all(request.as_bytes()).ok()?;
     Answer::read(stream)
 }
 
 /// Asks for speech, with `wanted` as the JSON object.
 #[track_caller]
 pub fn speak(server: &Server, wanted: &Value) -> Answer {
+    speak_at(server.http(), wanted).expect("an answer")
+}
+
+/// The same at an address; `None` where nothing answers there.
+pub fn speak_at(address: &str, wanted: &Value) -> Option<Answer> {
     let json = "Content-Type: application/json\r\n";
-    send(
-        server,
+    send_to(
+        address,
         "POST",
         "/v1/audio/speech",
         json,
@@ -53,39 +69,33 @@ pub fn get(server: &Server, path: &str) -> Value {
 }
 
 impl Answer {
-    #[track_caller]
-    fn read(stream: TcpStream) -> Self {
+    fn read(stream: TcpStream) -> Option<Self> {
         let mut stream = BufReader::new(stream);
         let mut line = String::new();
-        stream.read_line(&mut line).expect("an answer");
-        let status = line.split(' ').nth(1).and_then(|word| word.parse().ok());
-        let status = status.unwrap_or_else(|| panic!("a status: {line:?}"));
+        stream.read_line(&mut line).ok()?;
+        let status = line.split(' ').nth(1)?.parse().ok()?;
         let mut headers = Vec::new();
         loop {
             line.clear();
-            stream.read_line(&mut line).expect("a head");
+            stream.read_line(&mut line).ok()?;
             let Some((name, value)) = line.trim_end().split_once(": ") else {
                 break;
             };
             headers.push((name.to_ascii_lowercase(), value.to_string()));
         }
         let header = |name: &str| {
-            headers
-                .iter()
-                .find(|(known, _)| known == name)
-                .map(|(_, value)| value.as_str())
+            let found = headers.iter().find(|(known, _)| known == name);
+            found.map(|(_, value)| value.as_str())
         };
         let chunked = header("transfer-encoding") == Some("chunked");
-        let left = header("content-length")
-            .and_then(|length| length.parse().ok())
-            .unwrap_or(0);
-        Self {
+        let left = header("content-length").and_then(|length| length.parse().ok());
+        Some(Self {
             status,
+            chunked,
+            left: left.unwrap_or(0),
             headers,
             stream,
-            chunked,
-            left,
-        }
+        })
     }
 
     /// A header of the answer.
@@ -97,23 +107,36 @@ impl Answer {
     /// The next chunk; `None` at the end. Fails where the connection ends before the answer does.
     #[track_caller]
     pub fn chunk(&mut self) -> Option<Vec<u8>> {
+        self.try_chunk().expect("a whole answer")
+    }
+
+    fn try_chunk(&mut self) -> io::Result<Option<Vec<u8>>> {
         let length = match self.chunked {
             false => std::mem::take(&mut self.left),
             true => {
                 let mut line = String::new();
-                self.stream.read_line(&mut line).expect("a chunk");
-                let length = usize::from_str_radix(line.trim_end(), 16);
-                length.unwrap_or_else(|_| panic!("the answer ends early: {line:?}"))
+                self.stream.read_line(&mut line)?;
+                usize::from_str_radix(line.trim_end(), 16).map_err(io::Error::other)?
             }
         };
         let mut chunk = vec![0; length];
-        self.stream.read_exact(&mut chunk).expect("a whole chunk");
+        self.stream.read_exact(&mut chunk)?;
         if self.chunked {
-            self.stream
-                .read_exact(&mut [0; 2])
-                .expect("the end of a chunk");
+            self.stream.read_exact(&mut [0; 2])?;
         }
-        (length > 0).then_some(chunk)
+        Ok((length > 0).then_some(chunk))
+    }
+
+    /// The whole body; `None` where the connection ends before it does.
+    pub fn whole(mut self) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        loop {
+            match self.try_chunk() {
+                Ok(Some(chunk)) => bytes.extend(chunk),
+                Ok(None) => return Some(bytes),
+                Err(_) => return None,
+            }
+        }
     }
 
     /// All that is left of the body.

@@ -109,6 +109,12 @@ impl Server {
         found.expect("it serves HTTP").trim_end_matches('/')
     }
 
+    /// The address and port of its Wyoming server.
+    pub fn wyoming(&self) -> &str {
+        let found = self.uris.iter().find_map(|uri| uri.strip_prefix("tcp://"));
+        found.expect("it serves Wyoming")
+    }
+
     /// The address and port of its RTSP server.
     #[cfg(feature = "rtsp")]
     pub fn rtsp(&self) -> &str {

@@ -31,14 +31,8 @@ impl Default for Events {
 }
 
 impl Events {
-    /// Notes a message of the element. Others are ignored.
-    pub fn note(&self, structure: &gst::StructureRef) {
-        let (Some(progress), Ok(id)) = (
-            structure.name().strip_prefix("cosyvoice3/utterance-"),
-            structure.get::<u64>("id"),
-        ) else {
-            return;
-        };
+    /// Notes the progress of an announcement, which has further fields in the element's message.
+    pub fn note(&self, progress: &str, id: u64, structure: &gst::StructureRef) {
         let mut live = self.live();
         match progress {
             "queued" => {
@@ -96,11 +90,11 @@ fn text(structure: &gst::StructureRef) -> &str {
 mod tests {
     use super::*;
 
-    fn message(kind: &str, id: u64) -> gst::Structure {
-        gst::Structure::builder(format!("cosyvoice3/utterance-{kind}"))
-            .field("id", id)
+    fn note(events: &Events, progress: &str, id: u64) {
+        let message = gst::Structure::builder("message")
             .field("text", "Да.")
-            .build()
+            .build();
+        events.note(progress, id, &message);
     }
 
     #[test]
@@ -108,10 +102,10 @@ mod tests {
         gst::init().unwrap();
         let events = Events::default();
         for id in [1, 2, 3] {
-            events.note(&message("queued", id));
+            note(&events, "queued", id);
         }
-        events.note(&message("finished", 1));
-        events.note(&message("started", 2));
+        note(&events, "finished", 1);
+        note(&events, "started", 2);
         let (list, mut news) = events.subscribe();
         let list: Value = serde_json::from_str(&list).unwrap();
         assert_eq!(
@@ -121,7 +115,7 @@ mod tests {
                 { "id": 3, "text": "Да.", "state": "queued" },
             ])
         );
-        events.note(&message("cancelled", 3));
+        note(&events, "cancelled", 3);
         let event: Value = serde_json::from_str(&news.try_recv().unwrap()).unwrap();
         assert_eq!(event["event"], "cancelled");
         assert_eq!(events.count(), 1);

@@ -1,11 +1,14 @@
 //! Announcements: one pipeline that speaks, and those who hear it.
 
+mod chimes;
+mod effects;
 mod events;
 mod lines;
 mod listeners;
 mod pipeline;
 mod play;
 
+pub use effects::Effect;
 pub use events::Events;
 pub use lines::read as read_lines;
 #[cfg(feature = "rtsp")]

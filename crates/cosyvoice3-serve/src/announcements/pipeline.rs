@@ -1,12 +1,19 @@
 //! The pipeline that speaks, and the handle by which the rest of the program uses it.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    rc::Rc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use anyhow::{Context, Result, anyhow};
 use gst::{bus::BusWatchGuard, glib, prelude::*};
 use gst_app::{AppSink, AppSinkCallbacks, AppSrc};
 
 use super::{
+    chimes::{self, Chimes},
+    effects::{Effect, Effects},
     events::Events,
     listeners::{Listeners, clock_time},
     play,
@@ -16,6 +23,8 @@ use crate::{log::log, options::Arguments};
 /// Longest buffer: one packet. A client that connects during an announcement hears the rest of it, and what is cancelled
 /// ends at once.
 const PACKET: u64 = 20_000_000;
+/// Repeated announcements that are remembered.
+const MOST_REPEATS: usize = 256;
 
 /// The pipeline that speaks. Its end frees the element, which then waits for its threads: inside of foreign libraries
 /// they would not survive the end of the process.
@@ -32,6 +41,11 @@ pub struct Speech {
     caps: gst::Caps,
     listeners: Listeners,
     events: Events,
+    effects: Effects,
+    chimes: Arc<Chimes>,
+    usual_chime: Option<Arc<[f32]>>,
+    /// Announcements that are repeated: the numbers of all times, by that of the first.
+    repeats: Arc<Mutex<BTreeMap<u64, Vec<u64>>>>,
 }
 
 /// Observes the pipeline and ends the main loop when it cannot go on.
@@ -67,6 +81,15 @@ impl Pipeline {
     pub fn new(arguments: &Arguments, element: &gst::Element) -> Result<(Self, Speech)> {
         element.set_property("is-live", true);
         element.set_property("buffer-duration", PACKET);
+        // Listeners, and what is late behind a chime, need sound without a hole.
+        element.set_property_from_str("idle", "silence");
+        let chimes = arguments.chimes.as_deref().map(chimes::read).transpose()?;
+        let chimes = chimes.unwrap_or_default();
+        let usual = arguments.chime.as_deref().map(|name| {
+            let chime = chimes.get(name).cloned();
+            chime.with_context(|| format!("--chime {name}: there is no such file in --chimes"))
+        });
+        let usual_chime = usual.transpose()?;
         let caps = gst::Caps::builder("audio/x-raw")
             .field("format", "S16LE")
             .field("layout", "interleaved")
@@ -90,7 +113,12 @@ impl Pipeline {
             caps,
             listeners: Listeners::default(),
             events: Events::default(),
+            effects: Effects::default(),
+            chimes: Arc::new(chimes),
+            usual_chime,
+            repeats: Arc::default(),
         };
+        speech.effects.attach(element);
         let sink = by_name("listeners")?
             .downcast::<AppSink>()
             .map_err(|_| anyhow!("it is an appsink"))?;
@@ -124,7 +152,7 @@ impl Pipeline {
         let seen = failure.clone();
         let main_loop = main_loop.clone();
         let bus = self.speaking.bus().context("a pipeline has a bus")?;
-        let events = speech.events.clone();
+        let (events, effects) = (speech.events.clone(), speech.effects.clone());
         let guard = bus.add_watch_local(move |_, message| {
             if let gst::MessageView::Error(error) = message.view() {
                 // The first one is the cause.
@@ -135,7 +163,12 @@ impl Pipeline {
             if let gst::MessageView::Element(element) = message.view()
                 && let Some(structure) = element.structure()
             {
-                events.note(structure);
+                if let Some((progress, id)) = progress_of(structure) {
+                    if ["finished", "cancelled", "failed"].contains(&progress) {
+                        effects.end(id, progress == "cancelled");
+                    }
+                    events.note(progress, id, structure);
+                }
             }
             log_message(message);
             glib::ControlFlow::Continue
@@ -172,22 +205,70 @@ impl Speech {
 
     /// Says a text; its number, unless too many wait already.
     pub fn say(&self, text: &str) -> Option<u64> {
-        self.say_full(gst::Structure::builder("say").field("text", text).build())
+        let fields = gst::Structure::builder("say").field("text", text).build();
+        self.announce(&fields, &self.usual_effect(), 1)
     }
 
     /// Says a text with the fields of the element's signal `say-full`.
-    pub fn say_full(&self, fields: gst::Structure) -> Option<u64> {
+    fn say_full(&self, fields: &gst::Structure) -> Option<u64> {
         let element = self.element.upgrade()?;
-        match element.emit_by_name::<u64>("say-full", &[&fields]) {
+        match element.emit_by_name::<u64>("say-full", &[fields]) {
             0 => None,
             id => Some(id),
         }
     }
 
-    /// Takes a text back.
+    /// Says a text `times` times with an effect, the chime before the first; its number, by which all of it is cancelled.
+    pub fn announce(&self, fields: &gst::Structure, effect: &Effect, times: u32) -> Option<u64> {
+        let first = self.effects.queue(effect, || self.say_full(fields))?;
+        // Only the first time interrupts another text: the next ones follow it.
+        let mut fields = fields.clone();
+        fields.remove_field("interrupt");
+        let effect = Effect {
+            chime: None,
+            ..effect.clone()
+        };
+        let further =
+            (1..times).map_while(|_| self.effects.queue(&effect, || self.say_full(&fields)));
+        let ids: Vec<u64> = std::iter::once(first).chain(further).collect();
+        if ids.len() > 1 {
+            let mut repeats = lock(&self.repeats);
+            if repeats.len() >= MOST_REPEATS {
+                repeats.pop_first();
+            }
+            repeats.insert(first, ids);
+        }
+        Some(first)
+    }
+
+    /// The effect on an announcement that asks for none.
+    pub fn usual_effect(&self) -> Effect {
+        Effect {
+            gain: 1.0,
+            chime: self.usual_chime.clone(),
+        }
+    }
+
+    /// The chime of a name.
+    pub fn chime(&self, name: &str) -> Option<Arc<[f32]>> {
+        self.chimes.get(name).cloned()
+    }
+
+    /// Names of the chimes.
+    pub fn chime_names(&self) -> impl Iterator<Item = &str> {
+        self.chimes.keys().map(String::as_str)
+    }
+
+    /// Takes a text back, with all its repetitions.
     pub fn cancel(&self, id: u64) -> bool {
-        let element = self.element.upgrade();
-        element.is_some_and(|element| element.emit_by_name("cancel", &[&id]))
+        let ids = lock(&self.repeats).remove(&id).unwrap_or_else(|| vec![id]);
+        let Some(element) = self.element.upgrade() else {
+            return false;
+        };
+        let cancelled = ids
+            .into_iter()
+            .map(|id| element.emit_by_name::<bool>("cancel", &[&id]));
+        cancelled.fold(false, |any, one| any | one)
     }
 
     /// Takes all texts back; how many there were.
@@ -195,6 +276,16 @@ impl Speech {
         let element = self.element.upgrade();
         element.map_or(0, |element| element.emit_by_name("cancel-all", &[]))
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Progress of an announcement, and its number, in a message of the element.
+fn progress_of(structure: &gst::StructureRef) -> Option<(&str, u64)> {
+    let progress = structure.name().strip_prefix("cosyvoice3/utterance-")?;
+    Some((progress, structure.get("id").ok()?))
 }
 
 fn log_message(message: &gst::Message) {
@@ -214,10 +305,7 @@ fn log_message(message: &gst::Message) {
 
 /// Logs the progress of an announcement; its text is private.
 fn log_announcement(structure: &gst::StructureRef) {
-    let (Some(progress), Ok(id)) = (
-        structure.name().strip_prefix("cosyvoice3/utterance-"),
-        structure.get::<u64>("id"),
-    ) else {
+    let Some((progress, id)) = progress_of(structure) else {
         return;
     };
     match structure.get::<&str>("reason") {

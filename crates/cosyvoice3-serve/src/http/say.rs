@@ -27,13 +27,13 @@ use super::{
 };
 use crate::{
     Service,
-    announcements::{Events, Speech},
+    announcements::{Effect, Events, Speech},
 };
 
 const INTERRUPTS: [&str; 3] = ["none", "sentence", "now"];
 const LANGUAGES: [&str; 4] = ["auto", "ru", "en", "zh"];
 const MARKUPS: [&str; 2] = ["none", "ssml"];
-const FIELDS: [&str; 8] = [
+const FIELDS: [&str; 11] = [
     "voice",
     "instruct",
     "language",
@@ -42,6 +42,9 @@ const FIELDS: [&str; 8] = [
     "seed",
     "priority",
     "interrupt",
+    "volume",
+    "repeat",
+    "chime",
 ];
 /// Interval of the comments that keep an event stream alive, and find out whether its client is there.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -65,15 +68,44 @@ fn speech(service: &Service) -> Result<&Speech, Refusal> {
 async fn say(State(service): State<Service>, request: Request<Body>) -> Result<Response, Refusal> {
     let speech = speech(&service)?;
     let content = content::read(request).await?;
+    let (ours, its): (Fields, Fields) = content
+        .fields
+        .into_iter()
+        .partition(|(name, _)| ["volume", "repeat", "chime"].contains(&name.as_str()));
     let find_voice = |name: &str| service.voices.find(name);
-    let fields = fields(&content.text, &content.fields, find_voice)?;
-    match speech.say_full(fields) {
+    let fields = fields(&content.text, &its, find_voice)?;
+    let (effect, times) = effect(speech, &ours)?;
+    match speech.announce(&fields, &effect, times) {
         Some(id) => Ok(answer(&id.to_string())),
         None => {
             let words = "too many announcements wait, or this one cannot be said: the log of the server says which";
             Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, words).code("not_queued"))
         }
     }
+}
+
+/// The effect on an announcement, and how many times it is said.
+fn effect(speech: &Speech, fields: &Fields) -> Result<(Effect, u32), Refusal> {
+    let mut effect = speech.usual_effect();
+    let mut times = 1;
+    for (name, value) in fields {
+        match name.as_str() {
+            "volume" => effect.gain = 10_f32.powf(in_range(name, value, -60.0, 12.0)? / 20.0),
+            "repeat" => times = in_range(name, value, 1, 10)?,
+            _ if value == "none" => effect.chime = None,
+            _ => effect.chime = Some(speech.chime(value).ok_or_else(|| no_chime(speech, value))?),
+        }
+    }
+    Ok((effect, times))
+}
+
+fn no_chime(speech: &Speech, name: &str) -> Refusal {
+    let names: Vec<&str> = speech.chime_names().chain(["none"]).collect();
+    let words = format!(
+        "there is no chime {name:?}, but {} (files of --chimes)",
+        names.join(", ")
+    );
+    wrong(words).param("chime").code("chime_not_found")
 }
 
 async fn cancel(State(service): State<Service>, uri: Uri) -> Result<Response, Refusal> {
@@ -268,7 +300,7 @@ mod tests {
             (
                 "pitch",
                 "3",
-                "voice, instruct, language, markup, speed, seed, priority, interrupt",
+                "voice, instruct, language, markup, speed, seed, priority, interrupt, volume, repeat, chime",
             ),
         ] {
             let words = refusal(name, value);
