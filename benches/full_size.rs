@@ -2,7 +2,7 @@
 //! against plain ONNX Runtime on the same graphs.
 //!
 //! `COSYVOICE3_FULL=MODEL_DIR cargo bench --bench full_size -- [--threads N] [--runs N] [--pairs N]`, where the model is
-//! a converted checkpoint of full size (`cosyvoice3-convert random --full` makes a random one) with a voice of 75 prompt
+//! a converted checkpoint of full size (`cosyvoice3 model random --full` makes a random one) with a voice of 75 prompt
 //! tokens. Language model pairs are in `lm_decode`.
 
 use std::{
@@ -321,7 +321,7 @@ fn flow_pairs(args: &Args, model: &Model, voice: &Voice) -> Mel {
     let options = FlowOptions {
         plan: FlowPlan::Whole,
         steps: 1,
-        schedule: None,
+        ..Default::default()
     };
     let mut solve = || {
         let mut utterance = flow.utterance(voice, &options).unwrap();

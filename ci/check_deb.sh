@@ -68,9 +68,9 @@ in_clean_root() {
     private=$top/usr/lib/$triplet/cosyvoice3
 
     note "the tool, found in PATH"
-    inside PATH=/usr/bin cosyvoice3-convert inspect /usr/share/cosyvoice3/models/demo
-    inside PATH=/usr/bin cosyvoice3-convert random /tmp/random
-    inside PATH=/usr/bin cosyvoice3-convert checkpoint /tmp/random /tmp/model
+    inside PATH=/usr/bin cosyvoice3 model inspect /usr/share/cosyvoice3/models/demo
+    inside PATH=/usr/bin cosyvoice3 model random /tmp/random
+    inside PATH=/usr/bin cosyvoice3 model convert /tmp/random /tmp/model
 
     note "cosyvoice3, with its manual and completions"
     inside PATH=/usr/bin cosyvoice3 voice list

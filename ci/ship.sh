@@ -12,7 +12,7 @@ arm64_packages=(
     libc6-dev libstdc++-12-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev "${rtsp_packages[@]}"
     gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
 )
-features=gst-plugin-cosyvoice3/dynamic-backends,cosyvoice3-convert/dynamic-backends,cosyvoice3-cli/dynamic-backends,cosyvoice3-cli/rtsp
+features=gst-plugin-cosyvoice3/dynamic-backends,cosyvoice3-cli/dynamic-backends,cosyvoice3-cli/rtsp
 
 set_up_target() {
     local cargo_home=${CARGO_HOME:-$HOME/.cargo} machine

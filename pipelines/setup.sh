@@ -114,29 +114,29 @@ set_up_rtsp() {
     (cd "$root" && cargo build --release --quiet --workspace --features cosyvoice3-cli/rtsp) >&2
 }
 
-convert() {
-    ORT_DYLIB_PATH=${ORT_DYLIB_PATH:-$root/deps/onnxruntime/libonnxruntime.so} "$tools/cosyvoice3-convert" "$@"
+tool() {
+    ORT_DYLIB_PATH=${ORT_DYLIB_PATH:-$root/deps/onnxruntime/libonnxruntime.so} "$tools/cosyvoice3" "$@"
 }
 
-# tiny_model NAME [OPTION...]: models/NAME from the fixture checkpoint, made again when the converter is newer.
+# tiny_model NAME [OPTION...]: models/NAME from the fixture checkpoint, made again when the tool is newer.
 tiny_model() {
     local dir=$root/models/$1
     shift
-    [ "$dir/cosyvoice3.toml" -nt "$tools/cosyvoice3-convert" ] && return 0
+    [ "$dir/cosyvoice3.toml" -nt "$tools/cosyvoice3" ] && return 0
     note "converting the tiny checkpoint to ${dir#"$root"/}"
-    convert checkpoint "$root/tests/fixtures/tiny" "$dir" --force \
+    tool model convert "$root/tests/fixtures/tiny" "$dir" --force \
         --notice "random weights: this voice is noise" "$@" >&2
-    convert voice "$root/tests/fixtures/tiny_prompt" "$dir" --name golden --language ru >&2
+    tool voice import golden "$root/tests/fixtures/tiny_prompt" --model "$dir" --shared --language ru >&2
 }
 
 # tiny_npu_model: models/tiny-npu, the same with estimators for the stand-in for an NPU.
 tiny_npu_model() {
     local dir=$root/models/tiny-npu work file
-    [ "$dir/cosyvoice3.toml" -nt "$tools/cosyvoice3-convert" ] && return 0
+    [ "$dir/cosyvoice3.toml" -nt "$tools/cosyvoice3" ] && return 0
     work=$(mktemp -d)
     tiny_model tiny-npu --npu-onnx "$work"
     for file in "$work"/*.onnx; do mv "$file" "${file%.onnx}.axmodel"; done
-    convert npu "$dir" "$work" >&2
+    tool model npu "$dir" "$work" >&2
     rm -rf "$work"
 }
 

@@ -287,7 +287,7 @@ fn an_unknown_voice_is_named_with_those_that_are_there() {
     assert_names("default", &error, "no voice \"someone\"");
     fs::remove_file(voice::path(model.path(), "golden")).unwrap();
     let error = model.error("none", &[]);
-    assert_names("none", &error, "cosyvoice3-convert voice");
+    assert_names("none", &error, "cosyvoice3 voice add");
 }
 
 #[test]

@@ -53,6 +53,7 @@ fn voice() -> Voice {
         prompt_text: None,
         prompt_text_ids: Vec::new(),
         prompt_tokens,
+        tail_tokens: Vec::new(),
         prompt_mel: Mel::from_frames(&floats("flow_encoder.npz", "prompt_feat")),
         embedding: floats("flow_encoder.npz", "embedding"),
         provenance: None,
@@ -216,6 +217,7 @@ fn speak(plan: FlowPlan, steps: usize, schedule: Schedule) -> Mel {
         plan,
         steps,
         schedule: Some(schedule),
+        ..Default::default()
     };
     let mut utterance = model.utterance(&voice, &options).unwrap();
     let tokens = tokens("tokens");

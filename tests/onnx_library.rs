@@ -36,6 +36,23 @@ fn error_with(library: Option<&str>) -> String {
 }
 
 #[test]
+fn a_fifo_or_a_directory_in_place_of_the_library_is_named_and_not_waited_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let fifo = directory.path().join("libonnxruntime.so");
+    let made = Command::new("mkfifo").arg(&fifo).status().unwrap();
+    assert!(made.success());
+    for (path, kind) in [
+        (fifo.as_path(), "a FIFO"),
+        (directory.path(), "a directory"),
+    ] {
+        let path = path.to_str().unwrap();
+        let error = error_with(Some(path));
+        assert!(error.contains(path), "{error}");
+        assert!(error.contains(kind), "{error}");
+    }
+}
+
+#[test]
 fn a_missing_library_is_named_with_the_way_to_get_it() {
     let error = error_with(Some("/nonexistent/libonnxruntime.so"));
     assert!(

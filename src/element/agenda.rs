@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use gst::glib;
 
-use super::report::Told;
-use cosyvoice3::{self as synth, RequestId};
+use super::{cost::Progress, timeline::Cue};
+use cosyvoice3::{self as synth, Event, RequestId, Speech};
 
 /// Announcements that are handed to the synthesizer: one that plays, one that is prepared meanwhile.
 const AHEAD: usize = 2;
@@ -28,21 +28,6 @@ pub enum Interrupt {
     /// Cuts them off.
     #[enum_value(name = "Cuts the one that is spoken off", nick = "now")]
     Now = 2,
-}
-
-/// Slot of an announcement, in running time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Cue {
-    pub start: gst::ClockTime,
-    pub duration: Option<gst::ClockTime>,
-}
-
-impl Cue {
-    /// End of the slot, if it has one.
-    pub fn end(&self) -> Option<gst::ClockTime> {
-        self.duration
-            .map(|duration| self.start.saturating_add(duration))
-    }
 }
 
 /// Source of an announcement.
@@ -72,8 +57,18 @@ pub(super) struct Announcement {
     pub interrupted: bool,
     /// Speech of it was synthesized and dropped.
     pub dropped: bool,
+    /// Speech that waits until the announcement is complete, and the event of its completion.
+    pub held: Held,
     /// Facts for its messages.
-    pub told: Told,
+    pub progress: Progress,
+}
+
+/// Speech of an announcement that is not to be cut into pieces yet.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    pub speech: Vec<Speech>,
+    /// The engine's last event on the announcement, while speech that was held is pushed.
+    pub end: Option<Event>,
 }
 
 impl Announcement {
@@ -201,7 +196,8 @@ impl Agenda {
             let Item::Say(other) = item else { continue };
             if !other.started && index >= place {
                 displaced.requests.extend(other.request.take());
-                other.told = Told::default();
+                other.progress = Progress::default();
+                other.held = Held::default();
                 if index == 0 {
                     displaced.cut = Cut::All;
                 }
@@ -225,7 +221,8 @@ impl Agenda {
             started: false,
             interrupted: false,
             dropped: false,
-            told: Told::default(),
+            held: Held::default(),
+            progress: Progress::default(),
         };
         self.line.insert(place, Item::Say(Box::new(announcement)));
         (id, displaced)
@@ -260,6 +257,14 @@ impl Agenda {
     pub fn interrupted(&mut self) -> Option<&mut Announcement> {
         match self.line.front_mut() {
             Some(Item::Say(announcement)) if announcement.interrupted => Some(announcement),
+            _ => None,
+        }
+    }
+
+    /// The last event on the announcement at the head, if it had to wait for speech that was held.
+    pub fn held_end(&mut self) -> Option<Event> {
+        match self.line.front_mut() {
+            Some(Item::Say(announcement)) => announcement.held.end.take(),
             _ => None,
         }
     }
@@ -400,7 +405,7 @@ mod tests {
         let mut next = 0;
         say(&mut agenda, 0, Interrupt::None);
         feed(&mut agenda, &mut next);
-        agenda.current(1).unwrap().told.made = 960;
+        agenda.current(1).unwrap().progress.made = 960;
         let (id, displaced) = say(&mut agenda, 1, Interrupt::Now);
         assert_eq!((id, order(&agenda)), (2, vec![2, 1]));
         assert_eq!(
@@ -414,7 +419,7 @@ mod tests {
         agenda.finish(2).unwrap();
         let again = agenda.current(3).unwrap();
         assert!(!again.interrupted);
-        assert_eq!(again.told.made, 0);
+        assert_eq!(again.progress.made, 0);
     }
 
     #[test]

@@ -18,7 +18,9 @@ pub(super) fn glib_error(error: &Error) -> glib::Error {
         ErrorKind::Busy => glib::Error::new(ResourceError::Busy, &text),
         ErrorKind::Device => glib::Error::new(ResourceError::Failed, &text),
         ErrorKind::Markup => glib::Error::new(StreamError::Format, &text),
-        ErrorKind::Text | ErrorKind::Language => glib::Error::new(StreamError::Decode, &text),
+        ErrorKind::Text | ErrorKind::Language | ErrorKind::Recording => {
+            glib::Error::new(StreamError::Decode, &text)
+        }
         // Failed, panicked, cancelled, and what a later engine may add.
         _ => glib::Error::new(StreamError::Failed, &text),
     }

@@ -10,7 +10,7 @@ use std::{
 
 use gst::{prelude::*, subclass::prelude::*};
 
-use super::imp::CosyVoice3Src;
+use super::object::CosyVoice3Src;
 use cosyvoice3::{Error, ErrorKind};
 
 /// Calls `work`; where it panics, the stream ends with an error and the result is `fallback`. `place` names
@@ -55,7 +55,7 @@ impl CosyVoice3Src {
             format!("{place} panicked ({message}): this is a bug, please report it"),
         ));
         self.wake.wake();
-        self.room.notify_all();
+        self.space_available.notify_all();
     }
 }
 
@@ -69,11 +69,11 @@ mod tests {
         crate::plugin_register_static().expect("the plugin registers");
         let element = glib::Object::new::<super::super::CosyVoice3Src>();
         element.set_engine(|loading| {
-            let (tell, told) = std::sync::mpsc::channel::<()>();
+            let (end, ended) = std::sync::mpsc::channel::<()>();
             let _woken = loading.cancel().on_cancel(move || {
-                let _ = tell.send(());
+                let _ = end.send(());
             });
-            let _ = told.recv();
+            let _ = ended.recv();
             Err(Error::cancelled())
         });
         let bus = gst::Bus::new();
@@ -89,11 +89,11 @@ mod tests {
     fn after_a_panic_in_a_pad_the_stream_ends_and_the_element_goes_down_and_up_again() {
         let (element, bus) = element();
         for _ in 0..2 {
-            let (tell, told) = std::sync::mpsc::channel();
+            let (end, ended) = std::sync::mpsc::channel();
             let sink = gst::Pad::builder(gst::PadDirection::Sink)
                 .event_function(move |_, _, event| {
                     if event.type_() == gst::EventType::Eos {
-                        tell.send(()).expect("the test waits");
+                        end.send(()).expect("the test waits");
                     }
                     true
                 })
@@ -110,7 +110,7 @@ mod tests {
                 |_| panic!("on purpose"),
             );
             assert_eq!(flow, Err::<gst::FlowSuccess, _>(gst::FlowError::Error));
-            told.recv().expect("the stream ends");
+            ended.recv().expect("the stream ends");
             assert_eq!(errors(&bus), 1);
             sink.set_active(false).expect("a pad of its own");
             element.set_state(gst::State::Null).expect("it goes down");

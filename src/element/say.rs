@@ -4,10 +4,10 @@ use gst::subclass::prelude::*;
 
 use super::{
     agenda::{Interrupt, Origin},
-    imp::{CosyVoice3Src, State},
     logging::CAT,
-    report::DISPLACED,
+    object::CosyVoice3Src,
     settings::Settings,
+    state::{DISPLACED, State},
 };
 use cosyvoice3::{Error, ErrorKind, MAX_TEXT};
 
@@ -145,7 +145,7 @@ impl CosyVoice3Src {
             state.displace(&displaced);
             id
         };
-        self.tell();
+        self.post_reports();
         self.wake.wake();
         Ok(id)
     }
@@ -171,8 +171,8 @@ impl CosyVoice3Src {
     pub(super) fn cancel(&self, wanted: impl Fn(u64) -> bool) -> usize {
         let count = self.state().cancel(wanted, "cancelled");
         self.wake.wake();
-        self.room.notify_all();
-        self.tell();
+        self.space_available.notify_all();
+        self.post_reports();
         count
     }
 }

@@ -12,7 +12,7 @@ use super::{
     agenda::{Interrupt, Item},
     guard::guarded,
     gvalue,
-    imp::CosyVoice3Src,
+    object::CosyVoice3Src,
     settings::{SEED, SPEED, Settings},
 };
 use cosyvoice3::{Error, ErrorKind};

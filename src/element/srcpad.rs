@@ -3,7 +3,7 @@
 use gst::{prelude::*, subclass::prelude::*};
 
 use super::{
-    imp::CosyVoice3Src, logging::CAT, settings::IdleSetting, sink, stream, timeline::time_of,
+    enums::IdleSetting, logging::CAT, object::CosyVoice3Src, sinkpad, task, timeline::time_of,
 };
 
 pub(super) fn query(this: &CosyVoice3Src, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
@@ -56,18 +56,21 @@ fn latency(this: &CosyVoice3Src) -> Option<(bool, gst::ClockTime, Option<gst::Cl
             state.has_input,
         )
     };
+    let tick = match settings.idle {
+        IdleSetting::Silence => gst::ClockTime::from_mseconds(20),
+        IdleSetting::None | IdleSetting::Gap => gst::ClockTime::ZERO,
+    };
     if live {
         // Speech is stamped when it is pushed: the time to synthesize it is no latency.
-        let tick = match settings.idle {
-            IdleSetting::Silence => gst::ClockTime::from_mseconds(20),
-            IdleSetting::None | IdleSetting::Gap => gst::ClockTime::ZERO,
-        };
         return Some((true, tick, None));
     }
     if !has_input {
         return Some((false, gst::ClockTime::ZERO, None));
     }
-    let (live, min, max) = sink::latency(this)?;
+    let (live, min, max) = sinkpad::latency(this)?;
+    if live && settings.is_desynchronized() {
+        return Some((true, tick, None));
+    }
     let own = match live {
         true => gst::ClockTime::from_mseconds(settings.latency.into()),
         false => gst::ClockTime::ZERO,
@@ -96,8 +99,8 @@ pub(super) fn event(this: &CosyVoice3Src, pad: &gst::Pad, event: gst::Event) -> 
     // Read before the match: a flushing seek comes back as a flush before it returns, and must not meet the lock.
     let has_input = this.state().has_input;
     match event.view() {
-        EventView::Seek(_) => has_input && sink::forward_upstream(this, event),
-        EventView::Latency(_) => !has_input || sink::forward_upstream(this, event),
+        EventView::Seek(_) => has_input && sinkpad::forward_upstream(this, event),
+        EventView::Latency(_) => !has_input || sinkpad::forward_upstream(this, event),
         EventView::Qos(_) | EventView::Navigation(_) | EventView::Reconfigure(_) => true,
         _ => gst::Pad::event_default(pad, Some(&*this.obj()), event),
     }
@@ -144,8 +147,8 @@ impl CosyVoice3Src {
             synth.cancel_all();
         }
         self.wake.wake();
-        self.room.notify_all();
-        self.tell();
+        self.space_available.notify_all();
+        self.post_reports();
     }
 
     /// Begins a new stream.
@@ -172,7 +175,7 @@ impl CosyVoice3Src {
         let forwarded = pad.push_event(event);
         // Below PAUSED there is no task; one that is being stopped sees that by itself.
         if pad.is_active()
-            && let Err(error) = stream::start_task(self, pad)
+            && let Err(error) = task::start_task(self, pad)
         {
             gst::warning!(CAT, imp = self, "{error}");
         }

@@ -4,8 +4,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::agenda::Cue;
-use cosyvoice3::{Language, SAMPLE_RATE};
+use cosyvoice3::{Language, SAMPLE_RATE, Word};
 
 /// Samples of one buffer of silence: 20 ms, as much as the usual RTP packet holds.
 pub(super) const TICK: u64 = 480;
@@ -13,6 +12,21 @@ pub(super) const TICK: u64 = 480;
 pub(super) const FADE: u64 = 120;
 /// A live stream that is so far behind the clock does not catch up, but goes on at the clock's time.
 const FAR_BEHIND: u64 = SAMPLE_RATE as u64;
+
+/// Slot of an announcement, in running time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cue {
+    pub start: gst::ClockTime,
+    pub duration: Option<gst::ClockTime>,
+}
+
+impl Cue {
+    /// End of the slot, if it has one.
+    pub fn end(&self) -> Option<gst::ClockTime> {
+        self.duration
+            .map(|duration| self.start.saturating_add(duration))
+    }
+}
 
 /// A time from a number that may be too large for one; the largest time then.
 pub(super) fn clock_time(nanoseconds: u64) -> gst::ClockTime {
@@ -58,6 +72,8 @@ pub(super) struct Piece {
     pub id: u64,
     /// Time of the text, on its first piece.
     pub cue: Option<Cue>,
+    /// It keeps the time of its text beside earlier speech.
+    pub overlaps: bool,
     /// An utterance begins with it.
     pub first: bool,
     /// The sample at which it is cut, if its slot has an end that counts.
@@ -67,6 +83,8 @@ pub(super) struct Piece {
     pub language: Option<Language>,
     /// Named places and the samples of the piece before which they lie.
     pub marks: Vec<(Arc<str>, u64)>,
+    /// Words that begin in it, in samples from its first one.
+    pub words: Vec<Word>,
 }
 
 /// The share of a piece in the fade of a cut: the piece begins with sample `index` of `length`.
@@ -84,11 +102,13 @@ impl Piece {
             samples,
             id,
             cue: None,
+            overlaps: false,
             first: false,
             until: None,
             fade: None,
             language: None,
             marks: Vec::new(),
+            words: Vec::new(),
         }
     }
 
@@ -98,6 +118,11 @@ impl Piece {
         }
         self.samples = samples;
         self.marks.retain(|(_, at)| *at < samples);
+        self.words
+            .retain(|word| (word.samples.start as u64) < samples);
+        for word in &mut self.words {
+            word.samples.end = word.samples.end.min(samples as usize);
+        }
         // GStreamer copies no empty region, and what has no samples is not pushed.
         if samples > 0 {
             self.buffer = self
@@ -203,9 +228,13 @@ impl Timeline {
         self.placed = true;
     }
 
-    /// The sample at which a piece with this cue is due.
-    pub fn due(&self, cue: Option<Cue>) -> u64 {
-        self.position.max(cue.map_or(0, |cue| sample_at(cue.start)))
+    /// The sample at which a piece is due.
+    pub fn due(&self, piece: &Piece) -> u64 {
+        match piece.cue.map(|cue| sample_at(cue.start)) {
+            Some(start) if piece.overlaps => start,
+            Some(start) => start.max(self.position),
+            None => self.position,
+        }
     }
 
     /// Takes the next piece and gives it its place: at its cue, but not before `earliest`, and no further than its slot, in
@@ -213,7 +242,7 @@ impl Timeline {
     pub fn take(&mut self, earliest: Option<u64>) -> Option<Placed> {
         let mut piece = self.pieces.pop_front()?;
         let before = self.position;
-        let mut at = self.due(piece.cue);
+        let mut at = self.due(&piece);
         let mut late = None;
         if let (Some(earliest), Some(_)) = (earliest, piece.cue)
             && earliest > at
@@ -221,7 +250,7 @@ impl Timeline {
             late = Some(duration_of(at, earliest));
             at = earliest;
         }
-        self.discont |= at > before;
+        self.discont |= at != before;
         self.position = at;
         if piece.first {
             self.utterance = at;
@@ -555,7 +584,7 @@ mod tests {
             }
             timeline.pieces[0].cue = Some(cue);
             timeline.place(now, waits);
-            prop_assert!(timeline.due(Some(cue)) >= timeline.position);
+            prop_assert!(timeline.due(&timeline.pieces[0]) >= timeline.position);
             let mut before = timeline.position;
             let mut count = 0;
             while let Some(placed) = timeline.take(earliest) {

@@ -11,10 +11,9 @@ use std::sync::{
 use gst::{
     glib::{self, SignalHandlerId, WeakRef, subclass::SignalId},
     prelude::*,
-    subclass::prelude::*,
 };
 
-use super::{imp::CosyVoice3Src, lock::lock};
+use super::{lock::lock, wake::Wake};
 
 struct Candidate {
     element: WeakRef<gst::Element>,
@@ -28,9 +27,8 @@ struct Candidate {
 pub(super) struct Candidates(Mutex<Vec<Candidate>>);
 
 impl Candidates {
-    /// Looks for elements that are not known yet. Their `no-more-pads` wakes the task of `this`.
-    pub fn watch(&self, this: &CosyVoice3Src) {
-        let element = this.obj();
+    /// Looks for elements that are not known yet. Their `no-more-pads` wakes the waiting task of `element`.
+    pub fn watch(&self, element: &gst::Element, wake: &Arc<Wake>) {
         let Some(bin) = element.parent().and_downcast::<gst::Bin>() else {
             return;
         };
@@ -46,7 +44,7 @@ impl Candidates {
                 continue;
             }
             let done = Arc::new(AtomicBool::new(false));
-            let (ended, wake) = (done.clone(), this.wake.clone());
+            let (ended, wake) = (done.clone(), wake.clone());
             let handler = other.connect_no_more_pads(move |_| {
                 ended.store(true, Ordering::SeqCst);
                 wake.wake();

@@ -195,6 +195,7 @@ pub fn job(request: RequestId, utterance: usize, asked: &Request) -> Job {
             prompt_text: None,
             prompt_text_ids: vec![],
             prompt_tokens: vec![0; PROMPT_TOKENS],
+            tail_tokens: Vec::new(),
             prompt_mel: Mel::zeros(FRAMES_PER_TOKEN * PROMPT_TOKENS),
             embedding: vec![0.0; SPEAKER_EMBEDDING],
             provenance: None,

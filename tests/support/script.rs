@@ -248,6 +248,7 @@ impl Engine for Script {
             prompt_text: None,
             prompt_text_ids: vec![],
             prompt_tokens: vec![],
+            tail_tokens: Vec::new(),
             prompt_mel: Mel::zeros(0),
             embedding: vec![],
             provenance: None,

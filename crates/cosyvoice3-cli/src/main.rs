@@ -1,11 +1,13 @@
-//! `cosyvoice3`: speaks texts and subtitles, shows how a text is read, and lists voices.
+//! `cosyvoice3`: speaks texts and subtitles, shows how a text is read, keeps voices, and makes model directories.
 //!
 //! [`say`] joins elements of GStreamer into a pipeline, of which the speaking one is linked into this program. Texts, names of
 //! files and addresses reach the elements as properties and buffers; no string is ever read as the description of a
 //! pipeline.
 
+mod captions;
 mod dub;
 mod elements;
+mod model;
 mod options;
 mod output;
 mod player;
@@ -15,14 +17,14 @@ mod reading;
 mod say;
 mod serve;
 mod subtitles;
-mod voices;
+mod voice;
 
 use std::{io, process::ExitCode};
 
 use anyhow::Result;
 use clap::{CommandFactory, Parser};
 
-use options::{Cli, Command, VoiceCommand};
+use options::{Cli, Command};
 
 fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
@@ -53,7 +55,8 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Say(options) => return say::say(&options),
         Command::Serve(options) => serve::serve(&options)?,
         Command::Text(options) => reading::show(&options)?,
-        Command::Voice(VoiceCommand::List { model }) => voices::list(model.as_deref())?,
+        Command::Voice(command) => return voice::run(&command),
+        Command::Model(command) => model::run(*command)?,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "cosyvoice3", &mut io::stdout());
         }

@@ -33,12 +33,12 @@ const NOT_HERE: [(&str, &str); 9] = [
     ),
     ("cargo cinstall", "builds everything anew"),
     (
-        "cosyvoice3-convert checkpoint DIR",
+        "cosyvoice3 model convert DIR",
         "wants the official checkpoint",
     ),
     (
-        "cosyvoice3-convert voice PROMPT_FILES",
-        "wants prompt files; the converter's tests have some",
+        "cosyvoice3 voice import NAME PROMPT_FILES",
+        "wants prompt files; the tests of voices have some",
     ),
     (
         "./pipelines/rtsp.sh",

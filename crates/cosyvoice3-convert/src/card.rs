@@ -87,7 +87,7 @@ impl Report<'_> {
         ))?;
         let Some(npu) = &manifest.npu else {
             bail!(
-                "{} has no models for the NPU: `cosyvoice3-convert npu` adds them",
+                "{} has no models for the NPU: `cosyvoice3 model npu` adds them",
                 dir.display()
             );
         };
@@ -279,6 +279,7 @@ fn made_up() -> Voice {
         prompt_tokens: (0..PROMPT_TOKENS as u32)
             .map(|i| (i * 7919 + 13) % SPEECH_CODES)
             .collect(),
+        tail_tokens: Vec::new(),
         prompt_mel: Mel::from_frames(&mel),
         embedding: (0..SPEAKER_EMBEDDING).map(wave).collect(),
         provenance: None,

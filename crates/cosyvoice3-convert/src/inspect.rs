@@ -121,7 +121,7 @@ fn voices(dir: &Path, manifest: &Manifest, report: &mut Report) -> Result<()> {
     if names.is_empty() {
         report
             .text
-            .push_str("  none: `cosyvoice3-convert voice` makes one\n");
+            .push_str("  none: `cosyvoice3 voice add` makes one of a recording\n");
     }
     for name in &names {
         let path = voice::path(dir, name);

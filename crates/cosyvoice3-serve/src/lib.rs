@@ -66,7 +66,6 @@ pub fn run(arguments: &Arguments, element: &gst::Element) -> Result<()> {
     let (engine, settings) = speaking.engine()?;
     engine.check(settings.voice.as_deref())?;
     let voices = Voices::new(&engine.dir, arguments)?;
-    let synthesis = Synthesis::new(engine, settings, &arguments.limits)?;
     let main_loop = glib::MainLoop::new(None, false);
     let announcing = match arguments.announces() {
         true => Some(Pipeline::new(arguments, element)?),
@@ -81,6 +80,8 @@ pub fn run(arguments: &Arguments, element: &gst::Element) -> Result<()> {
         glib_unix::unix_signal_add_once(signal, move || main_loop.quit());
     }
     let (pipeline, speech) = announcing.unzip();
+    // From here on nothing leaves without closing it.
+    let synthesis = Synthesis::new(engine, settings, &arguments.limits)?;
     // Before anything listens: no text is refused because the element has not begun.
     if let Some(pipeline) = &pipeline {
         pipeline.start();

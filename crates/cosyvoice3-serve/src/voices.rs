@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -12,7 +11,7 @@ use axum::http::StatusCode;
 use cosyvoice3::{
     Language,
     manifest::Manifest,
-    voice::{self, Voice},
+    voice::{Library, Places, Voice},
 };
 use serde::Serialize;
 
@@ -32,6 +31,8 @@ pub struct Voices(Arc<State>);
 struct State {
     dir: PathBuf,
     manifest: Manifest,
+    /// The model's voices, and the user's own.
+    places: Places,
     aliases: BTreeMap<String, String>,
     /// Clients may delete voices.
     changes: bool,
@@ -55,7 +56,9 @@ impl Voices {
     /// # Errors
     /// The directory has no manifest, or an alias names no voice.
     pub fn new(dir: &Path, arguments: &Arguments) -> Result<Self> {
-        let names = voice::list(dir)?;
+        let manifest = Manifest::read(dir)?;
+        let places = Places::new(dir, &manifest.name);
+        let names = places.names()?;
         let mut aliases = BTreeMap::new();
         for pair in &arguments.voice_alias {
             let (name, of) = pair
@@ -70,7 +73,8 @@ impl Voices {
         }
         Ok(Self(Arc::new(State {
             dir: dir.to_owned(),
-            manifest: Manifest::read(dir)?,
+            manifest,
+            places,
             aliases,
             changes: arguments.voice_changes,
         })))
@@ -99,12 +103,16 @@ impl Voices {
 
     /// The names of the voices and the other names for them.
     pub fn names(&self) -> Vec<String> {
-        let mut names = voice::list(&self.0.dir).unwrap_or_else(|error| {
-            log!("warning: {error}");
-            Vec::new()
-        });
+        let mut names = self.own_names();
         names.extend(self.0.aliases.keys().cloned());
         names
+    }
+
+    fn own_names(&self) -> Vec<String> {
+        self.0.places.names().unwrap_or_else(|error| {
+            log!("warning: {error}");
+            Vec::new()
+        })
     }
 
     /// The voice that a client means; `None` for that of the text's language.
@@ -141,9 +149,8 @@ impl Voices {
     fn describe_one(&self, name: String) -> Described {
         let alias_of = self.0.aliases.get(&name).cloned();
         let of = alias_of.as_ref().unwrap_or(&name);
-        let language = Voice::load(&voice::path(&self.0.dir, of))
-            .ok()
-            .and_then(|voice| voice.language);
+        let file = self.0.places.find(of);
+        let language = file.and_then(|file| Voice::load(&file).ok()?.language);
         let languages = self.0.manifest.voice_for_language.iter();
         let default_for = languages
             .filter(|(_, voice)| *voice == of)
@@ -170,9 +177,11 @@ impl Voices {
                 Refusal::new(StatusCode::FORBIDDEN, words).code("voice_changes_not_allowed")
             );
         }
-        let names = voice::list(&self.0.dir).map_err(|error| Refusal::from(&error))?;
-        if !names.iter().any(|known| known == name) {
-            let words = format!("there is no voice {name:?}, but {}", names.join(", "));
+        if self.0.places.find(name).is_none() {
+            let words = format!(
+                "there is no voice {name:?}, but {}",
+                self.own_names().join(", ")
+            );
             return Err(Refusal::new(StatusCode::NOT_FOUND, words).code("voice_not_found"));
         }
         let manifest = &self.0.manifest;
@@ -188,20 +197,10 @@ impl Voices {
             );
             return Err(Refusal::new(StatusCode::CONFLICT, words).code("voice_in_use"));
         }
-        let path = voice::path(&self.0.dir, name);
-        fs::remove_file(&path).map_err(|error| {
-            log!("warning: {}: {error}", path.display());
-            Refusal::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                format!("the voice {name:?} cannot be deleted: {error}"),
-            )
-        })?;
-        let lexicon = path.with_file_name(format!("{name}.lexicon.txt"));
-        if let Err(error) = fs::remove_file(&lexicon)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            log!("warning: {}: {error}", lexicon.display());
-        }
-        Ok(())
+        let removed = Library::of(&self.0.dir).and_then(|library| library.remove(name));
+        removed.map(|_| ()).map_err(|error| {
+            log!("warning: {error}");
+            Refusal::from(&error)
+        })
     }
 }

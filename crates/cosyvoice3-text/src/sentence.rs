@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::cut::cut_between_words;
+use crate::{cut::cut_between_words, normalize::is_russian_abbreviation};
 
 /// A piece without a sentence end is cut after at most this many characters.
 const LONGEST: usize = 500;
@@ -27,6 +27,18 @@ const NEVER_END: &[&str] = &[
     "кв",
     "пл",
     "пер",
+    "пос",
+    "пгт",
+    "дер",
+    "респ",
+    "оз",
+    "ост",
+    "автост",
+    "аэр",
+    "вокз",
+    "лит",
+    "пр-д",
+    "пр-кт",
     "просп",
     "пр-т",
     "наб",
@@ -70,7 +82,6 @@ const NEVER_END: &[&str] = &[
     "vs",
     "e.g",
     "i.e",
-    "no",
     "fig",
     "vol",
     "approx",
@@ -147,6 +158,118 @@ const BEFORE_NUMBER: &[&str] = &[
     "max",
     "min",
     "ca",
+    "no",
+    "ref",
+    "est",
+    "ch",
+    "sec",
+    "hwy",
+    "rte",
+];
+
+/// Words that follow a time of day and belong to it: `at 5 p.m. Monday`.
+const BEHIND_TIME: &[&str] = &[
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
+    "January",
+    "February",
+    "April",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+    "EST",
+    "EDT",
+    "CST",
+    "CDT",
+    "MST",
+    "MDT",
+    "PST",
+    "PDT",
+    "ET",
+    "CT",
+    "PT",
+    "UTC",
+    "GMT",
+    "CET",
+    "BST",
+    "Eastern",
+    "Central",
+    "Pacific",
+];
+
+/// Kinds of streets that may follow a short name.
+const STREETS: &[&str] = &["Ave", "Blvd", "Rd", "Pkwy"];
+
+/// Words that open a sentence and follow no abbreviation of a name: `on Main St. The next stop`.
+const OPENERS: &[&str] = &[
+    "The",
+    "A",
+    "An",
+    "He",
+    "She",
+    "It",
+    "We",
+    "They",
+    "I",
+    "You",
+    "But",
+    "And",
+    "So",
+    "In",
+    "On",
+    "At",
+    "This",
+    "That",
+    "These",
+    "Those",
+    "There",
+    "My",
+    "Our",
+    "His",
+    "Her",
+    "Their",
+    "Your",
+    "If",
+    "When",
+    "While",
+    "After",
+    "Before",
+    "However",
+    "Then",
+    "Please",
+    "As",
+    "For",
+    "From",
+    "To",
+    "With",
+    "No",
+    "Yes",
+    "All",
+    "Do",
+    "Is",
+    "Are",
+    "Follow",
+    "Thank",
+    "Passengers",
+    "Mind",
+    "Take",
+    "Turn",
+    "Call",
+    "Its",
+    "What",
+    "Where",
+    "Why",
+    "How",
+    "Who",
 ];
 
 /// Nouns after which a single letter is the name of a thing and no initial: `Gate B.`, `выход Б.`
@@ -438,19 +561,64 @@ fn full_stop_ends_sentence(before: &str, rest: &str) -> bool {
     }
     let mut letters = word.chars();
     if let (Some(letter), None) = (letters.next(), letters.next()) {
-        return single_letter_ends_sentence(letter, before, next);
+        return single_letter_ends_sentence(letter, before, next, rest);
     }
     let lower = word.to_lowercase();
+    let follows = first_word(rest);
+    // `Jan. & Feb.`, `77 Mass. Ave.`
+    if next == '&' || STREETS.contains(&follows) {
+        return false;
+    }
+    if lower == "ft"
+        && !before
+            .trim_end_matches(word)
+            .trim_end()
+            .ends_with(|c: char| c.is_ascii_digit())
+    {
+        return OPENERS.contains(&follows);
+    }
+    if matches!(lower.as_str(), "st" | "jr" | "sr" | "mt" | "pt") || is_latin_initials(word) {
+        return OPENERS.contains(&follows);
+    }
     if NEVER_END.contains(&lower.as_str()) || is_initials(word) {
         return false;
     }
-    if next.is_ascii_digit() && BEFORE_NUMBER.contains(&lower.as_str()) {
+    let begins_number = |c: char| c.is_ascii_digit() || "$€£¥₩₽#№+".contains(c);
+    let numbers = begins_number(next) || follows.contains(|c: char| c.is_ascii_digit());
+    if numbers && BEFORE_NUMBER.contains(&lower.as_str()) {
         return false;
     }
-    if MAY_END.contains(&lower.as_str()) {
-        return next.is_uppercase();
+    if matches!(lower.as_str(), "a.m" | "p.m") && BEHIND_TIME.contains(&follows) {
+        return false;
+    }
+    // `во II пол. XX в.`
+    let part = matches!(lower.as_str(), "пол" | "нач" | "кон" | "сер" | "четв");
+    if part && matches!(next, 'I' | 'V' | 'X' | '0'..='9') {
+        return false;
+    }
+    // `пр. Мира`, but `и пр.`
+    let head = before[..before.len() - word.len()].trim_end();
+    if lower == "пр" && !(head.ends_with('и') || head.ends_with(',')) {
+        return false;
+    }
+    // `с 20 нояб. по 3 дек.`, `по 2 таб. 3 раза`, `в каб. № 12`, `500 долл. США`
+    let bare = lower.trim_start_matches(|c: char| c.is_ascii_digit() || c == '-');
+    if MAY_END.contains(&lower.as_str()) || is_russian_abbreviation(bare) {
+        let country = rest.trim_start().starts_with("США");
+        let roman = bare != "г" && is_russian_abbreviation(bare) && matches!(next, 'I' | 'V' | 'X');
+        let dash = rest.trim_start().starts_with(['—', '–']) && bare.chars().count() > 1;
+        return next.is_uppercase() && !country && !roman && !dash;
     }
     !(next.is_lowercase() && word.chars().count() <= 3)
+}
+
+/// The word that `rest` begins with, behind blanks.
+fn first_word(rest: &str) -> &str {
+    let rest = rest.trim_start_matches(is_blank);
+    let length = rest.find(|c: char| !c.is_alphanumeric());
+    &rest[..length
+        .unwrap_or(rest.len())
+        .min(rest.floor_char_boundary(24))]
 }
 
 /// The word, inner full stops and hyphens included, that `before` ends with.
@@ -475,9 +643,17 @@ fn is_initials(word: &str) -> bool {
         })
 }
 
+/// `U.S`, `D.C`: initials that are more often the name of a place than of a person.
+fn is_latin_initials(word: &str) -> bool {
+    matches!(
+        word,
+        "U.S" | "U.K" | "U.N" | "D.C" | "U.S.A" | "E.U" | "L.A"
+    )
+}
+
 /// One letter before a full stop is an initial or an abbreviation, but `и т. д.`, `2025 г.` and the words `я` and `I`
 /// may well be the last of their sentence.
-fn single_letter_ends_sentence(letter: char, before: &str, next: char) -> bool {
+fn single_letter_ends_sentence(letter: char, before: &str, next: char, rest: &str) -> bool {
     if matches!(letter, 'я' | 'Я' | 'I') {
         return next.is_uppercase();
     }
@@ -488,7 +664,10 @@ fn single_letter_ends_sentence(letter: char, before: &str, next: char) -> bool {
             head.trim_end_matches('.').chars().next_back(),
             Some('т' | 'н')
         );
-    let follows_number = head.ends_with(|c: char| c.is_ascii_digit());
+    // `12 N. Main St.`
+    let is_direction = matches!(letter, 'N' | 'S' | 'E' | 'W') && head.len() < before.len() - 1;
+    let follows_number = head.ends_with(|c: char| c.is_ascii_digit())
+        && (!is_direction || OPENERS.contains(&first_word(rest)));
     // `60 км/ч.`, `5 кВт·ч.`
     let ends_unit = head.ends_with(['/', '·', '⋅', '*']);
     let is_name = letter.is_uppercase() && names_letters(head);
@@ -582,6 +761,22 @@ mod tests {
                 ],
             ),
             ("So do I. Then go.", &["So do I.", "Then go."]),
+            (
+                "Скидки с 20 нояб. по 3 дек. 2026 г. Спешите!",
+                &["Скидки с 20 нояб. по 3 дек. 2026 г.", "Спешите!"],
+            ),
+            (
+                "Пройдите в каб. № 12. Примите по 2 таб. 3 раза в день.",
+                &["Пройдите в каб. № 12.", "Примите по 2 таб. 3 раза в день."],
+            ),
+            (
+                "Грант 500 долл. США на 3-комн. кв. во II пол. XX в. выдан.",
+                &["Грант 500 долл. США на 3-комн. кв. во II пол. XX в. выдан."],
+            ),
+            (
+                "Гл. 4, разд. II. 1 сент. — День знаний.",
+                &["Гл. 4, разд. II.", "1 сент. — День знаний."],
+            ),
             (
                 "Скорость 60 км/ч. Внимание!",
                 &["Скорость 60 км/ч.", "Внимание!"],

@@ -21,6 +21,8 @@ pub enum ErrorKind {
     Library,
     /// Memory or disk space ran out.
     NoSpace,
+    /// No voice can be made of a recording.
+    Recording,
     /// The text cannot be spoken.
     Text,
     /// The text is in a language that the model does not speak.

@@ -23,10 +23,12 @@
 //! The API for programs is here at the root; the modules are for work on the engine itself, and change with it.
 //! `docs/architecture.md` explains the design.
 
+pub mod atomic_file;
 pub mod cache_dir;
 pub mod cancel;
 pub mod constants;
 pub mod cpu;
+pub mod enrol;
 pub mod error;
 pub mod flow;
 pub mod lm;
@@ -57,7 +59,7 @@ pub use model::Keeper;
 pub use synth::{Engine, Loading, Recorder};
 pub use synth::{
     Event, LmThreads, MAX_TEXT, Mark, Markup, Options, Request, RequestId, Settings, Speaking,
-    Speech, Synthesizer, UtteranceStats,
+    Speech, Synthesizer, UtteranceStats, Word,
 };
 pub use text::{IncrementalText, Language, Reading, cue, is_speakable};
 pub use vocoder::level::Level;

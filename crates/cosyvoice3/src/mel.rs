@@ -81,6 +81,14 @@ impl Mel {
         }
     }
 
+    /// Adds the frames of `other` at the end.
+    pub fn append(&mut self, other: &Self) {
+        let mut all = Self::zeros(self.frames + other.frames);
+        all.write(0, self, 0..self.frames);
+        all.write(self.frames, other, 0..other.frames);
+        *self = all;
+    }
+
     /// The frames `range`, copied.
     pub fn columns(&self, range: std::ops::Range<usize>) -> Self {
         let mut part = Self::zeros(range.len());
@@ -136,6 +144,13 @@ impl MelAccumulator {
         }
     }
 
+    /// Takes out all frames but the last `keep`, which a later window may still blend with.
+    pub fn take(&mut self, keep: usize) -> Mel {
+        let count = self.frames().saturating_sub(keep);
+        let taken = self.bins.iter_mut().flat_map(|bin| bin.drain(..count));
+        Mel::from_bins(taken.collect())
+    }
+
     /// The whole utterance's mel.
     pub fn into_mel(self) -> Mel {
         Mel::from_bins(self.bins.concat())
@@ -164,6 +179,28 @@ mod tests {
                 assert!((value - (f + 1) as f32).abs() < 1e-5);
             }
             assert!(row[20..].iter().all(|value| *value == 11.0));
+        }
+    }
+
+    #[test]
+    fn taken_in_parts_it_is_the_same_mel() {
+        let (first, second) = (constant(20, 0.0), constant(30, 11.0));
+        let mut whole = MelAccumulator::new();
+        let mut parts = MelAccumulator::new();
+        let mut taken = Vec::new();
+        for window in [(&first, 0), (&second, 12)] {
+            whole.append(window.0, window.1, 10);
+            parts.append(window.0, window.1, 10);
+            taken.push(parts.take(10));
+        }
+        taken.push(parts.take(0));
+        let whole = whole.into_mel();
+        let lengths: Vec<_> = taken.iter().map(Mel::frames).collect();
+        assert_eq!(lengths, [10, 18, 10]);
+        let mut at = 0;
+        for part in taken {
+            assert_eq!(part, whole.columns(at..at + part.frames()));
+            at += part.frames();
         }
     }
 

@@ -116,6 +116,8 @@ impl Default for SessionOptions {
 pub enum Element {
     /// 32-bit float.
     F32,
+    /// 32-bit signed integer.
+    I32,
     /// 64-bit signed integer.
     I64,
     /// Anything else.
@@ -152,6 +154,7 @@ impl Port {
             name: outlet.name().into(),
             element: match dtype.tensor_type() {
                 Some(TensorElementType::Float32) => Element::F32,
+                Some(TensorElementType::Int32) => Element::I32,
                 Some(TensorElementType::Int64) => Element::I64,
                 _ => Element::Other,
             },
@@ -176,6 +179,7 @@ impl fmt::Display for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let element = match self.element {
             Element::F32 => "f32",
+            Element::I32 => "i32",
             Element::I64 => "i64",
             Element::Other => "other",
         };
@@ -196,6 +200,8 @@ impl fmt::Display for Port {
 pub enum Tensor<'a> {
     /// Floats.
     F32(&'a [usize], &'a [f32]),
+    /// Short integers.
+    I32(&'a [usize], &'a [i32]),
     /// Integers.
     I64(&'a [usize], &'a [i64]),
 }
@@ -204,6 +210,7 @@ impl<'a> Tensor<'a> {
     fn view(self) -> ort::Result<SessionInputValue<'a>> {
         Ok(match self {
             Self::F32(shape, data) => TensorRef::from_array_view((shape, data))?.into(),
+            Self::I32(shape, data) => TensorRef::from_array_view((shape, data))?.into(),
             Self::I64(shape, data) => TensorRef::from_array_view((shape, data))?.into(),
         })
     }
@@ -324,6 +331,19 @@ impl Session {
     /// # Errors
     /// [`ErrorKind::Cancelled`], or [`ErrorKind::Failed`] that names the file.
     pub fn run(&mut self, inputs: &[(&str, Tensor<'_>)], cancel: &Cancel) -> Result<Outputs<'_>> {
+        self.run_with(inputs, &[], cancel)
+    }
+
+    /// As [`run`](Self::run), with outputs of earlier runs as further inputs.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_with(
+        &mut self,
+        inputs: &[(&str, Tensor<'_>)],
+        kept: &[(&str, &Kept)],
+        cancel: &Cancel,
+    ) -> Result<Outputs<'_>> {
         let path = &self.path;
         let failed = |e: ort::Error| {
             if cancel.is_cancelled() {
@@ -332,9 +352,12 @@ impl Session {
                 Error::failed(format!("{}: {e}", path.display()))
             }
         };
-        let mut values = Vec::with_capacity(inputs.len());
+        let mut values = Vec::with_capacity(inputs.len() + kept.len());
         for (name, tensor) in inputs {
             values.push((Cow::Borrowed(*name), tensor.view().map_err(failed)?));
+        }
+        for (name, kept) in kept {
+            values.push((Cow::Borrowed(*name), (&kept.0).into()));
         }
         self.run_options.unterminate().map_err(failed)?;
         let hook = cancel.on_cancel({
@@ -402,6 +425,18 @@ pub struct Outputs<'s> {
 }
 
 impl Outputs<'_> {
+    /// Takes the output `name` out, to be an input of a later run.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] if the graph has no such output of floats.
+    pub fn take(&mut self, name: &str) -> Result<Kept> {
+        self.f32(name)?;
+        let value = self.outputs.remove(name);
+        value
+            .map(Kept)
+            .ok_or_else(|| Error::damaged(self.path, format!("no output {name}")))
+    }
+
     /// Shape and values of the output `name`.
     ///
     /// # Errors
@@ -415,5 +450,50 @@ impl Outputs<'_> {
             .try_extract_tensor::<f32>()
             .map_err(|e| Error::damaged(self.path, format!("output {name}: {e}")))?;
         Ok((shape, data))
+    }
+
+    /// Values of the output `name`, of either kind of integers.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] if the graph has no such output of integers.
+    pub fn ids(&self, name: &str) -> Result<Vec<i64>> {
+        let damaged = |what: String| Error::damaged(self.path, what);
+        let output = self.outputs.get(name);
+        let output = output.ok_or_else(|| damaged(format!("no output {name}")))?;
+        if let Ok((_, data)) = output.try_extract_tensor::<i32>() {
+            return Ok(data.iter().map(|id| i64::from(*id)).collect());
+        }
+        let (_, data) = output
+            .try_extract_tensor::<i64>()
+            .map_err(|e| damaged(format!("output {name}: {e}")))?;
+        Ok(data.to_vec())
+    }
+}
+
+/// An output of floats that is kept, where ONNX Runtime made it.
+pub struct Kept(ort::value::DynValue);
+
+impl Kept {
+    /// Values of `shape`, copied.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Failed`] if there are none, or not as many as the shape says.
+    pub fn new(shape: &[usize], values: Vec<f32>) -> Result<Self> {
+        let tensor = ort::value::Tensor::from_array((shape, values));
+        tensor
+            .map(|tensor| Self(tensor.into_dyn()))
+            .map_err(|e| Error::failed(format!("a tensor of shape {shape:?}: {e}")))
+    }
+
+    /// Shape and values.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Failed`] from ONNX Runtime.
+    pub fn f32(&self) -> Result<(&[i64], &[f32])> {
+        let (shape, values) = self
+            .0
+            .try_extract_tensor::<f32>()
+            .map_err(|e| Error::failed(format!("a tensor that was kept: {e}")))?;
+        Ok((shape, values))
     }
 }

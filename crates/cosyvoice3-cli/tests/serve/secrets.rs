@@ -59,7 +59,7 @@ fn a_password_that_others_may_read_is_a_warning() {
     let file = camera_file(&dir, "rtsp://admin:geheim@127.0.0.1:1/1");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
     let server = Server::start(command().arg("--camera-file").arg(&file));
-    server.wait_for_start("warning: every user of this machine may read the camera's password");
+    server.wait_for_start("warning: every user of this machine may read the camera's address");
     assert!(server.end());
     let server = Server::new(&["--camera", "rtsp://admin:geheim@127.0.0.1:1/1"]);
     let line = server.wait_for_start("warning: every user of this machine can read");

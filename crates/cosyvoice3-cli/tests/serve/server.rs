@@ -36,6 +36,8 @@ pub fn http_command() -> Command {
     }
     command
         .env("COSYVOICE3_MODEL_PATH", tiny())
+        // No voices of this user.
+        .env("XDG_DATA_HOME", "/nonexistent")
         .env_remove("COSYVOICE3_CAMERA")
         .env_remove("CREDENTIALS_DIRECTORY")
         .stdin(Stdio::piped())

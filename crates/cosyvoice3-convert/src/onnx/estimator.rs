@@ -7,6 +7,7 @@ use super::{
     graph::{Graph, Value, float, int},
     int8,
     layers::{Conv, conv, length, linear_rows, values, vector},
+    memory::Memory,
     model::Model,
     proto::{Dim, ElementType},
 };
@@ -38,6 +39,11 @@ const GUIDANCE_ROWS: usize = 2;
 /// Inputs: `x`, `mu`, `cond` f32 `[B, 80, T]`, `spks` f32 `[B, 80]`, `t` f32 of any length of which the first value counts
 /// for all rows, `attention_chunk` int64 `[1]`: frame i sees frame j where `j < (i / chunk + 1) * chunk`, so that a chunk
 /// of T or more is full attention. Output: `y` f32 `[B, 80, T]`.
+///
+/// Chunk by chunk, with two rows: `keep` int64 `[1]` is 1, `offset` int64 `[1]` is the number of frames before this run,
+/// which must be whole attention chunks. `past_key_N` and `past_value_N` f32 `[2, heads, P, 64]` of each block, and
+/// `past_conv1` and `past_conv2` f32 `[2, dim, 30]`, are the outputs `present_...` of the run before. Whatever of these
+/// is left out stands for a run that begins.
 pub fn flow_estimator(
     checkpoint: &Checkpoint,
     weight_type: WeightType,
@@ -50,8 +56,9 @@ pub fn flow_estimator(
     let chunk = estimator
         .g
         .input("attention_chunk", ElementType::Int64, &[1.into()]);
-    let y = estimator.free(&inputs, &chunk)?;
+    let (y, memory) = estimator.free(&inputs, &chunk)?;
     estimator.g.output("y", &y, &mel);
+    memory.finish(&mut estimator.g);
     Ok(estimator.g.finish())
 }
 
@@ -181,26 +188,27 @@ impl<'w> Estimator<'w> {
         }
     }
 
-    fn free(&mut self, inputs: &Inputs, chunk: &Value) -> Result<Value> {
+    fn free(&mut self, inputs: &Inputs, chunk: &Value) -> Result<(Value, Memory)> {
         let g = &mut self.g;
+        let mut memory = Memory::new(g, self.dim, self.heads);
         let rows = g.length(&inputs.x, 0);
         let frames = g.length(&inputs.x, 2);
         let dim = g.int_list(&[self.dim as i64]);
         let shape = g.concat(&[&rows, &frames, &dim], 0);
         let positions = g.scoped("positions", |g| {
-            FreePositions::new(g, &frames, chunk, &shape)
+            FreePositions::new(g, &frames, chunk, &memory.offset, &shape)
         });
         let positions = Positions::Free(positions);
 
         let first = self.g.slice(&inputs.t, 0, 0, 1);
         let time = self.time_embedding(&first)?;
-        let h = self.input_embedding(inputs, &shape)?;
-        let h = self.blocks(h, &time, &positions)?;
+        let h = self.input_embedding(inputs, &shape, Some(&mut memory))?;
+        let h = self.blocks(h, &time, &positions, Some(&mut memory))?;
         let y = self.head(&h, &time)?;
         let bins = self.g.int_list(&[MEL_BINS as i64]);
         let shape = self.g.concat(&[&rows, &frames, &bins], 0);
         let y = self.g.node("Reshape", &[&y, &shape], []);
-        Ok(self.g.transpose(&y, &[0, 2, 1]))
+        Ok((self.g.transpose(&y, &[0, 2, 1]), memory))
     }
 
     fn fixed(&mut self, inputs: &Inputs, frames: usize) -> Result<Value> {
@@ -209,8 +217,8 @@ impl<'w> Estimator<'w> {
         });
         let positions = Positions::Fixed(positions);
         let time = self.time_embedding(&inputs.t)?;
-        let h = self.input_embedding(inputs, &Value::none())?;
-        let h = self.blocks(h, &time, &positions)?;
+        let h = self.input_embedding(inputs, &Value::none(), None)?;
+        let h = self.blocks(h, &time, &positions, None)?;
         let y = self.head(&h, &time)?;
         Ok(self.g.transpose(&y, &[0, 2, 1]))
     }
@@ -269,7 +277,12 @@ impl<'w> Estimator<'w> {
     }
 
     /// The four mels joined and projected, plus the convolutional position embedding.
-    fn input_embedding(&mut self, inputs: &Inputs, shape: &Value) -> Result<Value> {
+    fn input_embedding(
+        &mut self,
+        inputs: &Inputs,
+        shape: &Value,
+        mut memory: Option<&mut Memory>,
+    ) -> Result<Value> {
         let joined = self.g.scoped("input_embed", |g| {
             let spks = g.unsqueeze(&inputs.spks, &[2]);
             let mel_shape = g.node("Shape", &[&inputs.x], []);
@@ -293,9 +306,16 @@ impl<'w> Estimator<'w> {
             let full = format!("{ESTIMATOR}.{name}");
             let weight = format!("{full}.weight");
             let kernel = length(self.checkpoint, &weight, 2)?;
+            let padding = match &mut memory {
+                Some(memory) => {
+                    p = memory.columns(&mut self.g, layer, &p, kernel - 1);
+                    0
+                }
+                None => kernel - 1,
+            };
             let layout = Conv {
                 groups: self.dim / length(self.checkpoint, &weight, 1)?,
-                ..Conv::padded(kernel - 1, 0)
+                ..Conv::padded(padding, 0)
             };
             p = self.g.scoped(&name, |g| {
                 let p = conv(g, self.checkpoint, &full, &p, layout)?;
@@ -310,25 +330,46 @@ impl<'w> Estimator<'w> {
         Ok(self.g.add(&h, &p))
     }
 
-    fn blocks(&mut self, h: Value, time: &Value, positions: &Positions) -> Result<Value> {
+    fn blocks(
+        &mut self,
+        h: Value,
+        time: &Value,
+        positions: &Positions,
+        mut memory: Option<&mut Memory>,
+    ) -> Result<Value> {
         (0..self.depth).try_fold(h, |h, i| {
-            self.block(&format!("{BLOCKS}.{i}"), &h, time, positions)
+            self.block(i, &h, time, positions, memory.as_deref_mut())
         })
     }
 
     /// One transformer block: attention and feed-forward, each scaled, shifted and gated by the time.
     fn block(
         &mut self,
-        block: &str,
+        index: usize,
         x: &Value,
         time: &Value,
         positions: &Positions,
+        memory: Option<&mut Memory>,
     ) -> Result<Value> {
+        let block = format!("{BLOCKS}.{index}");
         let [shift_a, scale_a, gate_a, shift_m, scale_m, gate_m] =
             self.modulation(&format!("{block}.attn_norm.linear"), time, [1, 4])?;
 
         let h = self.norm(&format!("{block}.attn_norm"), x, &scale_a, &shift_a);
-        let h = self.attention(&format!("{block}.attn"), &h, positions)?;
+        let qkv = self.projections(&format!("{block}.attn"), &h)?;
+        let h = match (positions, memory) {
+            (Positions::Free(positions), Some(memory)) => {
+                self.free_attention(index, &qkv, positions, memory)
+            }
+            (Positions::Fixed(positions), _) => {
+                let heads = self.heads as i64;
+                self.g.scoped(&format!("{block}.attn"), |g| {
+                    fixed_attention(g, qkv.each_ref(), heads, positions)
+                })
+            }
+            (Positions::Free(_), None) => unreachable!("a graph of any length has a memory"),
+        };
+        let h = self.linear(&format!("{block}.attn.to_out.0"), &h)?;
         let h = self.g.mul(&h, &gate_a);
         let x = self.g.add(x, &h);
 
@@ -387,16 +428,32 @@ impl<'w> Estimator<'w> {
         })
     }
 
-    fn attention(&mut self, name: &str, x: &Value, positions: &Positions) -> Result<Value> {
+    /// Queries, keys and values.
+    fn projections(&mut self, name: &str, x: &Value) -> Result<[Value; 3]> {
         let q = self.linear(&format!("{name}.to_q"), x)?;
         let k = self.linear(&format!("{name}.to_k"), x)?;
         let v = self.linear(&format!("{name}.to_v"), x)?;
+        Ok([q, k, v])
+    }
+
+    /// Attention over `[rows * frames, dim]`, and over the frames that the memory has.
+    fn free_attention(
+        &mut self,
+        index: usize,
+        qkv: &[Value; 3],
+        positions: &FreePositions,
+        memory: &mut Memory,
+    ) -> Value {
         let heads = self.heads as i64;
-        let h = self.g.scoped(name, |g| match positions {
-            Positions::Free(positions) => free_attention(g, [&q, &k, &v], heads, positions),
-            Positions::Fixed(positions) => fixed_attention(g, [&q, &k, &v], heads, positions),
+        let names = [format!("key_{index}"), format!("value_{index}")];
+        let pasts = names.each_ref().map(|name| memory.past(&mut self.g, name));
+        let [h, k, v] = self.g.scoped(&format!("{BLOCKS}.{index}.attn"), |g| {
+            free_attention(g, qkv.each_ref(), heads, positions, &memory.kept, &pasts)
         });
-        self.linear(&format!("{name}.to_out.0"), &h)
+        for (name, present) in std::iter::zip(&names, [k, v]) {
+            memory.present(name, present);
+        }
+        h
     }
 
     /// GELU, tanh form.
@@ -423,7 +480,7 @@ impl<'w> Estimator<'w> {
 }
 
 impl FreePositions {
-    fn new(g: &mut Graph, frames: &Value, chunk: &Value, shape: &Value) -> Self {
+    fn new(g: &mut Graph, frames: &Value, chunk: &Value, offset: &Value, shape: &Value) -> Self {
         let axis = g.int_list(&[0]);
         let length = g.node("Squeeze", &[frames, &axis], []);
         let chunk = g.node("Squeeze", &[chunk, &axis], []);
@@ -440,7 +497,8 @@ impl FreePositions {
         let bias = g.node("Where", &[&seen, &shown, &hidden], []);
         let bias = g.unsqueeze(&bias, &[0, 1]);
 
-        let position = g.node("Cast", &[&j], [int("to", ElementType::Float as i64)]);
+        let position = g.add(&j, offset);
+        let position = g.node("Cast", &[&position], [int("to", ElementType::Float as i64)]);
         let position = g.unsqueeze(&position, &[1]);
         let frequencies = g.tensor("frequencies", &[1, HEAD_CHANNELS / 2], rotary_frequencies());
         let angles = g.mul(&position, &frequencies);
@@ -451,6 +509,18 @@ impl FreePositions {
             sin: g.node("Sin", &[&angles], []),
             shape: shape.clone(),
         }
+    }
+}
+
+impl FreePositions {
+    /// The bias for keys of which those of `past` `[rows, heads, P, channels]`, seen by all, come first.
+    fn bias_after(&self, g: &mut Graph, past: &Value) -> Value {
+        let (frames, behind) = (g.length(&self.bias, 2), g.length(past, 2));
+        let ones = g.int_list(&[1, 1]);
+        let shape = g.concat(&[&ones, &frames, &behind], 0);
+        let seen = g.scalar(0.0);
+        let seen = g.node("Expand", &[&seen, &shape], []);
+        g.concat(&[&seen, &self.bias], 3)
     }
 }
 
@@ -484,11 +554,19 @@ fn rotary_frequencies() -> Vec<f32> {
         .collect()
 }
 
-/// Attention over `[rows * frames, dim]`.
+/// Attention over `[rows * frames, dim]`; also the keys and values of `pasts` with the new ones behind them, where the run
+/// is `kept`.
 ///
 /// The rotary embedding was trained on the first 64 channels of all heads together, so only head 0 has positions: to
 /// the operator, that is one head of `dim` channels of which 64 rotate.
-fn free_attention(g: &mut Graph, qkv: [&Value; 3], heads: i64, positions: &FreePositions) -> Value {
+fn free_attention(
+    g: &mut Graph,
+    qkv: [&Value; 3],
+    heads: i64,
+    positions: &FreePositions,
+    kept: &Value,
+    pasts: &[Value; 2],
+) -> [Value; 3] {
     let [q, k, v] = qkv.map(|x| g.node("Reshape", &[x, &positions.shape], []));
     let start = g.int_list(&[0]);
     let mut rotate = |x: &Value| {
@@ -503,16 +581,29 @@ fn free_attention(g: &mut Graph, qkv: [&Value; 3], heads: i64, positions: &FreeP
     let (q, k) = (rotate(&q), rotate(&k));
     let none = Value::none();
     let attributes = [int("num_heads", heads)];
-    // Without a bias the operator works in blocks that stay in the cache.
-    let h = g.choose(
-        &positions.full,
-        |g| g.microsoft("MultiHeadAttention", &[&q, &k, &v], attributes.clone()),
+    let [h, keys, values] = g.choose(
+        kept,
         |g| {
-            let inputs = [&q, &k, &v, &none, &none, &positions.bias];
-            g.microsoft("MultiHeadAttention", &inputs, attributes.clone())
+            let bias = positions.bias_after(g, &pasts[0]);
+            let inputs = [&q, &k, &v, &none, &none, &bias, &pasts[0], &pasts[1]];
+            g.microsoft_of("MultiHeadAttention", &inputs, attributes.clone())
+        },
+        |g| {
+            // Without a bias the operator works in blocks that stay in the cache.
+            let [h] = g.choose(
+                &positions.full,
+                |g| [g.microsoft("MultiHeadAttention", &[&q, &k, &v], attributes.clone())],
+                |g| {
+                    let inputs = [&q, &k, &v, &none, &none, &positions.bias];
+                    [g.microsoft("MultiHeadAttention", &inputs, attributes.clone())]
+                },
+            );
+            let [keys, values] = pasts.each_ref().map(|past| g.node("Identity", &[past], []));
+            [h, keys, values]
         },
     );
-    g.reshape(&h, &[-1, heads * HEAD_CHANNELS as i64])
+    let h = g.reshape(&h, &[-1, heads * HEAD_CHANNELS as i64]);
+    [h, keys, values]
 }
 
 /// Attention over `[2, frames, dim]` in standard operators.

@@ -107,6 +107,20 @@ impl<'w> Graph<'w> {
         Value(name.into())
     }
 
+    /// Declares an input that may be left out: then it is `default`.
+    pub fn optional_input(
+        &mut self,
+        name: &str,
+        shape: &[Dim],
+        default_shape: &[usize],
+        default: Tensor,
+    ) -> Value {
+        self.proto
+            .input
+            .push(value_info(name, default.element(), shape));
+        self.push_constant(name.into(), default_shape, default)
+    }
+
     /// Declares `value` as an output called `name`.
     pub fn output(&mut self, name: &str, value: &Value, shape: &[Dim]) {
         for node in &mut self.proto.node {
@@ -149,27 +163,41 @@ impl<'w> Graph<'w> {
         inputs: &[&Value],
         attributes: impl IntoIterator<Item = AttributeProto>,
     ) -> Value {
-        let [output] = self.add_node(MICROSOFT, operator, inputs, attributes);
+        let [output] = self.microsoft_of(operator, inputs, attributes);
         output
     }
 
-    /// The value that `yes` makes where `condition` holds, else that of `no`. Either may use any value from before.
-    pub fn choose(
+    /// Adds one of ONNX Runtime's own operators with `N` outputs.
+    pub fn microsoft_of<const N: usize>(
         &mut self,
-        condition: &Value,
-        yes: impl FnOnce(&mut Self) -> Value,
-        no: impl FnOnce(&mut Self) -> Value,
-    ) -> Value {
-        let yes = self.branch("then_branch", yes);
-        let no = self.branch("else_branch", no);
-        self.node("If", &[condition], [yes, no])
+        operator: &str,
+        inputs: &[&Value],
+        attributes: impl IntoIterator<Item = AttributeProto>,
+    ) -> [Value; N] {
+        self.add_node(MICROSOFT, operator, inputs, attributes)
     }
 
-    fn branch(&mut self, name: &str, build: impl FnOnce(&mut Self) -> Value) -> AttributeProto {
+    /// The values that `yes` makes where `condition` holds, else those of `no`. Either may use any value from before.
+    pub fn choose<const N: usize>(
+        &mut self,
+        condition: &Value,
+        yes: impl FnOnce(&mut Self) -> [Value; N],
+        no: impl FnOnce(&mut Self) -> [Value; N],
+    ) -> [Value; N] {
+        let yes = self.branch("then_branch", yes);
+        let no = self.branch("else_branch", no);
+        self.node_of("If", &[condition], [yes, no])
+    }
+
+    fn branch<const N: usize>(
+        &mut self,
+        name: &str,
+        build: impl FnOnce(&mut Self) -> [Value; N],
+    ) -> AttributeProto {
         let before = std::mem::take(&mut self.proto.node);
-        let result = self.scoped(name, build);
+        let results = self.scoped(name, build);
         let node = std::mem::replace(&mut self.proto.node, before);
-        let output = ValueInfoProto {
+        let output = results.map(|result| ValueInfoProto {
             name: result.0,
             r#type: Some(TypeProto {
                 tensor_type: Some(TensorType {
@@ -177,13 +205,13 @@ impl<'w> Graph<'w> {
                     shape: None,
                 }),
             }),
-        };
+        });
         AttributeProto {
             name: name.into(),
             g: Some(GraphProto {
                 node,
                 name: self.unique(name),
-                output: vec![output],
+                output: output.into(),
                 ..Default::default()
             }),
             r#type: AttributeType::Graph as i32,

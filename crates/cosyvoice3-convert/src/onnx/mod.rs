@@ -13,6 +13,7 @@ mod graph;
 mod hift;
 mod int8;
 mod layers;
+mod memory;
 mod model;
 mod proto;
 mod weight_norm;

@@ -254,7 +254,7 @@ async fn voices(State(service): State<Service>) -> Response {
 }
 
 async fn add_voice() -> Refusal {
-    let words = "voices are not added by HTTP yet: cosyvoice3-convert voice makes one of prompt files, in the model directory of \
+    let words = "voices are not added by HTTP: cosyvoice3 voice add makes one of a recording, on the machine of \
                  this server";
     Refusal::new(StatusCode::NOT_IMPLEMENTED, words).code("not_implemented")
 }

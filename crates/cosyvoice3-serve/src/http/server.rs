@@ -225,7 +225,7 @@ async fn converse(stream: Arc<TcpStream>, router: Router, limits: &Limits, settl
         }
         Ok(None) => {
             settle(true);
-            while_it_is_read(connection, &progress, limits.stall).await;
+            while_it_is_read(connection, &stream, &progress, limits.stall).await;
         }
         Err(_) => {
             let seconds = limits.request.as_secs();
@@ -239,9 +239,11 @@ async fn converse(stream: Arc<TcpStream>, router: Router, limits: &Limits, settl
     let _ = timeout(DRAINING, drain(&stream, DRAINED)).await;
 }
 
-/// Drives a connection to its end, unless its client leaves the answer unread for longer than `stall`.
+/// Drives a connection to its end, unless its client leaves, or leaves the answer unread for longer than `stall`. What is
+/// being made for it ends with the connection.
 async fn while_it_is_read<T>(
     mut connection: std::pin::Pin<&mut impl Future<Output = T>>,
+    stream: &TcpStream,
     progress: &Progress,
     stall: Duration,
 ) {
@@ -251,6 +253,7 @@ async fn while_it_is_read<T>(
         tokio::select! {
             biased;
             _ = connection.as_mut() => return,
+            () = end_of_client(stream) => return,
             _ = tick.tick() => {
                 if progress.stalled_for() > stall {
                     log!("warning: a client was disconnected: it did not read its answer");
@@ -258,6 +261,14 @@ async fn while_it_is_read<T>(
                 }
             }
         }
+    }
+}
+
+/// Waits until the client has closed the connection. hyper looks for that only while it writes.
+async fn end_of_client(stream: &TcpStream) {
+    if let Ok(1..) = stream.peek(&mut [0]).await {
+        // It sends on, and is not understood; its end is noticed by the next write.
+        std::future::pending::<()>().await;
     }
 }
 

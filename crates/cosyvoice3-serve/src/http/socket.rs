@@ -111,6 +111,10 @@ impl Write for Socket {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context) -> Poll<io::Result<()>> {
+        if !self.progress.answer_began() {
+            // The refusal of what was no request comes after hyper.
+            return Poll::Ready(Ok(()));
+        }
         Poll::Ready(end_of_answer(&self.stream))
     }
 

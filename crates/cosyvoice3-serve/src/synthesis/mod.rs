@@ -13,7 +13,7 @@ use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     thread::{self, JoinHandle},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
@@ -34,10 +34,11 @@ use pieces::Pieces;
 
 /// Pieces that the engine has at once: one in its last stage, one in its first, one that waits.
 const AT_ENGINE: usize = 3;
-/// Pieces of one text among them.
+/// Pieces among them of one text whose client keeps up, and of one whose client does not.
 const OF_ONE: usize = 2;
-/// Samples of speech that may wait for a client before its next piece is made: 8 s.
-const AHEAD: u64 = 8 * cosyvoice3::SAMPLE_RATE as u64;
+const OF_A_SLOW_ONE: usize = 1;
+/// Samples of speech that may wait for a client before its next piece is made: 5 s.
+const AHEAD: u64 = 5 * cosyvoice3::SAMPLE_RATE as u64;
 /// Samples of speech that may wait for a client in any case: 10 min, which only a document of SSML reaches.
 const MOST: u64 = 600 * cosyvoice3::SAMPLE_RATE as u64;
 
@@ -46,7 +47,8 @@ const MOST: u64 = 600 * cosyvoice3::SAMPLE_RATE as u64;
 pub struct Synthesis(Arc<Inner>);
 
 struct Inner {
-    engine: Synthesizer,
+    /// Taken out at the end of the program, see [`Synthesis::close`].
+    engine: Mutex<Option<Arc<Synthesizer>>>,
     settings: Settings,
     max_requests: usize,
     max_text: usize,
@@ -113,8 +115,9 @@ impl Synthesis {
     /// # Errors
     /// A thread cannot be started.
     pub fn new(engine: Options, settings: Settings, limits: &Limits) -> Result<Self> {
+        let engine = Arc::new(Synthesizer::open_model(engine));
         let inner = Arc::new(Inner {
-            engine: Synthesizer::open_model(engine),
+            engine: Mutex::new(Some(engine.clone())),
             settings,
             max_requests: limits.max_requests.into(),
             max_text: limits.max_text as usize,
@@ -125,12 +128,12 @@ impl Synthesis {
         let thread = thread::Builder::new()
             .name("speech".into())
             .spawn(move || {
-                while let Some(event) = events.engine.next_event() {
+                while let Some(event) = engine.next_event() {
                     events.note(event);
                 }
             })
             .context("starting the thread that takes speech")?;
-        *inner.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        *lock(&inner.thread) = Some(thread);
         Ok(Self(inner))
     }
 
@@ -209,7 +212,8 @@ impl Synthesis {
                     .code("models_not_loaded"),
             );
         }
-        let checked = self.0.engine.check(text, settings);
+        let engine = self.0.engine().ok_or_else(stopping)?;
+        let checked = engine.check(text, settings);
         checked.map_err(|error| Refusal::from(&error))
     }
 
@@ -234,33 +238,49 @@ impl Synthesis {
         self.0.state().metrics.text(&load)
     }
 
-    /// Ends all speech, and waits for the engine's threads.
+    /// Ends all speech, and waits for the engine's threads: left alone inside a foreign library, they would meet destroyed
+    /// globals at the end of the process.
     pub fn close(&self) {
-        self.0.engine.close();
-        let thread = self
-            .0
-            .thread
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(thread) = thread {
+        let Some(engine) = lock(&self.0.engine).take() else {
+            return;
+        };
+        engine.close();
+        if let Some(thread) = lock(&self.0.thread).take() {
             let _ = thread.join();
+        }
+        // A request may be looked at just now.
+        while Arc::strong_count(&engine) > 1 {
+            thread::sleep(Duration::from_millis(1));
         }
     }
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn stopping() -> Refusal {
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "this server is stopping").code("stopping")
+}
+
 impl Inner {
+    /// The engine, unless the program ends.
+    fn engine(&self) -> Option<Arc<Synthesizer>> {
+        lock(&self.engine).clone()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Hands pieces to the engine, text after text in turns.
     fn schedule(&self, state: &mut State) {
+        let Some(engine) = self.engine() else { return };
         while state.at_engine.len() < AT_ENGINE {
             let ready = |text: &Text| {
-                text.at_engine < OF_ONE
-                    && text.made.saturating_sub(text.taken) < AHEAD
-                    && text.pieces.any()
+                let unread = text.made.saturating_sub(text.taken);
+                let most = if unread == 0 { OF_ONE } else { OF_A_SLOW_ONE };
+                text.at_engine < most && unread < AHEAD && text.pieces.any()
             };
             let last = state.last_turn;
             let mut after = state
@@ -279,7 +299,7 @@ impl Inner {
             };
             text.at_engine += 1;
             let request = Request::new(piece).with_settings(text.settings.clone());
-            state.at_engine.insert(self.engine.say(request), id);
+            state.at_engine.insert(engine.say(request), id);
         }
     }
 
@@ -353,9 +373,10 @@ impl Inner {
             return;
         }
         state.metrics.cancelled += 1;
+        let Some(engine) = self.engine() else { return };
         let requests = state.at_engine.iter().filter(|(_, of)| **of == id);
         for request in requests.map(|(request, _)| *request).collect::<Vec<_>>() {
-            self.engine.cancel(request);
+            engine.cancel(request);
         }
         self.schedule(state);
     }

@@ -5,7 +5,7 @@ use crate::Language;
 /// A sign and its name in Russian, English and Chinese.
 type Sign = (&'static str, &'static str, &'static str, &'static str);
 
-const SIGNS: [Sign; 28] = [
+const SIGNS: [Sign; 46] = [
     (
         "≥",
         "больше или равно",
@@ -39,6 +39,34 @@ const SIGNS: [Sign; 28] = [
     ("฿", "батов", "baht", "泰铢"),
     ("₫", "донгов", "dong", "越南盾"),
     ("©", "копирайт", "copyright", "版权"),
+    ("∈", "принадлежит", "is an element of", "属于"),
+    ("∉", "не принадлежит", "is not an element of", "不属于"),
+    ("⊂", "подмножество", "subset of", "真包含于"),
+    (
+        "⊆",
+        "подмножество или равно",
+        "subset of or equal to",
+        "包含于",
+    ),
+    ("⊃", "надмножество", "superset of", "真包含"),
+    (
+        "⊇",
+        "надмножество или равно",
+        "superset of or equal to",
+        "包含",
+    ),
+    ("∩", "пересечение", "intersected with", "交"),
+    ("∪", "объединение", "united with", "并"),
+    ("∅", "пустое множество", "the empty set", "空集"),
+    ("∏", "произведение", "the product of", "连乘"),
+    ("∫", "интеграл", "the integral of", "积分"),
+    ("∝", "пропорционально", "is proportional to", "正比于"),
+    ("∠", "угол", "angle", "角"),
+    ("⊥", "перпендикулярно", "is perpendicular to", "垂直于"),
+    ("∥", "параллельно", "is parallel to", "平行于"),
+    ("∀", "для любого", "for all", "对于所有"),
+    ("∃", "существует", "there exists", "存在"),
+    ("∴", "следовательно", "therefore", "所以"),
 ];
 
 /// The name of `sign` in `language`; `None` where it has none here.

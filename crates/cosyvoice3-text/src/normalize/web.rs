@@ -57,7 +57,8 @@ fn is_address(run: &str) -> bool {
         return true;
     }
     match run.split_once('@') {
-        Some((user, host)) => {
+        Some((user, place)) => {
+            let host = place.split('/').next().unwrap_or("");
             !user.is_empty() && user.is_ascii() && host.contains('.') && is_host(host)
         }
         None => is_known_domain(run) && is_host(run.split('/').next().unwrap_or("")),

@@ -218,11 +218,15 @@ fn cardinal(text: &str, language: Language) -> Option<String> {
         return None;
     }
     let digits = whole(number)?;
-    let plain = digits.trim_start_matches('0');
-    Some(read(
-        &format!("{sign}{}", if plain.is_empty() { "0" } else { plain }),
-        language,
-    ))
+    let plain = match digits.trim_start_matches('0') {
+        "" => "0".to_owned(),
+        // Four digits alone would be a year.
+        year if year.len() == 4 && language == Language::English => {
+            format!("{},{}", &year[..1], &year[1..])
+        }
+        plain => plain.to_owned(),
+    };
+    Some(read(&format!("{sign}{plain}"), language))
 }
 
 fn ordinal(text: &str, language: Language) -> Option<String> {

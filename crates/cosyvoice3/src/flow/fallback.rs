@@ -1,6 +1,8 @@
 //! The NPU as long as it works, then the CPU.
 
-use super::{Conditions, Encoded, FlowBackend};
+use std::ops::Range;
+
+use super::{Conditions, Encoded, FlowBackend, Memory};
 use crate::{Error, Result, cancel::Cancel, mel::Mel};
 
 type Load = Box<dyn Fn(&Cancel) -> Result<Box<dyn FlowBackend>> + Send>;
@@ -121,6 +123,29 @@ impl FlowBackend for Fallback {
         self.with(cancel, |backend| {
             backend.step(x, t, conditional, unconditional, cancel)
         })
+    }
+
+    fn remembers(&self) -> bool {
+        self.backend.remembers()
+    }
+
+    fn step_after(
+        &mut self,
+        past: Option<&Memory>,
+        offset: usize,
+        x: &Mel,
+        t: f32,
+        conditional: &mut Mel,
+        unconditional: &mut Mel,
+        cancel: &Cancel,
+    ) -> Result<Memory> {
+        // No other back end could read the memory, so a failure here stays one.
+        self.backend
+            .step_after(past, offset, x, t, conditional, unconditional, cancel)
+    }
+
+    fn forget(&self, memory: &Memory, range: Range<usize>) -> Result<Memory> {
+        self.backend.forget(memory, range)
     }
 
     fn take_warning(&mut self) -> Option<Error> {

@@ -5,14 +5,18 @@
 
 pub mod axcl;
 pub mod choice;
+pub mod chunks;
 mod fallback;
 pub mod noise;
 pub mod ode;
 pub mod ort;
 mod plan;
+mod prompts;
 pub mod windows;
 
 pub use plan::{Call, FlowModel, FlowOptions, FlowPlan, Utterance};
+
+use std::{any::Any, ops::Range};
 
 use crate::{Error, Result, cancel::Cancel, mel::Mel};
 
@@ -37,6 +41,31 @@ pub struct Conditions<'a> {
     /// Frames of one attention chunk: a frame sees every frame up to the end of its own chunk. `frames` or more is
     /// full attention.
     pub attention_chunk: usize,
+}
+
+/// All that later frames need of earlier ones at one Euler step, in the form of the back end that made it.
+pub struct Memory {
+    /// Frames whose keys and values it has.
+    pub frames: usize,
+    /// Its size.
+    pub bytes: usize,
+    content: Box<dyn Any + Send + Sync>,
+}
+
+impl Memory {
+    /// `frames` frames in `content` of so many `bytes`.
+    pub fn new(frames: usize, bytes: usize, content: impl Any + Send + Sync) -> Self {
+        Self {
+            frames,
+            bytes,
+            content: Box::new(content),
+        }
+    }
+
+    /// The content, if it is a `T`.
+    pub fn content<T: Any>(&self) -> Option<&T> {
+        self.content.downcast_ref()
+    }
 }
 
 /// A backend that runs the flow model's two networks.
@@ -72,6 +101,40 @@ pub trait FlowBackend: Send {
         unconditional: &mut Mel,
         cancel: &Cancel,
     ) -> Result<()>;
+
+    /// Returns true if [`step_after`](Self::step_after) works.
+    fn remembers(&self) -> bool {
+        false
+    }
+
+    /// As [`step`](Self::step), for frames that follow `offset` others: whole attention chunks, of which `past` is the
+    /// memory at this step, or `None` where there are none. Returns the memory of all frames so far.
+    #[expect(clippy::too_many_arguments, reason = "those of `step` and the past")]
+    fn step_after(
+        &mut self,
+        past: Option<&Memory>,
+        offset: usize,
+        x: &Mel,
+        t: f32,
+        conditional: &mut Mel,
+        unconditional: &mut Mel,
+        cancel: &Cancel,
+    ) -> Result<Memory> {
+        let _ = (past, offset, x, t, conditional, unconditional, cancel);
+        Err(Error::failed(format!(
+            "the {} flow cannot go on after earlier frames",
+            self.name()
+        )))
+    }
+
+    /// `memory` without the keys and values of the frames `range`, counted among those that it has.
+    fn forget(&self, memory: &Memory, range: Range<usize>) -> Result<Memory> {
+        let _ = (memory, range);
+        Err(Error::failed(format!(
+            "the {} flow has no memory",
+            self.name()
+        )))
+    }
 
     /// A warning for the user about the calls since the last query, such as a change to another backend.
     fn take_warning(&mut self) -> Option<Error> {

@@ -2,7 +2,7 @@
 
 use std::f32::consts::FRAC_PI_2;
 
-use super::{Conditions, FlowBackend};
+use super::{Conditions, FlowBackend, Memory};
 use crate::{Result, cancel::Cancel, constants::CFG_RATE, manifest::Schedule, mel::Mel};
 
 /// The `steps + 1` time points of a schedule, from 0 to 1.
@@ -43,6 +43,51 @@ pub fn solve(
         t += dt;
     }
     Ok(x)
+}
+
+/// The frames before those of a solve.
+#[derive(Clone, Copy)]
+pub struct Earlier<'a> {
+    /// Their number.
+    pub offset: usize,
+    /// Their memory at each step; empty where there are none.
+    pub memories: &'a [Memory],
+}
+
+/// As [`solve`] for frames that follow others, and the memory at each step of all frames so far.
+///
+/// # Errors
+/// As [`solve`]; a back end without a memory fails.
+pub fn solve_after(
+    backend: &mut dyn FlowBackend,
+    noise: Mel,
+    conditions: Conditions<'_>,
+    times: &[f32],
+    earlier: Earlier<'_>,
+    cancel: &Cancel,
+) -> Result<(Mel, Vec<Memory>)> {
+    let mut x = noise;
+    let mut conditional = Mel::zeros(x.frames());
+    let mut unconditional = Mel::zeros(x.frames());
+    let mut memories = Vec::with_capacity(times.len());
+    backend.begin(conditions, cancel)?;
+    let mut t = times.first().copied().unwrap_or_default();
+    for (step, end) in times.iter().skip(1).enumerate() {
+        cancel.check()?;
+        let dt = end - t;
+        memories.push(backend.step_after(
+            earlier.memories.get(step),
+            earlier.offset,
+            &x,
+            t,
+            &mut conditional,
+            &mut unconditional,
+            cancel,
+        )?);
+        euler(&mut x, dt, &conditional, &unconditional);
+        t += dt;
+    }
+    Ok((x, memories))
 }
 
 fn euler(x: &mut Mel, dt: f32, conditional: &Mel, unconditional: &Mel) {

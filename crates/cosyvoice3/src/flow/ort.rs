@@ -1,15 +1,15 @@
 //! The flow model on the CPU, by ONNX Runtime.
 
-use std::path::Path;
+use std::{ops::Range, path::Path};
 
-use super::{Conditions, Encoded, FlowBackend};
+use super::{Conditions, Encoded, FlowBackend, Memory};
 use crate::{
     Error, Result,
     cancel::Cancel,
     constants::{FRAMES_PER_TOKEN, LOOKAHEAD_TOKENS, MEL_BINS, SPEAKER_EMBEDDING},
     manifest,
     mel::Mel,
-    onnx::{Element, FREE, Port, Session, SessionOptions, Tensor},
+    onnx::{Element, FREE, Kept, Port, Session, SessionOptions, Tensor},
 };
 
 /// Rows of one estimator run: conditional and unconditional.
@@ -79,7 +79,20 @@ pub struct CpuFlow {
     encoder: CpuEncoder,
     estimator: Session,
     batch: Batch,
+    /// Names of the memory's parts, as inputs and as outputs; none in graphs of older converters.
+    parts: Vec<Part>,
 }
+
+/// One tensor of the memory.
+struct Part {
+    input: String,
+    output: String,
+    /// True for keys and values, which grow.
+    grows: bool,
+}
+
+/// The memory's tensors, in the order of [`CpuFlow::parts`].
+type Parts = Vec<Kept>;
 
 /// The estimator's inputs, kept between steps. The unconditional rows of `mu`, `spks` and `cond` stay zero.
 #[derive(Default)]
@@ -136,6 +149,7 @@ impl CpuFlow {
         )?;
         Ok(Self {
             encoder,
+            parts: parts(&estimator),
             estimator,
             batch: Batch::default(),
         })
@@ -184,30 +198,93 @@ impl FlowBackend for CpuFlow {
         unconditional: &mut Mel,
         cancel: &Cancel,
     ) -> Result<()> {
-        let Batch {
-            frames,
-            attention_chunk,
-            x: rows,
-            mu,
-            spks,
-            cond,
-        } = &mut self.batch;
-        rows.clear();
+        let run = Run::Alone;
+        self.run(&run, x, t, conditional, unconditional, cancel)?;
+        Ok(())
+    }
+
+    fn remembers(&self) -> bool {
+        !self.parts.is_empty()
+    }
+
+    fn step_after(
+        &mut self,
+        past: Option<&Memory>,
+        offset: usize,
+        x: &Mel,
+        t: f32,
+        conditional: &mut Mel,
+        unconditional: &mut Mel,
+        cancel: &Cancel,
+    ) -> Result<Memory> {
+        let run = Run::After { past, offset };
+        let kept = self.run(&run, x, t, conditional, unconditional, cancel)?;
+        self.memory(kept)
+    }
+
+    fn forget(&self, memory: &Memory, range: Range<usize>) -> Result<Memory> {
+        let shorter = std::iter::zip(&self.parts, content(memory)?)
+            .map(|(part, kept)| match part.grows {
+                true => without(kept, &range),
+                false => {
+                    let (shape, values) = kept.f32()?;
+                    Kept::new(&lengths(shape), values.to_vec())
+                }
+            })
+            .collect::<Result<Parts>>()?;
+        self.memory(shorter)
+    }
+}
+
+/// Kind of one estimator run.
+enum Run<'a> {
+    /// Over all frames there are.
+    Alone,
+    /// Over frames that follow others, to be remembered.
+    After {
+        past: Option<&'a Memory>,
+        offset: usize,
+    },
+}
+
+impl CpuFlow {
+    /// One estimator run; returns the memory that it leaves.
+    fn run(
+        &mut self,
+        run: &Run<'_>,
+        x: &Mel,
+        t: f32,
+        conditional: &mut Mel,
+        unconditional: &mut Mel,
+        cancel: &Cancel,
+    ) -> Result<Parts> {
+        let batch = &mut self.batch;
+        batch.x.clear();
         for _ in 0..ROWS {
-            rows.extend_from_slice(x.as_slice());
+            batch.x.extend_from_slice(x.as_slice());
         }
-        let mel = [ROWS, MEL_BINS, *frames];
-        let outputs = self.estimator.run(
-            &[
-                ("x", Tensor::F32(&mel, rows)),
-                ("mu", Tensor::F32(&mel, mu)),
-                ("cond", Tensor::F32(&mel, cond)),
-                ("t", Tensor::F32(&[1], &[t])),
-                ("spks", Tensor::F32(&[ROWS, MEL_BINS], spks)),
-                ("attention_chunk", Tensor::I64(&[1], &[*attention_chunk])),
-            ],
-            cancel,
-        )?;
+        let mel = [ROWS, MEL_BINS, batch.frames];
+        let (time, chunk) = ([t], [batch.attention_chunk]);
+        let mut inputs = vec![
+            ("x", Tensor::F32(&mel, &batch.x)),
+            ("mu", Tensor::F32(&mel, &batch.mu)),
+            ("cond", Tensor::F32(&mel, &batch.cond)),
+            ("t", Tensor::F32(&[1], &time)),
+            ("spks", Tensor::F32(&[ROWS, MEL_BINS], &batch.spks)),
+            ("attention_chunk", Tensor::I64(&[1], &chunk)),
+        ];
+        let (keep, place);
+        let mut kept = Vec::new();
+        if let Run::After { past, offset } = run {
+            (keep, place) = ([1], [*offset as i64]);
+            inputs.push(("keep", Tensor::I64(&[1], &keep)));
+            inputs.push(("offset", Tensor::I64(&[1], &place)));
+            if let Some(past) = past {
+                let names = self.parts.iter().map(|part| part.input.as_str());
+                kept.extend(names.zip(content(past)?));
+            }
+        }
+        let mut outputs = self.estimator.run_with(&inputs, &kept, cancel)?;
         let (shape, y) = outputs.f32("y")?;
         if !shape.iter().map(|n| *n as usize).eq(mel) {
             return Err(Error::failed(format!(
@@ -217,8 +294,67 @@ impl FlowBackend for CpuFlow {
         let (with, without) = y.split_at(y.len() / ROWS);
         conditional.as_mut_slice().copy_from_slice(with);
         unconditional.as_mut_slice().copy_from_slice(without);
-        Ok(())
+        match run {
+            Run::Alone => Ok(Parts::new()),
+            Run::After { .. } => {
+                let names = self.parts.iter().map(|part| &part.output);
+                names.map(|name| outputs.take(name)).collect()
+            }
+        }
     }
+
+    fn memory(&self, kept: Parts) -> Result<Memory> {
+        let (mut frames, mut bytes) = (0, 0);
+        for (part, kept) in std::iter::zip(&self.parts, &kept) {
+            let (shape, values) = kept.f32()?;
+            bytes += size_of_val(values);
+            if part.grows {
+                frames = shape[FRAMES_AXIS] as usize;
+            }
+        }
+        Ok(Memory::new(frames, bytes, kept))
+    }
+}
+
+/// Axis of the frames in keys and values `[rows, heads, frames, channels]`.
+const FRAMES_AXIS: usize = 2;
+
+/// The memory's parts that `estimator` leaves.
+fn parts(estimator: &Session) -> Vec<Part> {
+    let names = estimator.outputs().iter().filter_map(|port| {
+        let name = port.name.strip_prefix("present_")?;
+        Some(Part {
+            input: format!("past_{name}"),
+            output: port.name.clone(),
+            grows: !name.starts_with("conv"),
+        })
+    });
+    names.collect()
+}
+
+fn content(memory: &Memory) -> Result<&Parts> {
+    memory
+        .content()
+        .ok_or_else(|| Error::failed("the flow was given the memory of another back end"))
+}
+
+fn lengths(shape: &[i64]) -> Vec<usize> {
+    shape.iter().map(|n| *n as usize).collect()
+}
+
+/// `kept` `[rows, heads, frames, channels]` without the frames `range`.
+fn without(kept: &Kept, range: &Range<usize>) -> Result<Kept> {
+    let (shape, values) = kept.f32()?;
+    let mut shape = lengths(shape);
+    let channels = shape[FRAMES_AXIS + 1];
+    let row = shape[FRAMES_AXIS] * channels;
+    let mut shorter = Vec::with_capacity(values.len());
+    for row in values.chunks_exact(row) {
+        shorter.extend_from_slice(&row[..range.start * channels]);
+        shorter.extend_from_slice(&row[range.end * channels..]);
+    }
+    shape[FRAMES_AXIS] -= range.len();
+    Kept::new(&shape, shorter)
 }
 
 /// Makes `rows` the conditional row and as many zeros.

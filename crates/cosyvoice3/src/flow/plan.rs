@@ -1,11 +1,13 @@
-//! The two plans: the whole utterance in one call, or window by window while its tokens arrive.
+//! The plans: the whole utterance in one call, or window by window or chunk by chunk while its tokens arrive.
 
 use std::ops::Range;
 
 use super::{
     Conditions, FlowBackend,
+    chunks::{self, Chunks, Hop},
     noise::Noise,
     ode,
+    prompts::Prompts,
     windows::{BLEND_FRAMES, PROMPT_TOKENS, Window, Windows},
 };
 use crate::{
@@ -38,12 +40,18 @@ pub struct FlowOptions {
     pub steps: usize,
     /// Time points of the solver; `None` is the manifest's.
     pub schedule: Option<Schedule>,
+    /// Mel as it comes: [`chunks`](super::chunks) where the plan would be whole.
+    pub stream: bool,
+    /// Frames of earlier speech that a chunk sees; `None` is as many as fit into
+    /// [`MEMORY_BYTES`](super::chunks::MEMORY_BYTES), which is all of a usual utterance.
+    pub context: Option<usize>,
 }
 
-/// The flow model: a back end and the defaults that the manifest has for it.
+/// The flow model: a back end, the defaults that the manifest has for it, and the prompts of voices in use.
 pub struct FlowModel {
     backend: Box<dyn FlowBackend>,
     defaults: manifest::Flow,
+    prompts: Prompts,
 }
 
 impl FlowModel {
@@ -52,6 +60,18 @@ impl FlowModel {
         Self {
             backend,
             defaults: manifest.clone(),
+            prompts: Prompts::default(),
+        }
+    }
+
+    /// Returns true if the mel of an utterance under `plan` can leave before the utterance is complete.
+    pub fn streams(&self, plan: FlowPlan) -> bool {
+        match plan {
+            FlowPlan::Windows => true,
+            FlowPlan::Whole => false,
+            FlowPlan::Auto => {
+                self.backend.estimator_lengths().is_some() || self.backend.remembers()
+            }
         }
     }
 
@@ -76,10 +96,16 @@ impl FlowModel {
             FlowPlan::Windows => true,
         };
         check_lengths(lengths, windows, self.backend.name())?;
+        if options.stream {
+            self.check_stream(options.plan)?;
+        }
         let (cursor, prompt_tokens, default_steps) = if windows {
             check_prompt(voice)?;
             let cursor = Cursor::Windows(Windows::new());
             (cursor, PROMPT_TOKENS, self.defaults.window_steps)
+        } else if options.stream {
+            let cursor = Cursor::Chunks(Chunks::new(voice, options.context));
+            (cursor, voice.prompt_tokens.len(), self.defaults.steps)
         } else {
             let cursor = Cursor::Whole { done: false };
             (cursor, voice.prompt_tokens.len(), self.defaults.steps)
@@ -91,12 +117,30 @@ impl FlowModel {
         let schedule = options.schedule.unwrap_or(self.defaults.schedule);
         Ok(Utterance {
             backend: &mut *self.backend,
+            prompts: &mut self.prompts,
             voice,
             prompt_tokens,
             times: ode::time_points(schedule, steps),
             cursor,
             mel: MelAccumulator::new(),
         })
+    }
+
+    fn check_stream(&self, plan: FlowPlan) -> Result<()> {
+        if self.streams(plan) {
+            return Ok(());
+        }
+        let why = match plan {
+            FlowPlan::Whole => "flow-plan=whole sees whole utterances: use flow-plan=auto",
+            _ => {
+                "flow_estimator.onnx has no memory of earlier frames, because an older converter made it: \
+                 run `cosyvoice3 model remember MODEL`, or convert the checkpoint again"
+            }
+        };
+        Err(Error::new(
+            ErrorKind::Settings,
+            format!("speech cannot leave in chunks: {why}"),
+        ))
     }
 }
 
@@ -141,6 +185,7 @@ fn check_prompt(voice: &Voice) -> Result<()> {
 enum Cursor {
     Whole { done: bool },
     Windows(Windows),
+    Chunks(Chunks),
 }
 
 /// One call of the flow model, for traces and statistics.
@@ -148,7 +193,7 @@ enum Cursor {
 pub struct Call {
     /// Tokens of the speech that it saw.
     pub tokens: Range<usize>,
-    /// Frames of the estimator, prompt included.
+    /// Frames of the estimator: with those of the prompt as far as they were not there.
     pub frames: usize,
     /// Frames of the speech that it added.
     pub new_frames: Range<usize>,
@@ -159,6 +204,7 @@ pub struct Call {
 /// One utterance on its way from tokens to mel.
 pub struct Utterance<'m> {
     backend: &'m mut dyn FlowBackend,
+    prompts: &'m mut Prompts,
     voice: &'m Voice,
     prompt_tokens: usize,
     times: Vec<f32>,
@@ -172,6 +218,7 @@ impl Utterance<'_> {
         match &self.cursor {
             Cursor::Whole { .. } => usize::MAX,
             Cursor::Windows(windows) => windows.wanted(),
+            Cursor::Chunks(chunks) => chunks.wanted(),
         }
     }
 
@@ -188,6 +235,12 @@ impl Utterance<'_> {
         cancel: &Cancel,
     ) -> Result<Option<Call>> {
         let (window, full_attention) = match &mut self.cursor {
+            Cursor::Chunks(chunks) => {
+                let Some(hop) = chunks.next(tokens.len(), finished) else {
+                    return Ok(None);
+                };
+                return self.chunk(&hop, tokens, cancel).map(Some);
+            }
             Cursor::Windows(windows) => (windows.next(tokens.len(), finished), false),
             Cursor::Whole { done } => {
                 let ready = finished && !*done && !tokens.is_empty();
@@ -215,6 +268,38 @@ impl Utterance<'_> {
         }))
     }
 
+    fn chunk(&mut self, hop: &Hop, tokens: &[u32], cancel: &Cancel) -> Result<Call> {
+        cancel.check()?;
+        check_tokens(&tokens[hop.tokens.start..])?;
+        check_tokens(&self.voice.prompt_tokens)?;
+        let Cursor::Chunks(chunks) = &mut self.cursor else {
+            unreachable!("only the chunk plan has hops");
+        };
+        let mut flow = chunks::Flow {
+            backend: &mut *self.backend,
+            voice: self.voice,
+            times: &self.times,
+            prompts: &mut *self.prompts,
+        };
+        let (mel, frames) = chunks.run(&mut flow, tokens, hop, cancel)?;
+        self.mel.append(&mel, 0, 0);
+        Ok(Call {
+            tokens: hop.tokens.clone(),
+            frames,
+            new_frames: FRAMES_PER_TOKEN * hop.tokens.start..FRAMES_PER_TOKEN * hop.tokens.end,
+            steps: self.times.len() - 1,
+        })
+    }
+
+    /// Takes out the mel that no later call changes. `finished` says that no call follows.
+    pub fn take(&mut self, finished: bool) -> Mel {
+        let blended = match self.cursor {
+            Cursor::Windows(_) if !finished => BLEND_FRAMES,
+            _ => 0,
+        };
+        self.mel.take(blended)
+    }
+
     /// The mel gathered so far: two frames for each token, once [`advance`](Self::advance) has no more to do.
     pub fn into_mel(self) -> Mel {
         self.mel.into_mel()
@@ -236,11 +321,7 @@ impl Utterance<'_> {
             &tokens[window.tokens.clone()],
         ]
         .concat();
-        if let Some(id) = seen.iter().find(|id| **id >= SPEECH_CODES) {
-            return Err(Error::failed(format!(
-                "speech token {id} is no sound (0..{SPEECH_CODES}): it must not reach the flow"
-            )));
-        }
+        check_tokens(&seen)?;
         let encoded =
             self.backend
                 .encode(&seen, &self.voice.embedding, window.lookahead, cancel)?;
@@ -255,6 +336,15 @@ impl Utterance<'_> {
         };
         let mel = ode::solve(self.backend, noise, conditions, &self.times, cancel)?;
         Ok(mel.columns(prompt_frames..mel.frames()))
+    }
+}
+
+fn check_tokens(tokens: &[u32]) -> Result<()> {
+    match tokens.iter().find(|id| **id >= SPEECH_CODES) {
+        None => Ok(()),
+        Some(id) => Err(Error::failed(format!(
+            "speech token {id} is no sound (0..{SPEECH_CODES}): it must not reach the flow"
+        ))),
     }
 }
 
@@ -347,6 +437,7 @@ mod tests {
             prompt_text: None,
             prompt_text_ids: Vec::new(),
             prompt_tokens: vec![5000; prompt],
+            tail_tokens: Vec::new(),
             prompt_mel: Mel::zeros(2 * prompt),
             embedding: vec![0.0; 192],
             provenance: None,

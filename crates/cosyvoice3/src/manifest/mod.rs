@@ -12,7 +12,7 @@ use cosyvoice3_text::{Language, Reading};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, ErrorKind, Result,
+    Error, ErrorKind, Result, atomic_file,
     constants::{SPEECH_CODES, SPEECH_VOCAB},
     regular_file,
 };
@@ -166,7 +166,7 @@ impl Flow {
             (encoder, _) => Err(Error::new(
                 ErrorKind::NotFound,
                 format!(
-                    "the model has no flow {} for the CPU, only one for an NPU: use flow-backend=npu, or a directory that `cosyvoice3-convert checkpoint` made",
+                    "the model has no flow {} for the CPU, only one for an NPU: use flow-backend=npu, or a directory that `cosyvoice3 model convert` made",
                     if encoder.is_none() {
                         "encoder"
                     } else {
@@ -385,7 +385,7 @@ impl Manifest {
         let path = dir.join(MANIFEST);
         let text = regular_file::read_text(&path, MAX_FILE).map_err(|error| {
             if error.kind() == ErrorKind::NotFound {
-                error.context("not a model directory (cosyvoice3-convert makes one)")
+                error.context("not a model directory (`cosyvoice3 model convert` makes one)")
             } else {
                 error
             }
@@ -412,6 +412,15 @@ impl Manifest {
     /// The manifest as TOML.
     pub fn to_toml(&self) -> String {
         toml::to_string_pretty(self).expect("a manifest holds only plain values")
+    }
+
+    /// Makes this the manifest of `dir`, in place of the one that may be there.
+    ///
+    /// # Errors
+    /// It cannot be written; the old one is still there then.
+    pub fn write(&self, dir: &Path) -> Result<()> {
+        let path = dir.join(MANIFEST);
+        atomic_file::replace(&path, self.to_toml().as_bytes()).map_err(|e| Error::io(&path, &e))
     }
 
     fn check(&self, path: &Path) -> Result<()> {
@@ -696,7 +705,10 @@ pub(crate) mod tests {
         let dir = tempfile::tempdir().unwrap();
         let error = Manifest::read(dir.path()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
-        assert!(error.to_string().contains("cosyvoice3-convert"), "{error}");
+        assert!(
+            error.to_string().contains("cosyvoice3 model convert"),
+            "{error}"
+        );
     }
 
     #[test]

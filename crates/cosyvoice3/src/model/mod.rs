@@ -33,7 +33,7 @@ use crate::{
     stage::Stage,
     text::{Language, Lexicon, TextFrontEnd, Tokenizer},
     vocoder::Vocoder,
-    voice::{self, Voice},
+    voice::{Places, Voice, library},
 };
 
 /// Options for loading a model.
@@ -60,6 +60,7 @@ pub trait LoadObserver {
 /// The loaded models of one directory. Flow and vocoder are leased to one caller at a time.
 pub struct Model {
     dir: PathBuf,
+    voices: Places,
     manifest: Manifest,
     front_end: TextFrontEnd,
     lm: Arc<LmModel>,
@@ -180,6 +181,7 @@ impl Model {
             flow: Lease::new(FlowModel::new(backend, &manifest.flow)),
             vocoder: Lease::new(vocoder),
             lexicons: Lexicons::default(),
+            voices: Places::new(dir, &manifest.name),
             dir: dir.into(),
             manifest,
         })
@@ -217,7 +219,7 @@ impl Model {
 
     /// Checks that the voice `name` is there, without loading it.
     pub fn check_voice(&self, name: &str) -> Result<()> {
-        check_voice(&self.dir, &self.manifest, Some(name))
+        find_voice(&self.dir, &self.voices, name).map(|_| ())
     }
 
     /// Pronunciations: the file `own` first, then the voice's list, then the model's.
@@ -225,20 +227,22 @@ impl Model {
     /// # Errors
     /// `own` does not exist; one of them cannot be read or has a line that is no entry.
     pub fn lexicon(&self, own: Option<&Path>, voice: Option<&str>) -> Result<Arc<Lexicon>> {
-        self.lexicons.get(&self.dir, own, voice)
+        let of_voice = voice.and_then(|name| self.voices.find(name));
+        let of_voice = of_voice.map(|file| library::lexicon_of(&file));
+        self.lexicons.get(&self.dir, own, of_voice)
     }
 
     /// The voice `name`, or the one that speaks `language` here.
     pub fn voice(&self, name: Option<&str>, language: Option<Language>) -> Result<Voice> {
-        let name = pick_voice(&self.dir, &self.manifest, name, language)?;
-        let voice = Voice::load(&voice::path(&self.dir, &name))?;
+        let path = pick_voice(&self.dir, &self.manifest, name, language)?;
+        let voice = Voice::load(&path)?;
         if let Some(id) = voice
             .prompt_text_ids
             .iter()
             .find(|id| **id as usize >= self.manifest.lm.text_vocab)
         {
             return Err(Error::damaged(
-                &voice::path(&self.dir, &name),
+                &path,
                 format!(
                     "text id {id}, but the model has {} text embeddings: the voice is of another model",
                     self.manifest.lm.text_vocab
@@ -259,44 +263,57 @@ fn identity(manifest: &Manifest) -> String {
     hashes.join(" ")
 }
 
-/// Checks that the voice `name`, or the default one, exists in `dir`, without loading it.
+/// Checks that the voice `name`, or the default one, exists for the model in `dir`, without loading it.
 pub fn check_voice(dir: &Path, manifest: &Manifest, name: Option<&str>) -> Result<()> {
     pick_voice(dir, manifest, name, None).map(|_| ())
 }
 
+/// The file of the voice `name`, else of the one for `language`, else of the default one, else of the only one.
 fn pick_voice(
     dir: &Path,
     manifest: &Manifest,
     name: Option<&str>,
     language: Option<Language>,
-) -> Result<String> {
+) -> Result<PathBuf> {
+    let places = Places::new(dir, &manifest.name);
     let for_language = || manifest.voice_for_language.get(language?.tag());
-    let name = name
-        .or_else(|| for_language().map(String::as_str))
-        .unwrap_or(&manifest.default_voice);
-    check_voice_name(dir, name)?;
-    Ok(name.into())
+    let name = name.or_else(|| for_language().map(String::as_str));
+    let name = match (name, manifest.default_voice.as_str()) {
+        (Some(name), _) => name.to_owned(),
+        (None, "") => match <[String; 1]>::try_from(places.names()?) {
+            Ok([only]) => only,
+            Err(_) => String::new(),
+        },
+        (None, default) => default.to_owned(),
+    };
+    find_voice(dir, &places, &name)
 }
 
-/// Checks that there is a voice `name` in `dir`, without loading it: cheap enough for each request.
+/// Checks that there is a voice `name` for the model in `dir`, without loading it: cheap enough for each request.
 ///
 /// # Errors
-/// There is none; the message names the existing ones.
+/// There is none; the message names the existing ones. Or the manifest cannot be read.
 pub fn check_voice_name(dir: &Path, name: &str) -> Result<()> {
-    let voices = voice::list(dir)?;
-    if voices.iter().any(|voice| voice == name) {
-        return Ok(());
+    find_voice(dir, &Places::of(dir)?, name).map(|_| ())
+}
+
+/// The file of the voice `name`, which the error names with the existing ones if there is none.
+pub(crate) fn find_voice(dir: &Path, places: &Places, name: &str) -> Result<PathBuf> {
+    if let Some(file) = places.find(name) {
+        return Ok(file);
     }
+    let voices = places.names()?;
     let remedy = if voices.is_empty() {
         format!(
-            "{} has no voice yet; `cosyvoice3-convert voice` makes one",
+            "{} has no voice yet; `cosyvoice3 voice add` makes one of a recording",
             dir.display()
         )
     } else {
         format!("{} has {}", dir.display(), voices.join(", "))
     };
-    Err(Error::new(
-        ErrorKind::NotFound,
-        format!("no voice \"{name}\": {remedy}"),
-    ))
+    let what = match name {
+        "" => "no voice is chosen".into(),
+        name => format!("no voice \"{name}\""),
+    };
+    Err(Error::new(ErrorKind::NotFound, format!("{what}: {remedy}")))
 }

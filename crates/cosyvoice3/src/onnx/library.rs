@@ -10,7 +10,7 @@ use std::{
 use ort::{LoadDynamicError, environment::EnvironmentBuilder};
 
 use super::telemetry;
-use crate::{Error, ErrorKind, Result, own_file::private_directories};
+use crate::{Error, ErrorKind, Result, own_file::private_directories, regular_file};
 
 /// Environment variable that names the library; nothing else is tried where it is set.
 const VARIABLE: &str = "ORT_DYLIB_PATH";
@@ -23,7 +23,8 @@ pub(super) fn load() -> Result<(EnvironmentBuilder, PathBuf)> {
     let named = std::env::var_os(VARIABLE).filter(|path| !path.is_empty());
     let mut tried = Vec::new();
     for candidate in candidates(named.clone(), &private) {
-        if let Some(objection) = telemetry::objection(&candidate) {
+        if let Some(objection) = not_a_file(&candidate).or_else(|| telemetry::objection(&candidate))
+        {
             tried.push(objection);
             continue;
         }
@@ -33,6 +34,18 @@ pub(super) fn load() -> Result<(EnvironmentBuilder, PathBuf)> {
         }
     }
     Err(missing(named.is_some(), &private, &tried))
+}
+
+/// Reason why the file at the path `candidate` cannot be a library: the dynamic loader would wait for ever on a FIFO. A
+/// bare name is searched for by the loader, and a missing file is reported by it.
+fn not_a_file(candidate: &Path) -> Option<String> {
+    if !candidate.as_os_str().as_bytes().contains(&b'/') {
+        return None;
+    }
+    match regular_file::open(candidate) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Some(error.to_string()),
+        _ => None,
+    }
 }
 
 fn candidates(named: Option<OsString>, private: &[PathBuf]) -> Vec<PathBuf> {

@@ -29,7 +29,7 @@ use crate::{
     onnx,
     stage::Stage,
     vocoder::level::Leveller,
-    voice,
+    voice::Places,
 };
 
 /// Number of threads of the language model.
@@ -97,12 +97,12 @@ impl Options {
         onnx::runtime().map(|_| ())
     }
 
-    /// Names of the voices in the model directory, sorted.
+    /// Names of the voices for the model, sorted: those in its directory, and the user's own.
     ///
     /// # Errors
-    /// The directory cannot be read.
+    /// One of the directories cannot be read.
     pub fn voices(&self) -> Result<Vec<String>> {
-        voice::list(&self.dir)
+        Places::of(&self.dir)?.names()
     }
 
     /// Cores for each stage.
@@ -246,14 +246,14 @@ impl LmStage for Lm {
             min_tokens,
             max_tokens,
         };
+        let prompt_speech = match job.prompt_speech {
+            true => job.voice.speech_tokens(),
+            false => Vec::new(),
+        };
         let prefix = Prefix {
             prompt_text_ids: &job.prompt_text_ids,
             text_ids: &job.text_ids,
-            prompt_speech: if job.prompt_speech {
-                &job.voice.prompt_tokens
-            } else {
-                &[]
-            },
+            prompt_speech: &prompt_speech,
         };
         // A full queue fails only when the work is cancelled, which the session notices by itself.
         let generated = self
@@ -346,6 +346,7 @@ pub fn make_mel(
         plan: settings.flow_plan,
         steps: settings.flow_steps,
         schedule: settings.flow_schedule,
+        ..Default::default()
     };
     let mut utterance = flow.utterance(&job.voice, &options)?;
     let mut calls = 0;

@@ -40,6 +40,15 @@ pub enum Pause {
 }
 
 impl Job {
+    /// Samples of silence before the utterance.
+    pub(super) fn delay(&self) -> usize {
+        let silences = self.before.iter().map(|pause| match pause {
+            Pause::Silence(samples) => *samples,
+            Pause::Mark(_) => 0,
+        });
+        silences.sum()
+    }
+
     /// `samples` of the utterance with the silence around it, and where its marks are.
     pub(super) fn with_pauses(&self, samples: Vec<f32>) -> (Vec<f32>, Vec<Mark>) {
         if self.before.is_empty() && self.after.is_empty() {

@@ -34,6 +34,7 @@ mod stage;
 #[doc(hidden)]
 pub mod timeline;
 mod trace;
+mod words;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -56,6 +57,7 @@ pub use speaking::Speaking;
 pub use stage::{Decoded, Engine, FlowStage, Jobs, LmStage, Tokens, VocoderStage};
 #[doc(hidden)]
 pub use trace::{Recorder, Span};
+pub use words::Word;
 
 use crate::{Error, Result, lock::lock, model};
 use pipeline::Line;

@@ -21,6 +21,7 @@ use super::{
     request::{Event, Request, RequestId, Speech, UtteranceStats},
     stage::{Decoded, Engine, TokenMessage, Tokens},
     trace::Recorder,
+    words::words,
 };
 use crate::{
     Error, ErrorKind, Result,
@@ -627,6 +628,7 @@ fn run_vocoder(line: &Line, engine: &dyn Engine) {
                     Ok(samples) => {
                         line.recorder
                             .span(Stage::Vocoder, &job, "vocode", started, ended);
+                        let words = words(&job.text, &samples, job.delay());
                         let (samples, marks) = job.with_pauses(samples);
                         Event::Speech(Speech {
                             request: job.request,
@@ -634,6 +636,7 @@ fn run_vocoder(line: &Line, engine: &dyn Engine) {
                             text: job.text.clone(),
                             samples,
                             marks,
+                            words,
                             stats: UtteranceStats {
                                 tokens: work.tokens,
                                 stop: work.decoded.stop,

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use super::words::Word;
 use crate::{
     Error,
     flow::FlowPlan,
@@ -231,6 +232,8 @@ pub struct Speech {
     pub samples: Vec<f32>,
     /// Named places in it, in order.
     pub marks: Vec<Mark>,
+    /// The words of the text and their samples, estimated by the words' shares of the letters.
+    pub words: Vec<Word>,
     /// Cost of its synthesis.
     pub stats: UtteranceStats,
 }

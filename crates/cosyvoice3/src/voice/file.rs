@@ -16,6 +16,8 @@ pub const FORMAT: &str = "cosyvoice3-voice-1";
 
 const TEXT_IDS: &str = "prompt_text_ids";
 const TOKENS: &str = "prompt_tokens";
+/// Absent where there are none.
+const TAIL_TOKENS: &str = "prompt_tail_tokens";
 const MEL: &str = "prompt_mel";
 const EMBEDDING: &str = "embedding";
 /// Metadata entry with the SHA-256 of the tensors' bytes, in the order of [`encode`]: no manifest vouches for a voice.
@@ -54,7 +56,7 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<Voice, String> {
         )
     };
     if let Some(sum) = texts.remove(SHA256) {
-        let names = [TEXT_IDS, TOKENS, MEL, EMBEDDING];
+        let names = [TEXT_IDS, TOKENS, MEL, EMBEDDING, TAIL_TOKENS];
         let tensors = names.map(|name| tensors.tensor(name));
         let data = tensors.iter().flatten().map(TensorView::data);
         if sum != sha256(data) {
@@ -76,6 +78,10 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<Voice, String> {
         prompt_text: texts.remove("prompt_text"),
         prompt_text_ids: ids(TEXT_IDS)?,
         prompt_tokens: ids(TOKENS)?,
+        tail_tokens: match tensors.tensor(TAIL_TOKENS) {
+            Ok(_) => ids(TAIL_TOKENS)?,
+            Err(_) => Vec::new(),
+        },
         prompt_mel: Mel::from_frames(&mel),
         embedding: words(&embedding).map(f32::from_le_bytes).collect(),
         provenance: texts.remove("provenance"),
@@ -87,8 +93,8 @@ pub fn encode(voice: &Voice) -> Result<Vec<u8>, String> {
     let frames = voice.prompt_mel.frames();
     let mel = (0..frames).flat_map(|t| (0..MEL_BINS).map(move |bin| (bin, t)));
     let mel = mel.flat_map(|(bin, t)| voice.prompt_mel.row(bin)[t].to_le_bytes());
-    let ids = |ids: &[u32]| ids.iter().flat_map(|id| id.to_le_bytes()).collect();
-    let tensors: [(&str, Dtype, Vec<usize>, Vec<u8>); 4] = [
+    let ids = |ids: &[u32]| -> Vec<u8> { ids.iter().flat_map(|id| id.to_le_bytes()).collect() };
+    let mut tensors: Vec<(&str, Dtype, Vec<usize>, Vec<u8>)> = vec![
         (
             TEXT_IDS,
             Dtype::U32,
@@ -113,6 +119,10 @@ pub fn encode(voice: &Voice) -> Result<Vec<u8>, String> {
                 .collect(),
         ),
     ];
+    if !voice.tail_tokens.is_empty() {
+        let (count, bytes) = (voice.tail_tokens.len(), ids(&voice.tail_tokens));
+        tensors.push((TAIL_TOKENS, Dtype::U32, vec![count], bytes));
+    }
     let views = tensors.iter().map(|(name, dtype, shape, bytes)| {
         let view = TensorView::new(*dtype, shape.clone(), bytes);
         Ok((*name, view.map_err(|e| e.to_string())?))

@@ -1,18 +1,19 @@
 //! Voices: the speaker prompts a model clones, one safetensors file each.
 
 mod file;
+pub mod library;
+pub mod places;
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use cosyvoice3_text::Language;
 
 pub use file::FORMAT;
+pub use library::{Library, Place};
+pub use places::Places;
 
 use crate::{
-    Error, Result,
+    Error, Result, atomic_file,
     constants::{FRAMES_PER_TOKEN, SPEAKER_EMBEDDING, SPEECH_CODES},
     mel::Mel,
     regular_file,
@@ -38,6 +39,9 @@ pub struct Voice {
     pub prompt_text_ids: Vec<u32>,
     /// Speech tokens of the reference speech, `N`.
     pub prompt_tokens: Vec<u32>,
+    /// Speech tokens behind these that have no mel frames of their own, usually none or one. Only the language model gets
+    /// them: without the end of its prompt it would say the last syllable first.
+    pub tail_tokens: Vec<u32>,
     /// Mel of the reference speech, `2 N` frames.
     pub prompt_mel: Mel,
     /// CAM++ speaker embedding, not normalised, [`SPEAKER_EMBEDDING`](crate::constants::SPEAKER_EMBEDDING) values.
@@ -51,6 +55,11 @@ impl Voice {
     pub fn spoken_language(&self) -> Option<Language> {
         let named = self.language.as_deref().and_then(Language::from_tag);
         named.or_else(|| Language::detect(self.prompt_text.as_deref()?))
+    }
+
+    /// Speech tokens for the language model: all that there are.
+    pub fn speech_tokens(&self) -> Vec<u32> {
+        [&self.prompt_tokens[..], &self.tail_tokens].concat()
     }
 
     /// Reads a voice file; its name is the file's.
@@ -69,12 +78,7 @@ impl Voice {
     pub fn save(&self, path: &Path) -> Result<()> {
         self.check().map_err(|what| Error::damaged(path, what))?;
         let bytes = file::encode(self).map_err(|what| Error::damaged(path, what))?;
-        let partial = path.with_extension("partial");
-        let written = write_through(&partial, &bytes).and_then(|()| fs::rename(&partial, path));
-        written.map_err(|e| {
-            let _ = fs::remove_file(&partial);
-            Error::io(path, &e)
-        })
+        atomic_file::replace(path, &bytes).map_err(|e| Error::io(path, &e))
     }
 
     /// Checks the voice. The error describes the defect: lengths that do not fit together, ids that are no sounds,
@@ -96,7 +100,8 @@ impl Voice {
                 self.embedding.len()
             ));
         }
-        if let Some(token) = self.prompt_tokens.iter().find(|t| **t >= SPEECH_CODES) {
+        let mut all = self.prompt_tokens.iter().chain(&self.tail_tokens);
+        if let Some(token) = all.find(|t| **t >= SPEECH_CODES) {
             return Err(format!(
                 "speech token {token} is no sound: these lie below {SPEECH_CODES}"
             ));
@@ -117,35 +122,16 @@ pub fn path(model: &Path, name: &str) -> PathBuf {
     model.join(VOICES).join(format!("{name}.{EXTENSION}"))
 }
 
-/// Names of the voices in the model directory `model`, sorted. None where it has no voices.
+/// Names of the voices that lie in the model directory `model`, sorted, without the user's own ([`Places`] knows both).
+/// None where it has no voices.
 pub fn list(model: &Path) -> Result<Vec<String>> {
-    let dir = model.join(VOICES);
-    let entries = match fs::read_dir(&dir) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(Error::io(&dir, &e)),
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(|e| Error::io(&dir, &e))?.path();
-        if path.extension().is_some_and(|e| e == EXTENSION)
-            && let Some(name) = path.file_stem().and_then(|name| name.to_str())
-        {
-            names.push(name.to_owned());
-        }
-    }
-    names.sort();
-    Ok(names)
-}
-
-fn write_through(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = fs::File::create(path)?;
-    io::Write::write_all(&mut file, bytes)?;
-    file.sync_all()
+    places::names_in(&model.join(VOICES))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::{ErrorKind, constants::MEL_BINS};
     use proptest::prelude::*;
@@ -158,6 +144,7 @@ mod tests {
             prompt_text: Some("Добрый день!".into()),
             prompt_text_ids: vec![5, 563, 7],
             prompt_tokens: vec![0, 6560, 42],
+            tail_tokens: vec![7],
             prompt_mel: Mel::from_frames(&frames),
             embedding: (0..SPEAKER_EMBEDDING).map(|i| i as f32).collect(),
             provenance: None,

@@ -26,6 +26,7 @@ const ABBREVIATIONS: &[(&str, &str, bool)] = &[
     ("Jr", "Junior", true),
     ("Sr", "Senior", true),
     ("Mt", "Mount", false),
+    ("Pt", "Point", false),
     ("Ft", "Fort", false),
     ("Ave", "Avenue", true),
     ("Rd", "Road", true),
@@ -39,6 +40,7 @@ const ABBREVIATIONS: &[(&str, &str, bool)] = &[
     ("etc", "et cetera", true),
     ("vs", "versus", false),
     ("approx", "approximately", false),
+    ("Approx", "Approximately", false),
     ("dept", "department", false),
     ("Dept", "Department", false),
     ("est", "established", false),
@@ -52,7 +54,7 @@ const ABBREVIATIONS: &[(&str, &str, bool)] = &[
 ];
 
 /// Abbreviations before a number only, with a full stop.
-const BEFORE_NUMBER: [(&str, &str); 22] = [
+const BEFORE_NUMBER: [(&str, &str); 24] = [
     ("No", "number"),
     ("no", "number"),
     ("Nos", "numbers"),
@@ -75,6 +77,8 @@ const BEFORE_NUMBER: [(&str, &str); 22] = [
     ("Rte", "Route"),
     ("Hwy", "Highway"),
     ("ca", "circa"),
+    ("c", "circa"),
+    ("ch", "chapter"),
 ];
 
 /// Abbreviations before a number that need no full stop.
@@ -156,7 +160,12 @@ impl Reader<'_, English> {
         if word == "St" {
             return Some(self.saint_or_street(at, self.tokens.text(second)));
         }
-        if self.tokens.number(second).is_some() {
+        // `serial no. X1Y2`
+        let in_code = self.tokens.is_word(second)
+            && self.tokens.number(second + 1).is_some()
+            && matches!(word, "No" | "no");
+        let in_brackets = self.tokens.text(second) == "(" && matches!(word, "Tel" | "tel");
+        if self.tokens.number(second).is_some() || in_brackets || in_code {
             let before_number = BEFORE_NUMBER.iter().find(|(short, _)| *short == word);
             if let Some((_, text)) = before_number {
                 return Some(((*text).into(), at + 2));
@@ -249,7 +258,11 @@ impl Reader<'_, English> {
             None => (word, ""),
         };
         let before = self.tokens.cased_word_before(at);
-        let numbered = SECTIONS.contains(&before) || matches!(before, "Bowl" | "WrestleMania");
+        let numbered = SECTIONS.contains(&before)
+            || matches!(
+                before,
+                "Bowl" | "WrestleMania" | "PART" | "CHAPTER" | "ACT" | "VOLUME"
+            );
         let value = roman(word).or_else(|| numbered.then(|| large_roman(word)).flatten())?;
         let after = self.tokens.text(self.tokens.skip_space(at + 1));
         let ruler_before_article =

@@ -22,7 +22,7 @@ pub(crate) const MONTHS: [&str; 12] = [
 ];
 
 /// Short names of weekdays and the long ones.
-const WEEKDAYS: [(&str, &str); 14] = [
+const WEEKDAYS: [(&str, &str); 16] = [
     ("Mon", "Monday"),
     ("Tue", "Tuesday"),
     ("Tues", "Tuesday"),
@@ -34,6 +34,8 @@ const WEEKDAYS: [(&str, &str); 14] = [
     ("Sat", "Saturday"),
     ("Sun", "Sunday"),
     ("Weds", "Wednesday"),
+    ("Tu", "Tuesday"),
+    ("Th", "Thursday"),
     ("Mond", "Monday"),
     ("Satur", "Saturday"),
     ("Sund", "Sunday"),
@@ -199,7 +201,9 @@ impl Reader<'_, English> {
                 .say(&format!("{} {}", MONTHS[month.index], in_pairs(year)));
             return Some(end);
         }
-        let day = self.day(start).filter(|_| start > at + 1)?;
+        let Some(day) = self.day(start).filter(|_| start > at + 1) else {
+            return self.month_of_pair(at, &month);
+        };
         let mut days = Days {
             words: ordinal(day.value),
             end: day.end,
@@ -370,11 +374,15 @@ impl Reader<'_, English> {
                 self.tokens.text(self.tokens.skip_space(next + 1)),
                 "am" | "pm" | "AM" | "PM"
             );
-        let date_follows = date_follows || hours;
+        let opening = self.tokens.number(next).is_some()
+            && matches!(self.tokens.text(next + 1), "-" | "/")
+            && self.tokens.number(next + 2).is_some();
+        let date_follows = date_follows || hours || opening;
         let in_list = stop > 0
             && self.tokens.text(next) == ","
             && weekday_name(self.tokens.text(far)).is_some();
-        if !(range_starts || range_ends || date_follows || in_list) {
+        let in_pair = self.is_paired(at, stop, |word| weekday_name(word).is_some());
+        if !(range_starts || range_ends || date_follows || in_list || in_pair) {
             return None;
         }
         self.out.say(full);
@@ -382,34 +390,62 @@ impl Reader<'_, English> {
             self.out.say(" to ");
             return Some(far);
         }
-        let ends = stop > 0 && self.tokens.ends_sentence(at + 1);
+        let joins = self.tokens.text(self.tokens.skip_space(at + 2)) == "&";
+        let ends = stop > 0 && !joins && self.tokens.ends_sentence(at + 1);
         Some(at + 1 + stop - usize::from(ends))
     }
 
-    /// `340 A.D.`, `44 BC`: the year as years are said; the letters come after it.
-    pub(super) fn year_of_era(&mut self, at: usize) -> Option<usize> {
-        let digits = self.tokens.number(at).filter(|digits| digits.len() <= 4)?;
-        let value = figures::integer(digits).filter(|value| *value > 0)?;
-        let next = self.tokens.skip_space(at + 1);
-        let era = self.tokens.text(next);
-        let dotted = self.tokens.text(next + 1) == "."
-            && matches!((era, self.tokens.text(next + 2)), ("A", "D") | ("B", "C"));
-        let before = self.tokens.cased_word_before(at) == "AD";
-        if !dotted && !before && !matches!(era, "AD" | "BC" | "CE" | "BCE") {
+    /// True if the short name at `at`, whose full stop is counted by `stop`, is joined to another of its kind: `Sat. and Sun.`,
+    /// `Jan & Feb`.
+    fn is_paired(&self, at: usize, stop: usize, is_kind: impl Fn(&str) -> bool) -> bool {
+        let is_joint = |word: &str| {
+            matches!(
+                word,
+                "and" | "&" | "or" | "to" | "through" | "thru" | "-" | "—"
+            )
+        };
+        let joint = self.tokens.skip_space(at + 1 + stop);
+        let second = self.tokens.skip_space(joint + 1);
+        if is_joint(self.tokens.text(joint)) && is_kind(self.tokens.text(second)) {
+            return true;
+        }
+        let back = |at: usize| {
+            let space = at > 0 && self.tokens.kind(at - 1) == Some(Kind::Space);
+            at.checked_sub(1 + usize::from(space))
+        };
+        let Some(joint) = back(at).filter(|joint| is_joint(self.tokens.text(*joint))) else {
+            return false;
+        };
+        let first = back(joint).map(|first| match self.tokens.text(first) {
+            "." => self.tokens.text(first.wrapping_sub(1)),
+            word => word,
+        });
+        first.is_some_and(is_kind)
+    }
+
+    /// The whole name of a short month beside another: `Nov. to Feb.`
+    fn month_of_pair(&mut self, at: usize, month: &Month) -> Option<usize> {
+        let word = self.tokens.text(at);
+        let is_month = |word: &str| {
+            word.starts_with(char::is_uppercase) && word.is_ascii() && month_index(word).is_some()
+        };
+        let stop = usize::from(self.tokens.text(at + 1) == ".");
+        if word.len() > 4 || !is_month(word) || !self.is_paired(at, stop, is_month) {
             return None;
         }
-        self.out.say(&in_pairs(value));
-        if !dotted {
-            return Some(at + 1);
-        }
-        self.out
-            .say(&format!(" {era} {}", self.tokens.text(next + 2)));
-        let stop = self.tokens.text(next + 3) == "." && !self.tokens.ends_sentence(next + 3);
-        Some(next + 3 + usize::from(stop))
+        self.out.say(MONTHS[month.index]);
+        let joins = stop > 0 && self.tokens.text(self.tokens.skip_space(at + 2)) == "&";
+        Some(if joins { at + 2 } else { month.end })
     }
 }
 
-fn weekday_name(word: &str) -> Option<&'static str> {
+/// True if `word` is a weekday or a month in full; `May` and `March` may be other words.
+pub(super) fn is_day_or_month(word: &str) -> bool {
+    weekday_name(word).is_some_and(|full| full == word)
+        || MONTHS.contains(&word) && !matches!(word, "May" | "March")
+}
+
+pub(super) fn weekday_name(word: &str) -> Option<&'static str> {
     WEEKDAYS
         .iter()
         .find(|(short, full)| *short == word || *full == word)
@@ -417,7 +453,7 @@ fn weekday_name(word: &str) -> Option<&'static str> {
 }
 
 /// *oh five*, *ninety-eight*.
-fn short_year(value: u64) -> String {
+pub(super) fn short_year(value: u64) -> String {
     match value {
         0..=9 => format!("oh {}", cardinal(value)),
         _ => cardinal(value),

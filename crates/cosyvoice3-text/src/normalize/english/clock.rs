@@ -81,7 +81,10 @@ impl Reader<'_, English> {
                 | "GMT"
                 | "CET"
                 | "BST"
-        ) || next.ends_with("day") && next.len() > 5;
+                | "Eastern"
+                | "Central"
+                | "Pacific"
+        ) || super::calendar::is_day_or_month(next);
         self.tokens.ends_sentence(at) && !belongs
     }
 
@@ -235,6 +238,7 @@ fn hours_and_minutes(time: Time, half: bool) -> String {
     let hours = cardinal(time.hours);
     match time.minutes {
         0 if half => hours,
+        0 if matches!(time.hours, 0 | 24) => "midnight".to_owned(),
         0 if (1..=12).contains(&time.hours) => format!("{hours} o'clock"),
         0 => format!("{hours} hundred"),
         minutes @ 1..=9 => format!("{hours} oh {}", cardinal(minutes)),

@@ -9,7 +9,9 @@ mod numerals;
 mod phone;
 mod places;
 mod quantities;
+mod slash;
 mod units;
+mod years;
 
 use super::{
     figures::{self, Figure, Style},
@@ -35,23 +37,35 @@ type Rule = (
 );
 
 /// Things that a number can be, the most certain first.
-const NUMBERS: [Rule; 16] = [
+const NUMBERS: [Rule; 21] = [
     ("card", |reader, at| reader.card(at)),
     ("date", |reader, at| reader.numeric_date(at)),
+    ("date", |reader, at| reader.month_and_day(at)),
     ("telephone", |reader, at| reader.telephone(at)),
     ("time", |reader, at| reader.time(at)),
     ("year", |reader, at| reader.year_of_era(at)),
     ("date", |reader, at| reader.day_first(at)),
+    ("quarter", |reader, at| reader.part_of_year(at)),
     ("address", |reader, at| reader.number_of_address(at)),
     ("ordinal", |reader, at| reader.suffixed(at)),
     ("code", |reader, at| reader.code(at)),
+    ("step", |reader, at| reader.step(at)),
+    ("fraction", |reader, at| reader.spaced_fraction(at)),
     ("fraction", |reader, at| reader.fraction(at)),
     ("fraction", |reader, at| reader.over(at)),
     ("version", |reader, at| reader.outline(at)),
     ("name", |reader, at| reader.named(at)),
     ("money", |reader, at| reader.money_after(at)),
     ("fraction", |reader, at| reader.mixed_fraction(at)),
+    ("year", |reader, at| reader.lone_year(at)),
     ("quantity", |reader, at| reader.quantity(at)),
+];
+
+/// Words that begin a sentence whose writer forgot the blank before it, and so are no kind of file.
+const SMALL_WORDS: [&str; 36] = [
+    "and", "the", "but", "or", "so", "it", "he", "she", "we", "they", "you", "in", "on", "at",
+    "to", "of", "is", "was", "are", "if", "as", "for", "not", "no", "yes", "this", "that", "then",
+    "when", "my", "by", "with", "all", "do", "go", "an",
 ];
 
 /// Things that a word can be which is not said as it is written.
@@ -211,6 +225,7 @@ impl<'t> Reader<'t, English> {
     fn mark(&mut self, at: usize) -> usize {
         self.sign_of_number(at)
             .or_else(|| self.per_unit(at))
+            .or_else(|| self.joint_of_words(at))
             .unwrap_or_else(|| {
                 self.sign(at);
                 at + 1
@@ -237,6 +252,36 @@ impl<'t> Reader<'t, English> {
             per => format!(" per {per}"),
         });
         Some(at + 2)
+    }
+
+    /// A sign between two letters, without blanks: `and/or`, `a_b`, `photo.jpg`.
+    fn joint_of_words(&mut self, at: usize) -> Option<usize> {
+        let (first, second) = (at.checked_sub(1)?, at + 1);
+        if !self.tokens.is_word(first) || !self.tokens.is_word(second) {
+            return None;
+        }
+        match self.tokens.text(at) {
+            "/" => return Some(self.slash_between_words(at)),
+            "#" => self.out.say(" hash "),
+            "_" => self.out.say(" underscore "),
+            "\\" => self.out.say(" backslash "),
+            "." if self.is_name_of_file(at) => self.out.say(" dot "),
+            _ => return None,
+        }
+        Some(at + 1)
+    }
+
+    /// True if the full stop at `at` parts a name from its kind: `report.pdf`, not `the end.but`.
+    fn is_name_of_file(&self, at: usize) -> bool {
+        let (name, kind) = (self.tokens.text(at - 1), self.tokens.text(at + 1));
+        let is_plain = |word: &str| word.bytes().all(|byte| byte.is_ascii_lowercase());
+        let after = self.tokens.text(at + 2);
+        name.len() > 1
+            && name.is_ascii()
+            && (2..=4).contains(&kind.len())
+            && is_plain(kind)
+            && !SMALL_WORDS.contains(&kind)
+            && (after != "." || !self.tokens.is_word(at + 3))
     }
 
     /// A sign and the number after it.
@@ -274,6 +319,33 @@ impl<'t> Reader<'t, English> {
         })
     }
 
+    /// True if the sign at `at` is that of a key: `press *`.
+    fn is_key(&self, at: usize) -> bool {
+        matches!(
+            self.tokens.word_before(at).as_str(),
+            "press" | "dial" | "key" | "hit" | "enter" | "then" | "or"
+        )
+    }
+
+    /// True if the dash at `at` stands between two numbers with one unit or sign, the second of which is at `next`.
+    fn is_range(&self, at: usize, next: usize) -> bool {
+        let Some(unit) = at.checked_sub(2).map(|before| self.tokens.text(before)) else {
+            return false;
+        };
+        let Some(figure) = self.figure(next) else {
+            return false;
+        };
+        let after = self.tokens.text(self.tokens.skip_space(figure.end));
+        let is_unit = matches!(unit, "%" | "°") || units::unit(unit).is_some();
+        is_unit && after == unit && at >= 3
+    }
+
+    /// True if an equals sign follows the number at `at`.
+    fn is_sum(&self, at: usize) -> bool {
+        let end = self.figure(at).map_or(at, |figure| figure.end);
+        self.tokens.text(self.tokens.skip_space(end)) == "="
+    }
+
     /// A mark alone.
     fn sign(&mut self, at: usize) {
         let mark = self.tokens.text(at);
@@ -293,6 +365,17 @@ impl<'t> Reader<'t, English> {
             "+" => " plus ",
             "=" => " equals ",
             "@" => " at ",
+            "#" if follows_number => " hash ",
+            "#" if self.tokens.is_word(at + 1) => "hashtag ",
+            "*" | "#" if self.is_key(at) => {
+                if mark == "*" {
+                    " star "
+                } else {
+                    " hash "
+                }
+            }
+            "\\" if self.tokens.is_word(at + 1) => " backslash ",
+            "*" if number_follows && next == at + 1 && self.opens(at) => " star ",
             "×" => " times ",
             "*" if number_follows && follows_number_loosely => " times ",
             "÷" => " divided by ",
@@ -306,14 +389,20 @@ impl<'t> Reader<'t, English> {
             {
                 " to "
             }
+            // `20% - 50%`, `5 kg - 8 kg`, `6 am - 8 pm`
+            "-" | "—" if spaced && number_follows && self.is_range(at, next) => " to ",
+            // `1- 2 = 5`
+            "-" if follows_number && number_follows && self.is_sum(next) => " minus ",
+            "-" if at > 0 && self.is_month(at - 1) && self.is_month(at + 1) => " to ",
             // `24 December-2 January`
             "-" if self.number_begins(at + 1) && at > 0 && self.is_month(at - 1) => " to ",
-            // `the '70s`
+            // `the '70s`, `class of '98`
             "'" if self
                 .tokens
                 .number(at + 1)
                 .is_some_and(|digits| digits.len() == 2)
-                && self.tokens.text(at + 2) == "s" =>
+                && (self.tokens.text(at + 2) == "s"
+                    || self.opens(at) && self.tokens.text(at + 2) != "'") =>
             {
                 return;
             }
@@ -327,10 +416,10 @@ impl<'t> Reader<'t, English> {
             {
                 " divided by "
             }
-            "/" if follows_number || self.tokens.number(at + 1).is_some() => " slash ",
+            "/" if spaced || follows_number || self.tokens.number(at + 1).is_some() => " slash ",
             "#" | "*" | "_" | "~" | "/" | "\\" | "<" | ">" => return self.out.copy(" "),
             _ => {
-                if let Some(name) = money::name(mark) {
+                if let Some(name) = money::name_of_one(mark) {
                     return self.out.say(&format!(" {name} "));
                 }
                 match signs::name(mark, Language::English) {

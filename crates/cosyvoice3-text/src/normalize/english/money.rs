@@ -133,6 +133,11 @@ pub(super) fn name(sign: &str) -> Option<&'static str> {
     find(sign).map(|currency| currency.many)
 }
 
+/// The name of a currency's sign that stands alone: `in $ or €`.
+pub(super) fn name_of_one(sign: &str) -> Option<&'static str> {
+    find(sign).map(|currency| currency.one)
+}
+
 /// A figure and the power of ten in words behind it.
 struct Amount<'a> {
     figure: Figure<'a>,
@@ -157,10 +162,11 @@ impl Currency {
         if let Some(power) = amount.power {
             return format!("{} {power} {}", super::figure_words(figure), self.many);
         }
-        let cents = figure
-            .fraction
-            .filter(|digits| digits.len() == 2 && !self.cent.is_empty())
-            .and_then(|digits| digits.parse().ok());
+        // `$20.500` and `$20.5` are twenty dollars and fifty cents; `$12.345` is no whole number of cents.
+        let fraction = figure.fraction.map(|digits| digits.trim_end_matches('0'));
+        let cents = fraction
+            .filter(|digits| digits.len() <= 2 && !self.cent.is_empty())
+            .and_then(|digits| format!("{digits:0<2}").parse().ok());
         let whole = if figure.digits.is_empty() {
             Some(0)
         } else {
@@ -173,7 +179,14 @@ impl Currency {
                 format!("{} and {}", self.count(value), self.count_cents(cents))
             }
             (Some(value), None) if figure.fraction.is_none() => self.count(value),
-            _ => format!("{} {}", super::figure_words(figure), self.many),
+            _ => {
+                let figure = Figure {
+                    fraction: fraction.filter(|digits| !digits.is_empty()),
+                    digits: figure.digits.clone(),
+                    end: figure.end,
+                };
+                format!("{} {}", super::figure_words(&figure), self.many)
+            }
         }
     }
 }
@@ -200,8 +213,40 @@ impl<'t> Reader<'t, English> {
             self.out.say(&said);
             return Some(self.price_per(second.end).unwrap_or(second.end));
         }
-        self.out.say(&currency.words(&first));
+        let mut said = currency.words(&first);
+        // `a $5 bill`
+        if let Some(stem) = said.strip_suffix(currency.many)
+            && (self.is_attributive(at - 1, first.end) || self.is_priced(first.end))
+        {
+            said = format!("{stem}{}", currency.one);
+        }
+        self.out.say(&said);
         Some(self.price_per(first.end).unwrap_or(first.end))
+    }
+
+    /// True if a thing with a price follows the amount that ends before `end`: `the $10 fee`.
+    fn is_priced(&self, end: usize) -> bool {
+        const THINGS: [&str; 18] = [
+            "fee",
+            "bill",
+            "note",
+            "coin",
+            "ticket",
+            "fine",
+            "charge",
+            "deposit",
+            "prize",
+            "reward",
+            "discount",
+            "voucher",
+            "surcharge",
+            "toll",
+            "fare",
+            "coupon",
+            "loan",
+            "grant",
+        ];
+        THINGS.contains(&self.tokens.text(self.tokens.skip_space(end)))
     }
 
     /// The second amount of a range, and whether it has a sign of its own.

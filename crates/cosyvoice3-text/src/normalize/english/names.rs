@@ -185,10 +185,14 @@ impl Reader<'_, English> {
         }
         let is_short = |at: usize| {
             let word = self.tokens.text(at);
-            self.tokens.is_word(at) && word.len() <= 3 && word.starts_with(char::is_uppercase)
+            let is_capital = word.len() <= 3 && word.starts_with(char::is_uppercase);
+            let is_letters = word.len() <= 2 && super::units::unit(word).is_none();
+            self.tokens.is_word(at) && (is_capital || word.len() == 1 || is_letters)
         };
         let letters_before = at >= 2 && self.tokens.text(at - 1) == "-" && is_short(at - 2);
         let letters_after = self.tokens.text(end) == "-" && is_short(end + 1);
+        let letters_go_on =
+            letters_after && self.tokens.text(end + 2) == "-" && groups[0].len() < 3;
         let values: Vec<u64> = groups
             .iter()
             .map(|group| group.parse().unwrap_or(u64::MAX))
@@ -196,14 +200,24 @@ impl Reader<'_, English> {
         let all: usize = groups.iter().map(|group| group.len()).sum();
         let descends = values[0] > values[1];
         let years = values.iter().all(|value| (1000..2100).contains(value));
-        let in_digits = groups.len() > 2 && all >= 7
+        let is_numbered = at > 0 && self.tokens.text(at - 1) == "#" && all >= 7;
+        let in_digits = is_numbered
+            || groups.len() > 2 && all >= 7
             || groups.len() == 2
                 && descends
                 && !years
                 && groups.iter().all(|group| group.len() >= 3)
                 && groups[0].len() >= 4;
-        let is_code = in_digits || groups.len() > 2 || letters_before || letters_after && descends;
-        if !is_code {
+        let is_code = in_digits
+            || groups.len() > 2
+            || letters_before
+            || letters_after && (descends || letters_go_on);
+        let is_measured = groups.len() == 2
+            && !letters_before
+            && self
+                .unit_after(at, end, false)
+                .is_some_and(|(_, after)| self.tokens.is_word(after - 1));
+        if !is_code || is_measured {
             return None;
         }
         let said: Vec<String> = groups
@@ -244,6 +258,10 @@ impl Reader<'_, English> {
         if let Some(end) = self.plan(at, number).or_else(|| self.aircraft(at, number)) {
             return Some(end);
         }
+        if self.is_type_of_aircraft(at, number) {
+            self.out.say(&in_pairs(number.parse().ok()?));
+            return Some(at + 1);
+        }
         if number.len() == 4 && at > 0 && self.tokens.text(at - 1) == "FY" {
             self.out.say(&in_pairs(number.parse().ok()?));
             return Some(at + 1);
@@ -257,7 +275,8 @@ impl Reader<'_, English> {
         let attached =
             at > 0 && self.tokens.is_word(at - 1) && number.len() >= 3 && !number.ends_with("00");
         let long = number.len() >= 12;
-        let emergency = (3..=6).contains(&number.len()) && self.is_emergency(at);
+        let emergency = (3..=6).contains(&number.len())
+            && (self.is_emergency(at) || self.is_second_emergency(at) || self.is_texted(at));
         let noun = self.noun_of(at);
         let wants = noun.is_some_and(|(least, round)| {
             number.len() >= least && (round || !number.ends_with("00"))
@@ -267,6 +286,18 @@ impl Reader<'_, English> {
             return Some(at + 1);
         }
         None
+    }
+
+    /// The number of `A320` and `B737`.
+    fn is_type_of_aircraft(&self, at: usize, number: &str) -> bool {
+        let maker = at
+            .checked_sub(1)
+            .map_or("", |before| self.tokens.text(before));
+        match maker {
+            "A" => number.len() == 3 && number.starts_with('3') && !number.ends_with("00"),
+            "B" => number.len() == 3 && number.starts_with('7') && number.ends_with('7'),
+            _ => false,
+        }
     }
 
     /// `Boeing 737-800`.
@@ -324,6 +355,29 @@ impl Reader<'_, English> {
                 next,
                 "for" | "or" | "and" | "if" | "to" | "now" | "immediately" | "in" | "when" | "from"
             ))
+    }
+
+    /// The second of `call 999 or 112`.
+    fn is_second_emergency(&self, at: usize) -> bool {
+        let Some(first) = at.checked_sub(4) else {
+            return false;
+        };
+        self.tokens.word_before(at) == "or"
+            && self
+                .tokens
+                .number(first)
+                .is_some_and(|first| first.len() >= 3)
+            && self.is_emergency(first)
+    }
+
+    /// `Text HELP to 61016`.
+    fn is_texted(&self, at: usize) -> bool {
+        self.tokens.word_before(at) == "to"
+            && at >= 6
+            && matches!(
+                self.tokens.word_before(at - 4).as_str(),
+                "text" | "sms" | "send"
+            )
     }
 
     /// From how many digits on the noun before the number at `at` wants them one by one, and whether it wants so those of

@@ -205,18 +205,19 @@ impl Reader<'_, English> {
 
     /// True if the number at `at` is followed by the name of a street: names and ordinals, then the kind.
     pub(super) fn is_house_number(&self, at: usize) -> bool {
-        let mut names = 0;
-        let mut i = at + 1;
-        let is_blank = |i: usize| self.tokens.text(i) == " ";
-        if !is_blank(i)
-            || self
+        self.is_followed_by_street(at + 1)
+            && self
                 .tokens
                 .number(at)
-                .is_none_or(|d| d.len() > 5 || d.starts_with('0'))
-        {
-            return false;
-        }
-        while is_blank(i) && i < at + STREET_TOKENS {
+                .is_some_and(|digits| digits.len() <= 5 && !digits.starts_with('0'))
+    }
+
+    /// True if the name of a street follows the house number that ends before `end`.
+    fn is_followed_by_street(&self, end: usize) -> bool {
+        let mut names = 0;
+        let mut i = end;
+        let is_blank = |i: usize| self.tokens.text(i) == " ";
+        while is_blank(i) && i < end + STREET_TOKENS {
             let word = self.tokens.text(i + 1);
             let is_kind = STREETS.iter().any(|(short, ..)| *short == word) || FULL.contains(&word);
             if is_kind && names > 0 {
@@ -238,8 +239,14 @@ impl Reader<'_, English> {
     /// `N` between a house number and a street, or behind a street.
     fn direction(&self, at: usize) -> Option<(&'static str, usize)> {
         let full = compass(self.tokens.text(at))?;
+        if self.is_before_numbered_street(at) {
+            return Some((full, at + 1 + usize::from(self.tokens.text(at + 1) == ".")));
+        }
         let space = at.checked_sub(1).filter(|i| self.tokens.text(*i) == " ")?;
         let before = space.checked_sub(1)?;
+        if self.tokens.number(before).is_some() && self.is_number_of_road(before) {
+            return Some((full, at + 1));
+        }
         let behind_house = self.tokens.number(before).is_some() && self.is_house_number(before);
         let street = if self.tokens.text(before) == "." {
             before.checked_sub(1)?
@@ -255,6 +262,29 @@ impl Reader<'_, English> {
                 && (behind_house || !self.tokens.ends_sentence(at + 1));
             (full, at + 1 + usize::from(stop))
         })
+    }
+
+    /// True if the number at `at` names a road: `I-95`, `Hwy 101`.
+    pub(super) fn is_number_of_road(&self, at: usize) -> bool {
+        let hyphened = at >= 2
+            && self.tokens.text(at - 1) == "-"
+            && matches!(self.tokens.text(at - 2), "I" | "US" | "SR");
+        hyphened
+            || matches!(
+                self.tokens.word_before(at).as_str(),
+                "interstate" | "highway" | "hwy" | "route" | "rte" | "exit"
+            )
+    }
+
+    /// True if a street with a number follows the point of the compass at `at`: `W 34th St`.
+    fn is_before_numbered_street(&self, at: usize) -> bool {
+        let stop = usize::from(self.tokens.text(at + 1) == ".");
+        let number = at + 2 + stop;
+        let kind = self.tokens.text(number + 3);
+        self.tokens.text(number - 1) == " "
+            && self.tokens.number(number).is_some()
+            && matches!(self.tokens.text(number + 1), "st" | "nd" | "rd" | "th")
+            && (STREETS.iter().any(|(short, ..)| *short == kind) || FULL.contains(&kind))
     }
 
     /// `FL` behind a town, or before a zip code.
@@ -292,7 +322,13 @@ impl Reader<'_, English> {
             return Some(at + 1);
         }
         let before = self.tokens.text(at.wrapping_sub(1));
-        if !matches!(before, "" | " " | "(" | "\"") || number.len() < 3 || !self.is_house_number(at)
+        // `221B Baker St`
+        let is_lettered = self.tokens.text(at + 1).len() == 1
+            && self.tokens.text(at + 1).starts_with(char::is_uppercase)
+            && self.is_followed_by_street(at + 2);
+        if !matches!(before, "" | " " | "(" | "\"")
+            || number.len() < 3
+            || !self.is_house_number(at) && !is_lettered
         {
             return None;
         }

@@ -1,127 +1,20 @@
-//! Cardinals, ordinals, fractions, ranges and years in English, and the things that they count.
+//! Cardinals, ordinals, fractions and ranges in English, and the things that they count.
 
 use super::{
     English,
-    calendar::{MONTHS, is_year},
+    calendar::is_year,
     figure_words, money,
     numerals::{cardinal, digits, fraction, in_pairs, ordinal},
 };
 use crate::normalize::{
     figures::{self, Figure, Style, figure, range_end},
-    lex::Kind,
     reader::Reader,
 };
-
-/// Words before a year.
-const BEFORE_YEAR: [&str; 24] = [
-    "in", "between", "years", "since", "by", "from", "until", "till", "of", "year", "before",
-    "after", "during", "circa", "around", "spring", "summer", "autumn", "fall", "winter", "class",
-    "early", "late", "mid",
-];
-
-/// Words before a number that is no year though it counts no noun.
-const BEFORE_COUNT: [&str; 45] = [
-    "about",
-    "than",
-    "over",
-    "under",
-    "nearly",
-    "almost",
-    "only",
-    "exactly",
-    "roughly",
-    "approximately",
-    "total",
-    "totals",
-    "population",
-    "costs",
-    "cost",
-    "paid",
-    "pay",
-    "pays",
-    "earn",
-    "earns",
-    "earned",
-    "is",
-    "are",
-    "was",
-    "were",
-    "be",
-    "equals",
-    "has",
-    "have",
-    "had",
-    "up",
-    "at",
-    "with",
-    "number",
-    "no",
-    "count",
-    "counted",
-    "score",
-    "scored",
-    "sold",
-    "reached",
-    "least",
-    "most",
-    "another",
-    "some",
-];
-
-/// Words that no number counts, so that one before them may be a year.
-const BEHIND_YEAR: [&str; 46] = [
-    "and",
-    "or",
-    "but",
-    "to",
-    "the",
-    "a",
-    "an",
-    "is",
-    "was",
-    "were",
-    "saw",
-    "had",
-    "has",
-    "marked",
-    "brought",
-    "began",
-    "ended",
-    "became",
-    "came",
-    "when",
-    "that",
-    "which",
-    "who",
-    "until",
-    "till",
-    "as",
-    "with",
-    "by",
-    "for",
-    "in",
-    "at",
-    "on",
-    "from",
-    "after",
-    "before",
-    "through",
-    "while",
-    "where",
-    "he",
-    "she",
-    "it",
-    "they",
-    "we",
-    "his",
-    "her",
-    "witnessed",
-];
 
 const POWERS: [&str; 5] = ["hundred", "thousand", "million", "billion", "trillion"];
 
 /// Nouns that are counted in thousands and millions: before one of them `1.5m` is no length.
-const COUNTED: [&str; 24] = [
+pub(super) const COUNTED: [&str; 24] = [
     "people",
     "users",
     "views",
@@ -162,7 +55,13 @@ impl<'t> Reader<'t, English> {
             self.out.say(&decade);
             return Some(figure.end + 2);
         }
-        let suffix = self.tokens.text(figure.end).to_ascii_lowercase();
+        let blank = self.tokens.text(figure.end) == " "
+            && self.tokens.text(figure.end + 1) == "s"
+            && figure.digits.len() == 4
+            && is_year(value)
+            && value % 10 == 0;
+        let end = figure.end + usize::from(blank);
+        let suffix = self.tokens.text(end).to_ascii_lowercase();
         let (suffix, possessive) = match suffix.strip_suffix("'s") {
             Some(stem) => (stem, "'s"),
             None => (suffix.as_str(), ""),
@@ -171,7 +70,7 @@ impl<'t> Reader<'t, English> {
             "st" | "nd" | "rd" | "th" => format!("{}{possessive}", ordinal(value)),
             "s" if value % 10 == 0 && value > 0 => {
                 let first = self.decade(value, figure.digits.len());
-                if let Some((second, end)) = self.decade_behind(figure.end + 1) {
+                if let Some((second, end)) = self.decade_behind(end + 1) {
                     self.out.say(&format!("{first} to {second}"));
                     return Some(end);
                 }
@@ -180,7 +79,7 @@ impl<'t> Reader<'t, English> {
             _ => return None,
         };
         self.out.say(&said);
-        Some(figure.end + 1)
+        Some(end + 1)
     }
 
     /// The second decade of `1960s-80s`, behind the dash at `dash`.
@@ -198,8 +97,22 @@ impl<'t> Reader<'t, English> {
     /// `3/4`, `1/3rd`.
     pub(super) fn fraction(&mut self, at: usize) -> Option<usize> {
         let (above, below, end) = figures::fraction(self.tokens, at)?;
+        if (above, below) == (9, 11) {
+            self.out.say("nine eleven");
+            return Some(end);
+        }
         self.out.say(&fraction(above, below));
-        let end = self.past_ordinal_suffix(end);
+        let mut end = self.past_ordinal_suffix(end);
+        if self.tokens.text(end) == "-"
+            && let Some((above, below, after)) = figures::fraction(self.tokens, end + 1)
+        {
+            self.out.say(&format!(" to {}", fraction(above, below)));
+            end = after;
+        }
+        if self.closes_no_quotation(at, end) {
+            self.out.say(" inch");
+            return Some(end + 1);
+        }
         Some(self.say_unit(at, end, above == 1).unwrap_or(end))
     }
 
@@ -214,7 +127,9 @@ impl<'t> Reader<'t, English> {
             && matches!(self.tokens.text(at - 1), "/" | "." | ",")
             && self.tokens.number(at - 2).is_some();
         let is_sum = self.tokens.text(self.tokens.skip_space(end)) == "=";
-        if self.tokens.text(at + 1) != "/" || goes_on || comes_on || is_sum || below == 0 {
+        let in_code = at >= 2 && self.tokens.text(at - 1) == "-" && self.tokens.is_word(at - 2);
+        if self.tokens.text(at + 1) != "/" || goes_on || comes_on || is_sum || in_code || below == 0
+        {
             return None;
         }
         let said = match (above, below) {
@@ -272,8 +187,22 @@ impl<'t> Reader<'t, English> {
         let (parts, end) = figures::outline(self.tokens, at)?;
         let is_byte =
             |part: &&str| part.len() <= 3 && part.parse::<u64>().is_ok_and(|value| value < 256);
-        if parts.len() == 4 && parts.iter().all(is_byte) && parts.iter().any(|part| part.len() == 3)
+        let is_group = |part: &&str| part.len() == 3;
+        if parts[0].len() <= 3
+            && !parts[0].starts_with('0')
+            && parts[1..].iter().all(is_group)
+            && parts.contains(&"000")
+            && let Some(value) = figures::integer(&parts.concat())
         {
+            self.out.say(&cardinal(value));
+            return Some(end);
+        }
+        let is_address = parts.iter().any(|part| part.len() == 3)
+            || matches!(
+                self.tokens.word_before(at).as_str(),
+                "ip" | "address" | "server"
+            );
+        if parts.len() == 4 && parts.iter().all(is_byte) && is_address {
             let said: Vec<String> = parts.iter().map(|part| digits(part)).collect();
             self.out.say(&said.join(" dot "));
             return Some(end);
@@ -294,6 +223,7 @@ impl<'t> Reader<'t, English> {
         if let Some(end) = self
             .feet_and_inches(&first)
             .or_else(|| self.inches(at, &first))
+            .or_else(|| self.feet(at, &first))
             .or_else(|| self.short_range_of_years(at, &first))
         {
             return Some(end);
@@ -345,52 +275,56 @@ impl<'t> Reader<'t, English> {
     /// `27" monitor`: the mark right behind a number, a word after it, and no quotation open.
     fn inches(&mut self, at: usize, figure: &Figure) -> Option<usize> {
         let end = figure.end;
-        let word = self.tokens.text(end + 2);
-        if self.tokens.text(end) != "\""
-            || self.tokens.text(end + 1) != " "
-            || !word.starts_with(char::is_lowercase)
-        {
+        if !self.closes_no_quotation(at, end) {
             return None;
         }
-        // So few that the time stays linear in the length of the text.
-        let marks = (at.saturating_sub(200)..at)
-            .filter(|i| self.tokens.text(*i) == "\"")
-            .count();
-        if marks % 2 == 1 {
-            return None;
-        }
+        let word = self.tokens.text(self.tokens.skip_space(end + 1));
         let is_many = figure.whole() != Some(1)
-            && matches!(
-                word,
-                "of" | "wide" | "tall" | "long" | "deep" | "high" | "and" | "in" | "by" | "x"
-            );
+            && (!word.starts_with(char::is_alphabetic)
+                || matches!(
+                    word,
+                    "of" | "wide" | "tall" | "long" | "deep" | "high" | "and" | "in" | "by" | "x"
+                ));
         let noun = if is_many { "inches" } else { "inch" };
         self.out.say(&format!("{} {noun}", figure_words(figure)));
         Some(end + 1)
     }
 
-    /// `2010-11`.
-    fn short_range_of_years(&mut self, at: usize, first: &Figure) -> Option<usize> {
-        let value = first
-            .whole()
-            .filter(|value| first.digits.len() == 4 && is_year(*value))?;
-        let digits = self
-            .tokens
-            .number(first.end + 1)
-            .filter(|digits| digits.len() == 2)?;
-        let last = digits
-            .parse::<u64>()
-            .ok()
-            .filter(|last| *last > value % 100)?;
-        let end = first.end + 2;
-        let goes_on = matches!(self.tokens.text(end), "-" | "." | "/" | ":")
-            || self.unit_after(at, end, false).is_some();
-        if self.tokens.text(first.end) != "-" || goes_on || value < 1100 {
+    /// `a 10' pole`, `6' tall`.
+    fn feet(&mut self, at: usize, figure: &Figure) -> Option<usize> {
+        let end = figure.end;
+        // Two of them are the quotes of a typesetter.
+        if self.tokens.text(end + 1) == "'" || !self.stands_for_length(at, end, "'") {
             return None;
         }
-        self.out
-            .say(&format!("{} to {}", in_pairs(value), cardinal(last)));
-        Some(end)
+        let noun = if self.is_attributive(at, end + 1) || figure.whole() == Some(1) {
+            "foot"
+        } else {
+            "feet"
+        };
+        self.out.say(&format!("{} {noun}", figure_words(figure)));
+        Some(end + 1)
+    }
+
+    fn closes_no_quotation(&self, at: usize, end: usize) -> bool {
+        self.stands_for_length(at, end, "\"")
+    }
+
+    /// True if `mark` stands at `end`, behind the number at `at`, and means a length: no quotation is open there, and a
+    /// small word or no word follows.
+    fn stands_for_length(&self, at: usize, end: usize, mark: &str) -> bool {
+        let next = self.tokens.text(self.tokens.skip_space(end + 1));
+        if self.tokens.text(end) != mark
+            || next.starts_with(char::is_uppercase)
+            || self.tokens.is_word(end + 1)
+        {
+            return false;
+        }
+        // So few that the time stays linear in the length of the text.
+        let marks = (at.saturating_sub(200)..at)
+            .filter(|i| self.tokens.text(*i) == mark)
+            .count();
+        marks.is_multiple_of(2)
     }
 
     /// The power of ten, the unit or the currency after a number.
@@ -445,97 +379,5 @@ impl<'t> Reader<'t, English> {
             "b" | "B" | "bn" => Some("billion"),
             _ => None,
         }
-    }
-
-    /// True if a year stands before the word before `at`: `from 1914 to 1918`.
-    fn follows_year(&self, at: usize) -> bool {
-        let first = at.checked_sub(4);
-        first.is_some_and(|first| {
-            let value = self
-                .tokens
-                .number(first)
-                .filter(|digits| digits.len() == 4)
-                .and_then(figures::integer);
-            let opens = matches!(
-                self.tokens.word_before(first).as_str(),
-                "from" | "between" | "in" | "years"
-            );
-            opens && value.is_some_and(is_year)
-        })
-    }
-
-    /// True if a four-digit number is a year, judged by the words before it.
-    fn is_year_here(&self, at: usize, first: &Figure, second: Option<&Figure>) -> bool {
-        let is_plain_year =
-            |figure: &Figure| figure.digits.len() == 4 && figure.whole().is_some_and(is_year);
-        let plain = first.end == at + 1 && is_plain_year(first) && second.is_none_or(is_plain_year);
-        let end = second.map_or(first.end, |second| second.end);
-        if !plain || self.is_counted(end) || self.unit_after(at, end, false).is_some() {
-            return false;
-        }
-        let before = self.tokens.word_before(at);
-        // `Q3 2025`
-        let quarter = at >= 3
-            && self
-                .tokens
-                .number(at - 2)
-                .is_some_and(|digits| digits.len() == 1)
-            && matches!(self.tokens.text(at - 3), "Q" | "H");
-        if quarter && self.tokens.text(at - 1) == " " {
-            return true;
-        }
-        // Years before 1100 are rare in texts, a thousand of something is not.
-        let early = first.whole().is_some_and(|value| value < 1100);
-        if early {
-            return matches!(
-                before.as_str(),
-                "in" | "since" | "year" | "circa" | "until" | "till"
-            );
-        }
-        second.is_some()
-            || matches!(before.as_str(), "to" | "and") && self.follows_year(at)
-            || BEFORE_YEAR.contains(&before.as_str())
-            || MONTHS.iter().any(|month| month.to_lowercase() == before)
-            || first
-                .whole()
-                .is_some_and(|value| self.is_bare_year(at, end, value, &before))
-    }
-
-    /// True if nothing is counted by the four digits at `at`: `(1988)`, `1994 saw a rise`, `The festival, 1994, Leeds`.
-    fn is_bare_year(&self, at: usize, end: usize, value: u64, before: &str) -> bool {
-        let mark_before = self.tokens.text(at.wrapping_sub(1));
-        if mark_before == "(" && matches!(self.tokens.text(end), ")" | ",") {
-            return true;
-        }
-        let next = self.tokens.skip_space(end);
-        let follows = self.tokens.text(next);
-        // Round numbers count more often than they date.
-        if value >= 2000 || value.is_multiple_of(100) || BEFORE_COUNT.contains(&before) {
-            return false;
-        }
-        let space = at > 0 && self.tokens.kind(at - 1) == Some(Kind::Space);
-        let preceding = self.tokens.text(at.wrapping_sub(1 + usize::from(space)));
-        let starts = at == 0 || space && matches!(preceding, "." | "!" | "?");
-        let behind_comma = space && preceding == ",";
-        let is_prose = !follows.is_empty() && BEHIND_YEAR.contains(&follows);
-        // A name, and the year of it: `The festival, 1994, Leeds`, not `In total, 1234.` nor a list of numbers.
-        let in_commas = value >= 1600
-            && behind_comma
-            && at >= 3
-            && self.tokens.is_word(at - 3)
-            && (follows == "," || self.tokens.text(at - 3).starts_with(char::is_uppercase))
-            && matches!(follows, "," | "." | ")" | "" | ";");
-        let second_of_two =
-            self.tokens.number(at.wrapping_sub(4)).is_some_and(|year| {
-                year.len() == 4 && year.starts_with('1') && !year.ends_with("00")
-            }) && matches!(before, "and" | "or")
-                && (is_prose || !self.tokens.is_word(next));
-        let pair = starts
-            && matches!(follows, "and" | "or")
-            && self
-                .tokens
-                .number(next + 2)
-                .is_some_and(|year| year.len() != 4);
-        (starts && is_prose && !pair) || in_commas || second_of_two
     }
 }

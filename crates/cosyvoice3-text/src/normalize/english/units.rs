@@ -105,6 +105,12 @@ const UNITS: &[(&str, &str, &str)] = &[
     ("MP", "megapixel", "megapixels"),
     ("px", "pixel", "pixels"),
     ("pcs", "piece", "pieces"),
+    ("tsp", "teaspoon", "teaspoons"),
+    ("tbsp", "tablespoon", "tablespoons"),
+    ("qt", "quart", "quarts"),
+    ("cc", "C C", "C C"),
+    ("ppl", "person", "people"),
+    ("pax", "passenger", "passengers"),
 ];
 
 /// Things that are counted *per*, beside the units.
@@ -205,8 +211,10 @@ impl Reader<'_, English> {
             return Some(found);
         }
         let symbol = self.tokens.text(at);
-        let is_name =
-            symbol.len() == 1 && (self.is_named_by_noun(first) || self.is_house_number(first));
+        let is_name = symbol.len() == 1
+            && (self.is_named_by_noun(first)
+                || self.is_house_number(first)
+                || self.is_number_of_road(first));
         if is_name
             || at == end && symbol.len() == 1 && self.is_in_code(first, at)
             || at == end && symbol.len() == 1 && !self.measures(first, at)
@@ -216,8 +224,15 @@ impl Reader<'_, English> {
         if matches!(symbol, "sq" | "cu" | "fl") {
             return self.worded_power(at, one);
         }
+        if let Some(found) = self.inches_in_letters(at, one) {
+            return Some(found);
+        }
         if let Some((unit, end)) = self.mixed_symbol(at) {
             return Some(((if one { unit.one } else { unit.many }).to_owned(), end));
+        }
+        if symbol == "m" && self.follows_hours(first) {
+            let noun = if one { "minute" } else { "minutes" };
+            return Some((noun.to_owned(), at + 1));
         }
         let unit = unit(symbol)?;
         // `5 N Main Street`, `12 A.D.`
@@ -227,12 +242,16 @@ impl Reader<'_, English> {
             return None;
         }
         let after = self.tokens.text(self.tokens.skip_space(at + 1));
-        let attributive = at == end && MEASURED.contains(&after.to_lowercase().as_str());
+        let attributive = at == end && MEASURED.contains(&after.to_lowercase().as_str())
+            || self.is_attributive(first, at + 1 + usize::from(self.tokens.text(at + 1) == "."));
         let noun = if one || attributive {
             unit.one
         } else {
             unit.many
         };
+        if let Some(found) = self.feet_and_inches_in_words(at, symbol, noun) {
+            return Some(found);
+        }
         let (power, after) = self.power_of(at, symbol);
         let mut words = format!("{power}{noun}");
         let mut end = after;
@@ -247,6 +266,64 @@ impl Reader<'_, English> {
             end = after;
         }
         Some((words, self.past_stop(end, symbol)))
+    }
+
+    /// `6 ft 2 in`: the feet's `noun` and the inches behind the symbol at `at`.
+    fn feet_and_inches_in_words(
+        &self,
+        at: usize,
+        symbol: &str,
+        noun: &str,
+    ) -> Option<(String, usize)> {
+        let stop = usize::from(self.tokens.text(at + 1) == ".");
+        let number = self.tokens.skip_space(at + 1 + stop);
+        let inches = self.tokens.number(number)?.parse::<u64>().ok()?;
+        let next = self.tokens.skip_space(number + 1);
+        if symbol != "ft" || self.tokens.text(next) != "in" || inches > 11 {
+            return None;
+        }
+        let inch = if inches == 1 { "inch" } else { "inches" };
+        let words = format!("{noun} {} {inch}", super::cardinal(inches));
+        Some((words, self.past_stop(next + 1, "in")))
+    }
+
+    /// True if hours stand before the number at `first`: `1h 5m`.
+    fn follows_hours(&self, first: usize) -> bool {
+        let space = first > 0 && self.tokens.text(first - 1) == " ";
+        let hours = first.checked_sub(1 + usize::from(space));
+        hours.is_some_and(|hours| {
+            matches!(self.tokens.text(hours), "h" | "hr")
+                && hours > 0
+                && self.tokens.number(hours - 1).is_some()
+        })
+    }
+
+    /// True if the number at `first` and its unit before `end` say more about one thing: `a 20 min walk`.
+    pub(super) fn is_attributive(&self, first: usize, end: usize) -> bool {
+        const GO_ON: [&str; 22] = [
+            "or", "and", "to", "for", "in", "at", "per", "a", "an", "each", "of", "from", "by",
+            "on", "if", "is", "was", "as", "but", "than", "the", "with",
+        ];
+        let noun = self.tokens.text(self.tokens.skip_space(end));
+        matches!(self.tokens.word_before(first).as_str(), "a" | "an")
+            && noun.len() > 1
+            && noun.starts_with(|c: char| c.is_ascii_lowercase())
+            && !GO_ON.contains(&noun)
+    }
+
+    /// `1.5 in. of rain`, `2 in wide`: inches, not the word.
+    fn inches_in_letters(&self, at: usize, one: bool) -> Option<(String, usize)> {
+        let after = self.tokens.text(self.tokens.skip_space(at + 1));
+        let is_measure = matches!(
+            after,
+            "wide" | "tall" | "long" | "deep" | "high" | "thick" | "x" | "by"
+        );
+        let is_short = after == "." && !self.tokens.ends_sentence(at + 1);
+        if self.tokens.text(at) != "in" || !is_measure && !is_short {
+            return None;
+        }
+        let noun = if one { "inch" } else { "inches" };
+        Some((noun.to_owned(), at + 1 + usize::from(is_short)))
     }
 
     /// True if the letter at `at` right behind the number at `first` is one of a code: `t-0t25d12`, not `2h30m` or `5m2`.
@@ -341,6 +418,10 @@ impl Reader<'_, English> {
                 | "yd"
                 | "yr"
                 | "yrs"
+                | "in"
+                | "tsp"
+                | "tbsp"
+                | "qt"
         );
         end + usize::from(
             is_abbreviation && self.tokens.text(end) == "." && !self.tokens.ends_sentence(end),

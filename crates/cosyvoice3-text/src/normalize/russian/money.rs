@@ -55,6 +55,10 @@ impl Reader<'_, Russian> {
         };
         if text == "р" && self.is_times(next) {
             self.say_amount(amount, &Noun::named("раз")?, case);
+            if self.tokens.text(next + 1) == "/" && self.tokens.text(next + 2) == "д" {
+                self.out.say(" в день");
+                return Some(self.after_stop(next + 2, true));
+            }
             let after = self.after_stop(next, true);
             return Some(self.priced_by(next + 1, after));
         }
@@ -89,7 +93,15 @@ impl Reader<'_, Russian> {
         more || matches!(self.tokens.text(preposition), "в" | "/")
             && matches!(
                 time,
-                "день" | "сутки" | "неделю" | "месяц" | "год" | "сут" | "нед" | "мес"
+                "день"
+                    | "сутки"
+                    | "неделю"
+                    | "месяц"
+                    | "год"
+                    | "сут"
+                    | "нед"
+                    | "мес"
+                    | "д"
             )
     }
 

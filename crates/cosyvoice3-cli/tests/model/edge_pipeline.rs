@@ -4,7 +4,7 @@ use std::{
     fs::{self, File},
     io::{Cursor, Read, Write},
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Output,
 };
 
 use cosyvoice3_convert::{
@@ -19,36 +19,9 @@ use ndarray::Array2;
 use ndarray_npy::write_npy;
 use zip::{CompressionMethod, ZipArchive, ZipWriter, write::SimpleFileOptions};
 
-use crate::mel_to_audio;
+use crate::{copy, fixture, mel_to_audio, names, program, succeeds};
 
 pub const TEXT_EMBEDDING: &str = "llm.model.model.embed_tokens.weight";
-
-pub fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../tests/fixtures")
-        .join(name)
-}
-
-pub fn program() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_cosyvoice3-convert"))
-}
-
-pub fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
-}
-
-#[track_caller]
-pub fn succeeds(output: &Output) {
-    assert!(output.status.success(), "{}", said(output));
-}
-
-pub fn names(dir: &Path) -> Vec<String> {
-    let entries = fs::read_dir(dir).unwrap();
-    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<_> = names.collect();
-    names.sort();
-    names
-}
 
 /// One model in both forms.
 pub struct EdgePipeline {
@@ -66,7 +39,7 @@ impl EdgePipeline {
         round_token_embedding(&checkpoint.join("flow.pt"));
         let axmodels = pipeline.path("axera/token2wav-axmodels");
         let converted = program()
-            .arg("checkpoint")
+            .arg("convert")
             .args([&checkpoint, &pipeline.converted()])
             .args(["--lm", lm.name(), "--npu-onnx"])
             .arg(&axmodels)
@@ -238,15 +211,4 @@ fn round_token_embedding(path: &Path) {
     }
     copy.finish().unwrap();
     assert_eq!(replaced, 1);
-}
-
-pub fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for name in names(from) {
-        let (from, to) = (from.join(&name), to.join(&name));
-        match from.is_dir() {
-            true => copy(&from, &to),
-            false => drop(fs::copy(from, to).unwrap()),
-        }
-    }
 }

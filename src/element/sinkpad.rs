@@ -5,70 +5,20 @@ use std::borrow::Cow;
 use gst::{prelude::*, subclass::prelude::*};
 
 use super::{
-    agenda::{Cue, Interrupt, Item, Origin},
-    document,
+    agenda::{Interrupt, Item, Origin},
+    enums::{MarkupSetting, TextTimingSetting},
     guard::pad_function,
-    imp::{CosyVoice3Src, State},
+    input::{Input, Timing},
     logging::CAT,
-    settings::{MarkupSetting, TextTimingSetting},
-    timeline::clock_time,
+    object::CosyVoice3Src,
+    settings::Settings,
+    state::State,
+    timeline::Cue,
 };
-use cosyvoice3::{Error, ErrorKind, IncrementalText, Language, Markup, cue, is_speakable};
+use cosyvoice3::{Error, ErrorKind, Language, Markup, cue, is_speakable};
 
 /// Caps of SSML documents.
 const SSML: &str = "application/ssml+xml";
-
-/// State of the text that comes in.
-#[derive(Default)]
-pub(super) struct Input {
-    segment: Option<gst::FormattedSegment<gst::ClockTime>>,
-    text: IncrementalText,
-    document: document::Incoming,
-    /// That of the last text with letters.
-    language: Option<Language>,
-    told_invalid: bool,
-    /// Decided by the first buffer.
-    timed: Option<bool>,
-    /// Upstream has ended.
-    eos: bool,
-    /// The pad is not active: no thread may wait in it.
-    closed: bool,
-}
-
-impl Input {
-    /// True if texts have times of their own.
-    pub fn is_timed(&self) -> bool {
-        self.timed == Some(true)
-    }
-
-    /// A segment from running time 0 that gives speech the stream time of its text.
-    pub fn segment_of_speech(&self) -> gst::FormattedSegment<gst::ClockTime> {
-        let mut segment = gst::FormattedSegment::new();
-        if let (true, Some(upstream)) = (self.is_timed(), &self.segment) {
-            let pace = upstream.rate() * upstream.applied_rate();
-            if pace > 0.0 && pace.is_finite() {
-                segment.set_applied_rate(pace);
-                let earlier = upstream.base().unwrap_or_default().nseconds() as f64 * pace;
-                let earlier = clock_time(earlier as u64);
-                segment.set_time(upstream.time().unwrap_or_default().saturating_sub(earlier));
-            }
-        }
-        segment
-    }
-
-    /// Running time and length of a text or gap from upstream; `None` outside the segment.
-    fn cue(&self, start: gst::ClockTime, duration: Option<gst::ClockTime>) -> Option<Cue> {
-        let segment = self.segment.as_ref()?;
-        let end = duration.map(|duration| start.saturating_add(duration));
-        let (start, end) = segment.clip(start, end)?;
-        let start = segment.to_running_time(start)?;
-        let end = segment.to_running_time(end);
-        Some(Cue {
-            start,
-            duration: end.map(|end| end.saturating_sub(start)),
-        })
-    }
-}
 
 /// Formats of text, the preferred one first: the easiest to read, then those of subtitle tracks inside films.
 /// `ttmlparse` describes its layout in metas beside the text.
@@ -85,8 +35,42 @@ pub(super) fn caps() -> gst::Caps {
         .build()
 }
 
+/// Makes the sink pad of the element.
+pub(super) fn add(this: &CosyVoice3Src, template: &gst::PadTemplate) -> Option<gst::Pad> {
+    if std::mem::replace(&mut this.state().has_input, true) {
+        gst::warning!(CAT, imp = this, "there is a sink pad already");
+        return None;
+    }
+    let pad = new_pad(template);
+    let element = this.obj();
+    // With an upstream it is no source: end of stream comes from there.
+    element.unset_element_flags(gst::ElementFlags::SOURCE);
+    if this.srcpad.is_active() {
+        // A pad that is added to a running element has to run.
+        let _ = pad.set_active(true);
+    }
+    if element.add_pad(&pad).is_err() {
+        this.state().has_input = false;
+        return None;
+    }
+    Some(pad)
+}
+
+/// Removes it.
+pub(super) fn remove(this: &CosyVoice3Src, pad: &gst::Pad) {
+    let _ = pad.set_active(false);
+    let element = this.obj();
+    let _ = element.remove_pad(pad);
+    element.set_element_flags(gst::ElementFlags::SOURCE);
+    let mut state = this.state();
+    state.has_input = false;
+    state.input = Input::default();
+    drop(state);
+    this.wake.wake();
+}
+
 /// The pad, as the template wants it.
-pub(super) fn new_pad(template: &gst::PadTemplate) -> gst::Pad {
+fn new_pad(template: &gst::PadTemplate) -> gst::Pad {
     const PAD: &str = "the sink pad";
     gst::Pad::builder_from_template(template)
         .activatemode_function(|_, parent, mode, active| {
@@ -119,7 +103,7 @@ fn activate(
         return Err(gst::loggable_error!(CAT, "only push mode"));
     }
     this.state().input.closed = !active;
-    this.room.notify_all();
+    this.space_available.notify_all();
     Ok(())
 }
 
@@ -128,11 +112,11 @@ fn chain(
     pad: &gst::Pad,
     buffer: gst::Buffer,
 ) -> Result<gst::FlowSuccess, gst::FlowError> {
-    let decided = this.state().input.timed;
-    let timed = decided.unwrap_or_else(|| decide(this, pad, &buffer));
+    let decided = this.state().input.timing;
+    let timing = decided.unwrap_or_else(|| decide(this, pad, &buffer));
     let map = buffer.map_readable().map_err(|_| gst::FlowError::Error)?;
     let ssml = is_ssml(this, pad);
-    if timed {
+    if timing != Timing::Stream {
         let cue = match buffer.pts() {
             Some(start) => this.state().input.cue(start, buffer.duration()),
             None => None,
@@ -141,6 +125,7 @@ fn chain(
             gst::debug!(CAT, imp = this, "outside the segment: {buffer:?}");
             return Ok(gst::FlowSuccess::Ok);
         }
+        let cue = cue.filter(|_| timing == Timing::Timed);
         let text = match ssml {
             true => document_text(this, &map),
             false => read_cue(this, pad, &map),
@@ -210,32 +195,32 @@ fn has_ssml_caps(pad: &gst::Pad) -> bool {
 }
 
 /// Decides by the first buffer whether texts have times, and whether stamps follow the clock.
-fn decide(this: &CosyVoice3Src, pad: &gst::Pad, buffer: &gst::Buffer) -> bool {
-    let timing = this.settings().text_timing;
+fn decide(this: &CosyVoice3Src, pad: &gst::Pad, buffer: &gst::Buffer) -> Timing {
+    let settings = this.settings().clone();
     let mut query = gst::query::Latency::new();
     let upstream_is_live = pad.peer_query(&mut query) && query.result().0;
     let mut state = this.state();
-    let timed = timing == TextTimingSetting::Auto
+    let has_times = settings.text_timing == TextTimingSetting::Auto
         && state.input.segment.is_some()
         && buffer.pts().is_some();
-    state.input.timed = Some(timed);
-    let becomes_live = !timed && upstream_is_live && !state.stream.timeline.live;
+    let timing = match has_times {
+        true if upstream_is_live && settings.is_desynchronized() => Timing::Soon,
+        true => Timing::Timed,
+        false => Timing::Stream,
+    };
+    state.input.timing = Some(timing);
+    let becomes_live = timing != Timing::Timed && upstream_is_live && !state.stream.timeline.live;
     state.stream.timeline.live |= becomes_live;
     drop(state);
     if becomes_live {
         this.post_latency();
     }
-    gst::debug!(
-        CAT,
-        imp = this,
-        "text is {}",
-        if timed { "timed" } else { "a stream" }
-    );
-    timed
+    gst::debug!(CAT, imp = this, "use of the times of texts: {timing:?}");
+    timing
 }
 
 fn warn_invalid(this: &CosyVoice3Src, invalid: bool) {
-    if invalid && !std::mem::replace(&mut this.state().input.told_invalid, true) {
+    if invalid && !std::mem::replace(&mut this.state().input.warned_invalid, true) {
         this.post_warning(&Error::new(
             ErrorKind::Text,
             "the text from upstream has bytes that are not UTF-8; they are replaced",
@@ -257,7 +242,7 @@ fn say(
     }
     let state = this.state();
     let mut state = this
-        .room
+        .space_available
         .wait_while(state, |state| {
             accepts(state).is_ok() && state.agenda.upstream_texts() >= settings.max_queued as usize
         })
@@ -289,7 +274,7 @@ fn say(
     state.displace(&displaced);
     drop(state);
     this.wake.wake();
-    this.tell();
+    this.post_reports();
     Ok(gst::FlowSuccess::Ok)
 }
 
@@ -326,7 +311,10 @@ fn event(this: &CosyVoice3Src, pad: &gst::Pad, event: gst::Event) -> bool {
             let mut state = this.state();
             let (start, duration) = gap.get();
             let cue = state.input.cue(start, duration);
-            if let (Some(cue), true) = (cue, state.input.timed != Some(false)) {
+            if let (Some(cue), true) = (
+                cue,
+                matches!(state.input.timing, None | Some(Timing::Timed)),
+            ) {
                 state.agenda.push(Item::Gap(cue));
             }
             drop(state);
@@ -417,7 +405,7 @@ impl CosyVoice3Src {
     }
 
     /// Time by which texts with times may be late; `None` for other texts.
-    pub(super) fn slack(&self, settings: &super::settings::Settings) -> Option<gst::ClockTime> {
+    pub(super) fn max_lateness(&self, settings: &Settings) -> Option<gst::ClockTime> {
         let timed = {
             let state = self.state();
             state.input.is_timed() && !state.stream.timeline.live
@@ -428,67 +416,5 @@ impl CosyVoice3Src {
         let (live, upstream, _) = latency(self)?;
         let own = gst::ClockTime::from_mseconds(settings.latency.into());
         live.then(|| upstream.saturating_add(own))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn time() -> impl Strategy<Value = gst::ClockTime> {
-        let end = gst::ClockTime::MAX.nseconds();
-        prop_oneof![
-            any::<u64>(),
-            0..100_u64,
-            (0..100_u64).prop_map(move |less| end - less),
-        ]
-        .prop_map(clock_time)
-    }
-
-    fn rate() -> impl Strategy<Value = f64> {
-        let rates = [
-            1.0,
-            2.0,
-            0.5,
-            -1.0,
-            1e-300,
-            1e300,
-            f64::MAX,
-            f64::MIN_POSITIVE,
-        ];
-        prop::sample::select(rates.to_vec())
-    }
-
-    proptest! {
-        #[test]
-        fn no_times_of_upstream_however_large_panic(
-            (start, stop, base, offset) in (time(), prop::option::of(time()), time(), time()),
-            (time, rate, applied_rate) in (time(), rate(), rate()),
-            (pts, duration) in (time(), prop::option::of(time())),
-        ) {
-            // GStreamer itself refuses others that go backwards.
-            prop_assume!(rate > 0.0 || stop.is_some_and(|stop| stop >= offset));
-            gst::init().expect("GStreamer starts");
-            let mut segment = gst::FormattedSegment::<gst::ClockTime>::new();
-            segment.set_start(start);
-            segment.set_stop(stop);
-            segment.set_base(base);
-            segment.set_offset(offset);
-            segment.set_time(time);
-            segment.set_rate(rate);
-            segment.set_applied_rate(applied_rate);
-            let input = Input {
-                segment: Some(segment),
-                timed: Some(true),
-                ..Input::default()
-            };
-            if let Some(cue) = input.cue(pts, duration) {
-                prop_assert!(cue.end().unwrap_or(cue.start) >= cue.start);
-            }
-            let speech = input.segment_of_speech();
-            prop_assert_eq!(speech.rate(), 1.0);
-            let _ = speech.to_stream_time(pts);
-        }
     }
 }

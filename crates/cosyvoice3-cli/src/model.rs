@@ -1,9 +1,9 @@
-//! The command line of the converter.
+//! `cosyvoice3 model`: makes model directories, and looks at them.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use cosyvoice3::{flow::axcl::AxclOptions, manifest::SourceKind};
 use cosyvoice3_convert::{
     card,
@@ -14,24 +14,16 @@ use cosyvoice3_convert::{
     onnx::BlockArithmetic,
     output,
     progress::Progress,
-    prompt,
     quantize::Quantization,
     random::{self, Geometry},
+    voices,
     weights::WeightType,
 };
 
-/// Makes model directories for the GStreamer element cosyvoice3src.
-#[derive(Parser)]
-#[command(version, arg_required_else_help = true)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
+/// Commands on model directories.
 #[derive(Subcommand)]
-enum Command {
-    Checkpoint(CheckpointArgs),
-    Voice(VoiceArgs),
+pub enum ModelCommand {
+    Convert(ConvertArgs),
     Npu(NpuArgs),
     Import(ImportArgs),
     Inspect(InspectArgs),
@@ -41,7 +33,7 @@ enum Command {
 
 /// Write a random checkpoint in the official layout, for measurements and tests. Its voice is noise.
 #[derive(Args)]
-struct RandomArgs {
+pub struct RandomArgs {
     /// Directory to make
     checkpoint: PathBuf,
     /// The size of Fun-CosyVoice3-0.5B (3.4 GB) instead of a few megabytes
@@ -52,34 +44,9 @@ struct RandomArgs {
     seed: u64,
 }
 
-/// Make a voice of a model from prompt files (the six text files of edge pipelines).
-#[derive(Args)]
-struct VoiceArgs {
-    /// Directory with prompt_text.txt, llm_prompt_speech_token.txt, flow_prompt_speech_token.txt,
-    /// prompt_speech_feat.txt, llm_embedding.txt and flow_embedding.txt
-    prompt: PathBuf,
-    /// Model directory that gets the voice
-    model: PathBuf,
-    /// Name of the voice
-    #[arg(long)]
-    name: String,
-    /// Language of the reference speech (ru, en, zh)
-    #[arg(long)]
-    language: Option<String>,
-    /// What the reference speech says [default: prompt_transcript.txt, where it exists]
-    #[arg(long, value_name = "TEXT")]
-    prompt_text: Option<String>,
-    /// Where the voice comes from: recording, licence, consent
-    #[arg(long, value_name = "TEXT")]
-    provenance: Option<String>,
-    /// Make it the default voice; the first voice of a model is so anyway
-    #[arg(long)]
-    default: bool,
-}
-
 /// Add the flow model for an AX650N to a converted checkpoint.
 #[derive(Args)]
-struct NpuArgs {
+pub struct NpuArgs {
     /// Model directory that gets the estimators
     model: PathBuf,
     /// Download of AXERA-TECH/CosyVoice3, or its token2wav-axmodels
@@ -88,9 +55,9 @@ struct NpuArgs {
 
 /// Make a model directory of an edge pipeline's files, where there is no official checkpoint.
 ///
-/// It works with an NPU alone. The main road is `checkpoint`, then `npu`.
+/// It works with an NPU alone. The main road is `convert`, then `npu`.
 #[derive(Args)]
-struct ImportArgs {
+pub struct ImportArgs {
     /// Download of AXERA-TECH/CosyVoice3: token2wav-axmodels/, prompt_files/, scripts/CosyVoice-BlankEN/
     axera: PathBuf,
     /// Directory to make
@@ -123,7 +90,7 @@ struct ImportArgs {
     /// Languages that the model speaks, as in ru,en; text in another one is left out [default: all]
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = ["ru", "en", "zh"])]
     languages: Vec<String>,
-    /// What users must be told before they listen
+    /// Notice that users must be shown before they listen
     #[arg(long, value_name = "TEXT", default_value = "")]
     notice: String,
     /// Replace a model that is there; its voices are kept
@@ -131,16 +98,16 @@ struct ImportArgs {
     force: bool,
 }
 
-/// Tell what a model directory holds and whether its hashes hold.
+/// Show what a model directory holds, and whether its hashes hold.
 #[derive(Args)]
-struct InspectArgs {
+pub struct InspectArgs {
     /// Model directory
     model: PathBuf,
 }
 
 /// Try a model's flow on an NPU card and write a report to send back: versions, times, closeness to the CPU.
 #[derive(Args)]
-struct CardReportArgs {
+pub struct CardReportArgs {
     /// Model directory with estimators for the NPU
     model: PathBuf,
     /// File to write
@@ -156,7 +123,7 @@ struct CardReportArgs {
 
 /// Convert an official checkpoint into a model directory.
 #[derive(Args)]
-struct CheckpointArgs {
+pub struct ConvertArgs {
     /// Directory with llm.pt, flow.pt, hift.pt, cosyvoice3.yaml and CosyVoice-BlankEN/
     checkpoint: PathBuf,
     /// Directory to make
@@ -188,7 +155,7 @@ struct CheckpointArgs {
     /// Languages that the model speaks, as in ru,en; text in another one is left out [default: all]
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = ["ru", "en", "zh"])]
     languages: Vec<String>,
-    /// What users must be told before they listen
+    /// Notice that users must be shown before they listen
     #[arg(long, value_name = "TEXT", default_value = "")]
     notice: String,
     /// Replace a model that is there; its voices are kept
@@ -205,23 +172,17 @@ enum Source {
     Sine,
 }
 
-fn main() -> ExitCode {
-    let cli = Cli::parse();
+/// Runs a command on models.
+pub fn run(command: ModelCommand) -> Result<()> {
     let progress = Progress::new();
-    let result = run(cli.command, &progress);
+    let result = run_with(command, &progress);
     progress.done();
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("cosyvoice3-convert: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    result
 }
 
-fn run(command: Command, progress: &Progress) -> Result<()> {
+fn run_with(command: ModelCommand, progress: &Progress) -> Result<()> {
     match command {
-        Command::Checkpoint(args) => {
+        ModelCommand::Convert(args) => {
             let options = convert::Options {
                 llm: args.llm_file,
                 quantization: args.lm,
@@ -240,32 +201,20 @@ fn run(command: Command, progress: &Progress) -> Result<()> {
             };
             convert(&args.checkpoint, &args.model, &options, progress)
         }
-        Command::Voice(args) => {
-            let options = prompt::Options {
-                name: args.name,
-                language: args.language,
-                prompt_text: args.prompt_text,
-                provenance: args.provenance,
-                default: args.default,
-            };
-            let told = prompt::add(&args.prompt, &args.model, &options)?;
-            told.iter().for_each(|line| progress.say(line));
-            Ok(())
-        }
-        Command::Npu(args) => {
-            let told = npu::add(&args.model, &args.axera, progress)?;
+        ModelCommand::Npu(args) => {
+            let notes = npu::add(&args.model, &args.axera, progress)?;
             progress.done();
-            told.iter().for_each(|line| progress.say(line));
+            notes.iter().for_each(|line| progress.say(line));
             Ok(())
         }
-        Command::Import(args) => {
+        ModelCommand::Import(args) => {
             let options = import::Options {
                 gguf: args.gguf,
                 embeddings: args.embeddings,
                 vocoder: args.vocoder,
                 tokenizer: args.tokenizer,
                 prompt: args.prompt,
-                voice: prompt::Options {
+                voice: voices::Options {
                     name: args.voice,
                     language: args.language,
                     ..Default::default()
@@ -277,7 +226,7 @@ fn run(command: Command, progress: &Progress) -> Result<()> {
             };
             import::import(&args.axera, &args.model, &options, progress)
         }
-        Command::CardReport(args) => {
+        ModelCommand::CardReport(args) => {
             let options = AxclOptions {
                 device: args.device,
                 library: args.library,
@@ -292,14 +241,14 @@ fn run(command: Command, progress: &Progress) -> Result<()> {
             ));
             tried
         }
-        Command::Random(args) => {
+        ModelCommand::Random(args) => {
             let geometry = match args.full {
                 true => Geometry::FULL,
                 false => Geometry::TINY,
             };
             random::write(&args.checkpoint, &geometry, args.seed, progress)
         }
-        Command::Inspect(args) => {
+        ModelCommand::Inspect(args) => {
             let report = inspect(&args.model, progress)?;
             print!("{}", report.text);
             let damaged = report.damaged;

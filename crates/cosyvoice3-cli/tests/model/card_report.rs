@@ -1,17 +1,10 @@
 //! The report of a card, on the stand-in for AXCL.
-#![allow(missing_docs)]
-
-#[path = "support/edge_pipeline.rs"]
-#[allow(dead_code, reason = "the tests of the import use the rest")]
-mod edge_pipeline;
-#[path = "../../../tests/support/mel_to_audio.rs"]
-mod mel_to_audio;
-
 use std::{fs, path::Path, process::Output};
 
 use axcl_rt::harness::Machine;
 use cosyvoice3_convert::quantize::Quantization;
-use edge_pipeline::{EdgePipeline, program, said, succeeds};
+
+use crate::{edge_pipeline::EdgePipeline, program, said, succeeds};
 
 fn report(model: &Path, card: &Machine) -> (Output, String) {
     let file = card.directory().join("report.txt");

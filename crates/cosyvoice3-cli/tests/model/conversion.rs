@@ -1,4 +1,4 @@
-//! Requirements on the converter, tested through the program itself.
+//! Requirements on the conversion, tested through the program itself.
 
 use std::{
     fs,
@@ -8,72 +8,16 @@ use std::{
 
 use cosyvoice3::{manifest::Manifest, text::Tokenizer, voice::Voice};
 
-fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../tests/fixtures")
-        .join(name)
-}
-
-fn program() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_cosyvoice3-convert"))
-}
+use crate::{add_voice, copy, fails, fixture, names, program, said, succeeds};
 
 fn convert(checkpoint: &Path, model: &Path, options: &[&str]) -> Output {
     let mut program = program();
-    program.arg("checkpoint").arg(checkpoint).arg(model);
-    program.args(options).output().unwrap()
-}
-
-fn add_voice(prompt: &Path, model: &Path, options: &[&str]) -> Output {
-    let mut program = program();
-    program.arg("voice").arg(prompt).arg(model);
+    program.arg("convert").arg(checkpoint).arg(model);
     program.args(options).output().unwrap()
 }
 
 fn inspect(model: &Path) -> Output {
     program().arg("inspect").arg(model).output().unwrap()
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
-}
-
-#[track_caller]
-fn succeeds(output: &Output) {
-    assert!(output.status.success(), "{}", said(output));
-}
-
-/// Asserts exit code 1 and one line that gives the reason; returns the line.
-#[track_caller]
-fn fails(output: &Output) -> String {
-    let said = said(output);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    let why: Vec<&str> = said
-        .lines()
-        .filter(|line| line.starts_with("cosyvoice3-convert: "))
-        .collect();
-    assert_eq!(why.len(), 1, "{said}");
-    why[0].to_owned()
-}
-
-fn names(dir: &Path) -> Vec<String> {
-    let entries = fs::read_dir(dir).unwrap();
-    let mut names: Vec<String> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for name in names(from) {
-        let (from, to) = (from.join(&name), to.join(&name));
-        match from.is_dir() {
-            true => copy(&from, &to),
-            false => drop(fs::copy(from, to).unwrap()),
-        }
-    }
 }
 
 #[test]
@@ -86,11 +30,7 @@ fn a_checkpoint_and_a_prompt_become_a_model_that_inspect_confirms() {
         &["--notice", "this voice is noise"],
     ));
     assert_eq!(names(dir.path()), ["model"], "nothing is left beside it");
-    succeeds(&add_voice(
-        &fixture("tiny_prompt"),
-        &model,
-        &["--name", "golden"],
-    ));
+    succeeds(&add_voice("golden", &fixture("tiny_prompt"), &model, &[]));
     let report = inspect(&model);
     succeeds(&report);
     let report = said(&report);
@@ -324,9 +264,9 @@ fn a_full_disk_ends_in_one_error_and_leaves_nothing() {
     let output = Command::new("bash")
         .args([
             "-c",
-            "trap '' XFSZ; ulimit -f 1024; exec \"$0\" checkpoint \"$1\" \"$2\"",
+            "trap '' XFSZ; ulimit -f 1024; exec \"$0\" model convert \"$1\" \"$2\"",
         ])
-        .arg(env!("CARGO_BIN_EXE_cosyvoice3-convert"))
+        .arg(env!("CARGO_BIN_EXE_cosyvoice3"))
         .arg(fixture("tiny"))
         .arg(&model)
         .output()
@@ -344,7 +284,7 @@ fn what_an_interrupted_conversion_left_is_no_model_and_is_cleared_away() {
     let dir = tempfile::tempdir().unwrap();
     let left = dir.path().join("model.partial");
     fs::create_dir(&left).unwrap();
-    fs::write(left.join(".cosyvoice3-convert-unfinished"), "").unwrap();
+    fs::write(left.join(".cosyvoice3-unfinished"), "").unwrap();
     fs::write(left.join("lm.gguf"), "half a file").unwrap();
     fails(&inspect(&left));
     succeeds(&convert(&fixture("tiny"), &dir.path().join("model"), &[]));
@@ -363,11 +303,7 @@ fn a_model_is_replaced_only_on_request_and_keeps_its_voices() {
     let dir = tempfile::tempdir().unwrap();
     let model = dir.path().join("model");
     succeeds(&convert(&fixture("tiny"), &model, &["--lm", "f32"]));
-    succeeds(&add_voice(
-        &fixture("tiny_prompt"),
-        &model,
-        &["--name", "golden"],
-    ));
+    succeeds(&add_voice("golden", &fixture("tiny_prompt"), &model, &[]));
     let why = fails(&convert(&fixture("tiny"), &model, &["--lm", "q8_0"]));
     assert!(why.contains("--force"), "{why}");
     succeeds(&convert(
@@ -394,11 +330,7 @@ fn inspect_finds_every_kind_of_damage() {
     let dir = tempfile::tempdir().unwrap();
     let model = dir.path().join("model");
     succeeds(&convert(&fixture("tiny"), &model, &[]));
-    succeeds(&add_voice(
-        &fixture("tiny_prompt"),
-        &model,
-        &["--name", "golden"],
-    ));
+    succeeds(&add_voice("golden", &fixture("tiny_prompt"), &model, &[]));
     for file in [
         "lm.gguf",
         "hift.onnx",
@@ -429,7 +361,7 @@ fn a_prompt_that_cannot_be_a_voice_is_refused_by_name() {
     succeeds(&convert(&fixture("tiny"), &model, &[]));
     let prompt = dir.path().join("prompt");
     let voice = |expected: &[&str]| {
-        let why = fails(&add_voice(&prompt, &model, &["--name", "anna"]));
+        let why = fails(&add_voice("anna", &prompt, &model, &[]));
         assert!(expected.iter().all(|part| why.contains(part)), "{why}");
         assert!(names(&model.join("voices")).is_empty());
     };
@@ -452,11 +384,7 @@ fn a_prompt_that_cannot_be_a_voice_is_refused_by_name() {
             voice(&[&file]);
         }
     }
-    let why = fails(&add_voice(
-        &fixture("tiny_prompt"),
-        &model,
-        &["--name", "../anna"],
-    ));
+    let why = fails(&add_voice("../anna", &fixture("tiny_prompt"), &model, &[]));
     assert!(why.contains("../anna"), "{why}");
 }
 
@@ -471,7 +399,7 @@ fn a_prompt_text_of_characters_becomes_ids_by_the_models_tokenizer() {
     for given in [whole, "Добрый день! Их было 3, 4 или 5.\n"] {
         copy(&fixture("tiny_prompt"), &prompt);
         fs::write(prompt.join("prompt_text.txt"), given).unwrap();
-        let output = add_voice(&prompt, &model, &["--name", "anna"]);
+        let output = add_voice("anna", &prompt, &model, &["--replace"]);
         succeeds(&output);
         assert!(
             said(&output).contains("holds characters"),
@@ -483,7 +411,7 @@ fn a_prompt_text_of_characters_becomes_ids_by_the_models_tokenizer() {
     }
 
     fs::remove_file(&tokenizer).unwrap();
-    let why = fails(&add_voice(&prompt, &model, &["--name", "boris"]));
+    let why = fails(&add_voice("boris", &prompt, &model, &[]));
     for part in ["prompt_text.txt", "token ids are wanted", "tokenizer.json"] {
         assert!(why.contains(part), "{part} in {why}");
     }
@@ -494,19 +422,14 @@ fn the_first_voice_is_the_default_until_another_is_made_so() {
     let dir = tempfile::tempdir().unwrap();
     let model = dir.path().join("model");
     succeeds(&convert(&fixture("tiny"), &model, &[]));
-    let add = |options: &[&str]| succeeds(&add_voice(&fixture("tiny_prompt"), &model, options));
+    let add = |name, options: &[&str]| {
+        succeeds(&add_voice(name, &fixture("tiny_prompt"), &model, options));
+    };
     let manifest = || fs::read_to_string(model.join("cosyvoice3.toml")).unwrap();
-    add(&["--name", "anna"]);
-    add(&[
-        "--name",
-        "boris",
-        "--language",
-        "ru",
-        "--provenance",
-        "synthetic",
-    ]);
+    add("anna", &[]);
+    add("boris", &["--language", "ru", "--provenance", "synthetic"]);
     assert!(manifest().contains("default_voice = \"anna\""));
-    add(&["--name", "vera", "--default"]);
+    add("vera", &["--default"]);
     assert!(manifest().contains("default_voice = \"vera\""));
 }
 

@@ -3,14 +3,18 @@
 use gst::{glib, prelude::*, subclass::prelude::*};
 
 use super::{
-    agenda::{Item, Origin},
+    agenda::Item,
     bus,
+    cost::Outcome,
     guard::guarded,
-    imp::{CosyVoice3Src, State},
     logging::CAT,
-    report::{self, Outcome},
-    settings::{IdleSetting, OverflowSetting, Settings},
-    timeline::{Piece, Placed, TICK, Timeline, clock_time, duration_of, sample_at, time_of},
+    metas,
+    next::{Action, Wanted, next},
+    object::CosyVoice3Src,
+    report,
+    settings::Settings,
+    state::{self, State},
+    timeline::{Placed, TICK, duration_of, sample_at, time_of},
 };
 use cosyvoice3::{Error, ErrorKind, Event, Language, Speech, Synthesizer};
 
@@ -18,63 +22,6 @@ use cosyvoice3::{Error, ErrorKind, Event, Language, Speech, Synthesizer};
 const FAILURES_IN_A_ROW: u32 = 3;
 /// Reason for dropping announcements when the stream ends before them.
 const STREAM_ENDED: &str = "the stream has ended";
-
-/// The state of the stream that the task produces.
-#[derive(Default)]
-pub(super) struct Stream {
-    /// Position, and synthesized speech that is not pushed yet.
-    pub timeline: Timeline,
-    /// Stream-start, caps and segment are out.
-    begun: bool,
-    /// EOS was requested as soon as possible, with this sequence number.
-    pub eos_asked: Option<gst::Seqnum>,
-    /// EOS is out, or the task gave up.
-    pub ended: bool,
-    /// Downstream's last flow return, if it accepts no more.
-    pub refused: Option<gst::FlowError>,
-    /// Models are loaded.
-    pub ready: bool,
-    /// Models cannot be loaded, or something panicked, which no flush changes.
-    pub broken: bool,
-    /// Utterances that failed since the last success.
-    failures: u32,
-    /// Error of the last of them, while nothing at all was synthesized.
-    failure: Option<Error>,
-    /// Some speech was synthesized.
-    spoken: bool,
-    /// There is nothing to say, but upstream may still link.
-    pub awaits_link: bool,
-    /// The last progress that was posted: component and tenths.
-    progress: Option<(&'static str, u32)>,
-    /// A warning has reported speech that came later than its cue allowed.
-    told_late: bool,
-    /// Group id that upstream's stream-start had.
-    pub group: Option<gst::GroupId>,
-    /// After a flush: the stream does not end before a new announcement.
-    pub awaits_text: bool,
-    /// The segment that was pushed.
-    pub segment: gst::FormattedSegment<gst::ClockTime>,
-    /// The language of the last tag.
-    language: Option<Language>,
-}
-
-/// The next step of the task.
-enum Action {
-    Piece,
-    Item(Item),
-    Silence,
-    Gap,
-    Synth(Box<Event>),
-    Wait,
-    /// There is nothing to say, unless upstream links.
-    NothingToSay,
-    WaitUntil(gst::Clock, gst::ClockTime),
-    /// EOS: because nothing more is queued, or because it was requested.
-    End {
-        all_said: bool,
-    },
-    Stop,
-}
 
 pub(super) fn activate(
     this: &CosyVoice3Src,
@@ -121,18 +68,18 @@ fn step(this: &CosyVoice3Src, pad: &gst::Pad) -> bool {
         return false;
     };
     let settings = this.settings().clone();
-    match next(this, &synth, &settings) {
+    match decide(this, &synth, &settings) {
         Action::Stop => false,
         Action::Wait => {
             this.wake.wait();
             true
         }
         Action::NothingToSay => await_link(this, pad),
-        Action::WaitUntil(clock, time) => {
-            this.wake.wait_until(&clock, time);
+        Action::WaitUntil(time) => {
+            wait_until(this, time);
             true
         }
-        Action::Synth(event) => handle(this, pad, *event, &settings),
+        Action::Engine(event) => handle(this, pad, *event, &settings),
         Action::Piece => {
             begin(this, pad);
             push_piece(this, pad, &settings)
@@ -167,113 +114,22 @@ fn step(this: &CosyVoice3Src, pad: &gst::Pad) -> bool {
     }
 }
 
-/// Decides on the next step; takes it out of the state.
-fn next(this: &CosyVoice3Src, synth: &Synthesizer, settings: &Settings) -> Action {
+fn decide(this: &CosyVoice3Src, synth: &Synthesizer, settings: &Settings) -> Action {
     let mut state = this.state();
-    let state = &mut *state;
-    if state.flushing || state.stopped {
-        return Action::Stop;
-    }
-    if state.stream.broken {
-        state.stream.ended = true;
-        return Action::End { all_said: false };
-    }
-    state.feed();
     // Read under the lock: it jumps on the way from PAUSED to PLAYING.
     let now = this.running_time();
-    let live = state.stream.timeline.live;
-    // In PAUSED a live stream stands still, but events of the engine are passed on.
-    let still = state.is_still();
-    if live
-        && !still
-        && let Some(now) = now
-    {
-        let waits = settings.idle == IdleSetting::None;
-        state.stream.timeline.place(sample_at(now), waits);
-    }
-    if live && state.stream.eos_asked.is_some() {
-        // Elsewhere synthesized speech is pushed at once; here that would take as long as it plays. In PAUSED not even
-        // a fade can be pushed.
-        let cut = match still {
-            true => state.stream.timeline.drop_all(),
-            false => state.stream.timeline.cut().any,
-        };
-        if cut && let Some(Item::Say(announcement)) = state.agenda.head() {
-            announcement.dropped = true;
-        }
-    }
-    if still && !state.stream.timeline.is_empty() {
-        return Action::Wait;
-    }
-    if let Some(piece) = state.stream.timeline.front() {
-        // A live source pushes what is due; elsewhere the sink waits. A requested EOS waits for nothing.
-        let due = state.stream.timeline.due(piece.cue);
-        let paced = live && state.stream.eos_asked.is_none();
-        return match now {
-            Some(now) if paced && sample_at(now) < due => {
-                idle(this, &state.stream.timeline, settings.idle, due)
-            }
-            _ => Action::Piece,
-        };
-    }
-    // Events and gaps queued before an announcement precede its speech, which may be there already.
-    let between = matches!(state.agenda.head(), Some(Item::Event(_) | Item::Gap(_)));
-    let event = match between {
-        true if !still => return Action::Item(state.agenda.pop().expect("just seen")),
-        true => synth.try_next_event_if(Event::is_of_the_engine),
-        false => synth.try_next_event(),
-    };
-    if let Some(event) = event {
-        return Action::Synth(Box::new(event));
-    }
-    if state.stream.eos_asked.is_some() {
-        state.stream.ended = true;
-        return Action::End { all_said: false };
-    }
-    match state.agenda.head() {
-        Some(Item::End(seqnum)) => {
-            state.stream.eos_asked = *seqnum;
-            state.stream.ended = true;
-            return Action::End { all_said: true };
-        }
-        None if !live && !state.has_input && state.stream.ready && !state.stream.awaits_text => {
-            if state.stream.awaits_link {
-                return Action::NothingToSay;
-            }
-            state.stream.ended = true;
-            return Action::End { all_said: true };
-        }
-        _ => {}
-    }
-    if live && !still {
-        return idle(this, &state.stream.timeline, settings.idle, u64::MAX);
-    }
-    Action::Wait
+    next(&mut state, now, settings, |wanted| match wanted {
+        Wanted::All => synth.try_next_event(),
+        Wanted::OfTheEngine => synth.try_next_event_if(Event::is_of_the_engine),
+    })
 }
 
-/// The step of a live stream while nothing is due before the sample `until`.
-fn idle(this: &CosyVoice3Src, timeline: &Timeline, idle: IdleSetting, until: u64) -> Action {
+/// Waits for a change, but at most until a running time. Without a clock no time comes.
+fn wait_until(this: &CosyVoice3Src, time: gst::ClockTime) {
     let element = this.obj();
-    let (Some(clock), Some(base)) = (element.clock(), element.base_time()) else {
-        return Action::Wait;
-    };
-    let until_clock =
-        |sample: u64| Action::WaitUntil(clock.clone(), base.saturating_add(time_of(sample)));
-    if idle == IdleSetting::None {
-        return match until {
-            u64::MAX => Action::Wait,
-            until => until_clock(until),
-        };
-    }
-    let end = timeline.position.saturating_add(TICK);
-    if end > until {
-        return until_clock(until);
-    }
-    // Behind the clock, so that speech that becomes ready meanwhile can follow without a hole.
-    match this.running_time() {
-        Some(now) if sample_at(now) >= end && idle == IdleSetting::Gap => Action::Gap,
-        Some(now) if sample_at(now) >= end => Action::Silence,
-        _ => until_clock(end),
+    match element.clock().zip(element.base_time()) {
+        Some((clock, base)) => this.wake.wait_until(&clock, base.saturating_add(time)),
+        None => this.wake.wait(),
     }
 }
 
@@ -376,7 +232,7 @@ fn handle(this: &CosyVoice3Src, pad: &gst::Pad, event: Event, settings: &Setting
                     gst::debug!(CAT, imp = this, "a cancelled text failed: {error}");
                     return true;
                 };
-                announcement.told.failure = Some(error.clone());
+                announcement.progress.failure = Some(error.clone());
                 let stream = &mut state.stream;
                 stream.failures += 1;
                 stream.failure = (!stream.spoken).then(|| error.clone());
@@ -398,95 +254,30 @@ fn handle(this: &CosyVoice3Src, pad: &gst::Pad, event: Event, settings: &Setting
             request, cancelled, ..
         } => {
             let mut state = this.state();
+            if state.release_held(&event, settings) {
+                return true;
+            }
             if let Some(done) = state.agenda.finish(request) {
                 let cut = cancelled || done.dropped;
                 let outcome = match cut && state.stream.eos_asked.is_some() {
                     true => Outcome::Cancelled(STREAM_ENDED),
-                    false => report::outcome(&done, cancelled),
+                    false => state::outcome(&done, cancelled),
                 };
                 state.note_ended(&done, &outcome);
             }
             drop(state);
-            this.tell();
-            this.room.notify_all();
+            this.post_reports();
+            this.space_available.notify_all();
         }
         _ => {}
     }
     true
 }
 
-/// Cuts the speech of one utterance into buffers without stamps.
 fn take_speech(this: &CosyVoice3Src, speech: Speech, settings: &Settings) {
-    let mut state = this.state();
-    let state = &mut *state;
-    let Some(announcement) = state.agenda.current(speech.request) else {
-        gst::debug!(CAT, imp = this, "speech of a cancelled text");
-        return;
-    };
-    if announcement.interrupted {
-        announcement.dropped = true;
-        return;
-    }
-    announcement.told.add(&speech.stats);
     report::log(this, &speech);
-    let samples = speech.samples.len() as u64;
-    if samples == 0 {
-        return;
-    }
-    let until = match settings.overflow {
-        OverflowSetting::Clip => announcement.cue().and_then(|cue| cue.end()).map(sample_at),
-        OverflowSetting::Shift => None,
-    };
-    // For muxing subtitles that became a sound track; an application's own announcement needs no label.
-    let language = match announcement.origin {
-        Origin::Upstream(..) => Language::detect(&speech.text),
-        Origin::Application => None,
-    };
-    // Only the first utterance of an announcement has its time; the others follow it.
-    let first = announcement.told.made == 0;
-    let cue = announcement.cue().filter(|_| first);
-    announcement.told.made += samples;
-    let id = announcement.id;
-    state.stream.failures = 0;
-    state.stream.failure = None;
-    state.stream.spoken = true;
-    let whole = gst::Buffer::from_mut_slice(Samples(speech.samples));
-    let piece = match settings.buffer_duration {
-        0 => samples,
-        nanoseconds => sample_at(clock_time(nanoseconds)).max(1),
-    };
-    let mut marks = speech.marks.into_iter().peekable();
-    let mut from = 0;
-    while from < samples {
-        let count = piece.min(samples - from);
-        let mut buffer = if count as usize * 4 == whole.size() {
-            whole.clone()
-        } else {
-            let range = from as usize * 4..(from + count) as usize * 4;
-            whole
-                .copy_region(gst::BufferCopyFlags::MEMORY, range)
-                .expect("a part of the buffer")
-        };
-        report::label(buffer.make_mut(), id);
-        let is_last = from + count == samples;
-        let mut here = Vec::new();
-        while let Some(mark) = marks.next_if(|mark| (mark.sample as u64) < from + count || is_last)
-        {
-            let at = mark.sample as u64 - from;
-            report::mark(buffer.make_mut(), &mark.name, at);
-            here.push((mark.name, at));
-        }
-        if first && from == 0 {
-            report::copy_metas(buffer.make_mut(), &announcement.origin);
-        }
-        let mut piece = Piece::new(buffer, count, id);
-        piece.first = from == 0;
-        piece.cue = cue.filter(|_| piece.first);
-        piece.until = until;
-        piece.language = language;
-        piece.marks = here;
-        state.stream.timeline.push(piece);
-        from += count;
+    if !this.state().take_speech(speech, settings) {
+        gst::debug!(CAT, imp = this, "speech of a cancelled text");
     }
 }
 
@@ -502,12 +293,12 @@ struct Outgoing {
 }
 
 fn push_piece(this: &CosyVoice3Src, pad: &gst::Pad, settings: &Settings) -> bool {
-    let slack = this.slack(settings);
+    let max_lateness = this.max_lateness(settings);
     let now = this.running_time();
     // Speech that arrives later than the latency allows would be dropped downstream.
     let earliest = now
-        .zip(slack)
-        .map(|(now, slack)| sample_at(now.saturating_sub(slack)));
+        .zip(max_lateness)
+        .map(|(now, max_lateness)| sample_at(now.saturating_sub(max_lateness)));
     let Some(outgoing) = take_piece(&mut this.state(), earliest) else {
         return true;
     };
@@ -533,7 +324,7 @@ fn push_piece(this: &CosyVoice3Src, pad: &gst::Pad, settings: &Settings) -> bool
             .add::<gst::tags::LanguageCode>(&language.tag(), gst::TagMergeMode::Replace);
         pad.push_event(gst::event::Tag::new(tags));
     }
-    this.tell();
+    this.post_reports();
     push(this, pad, buffer)
 }
 
@@ -544,7 +335,10 @@ fn take_piece(state: &mut State, earliest: Option<u64>) -> Option<Outgoing> {
     }
     let placed = state.stream.timeline.take(earliest)?;
     let Placed {
-        piece, at, before, ..
+        mut piece,
+        at,
+        before,
+        ..
     } = placed;
     let State {
         stream,
@@ -555,7 +349,7 @@ fn take_piece(state: &mut State, earliest: Option<u64>) -> Option<Outgoing> {
     totals.late += u64::from(placed.late.is_some());
     let late = placed
         .late
-        .filter(|_| !std::mem::replace(&mut stream.told_late, true));
+        .filter(|_| !std::mem::replace(&mut stream.warned_late, true));
     if piece.samples == 0 {
         return Some(Outgoing {
             buffer: None,
@@ -572,15 +366,16 @@ fn take_piece(state: &mut State, earliest: Option<u64>) -> Option<Outgoing> {
     if let Some(Item::Say(announcement)) = agenda.head()
         && announcement.id == piece.id
     {
-        announcement.told.samples += piece.samples;
+        announcement.progress.samples += piece.samples;
         if !std::mem::replace(&mut announcement.started, true) {
-            announcement.told.start = Some(time_of(at));
+            announcement.progress.start = Some(time_of(at));
             state.note_started();
         }
     }
     for (name, offset) in &piece.marks {
         state.note_mark(piece.id, name, time_of(at + offset));
     }
+    metas::words(piece.buffer.make_mut(), &piece.words);
     Some(Outgoing {
         buffer: Some(piece.buffer),
         hole: is_hole.then_some((before, at)),
@@ -633,7 +428,7 @@ fn push_item(this: &CosyVoice3Src, pad: &gst::Pad, item: Item) -> bool {
         }
         Item::Say(_) | Item::End(_) => {}
     }
-    this.room.notify_all();
+    this.space_available.notify_all();
     true
 }
 
@@ -669,8 +464,8 @@ fn end(this: &CosyVoice3Src, pad: &gst::Pad) -> bool {
     if let Some(synth) = synth {
         synth.cancel_all();
     }
-    this.tell();
-    this.room.notify_all();
+    this.post_reports();
+    this.space_available.notify_all();
     if loading {
         this.post_progress(gst::ProgressType::Canceled, "loading cancelled");
     }
@@ -691,53 +486,4 @@ fn give_up(this: &CosyVoice3Src, pad: &gst::Pad) -> bool {
     }
     begin(this, pad);
     end(this, pad)
-}
-
-impl Stream {
-    /// A stream that has not begun; `live` stamps follow the clock.
-    pub fn new(live: bool) -> Self {
-        Self {
-            timeline: Timeline::new(live),
-            ..Self::default()
-        }
-    }
-
-    /// True if it has ended, or is about to.
-    pub fn ends(&self) -> bool {
-        self.ended || self.broken || self.eos_asked.is_some()
-    }
-
-    /// The stream after a flush.
-    pub fn renewed(&self, live: bool) -> Self {
-        Self {
-            ready: self.ready,
-            broken: self.broken,
-            group: self.group,
-            language: self.language,
-            awaits_text: true,
-            ..Self::new(live)
-        }
-    }
-}
-
-impl State {
-    /// True for a live stream in PAUSED.
-    pub fn is_still(&self) -> bool {
-        self.stream.timeline.live && !self.playing
-    }
-}
-
-/// Samples as the bytes of a buffer, without a copy.
-struct Samples(Vec<f32>);
-
-impl AsRef<[u8]> for Samples {
-    fn as_ref(&self) -> &[u8] {
-        bytemuck::cast_slice(&self.0)
-    }
-}
-
-impl AsMut<[u8]> for Samples {
-    fn as_mut(&mut self) -> &mut [u8] {
-        bytemuck::cast_slice_mut(&mut self.0)
-    }
 }

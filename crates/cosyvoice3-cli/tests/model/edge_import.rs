@@ -1,10 +1,5 @@
 //! Model directories made of an edge pipeline's files: they speak as those made of the checkpoint.
 
-#[path = "support/edge_pipeline.rs"]
-mod edge_pipeline;
-#[path = "../../../tests/support/mel_to_audio.rs"]
-mod mel_to_audio;
-
 use std::{
     collections::BTreeSet,
     fs,
@@ -28,7 +23,8 @@ use cosyvoice3::{
     model::{LoadObserver, LoadOptions, Model},
 };
 use cosyvoice3_convert::quantize::Quantization;
-use edge_pipeline::{EdgePipeline, fixture, names, program, said, succeeds};
+
+use crate::{add_voice, edge_pipeline::EdgePipeline, fixture, names, program, said, succeeds};
 
 /// Speech tokens that are sounds of every kind.
 fn tokens(count: u32) -> Vec<u32> {
@@ -132,12 +128,12 @@ fn an_imported_flow_makes_the_mel_of_the_converted_one() {
     let pipeline = EdgePipeline::new(Quantization::Q4KM);
     succeeds(&pipeline.import(&[]));
     let (converted, imported) = (pipeline.converted(), pipeline.imported());
-    let mut voice = program();
-    voice
-        .arg("voice")
-        .arg(fixture("tiny_prompt"))
-        .arg(&converted);
-    succeeds(&voice.args(["--name", "prompt"]).output().unwrap());
+    succeeds(&add_voice(
+        "prompt",
+        &fixture("tiny_prompt"),
+        &converted,
+        &[],
+    ));
 
     let _alone = AXCL.lock().unwrap_or_else(|e| e.into_inner());
     let card = Machine::new("");
@@ -225,7 +221,7 @@ fn a_table_called_bfloat16_and_a_download_without_prompt_are_taken_too() {
     let output = pipeline.import(&[]);
     succeeds(&output);
     assert!(
-        said(&output).contains("cosyvoice3-convert voice"),
+        said(&output).contains("cosyvoice3 voice import"),
         "{}",
         said(&output)
     );
@@ -255,9 +251,7 @@ fn refuses(pipeline: &EdgePipeline, expected: &[&str]) {
     let output = pipeline.import(&[]);
     let said = said(&output);
     assert_eq!(output.status.code(), Some(1), "{expected:?}: {said}");
-    let why = said
-        .lines()
-        .filter(|line| line.starts_with("cosyvoice3-convert: "));
+    let why = said.lines().filter(|line| line.starts_with("error: "));
     let why: Vec<_> = why.collect();
     assert_eq!(why.len(), 1, "{said}");
     println!("{}", why[0]);
