@@ -24,13 +24,15 @@ use crate::{
         FlowModel,
         choice::{self, Cores, FlowTarget},
     },
-    lm::{LmModel, PrefixCache},
+    lm::{LmModel, PrefixCache, program},
     lock::lock,
     manifest::{
         Manifest,
         verify::{self, Verify},
     },
+    regular_file,
     stage::Stage,
+    synth::Announcements,
     text::{Language, Lexicon, TextFrontEnd, Tokenizer},
     vocoder::Vocoder,
     voice::{Places, Voice, library},
@@ -65,6 +67,7 @@ pub struct Model {
     front_end: TextFrontEnd,
     lm: Arc<LmModel>,
     prefixes: Arc<PrefixCache>,
+    announcements: Announcements,
     flow: Lease<FlowModel>,
     vocoder: Lease<Vocoder>,
     lexicons: Lexicons,
@@ -168,15 +171,26 @@ impl Model {
         let vocoder = affinity.within(Stage::Vocoder, || {
             Vocoder::load(dir, &manifest.vocoder, threads, cancel)
         })?;
+        // On disk a model is identified by its hashes, and unchecked hashes may be wrong.
+        let cache = cache.filter(|_| options.verify != Verify::Never);
+        let program = program();
+        let announcements = Announcements::new(
+            format!(
+                "{} {:?} {}",
+                program.as_deref().unwrap_or_default(),
+                options.flow,
+                manifest.to_toml()
+            ),
+            // A program that cannot identify itself must not read what others wrote.
+            program.and(cache.as_ref().map(|dir| dir.join("announcements"))),
+        );
         Ok(Self {
             front_end: TextFrontEnd::new(Arc::new(tokenizer)),
             prefixes: Arc::new(PrefixCache::new(
                 &identity(&manifest),
-                // On disk a model is identified by its hashes, and unchecked hashes may be wrong.
-                cache
-                    .filter(|_| options.verify != Verify::Never)
-                    .map(|dir| dir.join("prefixes")),
+                cache.map(|dir| dir.join("prefixes")),
             )),
+            announcements,
             lm: Arc::new(lm),
             flow: Lease::new(FlowModel::new(backend, &manifest.flow)),
             vocoder: Lease::new(vocoder),
@@ -205,6 +219,11 @@ impl Model {
     /// Prefixes that the language model has computed.
     pub fn prefixes(&self) -> &Arc<PrefixCache> {
         &self.prefixes
+    }
+
+    /// Announcements that were spoken.
+    pub fn announcements(&self) -> &Announcements {
+        &self.announcements
     }
 
     /// The flow model.
@@ -297,8 +316,19 @@ pub fn check_voice_name(dir: &Path, name: &str) -> Result<()> {
     find_voice(dir, &Places::of(dir)?, name).map(|_| ())
 }
 
-/// The file of the voice `name`, which the error names with the existing ones if there is none.
+/// The file of the voice `name`, which the error names with the existing ones if there is none. A name with a slash is the
+/// path of a file.
 pub(crate) fn find_voice(dir: &Path, places: &Places, name: &str) -> Result<PathBuf> {
+    if name.contains('/') {
+        let path = PathBuf::from(name);
+        regular_file::open(&path).map_err(|e| e.context("no voice there"))?;
+        return Ok(path);
+    }
+    find_named(dir, places, name)
+}
+
+/// The file of the voice `name`, which is never a path.
+pub(crate) fn find_named(dir: &Path, places: &Places, name: &str) -> Result<PathBuf> {
     if let Some(file) = places.find(name) {
         return Ok(file);
     }
