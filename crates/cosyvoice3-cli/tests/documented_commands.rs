@@ -42,7 +42,7 @@ const NOT_HERE: [(&str, &str); 8] = [
     ),
     (
         "./pipelines/rtsp.sh",
-        "runs until it is stopped; the announcer's tests run it",
+        "runs until it is stopped; the server's tests run it",
     ),
     ("curl", "speaks to rtsp.sh"),
 ];
