@@ -126,7 +126,7 @@ tiny_model() {
     [ "$dir/cosyvoice3.toml" -nt "$tools/cosyvoice3" ] && return 0
     note "converting the tiny checkpoint to ${dir#"$root"/}"
     tool model convert "$root/tests/fixtures/tiny" "$dir" --force \
-        --notice "random weights: this voice is noise" "$@" >&2
+        --estimator f32 --notice "random weights: this voice is noise" "$@" >&2
     tool voice import golden "$root/tests/fixtures/tiny_prompt" --model "$dir" --shared --replace --language ru >&2
 }
 
@@ -135,13 +135,13 @@ tiny_npu_model() {
     local dir=$root/models/tiny-npu work file
     [ "$dir/cosyvoice3.toml" -nt "$tools/cosyvoice3" ] && return 0
     work=$(mktemp -d)
-    tiny_model tiny-npu --npu-onnx "$work"
+    tiny_model tiny-npu --lm q4_k_m --npu-onnx "$work"
     for file in "$work"/*.onnx; do mv "$file" "${file%.onnx}.axmodel"; done
     tool model npu "$dir" "$work" >&2
     rm -rf "$work"
 }
 
-set_up_tiny_model() { tiny_model tiny; }
+set_up_tiny_model() { tiny_model tiny --lm q4_k_m; }
 
 # COSYVOICE3_PREPARED says that the caller did all this, GST_PLUGIN_PATH included: so the tests run these scripts.
 set_up() {

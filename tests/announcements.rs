@@ -1300,7 +1300,7 @@ fn the_markup_of_subtitles_is_never_heard() {
             "<i>1 aa</i> &amp;amp; <span size='2'>b</span>",
             "1 aa & b",
         ),
-        ("utf8", "{\\an8}<v Anna>1 aa</v>\\Nb", "1 aa\nb"),
+        ("utf8", "{\\an8}<v Anna>1 aa</v>\\Nb", "1 aa b"),
         ("utf8", "I <3 you & R&D", "I <3 you & R&D"),
     ] {
         let mut rig = Rig::new(&[], true, |_| {});
@@ -1310,6 +1310,26 @@ fn the_markup_of_subtitles_is_never_heard() {
         rig.drain();
         assert_eq!(rig.texts(), [said]);
         assert!(rig.warnings().is_empty());
+    }
+}
+
+#[test]
+fn a_sentence_over_two_lines_of_a_subtitle_is_heard_as_one_and_two_speakers_as_two() {
+    for (text, said) in [
+        (
+            "1 I went to the\nshop and bought",
+            "1 I went to the shop and bought",
+        ),
+        ("1 Мы едем в\nМоскву.", "1 Мы едем в Москву."),
+        ("1 Yes?\n- No.", "1 Yes?\n- No."),
+        ("1 Stop!\nWho is there?", "1 Stop!\nWho is there?"),
+    ] {
+        let mut rig = Rig::new(&[], true, |_| {});
+        rig.harness.set_src_caps(pango("pango-markup"));
+        rig.harness.push(cue(text, 0, 500)).unwrap();
+        rig.harness.push_event(gst::event::Eos::new());
+        rig.drain();
+        assert_eq!(rig.texts(), [said]);
     }
 }
 

@@ -5,7 +5,7 @@ mod support;
 
 use cosyvoice3::{
     cancel::Cancel,
-    constants::{ATTENTION_CHUNK_FRAMES, FRAMES_PER_TOKEN, SPEECH_CODES},
+    constants::{ATTENTION_CHUNK_FRAMES, CFG_RATE, FRAMES_PER_TOKEN, SPEECH_CODES},
     flow::{
         Conditions, FlowBackend, FlowModel, FlowOptions,
         noise::Noise,
@@ -47,6 +47,7 @@ fn voice(tokens: usize) -> Voice {
         prompt_text_ids: Vec::new(),
         prompt_mel: Mel::from_frames(&mel).columns(0..FRAMES_PER_TOKEN * tokens),
         prompt_tokens,
+        tail_tokens: Vec::new(),
         embedding: golden::<f32>("flow_encoder.npz", "embedding")
             .iter()
             .copied()
@@ -135,6 +136,7 @@ impl Everything {
                 noise,
                 conditions,
                 &times(),
+                CFG_RATE,
                 earlier,
                 &Cancel::new(),
             )

@@ -290,7 +290,10 @@ fn a_cancelled_step_ends_and_the_next_one_works() {
 fn load_error(change: impl Fn(&Path)) -> cosyvoice3::Error {
     let dir = tempfile::tempdir().unwrap();
     let flow = manifest().flow;
-    for file in <[&str; 2]>::from(flow.cpu_files().unwrap()) {
+    let (encoder, estimator) = flow.cpu_files().unwrap();
+    let times = flow.times.as_deref().unwrap();
+    let data = format!("{estimator}.data");
+    for file in [encoder, estimator, times, &data] {
         std::fs::copy(tiny_f32().join(file), dir.path().join(file)).unwrap();
     }
     change(dir.path());
@@ -317,6 +320,18 @@ fn a_damaged_graph_is_named() {
         assert_eq!(truncated.kind(), ErrorKind::Damaged, "{truncated}");
         assert!(truncated.to_string().contains(estimator), "{truncated}");
     }
+
+    let data = format!("{estimator}.data");
+    for length in [0, 100_000] {
+        let truncated = load_error(|dir| {
+            let bytes = std::fs::read(dir.join(&data)).unwrap();
+            std::fs::write(dir.join(&data), &bytes[..length]).unwrap();
+        });
+        assert_eq!(truncated.kind(), ErrorKind::Damaged, "{truncated}");
+        assert!(truncated.to_string().contains(estimator), "{truncated}");
+    }
+    let without = load_error(|dir| std::fs::remove_file(dir.join(&data)).unwrap());
+    assert!(without.to_string().contains(&data), "{without}");
 
     let mixed_up = load_error(|dir| {
         std::fs::copy(dir.join(encoder), dir.join(estimator)).unwrap();

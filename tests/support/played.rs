@@ -10,7 +10,7 @@ use std::{
 use cosyvoice3::{
     Result,
     cancel::Cancel,
-    constants::{FRAMES_PER_TOKEN, LOOKAHEAD_TOKENS, MEL_BINS, SPEAKER_EMBEDDING},
+    constants::{CFG_RATE, FRAMES_PER_TOKEN, LOOKAHEAD_TOKENS, MEL_BINS, SPEAKER_EMBEDDING},
     cpu::worker::Worker,
     flow::{
         Conditions, Encoded, FlowBackend, FlowModel,
@@ -301,6 +301,10 @@ pub fn flow(
     let manifest = manifest::Flow {
         encoder: None,
         estimator: None,
+        times: None,
+        quantization: String::new(),
+        guidance: CFG_RATE,
+        time_points: Vec::new(),
         steps,
         window_steps: steps,
         schedule: Schedule::Linear,

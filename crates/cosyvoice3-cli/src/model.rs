@@ -141,18 +141,21 @@ pub struct ConvertArgs {
     checkpoint: PathBuf,
     /// Directory to make
     model: PathBuf,
-    /// How the language model is stored
+    /// Small and fast, or as close to the checkpoint as pays; --lm and --estimator choose one by one
     #[arg(long, value_enum, default_value_t)]
-    lm: Quantization,
+    quality: Quality,
+    /// How the language model is stored [default: q4_0; best: q8_0]
+    #[arg(long, value_enum)]
+    lm: Option<Quantization>,
     /// File of the language model (llm.rl.pt is the one tuned by reinforcement learning)
     #[arg(long, value_name = "FILE", default_value = "llm.pt")]
     llm_file: String,
     /// How flow and vocoder are stored; they compute in f32 either way (but see --estimator)
     #[arg(long, value_enum, default_value_t)]
     weights: WeightType,
-    /// How the flow estimator's transformer blocks compute; int8 is several times faster, for about 0.7 % of error
-    #[arg(long, value_enum, default_value_t)]
-    estimator: BlockArithmetic,
+    /// How the flow estimator's transformer blocks compute [default: int8; best: f32]
+    #[arg(long, value_enum)]
+    estimator: Option<BlockArithmetic>,
     /// Also write the fixed-shape flow graphs that NPU tools compile
     #[arg(long, value_name = "DIR")]
     npu_onnx: Option<PathBuf>,
@@ -177,6 +180,24 @@ pub struct ConvertArgs {
 }
 
 #[derive(Clone, Copy, Default, ValueEnum)]
+enum Quality {
+    /// Integers: a quarter of the memory, several times as fast
+    #[default]
+    Fast,
+    /// The flow in f32, the language model in 8 bits
+    Best,
+}
+
+impl Quality {
+    fn types(self) -> (Quantization, BlockArithmetic) {
+        match self {
+            Self::Fast => (Quantization::default(), BlockArithmetic::default()),
+            Self::Best => (Quantization::Q8_0, BlockArithmetic::F32),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
 enum Source {
     /// The phase is held for a mel frame: CosyVoice3
     #[default]
@@ -196,11 +217,12 @@ pub fn run(command: ModelCommand) -> Result<()> {
 fn run_with(command: ModelCommand, progress: &Progress) -> Result<()> {
     match command {
         ModelCommand::Convert(args) => {
+            let (lm, estimator) = args.quality.types();
             let options = convert::Options {
                 llm: args.llm_file,
-                quantization: args.lm,
+                quantization: args.lm.unwrap_or(lm),
                 weights: args.weights,
-                estimator: args.estimator,
+                estimator: args.estimator.unwrap_or(estimator),
                 npu_onnx: args.npu_onnx,
                 name: args.name,
                 steps: args.steps as usize,

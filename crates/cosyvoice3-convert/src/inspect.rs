@@ -67,8 +67,14 @@ fn summary(manifest: &Manifest) -> String {
         (
             "flow",
             format!(
-                "{} steps (windows: {}), {:?} schedule",
-                flow.steps, flow.window_steps, flow.schedule
+                "{}{} steps (windows: {}), {:?} schedule",
+                match &*flow.quantization {
+                    "" => String::new(),
+                    quantization => format!("{quantization}, "),
+                },
+                flow.steps,
+                flow.window_steps,
+                flow.schedule
             ),
         ),
         ("npu", npu(manifest)),

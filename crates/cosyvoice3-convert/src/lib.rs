@@ -26,6 +26,7 @@ pub mod random;
 pub mod recipe;
 pub mod source;
 pub mod tables;
+pub mod times;
 pub mod tokenizer;
 mod torch_file;
 pub mod voices;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, ErrorKind, Result, atomic_file,
-    constants::{SPEECH_CODES, SPEECH_VOCAB},
+    constants::{CFG_RATE, SPEECH_CODES, SPEECH_VOCAB},
     regular_file,
 };
 
@@ -169,6 +169,20 @@ pub struct Flow {
     /// ONNX: the DiT estimator, any length, attention chunk as an input. Without it, [`Manifest::npu`] is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimator: Option<String>,
+    /// safetensors: what the time makes of the estimator's weights, where the estimator takes that as an input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<String>,
+    /// Arithmetic of the estimator's blocks: `f32`; `int8`, with weights of 7 bits, whose products saturate on no CPU;
+    /// or `int8_wide`, with weights of 8 bits. Empty: not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub quantization: String,
+    /// Rate of the classifier-free guidance; 0 for a distilled model, which runs without an unconditional row.
+    #[serde(default = "cfg_rate", skip_serializing_if = "is_cfg_rate")]
+    pub guidance: f32,
+    /// Time points of the solver, from 0 to 1, for models that want their own: they stand for steps and schedule unless
+    /// the settings ask for others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub time_points: Vec<f32>,
     /// Euler steps of the whole-utterance plan.
     pub steps: usize,
     /// Euler steps of the window plan.
@@ -177,7 +191,36 @@ pub struct Flow {
     pub schedule: Schedule,
 }
 
+fn cfg_rate() -> f32 {
+    CFG_RATE
+}
+
+fn is_cfg_rate(rate: &f32) -> bool {
+    *rate == CFG_RATE
+}
+
 impl Flow {
+    fn check(&self) -> Result<(), String> {
+        let points = &self.time_points;
+        let ends = points.first().is_none_or(|first| *first == 0.0)
+            && points.last().is_none_or(|last| *last == 1.0);
+        let count = points.is_empty() || (2..=1 + MAX_STEPS as usize).contains(&points.len());
+        // NaN is in no order.
+        if !ends || !count || !points.is_sorted_by(|a, b| a < b) {
+            return Err(format!(
+                "flow.time_points is {points:?}, expected up to {} ascending numbers from 0 to 1",
+                1 + MAX_STEPS as usize
+            ));
+        }
+        if !["", "f32", "int8", "int8_wide"].contains(&&*self.quantization) {
+            return Err(format!(
+                "flow.quantization is {:?}, expected f32, int8 or int8_wide",
+                self.quantization
+            ));
+        }
+        Ok(())
+    }
+
     /// Encoder and estimator for the CPU.
     ///
     /// # Errors
@@ -286,6 +329,9 @@ pub enum Schedule {
     Cosine,
     /// `t_i = i/n`, as the seed pipeline has it.
     Linear,
+    /// The published curve at unevenly spaced places (EPSS), for 5, 6, 7, 10, 12 or 16 steps: more of them where the mel
+    /// takes shape.
+    Epss,
 }
 
 /// The vocoder's files.
@@ -482,6 +528,7 @@ impl Manifest {
             ));
         }
         self.check_numbers().or_else(wrong)?;
+        self.flow.check().or_else(wrong)?;
         if let Some(npu) = &self.npu {
             npu.check().or_else(wrong)?;
         }
@@ -533,7 +580,7 @@ impl Manifest {
     fn check_numbers(&self) -> Result<(), String> {
         let (lm, flow) = (&self.lm, &self.flow);
         let codes = f64::from(SPEECH_CODES);
-        let numbers: [(&str, f64, f64, f64); 13] = [
+        let numbers: [(&str, f64, f64, f64); 14] = [
             ("lm.hidden_size", lm.hidden_size as f64, 1.0, 16_384.0),
             ("lm.layers", lm.layers as f64, 1.0, 1_024.0),
             ("lm.text_vocab", lm.text_vocab as f64, 1.0, 4_194_304.0),
@@ -560,6 +607,7 @@ impl Manifest {
                 10_000.0,
             ),
             ("lm.sampling.tau_r", lm.sampling.tau_r.into(), 0.0, 1.0),
+            ("flow.guidance", flow.guidance.into(), 0.0, 10.0),
             ("flow.steps", flow.steps as f64, 1.0, MAX_STEPS),
             (
                 "flow.window_steps",
@@ -602,7 +650,7 @@ impl Manifest {
     /// The files the components name, relative to the model directory.
     pub fn component_files(&self) -> Vec<&str> {
         let lm = [&self.lm.gguf, &self.lm.embeddings, &self.lm.tokenizer];
-        let flow = [&self.flow.encoder, &self.flow.estimator];
+        let flow = [&self.flow.encoder, &self.flow.estimator, &self.flow.times];
         let files = lm.into_iter().chain(flow.into_iter().flatten());
         let npu = self.npu.iter().flat_map(Npu::files);
         let files = files.map(String::as_str).chain(self.vocoder.files());
@@ -654,6 +702,10 @@ pub(crate) mod tests {
             flow: Flow {
                 encoder: Some("flow_encoder.onnx".into()),
                 estimator: Some("flow_estimator.onnx".into()),
+                times: Some("flow_times.safetensors".into()),
+                quantization: "int8".into(),
+                guidance: CFG_RATE,
+                time_points: Vec::new(),
                 steps: 10,
                 window_steps: 5,
                 schedule: Schedule::Cosine,
