@@ -17,7 +17,7 @@ pub use keeper::Keeper;
 pub use lease::{Lease, Leased};
 
 use crate::{
-    Error, ErrorKind, Result, cache_dir,
+    Error, Result, cache_dir,
     cancel::Cancel,
     cpu::Affinity,
     flow::{
