@@ -126,7 +126,7 @@ tiny_model() {
     note "converting the tiny checkpoint to ${dir#"$root"/}"
     tool model convert "$root/tests/fixtures/tiny" "$dir" --force \
         --estimator f32 --notice "random weights: this voice is noise" "$@" >&2
-    tool voice import golden "$root/tests/fixtures/tiny_prompt" --model "$dir" --shared --language ru >&2
+    tool voice import golden "$root/tests/fixtures/tiny_prompt" --model "$dir" --shared --replace --language ru >&2
 }
 
 # tiny_npu_model: models/tiny-npu, the same with estimators for the stand-in for an NPU.
