@@ -683,7 +683,7 @@ fn speaker_follows(rest: &str) -> bool {
     ];
     let near = &rest[..rest.floor_char_boundary(60)];
     // A name has a word or two, each with a capital.
-    let words = near
+    let mut words = near
         .split_whitespace()
         .take(3)
         .map(|word| word.trim_end_matches(['.', ',', ':', ';', '!', '?']));
@@ -694,10 +694,7 @@ fn speaker_follows(rest: &str) -> bool {
     let count = names.clone().count();
     count > 0
         && !names.any(|name| nobody.contains(&name))
-        && words
-            .skip(count)
-            .next()
-            .is_some_and(|word| VERBS.contains(&word))
+        && words.nth(count).is_some_and(|word| VERBS.contains(&word))
 }
 
 /// `“停！”他喊道。`

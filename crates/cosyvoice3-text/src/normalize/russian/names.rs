@@ -233,7 +233,7 @@ impl Reader<'_, Russian> {
             end += 2;
         }
         let joints = |sign: &str| (at + 1..end).any(|i| self.tokens.text(i) == sign);
-        if parts < 2 || !lettered && !(joints("-") && joints("/")) {
+        if parts < 2 || !(lettered || joints("-") && joints("/")) {
             return None;
         }
         self.out.say(&digits_words(self.tokens.number(at)?));
