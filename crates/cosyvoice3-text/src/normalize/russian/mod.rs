@@ -89,6 +89,12 @@ impl Reader<'_, Russian> {
         if let Some(end) = self.weekday(at) {
             return end;
         }
+        if self.tokens.text(at + 1) == "."
+            && self.tokens.text(at + 2) == "/"
+            && let Some(end) = self.lone_rate(at)
+        {
+            return end;
+        }
         if let Some((text, end)) = self.abbreviation(at) {
             self.out.say(&text);
             return end;
@@ -98,6 +104,7 @@ impl Reader<'_, Russian> {
             .or_else(|| self.sections(at))
             .or_else(|| self.dimension(at))
             .or_else(|| self.lone_unit(at))
+            .or_else(|| self.lone_rate(at))
             .or_else(|| self.wind(at))
         {
             return end;
