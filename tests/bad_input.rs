@@ -1,13 +1,10 @@
 //! Faulty model directories: the user gets one error that names the culprit.
 #![allow(missing_docs)]
 
-#[path = "support/mel_to_audio.rs"]
-mod mel_to_audio;
-#[path = "support/model_dir.rs"]
-mod model_dir;
-#[path = "support/playing.rs"]
-mod playing;
-mod support;
+use test_support::mel_to_audio;
+use test_support::model_dir;
+use test_support::models as support;
+use test_support::playing;
 
 use std::{ffi::CString, fs, os::unix::fs::symlink, path::Path};
 

@@ -1,19 +1,13 @@
 //! The element as applications meet it: in pipelines, over the bus, on a converted model.
 #![allow(missing_docs)]
 
-#[path = "support/c_caller.rs"]
-mod c_caller;
-#[path = "support/launch.rs"]
-mod launch;
-#[path = "support/model_dir.rs"]
-mod model_dir;
-#[path = "support/playing.rs"]
-mod playing;
-#[path = "support/process.rs"]
-mod process;
-mod support;
-#[path = "support/wav.rs"]
-mod wav;
+use test_support::c_caller;
+use test_support::launch;
+use test_support::model_dir;
+use test_support::models as support;
+use test_support::playing;
+use test_support::process;
+use test_support::wav;
 
 use std::time::Duration;
 

@@ -1,9 +1,7 @@
 //! The language of a text, with real models: texts without letters, and languages that a model does not speak.
 
-#[path = "support/model_dir.rs"]
-mod model_dir;
-#[path = "support/mod.rs"]
-mod support;
+use test_support::model_dir;
+use test_support::models as support;
 
 use std::sync::{Arc, Mutex};
 

@@ -65,6 +65,12 @@ impl CosyVoice3Src {
         self.options(&settings)?.check(voice.as_deref())
     }
 
+    /// The engine's options and the settings of requests.
+    pub(super) fn engine(&self) -> cosyvoice3::Result<(Options, cosyvoice3::Settings)> {
+        let settings = self.settings().clone();
+        Ok((self.options(&settings)?, settings.to_synth().0))
+    }
+
     /// Options of the engine while it loads.
     fn options(&self, settings: &Settings) -> cosyvoice3::Result<Options> {
         let mut options = Options::new(Self::model_dir(settings)?);

@@ -206,7 +206,7 @@ use std::sync::Arc;
 
 use gst::{glib, prelude::*, subclass::prelude::*};
 
-use cosyvoice3::{Engine, Loading};
+use cosyvoice3::{Engine, Loading, Options, Settings};
 
 mod agenda;
 mod bus;
@@ -254,6 +254,14 @@ impl CosyVoice3Src {
         load: impl Fn(&Loading<'_>) -> cosyvoice3::Result<Arc<dyn Engine>> + Send + Sync + 'static,
     ) {
         self.imp().set_engine(Arc::new(load));
+    }
+
+    /// The models and settings that the properties name, for a program that speaks beside the element in the same way.
+    ///
+    /// # Errors
+    /// No property names a model directory, and none is installed.
+    pub fn engine(&self) -> cosyvoice3::Result<(Options, Settings)> {
+        self.imp().engine()
     }
 }
 

@@ -151,7 +151,8 @@ fn compression(cue: Cue, position: u64, length: usize, max_overflow: u32) -> Opt
 }
 
 fn compress(speech: &mut Speech, factor: f64) {
-    let place = |sample: usize| (sample as f64 / factor) as usize;
+    // A quotient that is whole but for its last bit is whole.
+    let place = |sample: usize| (sample as f64 / factor + 1e-6) as usize;
     speech.samples = stretch::compress(&speech.samples, place(speech.samples.len()));
     for mark in &mut speech.marks {
         mark.sample = place(mark.sample);

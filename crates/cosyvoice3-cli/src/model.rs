@@ -8,10 +8,10 @@ use cosyvoice3::{flow::axcl::AxclOptions, manifest::SourceKind};
 use cosyvoice3_convert::{
     card,
     convert::{self, convert},
-    directory, import,
+    directory, front_end, import,
     inspect::inspect,
     npu,
-    onnx::BlockArithmetic,
+    onnx::{BlockArithmetic, FrontEndSize},
     output,
     progress::Progress,
     quantize::Quantization,
@@ -28,7 +28,17 @@ pub enum ModelCommand {
     Import(ImportArgs),
     Inspect(InspectArgs),
     CardReport(CardReportArgs),
+    FrontEnd(FrontEndArgs),
     Random(RandomArgs),
+}
+
+/// Add the networks that make voices of recordings to a model. `convert` does so by itself where they lie beside it.
+#[derive(Args)]
+pub struct FrontEndArgs {
+    /// Directory with campplus.onnx and speech_tokenizer_v3.onnx
+    networks: PathBuf,
+    /// Model directory that gets them
+    model: PathBuf,
 }
 
 /// Write a random checkpoint in the official layout, for measurements and tests. Its voice is noise.
@@ -39,6 +49,9 @@ pub struct RandomArgs {
     /// The size of Fun-CosyVoice3-0.5B (3.4 GB) instead of a few megabytes
     #[arg(long)]
     full: bool,
+    /// Also the networks that make voices of recordings (27 and 970 MB with --full)
+    #[arg(long)]
+    front_end: bool,
     /// The same seed gives the same checkpoint
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -128,18 +141,21 @@ pub struct ConvertArgs {
     checkpoint: PathBuf,
     /// Directory to make
     model: PathBuf,
-    /// How the language model is stored
+    /// Small and fast, or as close to the checkpoint as pays; --lm and --estimator choose one by one
     #[arg(long, value_enum, default_value_t)]
-    lm: Quantization,
+    quality: Quality,
+    /// How the language model is stored [default: q4_0; best: q8_0]
+    #[arg(long, value_enum)]
+    lm: Option<Quantization>,
     /// File of the language model (llm.rl.pt is the one tuned by reinforcement learning)
     #[arg(long, value_name = "FILE", default_value = "llm.pt")]
     llm_file: String,
     /// How flow and vocoder are stored; they compute in f32 either way (but see --estimator)
     #[arg(long, value_enum, default_value_t)]
     weights: WeightType,
-    /// How the flow estimator's transformer blocks compute; int8 is several times faster, for about 0.7 % of error
-    #[arg(long, value_enum, default_value_t)]
-    estimator: BlockArithmetic,
+    /// How the flow estimator's transformer blocks compute [default: int8; best: f32]
+    #[arg(long, value_enum)]
+    estimator: Option<BlockArithmetic>,
     /// Also write the fixed-shape flow graphs that NPU tools compile
     #[arg(long, value_name = "DIR")]
     npu_onnx: Option<PathBuf>,
@@ -164,6 +180,24 @@ pub struct ConvertArgs {
 }
 
 #[derive(Clone, Copy, Default, ValueEnum)]
+enum Quality {
+    /// Integers: a quarter of the memory, several times as fast
+    #[default]
+    Fast,
+    /// The flow in f32, the language model in 8 bits
+    Best,
+}
+
+impl Quality {
+    fn types(self) -> (Quantization, BlockArithmetic) {
+        match self {
+            Self::Fast => (Quantization::default(), BlockArithmetic::default()),
+            Self::Best => (Quantization::Q8_0, BlockArithmetic::F32),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
 enum Source {
     /// The phase is held for a mel frame: CosyVoice3
     #[default]
@@ -183,11 +217,12 @@ pub fn run(command: ModelCommand) -> Result<()> {
 fn run_with(command: ModelCommand, progress: &Progress) -> Result<()> {
     match command {
         ModelCommand::Convert(args) => {
+            let (lm, estimator) = args.quality.types();
             let options = convert::Options {
                 llm: args.llm_file,
-                quantization: args.lm,
+                quantization: args.lm.unwrap_or(lm),
                 weights: args.weights,
-                estimator: args.estimator,
+                estimator: args.estimator.unwrap_or(estimator),
                 npu_onnx: args.npu_onnx,
                 name: args.name,
                 steps: args.steps as usize,
@@ -203,6 +238,12 @@ fn run_with(command: ModelCommand, progress: &Progress) -> Result<()> {
         }
         ModelCommand::Npu(args) => {
             let notes = npu::add(&args.model, &args.axera, progress)?;
+            progress.done();
+            notes.iter().for_each(|line| progress.say(line));
+            Ok(())
+        }
+        ModelCommand::FrontEnd(args) => {
+            let notes = front_end::add(&args.networks, &args.model, progress)?;
             progress.done();
             notes.iter().for_each(|line| progress.say(line));
             Ok(())
@@ -242,11 +283,15 @@ fn run_with(command: ModelCommand, progress: &Progress) -> Result<()> {
             tried
         }
         ModelCommand::Random(args) => {
-            let geometry = match args.full {
-                true => Geometry::FULL,
-                false => Geometry::TINY,
+            let (geometry, size) = match args.full {
+                true => (Geometry::FULL, FrontEndSize::FULL),
+                false => (Geometry::TINY, FrontEndSize::TINY),
             };
-            random::write(&args.checkpoint, &geometry, args.seed, progress)
+            random::write(&args.checkpoint, &geometry, args.seed, progress)?;
+            match args.front_end {
+                true => front_end::random(&args.checkpoint, &size, args.seed, progress),
+                false => Ok(()),
+            }
         }
         ModelCommand::Inspect(args) => {
             let report = inspect(&args.model, progress)?;

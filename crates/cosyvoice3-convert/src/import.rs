@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use cosyvoice3::{
     cancel::Cancel,
-    constants::{MEL_BINS, SPEECH_CODES, SPEECH_VOCAB},
+    constants::{CFG_RATE, MEL_BINS, SPEECH_CODES, SPEECH_VOCAB},
     flow::windows::PROMPT_TOKENS,
     lm::gguf,
     manifest::{FORMAT, Flow, Lm, Manifest, Vocoder},
@@ -118,11 +118,16 @@ pub fn import(axera: &Path, model: &Path, options: &Options, progress: &Progress
         flow: Flow {
             encoder: None,
             estimator: None,
+            times: None,
+            quantization: String::new(),
+            guidance: CFG_RATE,
+            time_points: Vec::new(),
             steps: STEPS,
             window_steps: WINDOW_STEPS,
             schedule: Recipe::PUBLISHED.schedule,
         },
         npu: Some(npu),
+        front_end: None,
         vocoder: Vocoder::MelToAudio {
             graph: VOCODER.into(),
         },

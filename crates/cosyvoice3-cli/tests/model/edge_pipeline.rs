@@ -41,7 +41,7 @@ impl EdgePipeline {
         let converted = program()
             .arg("convert")
             .args([&checkpoint, &pipeline.converted()])
-            .args(["--lm", lm.name(), "--npu-onnx"])
+            .args(["--estimator", "f32", "--lm", lm.name(), "--npu-onnx"])
             .arg(&axmodels)
             .output();
         succeeds(&converted.unwrap());

@@ -22,6 +22,7 @@ pub mod thread_count;
 pub use model::LmModel;
 pub use options::LmOptions;
 pub use prefix::Prefix;
+pub(crate) use prefix_cache::program;
 pub use prefix_cache::{Hit, PrefixCache, PrefixCaching};
 pub use session::{Decoding, Generated, LmSession, Prefill, StopReason};
 

@@ -17,20 +17,22 @@ pub use keeper::Keeper;
 pub use lease::{Lease, Leased};
 
 use crate::{
-    Error, ErrorKind, Result, cache_dir,
+    Error, Result, cache_dir,
     cancel::Cancel,
     cpu::Affinity,
     flow::{
         FlowModel,
         choice::{self, Cores, FlowTarget},
     },
-    lm::{LmModel, PrefixCache},
+    lm::{LmModel, PrefixCache, program},
     lock::lock,
     manifest::{
         Manifest,
         verify::{self, Verify},
     },
+    regular_file,
     stage::Stage,
+    synth::Announcements,
     text::{Language, Lexicon, TextFrontEnd, Tokenizer},
     vocoder::Vocoder,
     voice::{Places, Voice, library},
@@ -65,6 +67,7 @@ pub struct Model {
     front_end: TextFrontEnd,
     lm: Arc<LmModel>,
     prefixes: Arc<PrefixCache>,
+    announcements: Announcements,
     flow: Lease<FlowModel>,
     vocoder: Lease<Vocoder>,
     lexicons: Lexicons,
@@ -168,15 +171,26 @@ impl Model {
         let vocoder = affinity.within(Stage::Vocoder, || {
             Vocoder::load(dir, &manifest.vocoder, threads, cancel)
         })?;
+        // On disk a model is identified by its hashes, and unchecked hashes may be wrong.
+        let cache = cache.filter(|_| options.verify != Verify::Never);
+        let program = program();
+        let announcements = Announcements::new(
+            format!(
+                "{} {:?} {}",
+                program.as_deref().unwrap_or_default(),
+                options.flow,
+                manifest.to_toml()
+            ),
+            // A program that cannot identify itself must not read what others wrote.
+            program.and(cache.as_ref().map(|dir| dir.join("announcements"))),
+        );
         Ok(Self {
             front_end: TextFrontEnd::new(Arc::new(tokenizer)),
             prefixes: Arc::new(PrefixCache::new(
                 &identity(&manifest),
-                // On disk a model is identified by its hashes, and unchecked hashes may be wrong.
-                cache
-                    .filter(|_| options.verify != Verify::Never)
-                    .map(|dir| dir.join("prefixes")),
+                cache.map(|dir| dir.join("prefixes")),
             )),
+            announcements,
             lm: Arc::new(lm),
             flow: Lease::new(FlowModel::new(backend, &manifest.flow)),
             vocoder: Lease::new(vocoder),
@@ -207,6 +221,11 @@ impl Model {
         &self.prefixes
     }
 
+    /// Announcements that were spoken.
+    pub fn announcements(&self) -> &Announcements {
+        &self.announcements
+    }
+
     /// The flow model.
     pub fn flow(&self) -> &Lease<FlowModel> {
         &self.flow
@@ -219,7 +238,7 @@ impl Model {
 
     /// Checks that the voice `name` is there, without loading it.
     pub fn check_voice(&self, name: &str) -> Result<()> {
-        find_voice(&self.dir, &self.voices, name).map(|_| ())
+        find_voice(&self.voices, name).map(|_| ())
     }
 
     /// Pronunciations: the file `own` first, then the voice's list, then the model's.
@@ -286,7 +305,7 @@ fn pick_voice(
         },
         (None, default) => default.to_owned(),
     };
-    find_voice(dir, &places, &name)
+    find_voice(&places, &name)
 }
 
 /// Checks that there is a voice `name` for the model in `dir`, without loading it: cheap enough for each request.
@@ -294,26 +313,16 @@ fn pick_voice(
 /// # Errors
 /// There is none; the message names the existing ones. Or the manifest cannot be read.
 pub fn check_voice_name(dir: &Path, name: &str) -> Result<()> {
-    find_voice(dir, &Places::of(dir)?, name).map(|_| ())
+    find_voice(&Places::of(dir)?, name).map(|_| ())
 }
 
-/// The file of the voice `name`, which the error names with the existing ones if there is none.
-pub(crate) fn find_voice(dir: &Path, places: &Places, name: &str) -> Result<PathBuf> {
-    if let Some(file) = places.find(name) {
-        return Ok(file);
+/// The file of the voice `name`, which the error names with the existing ones if there is none. A name with a slash is the
+/// path of a file.
+fn find_voice(places: &Places, name: &str) -> Result<PathBuf> {
+    if name.contains('/') {
+        let path = PathBuf::from(name);
+        regular_file::open(&path).map_err(|e| e.context("no voice there"))?;
+        return Ok(path);
     }
-    let voices = places.names()?;
-    let remedy = if voices.is_empty() {
-        format!(
-            "{} has no voice yet; `cosyvoice3 voice add` makes one of a recording",
-            dir.display()
-        )
-    } else {
-        format!("{} has {}", dir.display(), voices.join(", "))
-    };
-    let what = match name {
-        "" => "no voice is chosen".into(),
-        name => format!("no voice \"{name}\""),
-    };
-    Err(Error::new(ErrorKind::NotFound, format!("{what}: {remedy}")))
+    places.locate(name)
 }

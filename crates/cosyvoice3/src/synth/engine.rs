@@ -3,6 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use super::{
+    announcements::{AnnouncementCaching, Announcements},
     job::Job,
     loading::Loading,
     request::{Request, RequestId, Settings},
@@ -59,6 +60,8 @@ pub struct Options {
     pub affinity: Option<String>,
     /// Storage of computed prefixes.
     pub prefix_caching: PrefixCaching,
+    /// Storage of finished announcements.
+    pub announcement_caching: AnnouncementCaching,
     /// Policy for hashing the files.
     pub verify: Verify,
     /// Keeps the models loaded when the synthesizer is gone.
@@ -77,6 +80,7 @@ impl Options {
             flow: FlowTarget::default(),
             affinity: None,
             prefix_caching: PrefixCaching::default(),
+            announcement_caching: AnnouncementCaching::default(),
             verify: Verify::default(),
             keeper: None,
             recorder: Recorder::off(),
@@ -158,6 +162,7 @@ pub(super) fn load(options: &Options, mut loading: &Loading<'_>) -> Result<Arc<d
         lm_threads: options.lm_threads,
         affinity,
         prefix_caching: options.prefix_caching,
+        announcement_caching: options.announcement_caching,
     }))
 }
 
@@ -167,11 +172,18 @@ struct Models {
     lm_threads: LmThreads,
     affinity: Affinity,
     prefix_caching: PrefixCaching,
+    announcement_caching: AnnouncementCaching,
 }
 
 impl Engine for Models {
     fn notice(&self) -> String {
         self.model.manifest().notice.clone()
+    }
+
+    fn announcements(&self) -> Option<(&Announcements, AnnouncementCaching)> {
+        let caching = self.announcement_caching;
+        let kept = caching != AnnouncementCaching::Off;
+        kept.then(|| (self.model.announcements(), caching))
     }
 
     fn enter(&self, stage: Stage) {
@@ -346,6 +358,7 @@ pub fn make_mel(
         plan: settings.flow_plan,
         steps: settings.flow_steps,
         schedule: settings.flow_schedule,
+        guidance_interval: settings.guidance_interval,
         ..Default::default()
     };
     let mut utterance = flow.utterance(&job.voice, &options)?;

@@ -21,6 +21,7 @@
 //! }
 //! ```
 
+mod announcements;
 mod engine;
 mod job;
 mod loading;
@@ -44,6 +45,7 @@ use std::{
     time::Instant,
 };
 
+pub use announcements::{AnnouncementCaching, Announcements};
 #[doc(hidden)]
 pub use engine::make_mel;
 pub use engine::{LmThreads, Options};
@@ -51,7 +53,9 @@ pub use engine::{LmThreads, Options};
 pub use job::{Job, Pause};
 #[doc(hidden)]
 pub use loading::Loading;
-pub use request::{Event, Mark, Markup, Request, RequestId, Settings, Speech, UtteranceStats};
+pub use request::{
+    Event, Mark, Markup, PromptMode, Request, RequestId, Settings, Speech, UtteranceStats,
+};
 pub use speaking::Speaking;
 #[doc(hidden)]
 pub use stage::{Decoded, Engine, FlowStage, Jobs, LmStage, Tokens, VocoderStage};

@@ -16,10 +16,11 @@ use std::{
 };
 
 use super::{
+    announcements::{MAX_TEXT, Recordings},
     job::Job,
     queue::Queue,
     request::{Event, Request, RequestId, Speech, UtteranceStats},
-    stage::{Decoded, Engine, TokenMessage, Tokens},
+    stage::{Decoded, Engine, Jobs, TokenMessage, Tokens},
     trace::Recorder,
     words::words,
 };
@@ -53,6 +54,12 @@ enum Item<T> {
         started: Instant,
         place: Place,
         work: T,
+    },
+    /// Speech that was kept.
+    Kept {
+        speech: Speech,
+        cancel: Cancel,
+        accepted: Instant,
     },
     Failed {
         request: RequestId,
@@ -135,6 +142,7 @@ pub(super) struct Line {
     to_flow: Arc<Queue<Item<()>>>,
     to_vocoder: Arc<Queue<Item<Voiced>>>,
     places: Arc<Queue<()>>,
+    recordings: Recordings,
     /// By stage.
     workers: [Arc<Worker>; 3],
     /// Of the engine, and of requests without events of their own.
@@ -152,6 +160,7 @@ impl Line {
             to_flow: Queue::new(UTTERANCES_AHEAD),
             to_vocoder: Queue::new(UTTERANCES_IN_LINE),
             places: Queue::new(UTTERANCES_IN_LINE),
+            recordings: Recordings::default(),
             workers: Stage::ALL.map(|_| Worker::new()),
             events: events(),
             recorder,
@@ -400,8 +409,11 @@ fn run_lm(line: &Line, engine: &dyn Engine, ready: Instant) {
     while let Some(pending) = line.next_request() {
         let (id, cancel) = (pending.id, pending.cancel.clone());
         let accepted = pending.accepted.max(ready);
-        let jobs = catch_unwind(AssertUnwindSafe(|| engine.jobs(id, &pending.request)))
-            .unwrap_or_else(|panic| Err(panicked("the text front end", &*panic)));
+        let jobs = catch_unwind(AssertUnwindSafe(|| {
+            let jobs = engine.jobs(id, &pending.request)?;
+            Ok(recall(line, engine, &pending, accepted, jobs))
+        }))
+        .unwrap_or_else(|panic| Err(panicked("the text front end", &*panic)));
         let mut jobs: super::stage::Jobs = match jobs {
             Ok(jobs) => jobs,
             Err(error) => Box::new(std::iter::once(Err(error))),
@@ -441,6 +453,50 @@ fn run_lm(line: &Line, engine: &dyn Engine, ready: Instant) {
             cancel,
         });
     }
+}
+
+/// Queues the speech of a request that was spoken before and kept, and leaves nothing to do; else has the request recorded
+/// and leaves its `jobs` as they are.
+fn recall(
+    line: &Line,
+    engine: &dyn Engine,
+    pending: &Pending,
+    accepted: Instant,
+    jobs: Jobs,
+) -> Jobs {
+    let Some((cache, caching)) = engine.announcements() else {
+        return jobs;
+    };
+    if pending.request.text.len() > MAX_TEXT {
+        return jobs;
+    }
+    let jobs: Vec<Result<Job>> = jobs.collect();
+    let whole: Vec<Job> = jobs
+        .iter()
+        .filter_map(|job| job.as_ref().ok().cloned())
+        .collect();
+    // A text of which something cannot be spoken is warned about each time.
+    if whole.is_empty() || whole.len() < jobs.len() {
+        return Box::new(jobs.into_iter());
+    }
+    let key = cache.key(&whole);
+    let Some(utterances) = cache.get(&key, caching) else {
+        line.recordings.begin(pending.id, key);
+        return Box::new(jobs.into_iter());
+    };
+    for speech in &*utterances {
+        let mut speech = speech.clone();
+        speech.request = pending.id;
+        let item = Item::Kept {
+            speech,
+            cancel: pending.cancel.clone(),
+            accepted,
+        };
+        if line.to_flow.push(item, &pending.cancel).is_err() {
+            break;
+        }
+    }
+    Box::new(std::iter::empty())
 }
 
 /// Decodes one utterance; fails only when it was cancelled before the flow received it.
@@ -593,6 +649,15 @@ fn run_flow(line: &Line, engine: &dyn Engine) {
                 error,
             },
             Item::Warning { request, error } => Item::Warning { request, error },
+            Item::Kept {
+                speech,
+                cancel,
+                accepted,
+            } => Item::Kept {
+                speech,
+                cancel,
+                accepted,
+            },
             Item::End { request, cancel } => {
                 line.to_vocoder.push_now(Item::End { request, cancel });
                 continue;
@@ -657,8 +722,18 @@ fn run_vocoder(line: &Line, engine: &dyn Engine) {
                         error,
                     },
                 };
+                line.recordings.add(&event);
                 spoken += publish(&line.events_of(job.request), event, &cancel);
                 drop(place);
+            }
+            Item::Kept {
+                mut speech,
+                cancel,
+                accepted,
+            } => {
+                speech.stats.since_request = accepted.elapsed();
+                let events = line.events_of(speech.request);
+                spoken += publish(&events, Event::Speech(speech), &cancel);
             }
             Item::Failed {
                 request,
@@ -670,15 +745,24 @@ fn run_vocoder(line: &Line, engine: &dyn Engine) {
                     utterance,
                     error,
                 };
+                line.recordings.add(&event);
                 publish(&line.events_of(request), event, line.stopped());
             }
             Item::Warning { request, error } => {
-                line.events_of(request).push_now(Event::Warning {
+                let event = Event::Warning {
                     request: Some(request),
                     error,
-                });
+                };
+                line.recordings.add(&event);
+                line.events_of(request).push_now(event);
             }
             Item::End { request, cancel } => {
+                let recorded = line.recordings.end(request);
+                if let (Some((key, utterances)), Some((cache, caching)), false) =
+                    (recorded, engine.announcements(), cancel.is_cancelled())
+                {
+                    cache.put(key, utterances, caching);
+                }
                 let events = line.events_of(request);
                 line.forget(request);
                 events.push_now(Event::Finished {

@@ -190,7 +190,9 @@ impl Reader<'_, Russian> {
                 self.tokens.text(following),
                 "на" | "до" | "от" | "за" | "и" | "или" | "—"
             );
-        if text == "с" && !glued && goes_on {
+        // `26.11 с 9 до 12`
+        let from = self.tokens.number(following).is_some();
+        if text == "с" && !glued && (goes_on || from) {
             return None;
         }
         Some((noun, self.after_stop(next, unit.takes_stop())))
