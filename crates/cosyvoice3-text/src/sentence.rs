@@ -687,14 +687,16 @@ fn speaker_follows(rest: &str) -> bool {
         .split_whitespace()
         .take(3)
         .map(|word| word.trim_end_matches(['.', ',', ':', ';', '!', '?']));
-    let mut names = words
+    let names: Vec<&str> = words
         .clone()
-        .take_while(|word| word.starts_with(char::is_uppercase));
-    let nobody = ["Nobody", "Никто", "No"];
-    let count = names.clone().count();
-    count > 0
-        && !names.any(|name| nobody.contains(&name))
-        && words.nth(count).is_some_and(|word| VERBS.contains(&word))
+        .take_while(|word| word.starts_with(char::is_uppercase))
+        .collect();
+    let is_somebody = |name: &&str| !matches!(*name, "Nobody" | "Никто" | "No");
+    !names.is_empty()
+        && names.iter().all(is_somebody)
+        && words
+            .nth(names.len())
+            .is_some_and(|word| VERBS.contains(&word))
 }
 
 /// `“停！”他喊道。`
