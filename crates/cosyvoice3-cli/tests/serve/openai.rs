@@ -331,6 +331,15 @@ fn a_client_that_leaves_ends_its_synthesis_and_the_others_go_on() {
         .unwrap();
         stream
     };
+    // Both are known to the server.
+    let begin = std::time::Instant::now();
+    while get(&server, "/healthz")["requests"] != 2 {
+        assert!(
+            begin.elapsed() < crate::PATIENCE,
+            "the requests do not arrive"
+        );
+        thread::yield_now();
+    }
     drop(leaver);
     drop(waits);
     wait_for_metric(
