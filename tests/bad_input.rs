@@ -17,8 +17,12 @@ use model_dir::ModelDir;
 use playing::{Player, Trouble};
 use support::tiny;
 
-impl ModelDir {
+trait Faulty {
     /// The one error of a pipeline that speaks with this model.
+    fn error(&self, case: &str, settings: &[(&str, &str)]) -> Trouble;
+}
+
+impl Faulty for ModelDir {
     #[track_caller]
     fn error(&self, case: &str, settings: &[(&str, &str)]) -> Trouble {
         one_error(case, self.path(), settings)

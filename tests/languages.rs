@@ -1,7 +1,6 @@
 //! The language of a text, with real models: texts without letters, and languages that a model does not speak.
 
 use test_support::model_dir;
-use test_support::models as support;
 
 use std::sync::{Arc, Mutex};
 
