@@ -14,7 +14,7 @@ use model_dir::ModelDir;
 
 /// A model with the Russian voice `golden`, which is its default, and the English voice `bob`.
 fn model() -> ModelDir {
-    let dir = ModelDir::new();
+    let dir = ModelDir::of_tiny();
     let golden = Voice::load(&voice::path(dir.path(), "golden")).unwrap();
     let bob = Voice {
         name: "bob".into(),

@@ -185,8 +185,9 @@
 //! bug is an error and the end of the stream, and so is an end at which all that was to be said has failed. The latency
 //! changed where `GST_MESSAGE_LATENCY` is posted.
 //!
-//! Text from upstream becomes speech that is tagged with its `language-code`; global tags of upstream and its other
-//! serialized events go along with the speech, metas without tags go from a text to its first buffer.
+//! The stream carries a `comment` tag which says that the speech is synthetic, and by which model and voice it was made;
+//! sinks write it into their files. Text from upstream becomes speech that is tagged with its `language-code` too; global
+//! tags of upstream and its other serialized events go along with the speech, metas without tags go from a text to its first buffer.
 //!
 //! ## Logs
 //!

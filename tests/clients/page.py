@@ -34,9 +34,9 @@ class Browser:
             self.driver.kill()
             raise
 
-    def call(self, path, data=None):
+    def call(self, path, data=None, method=None):
         body = None if data is None else json.dumps(data).encode()
-        request = urllib.request.Request(self.base + path, body, {"Content-Type": "application/json"})
+        request = urllib.request.Request(self.base + path, body, {"Content-Type": "application/json"}, method=method)
         try:
             with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
                 return json.load(answer)["value"]
@@ -60,8 +60,12 @@ class Browser:
         self.call(f"/element/{element}/click", {})
 
     def end(self):
-        self.driver.terminate()
-        self.driver.wait()
+        try:
+            # Without it the browser outlives its driver.
+            self.call("", method="DELETE")
+        finally:
+            self.driver.terminate()
+            self.driver.wait()
 
 
 TAB, ENTER = "\ue004", "\ue007"

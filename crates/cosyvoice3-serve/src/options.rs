@@ -49,6 +49,7 @@ pub struct Arguments {
     /// The one before announcements that ask for none, also those of the standard input's lines
     #[arg(long, value_name = "FILE", requires = "chimes")]
     pub chime: Option<String>,
+    /// Streams by RTSP.
     #[cfg(feature = "rtsp")]
     #[command(flatten)]
     pub rtsp: RtspArguments,

@@ -78,21 +78,20 @@ impl Effects {
             return;
         }
         let buffer = buffer.make_mut();
-        let changed = buffer.map_writable().ok().and_then(|mut map| {
-            let samples = map.as_mut_slice();
-            let mut sound: Vec<f32> = samples
-                .chunks_exact(4)
-                .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
-                .collect();
-            state.process(id, &mut sound);
-            for (bytes, sample) in samples.chunks_exact_mut(4).zip(sound) {
-                bytes.copy_from_slice(&sample.to_le_bytes());
-            }
-            Some(())
-        });
-        if changed.is_some() {
-            buffer.unset_flags(gst::BufferFlags::GAP);
+        let Ok(mut map) = buffer.map_writable() else {
+            return;
+        };
+        let samples = map.as_mut_slice();
+        let mut sound: Vec<f32> = samples
+            .chunks_exact(4)
+            .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+            .collect();
+        state.process(id, &mut sound);
+        for (bytes, sample) in samples.chunks_exact_mut(4).zip(sound) {
+            bytes.copy_from_slice(&sample.to_le_bytes());
         }
+        drop(map);
+        buffer.unset_flags(gst::BufferFlags::GAP);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -162,13 +162,12 @@ impl Pipeline {
             }
             if let gst::MessageView::Element(element) = message.view()
                 && let Some(structure) = element.structure()
+                && let Some((progress, id)) = progress_of(structure)
             {
-                if let Some((progress, id)) = progress_of(structure) {
-                    if ["finished", "cancelled", "failed"].contains(&progress) {
-                        effects.end(id, progress == "cancelled");
-                    }
-                    events.note(progress, id, structure);
+                if ["finished", "cancelled", "failed"].contains(&progress) {
+                    effects.end(id, progress == "cancelled");
                 }
+                events.note(progress, id, structure);
             }
             log_message(message);
             glib::ControlFlow::Continue
