@@ -349,7 +349,7 @@ fn event(this: &CosyVoice3Src, pad: &gst::Pad, event: gst::Event) -> bool {
         }
         EventView::FlushStop(_) => this.flush_stop(event),
         EventView::Tag(tag) => {
-            // Those of the text's stream, such as its codec, are not the speech's.
+            // Stream tags describe the text, such as its codec, not the speech: they are dropped.
             if tag.tag().scope() == gst::TagScope::Global {
                 this.state().agenda.push(Item::Event(event));
                 this.wake.wake();

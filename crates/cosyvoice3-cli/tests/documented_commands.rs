@@ -1,8 +1,7 @@
 //! The command lines of the READMEs, of docs/install.md, docs/pipelines.md and docs/voices.md, and of the scripts' headers run as they stand.
 #![allow(missing_docs)]
 
-#[path = "../../../tests/support/launch.rs"]
-mod launch;
+use test_support::launch;
 
 use std::{
     collections::BTreeSet,
@@ -22,7 +21,7 @@ const DOCUMENTS: [&str; 6] = [
 ];
 
 /// The beginnings of lines that are not run here, and the reason.
-const NOT_HERE: [(&str, &str); 8] = [
+const NOT_HERE: [(&str, &str); 9] = [
     ("./tests/run.sh", "runs this test"),
     (
         "./ci/deb.sh",
@@ -43,9 +42,13 @@ const NOT_HERE: [(&str, &str); 8] = [
     ),
     (
         "./pipelines/rtsp.sh",
-        "runs until it is stopped; the announcer's tests run it",
+        "runs until it is stopped; the server's tests run it",
     ),
-    ("curl", "speaks to rtsp.sh"),
+    ("curl", "speaks to the server"),
+    (
+        "cosyvoice3 serve",
+        "runs until it is stopped; the server's tests run it",
+    ),
 ];
 
 /// The repository.

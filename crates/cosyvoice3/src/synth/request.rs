@@ -175,6 +175,10 @@ pub struct Mark {
 }
 
 /// Event of a synthesizer. Events of one request come in order, those of the next one after them.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a few a second, and two at most wait to be taken"
+)]
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Event {

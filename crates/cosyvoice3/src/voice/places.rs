@@ -65,9 +65,9 @@ impl Places {
         let voices = self.names()?;
         let model = self.of_model.parent().unwrap_or(&self.of_model).display();
         let remedy = match voices.is_empty() {
-            true => format!(
-                "{model} has no voice yet; `cosyvoice3 voice add` makes one of a recording"
-            ),
+            true => {
+                format!("{model} has no voice yet; `cosyvoice3 voice add` makes one of a recording")
+            }
             false => format!("{model} has {}", voices.join(", ")),
         };
         let what = match name {

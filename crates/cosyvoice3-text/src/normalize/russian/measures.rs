@@ -234,6 +234,31 @@ impl Reader<'_, Russian> {
         Some(at + 2)
     }
 
+    /// `Скорость в км/ч`, `руб./кг`: a rate without its number.
+    pub(super) fn lone_rate(&mut self, at: usize) -> Option<usize> {
+        let text = self.tokens.text(at);
+        let before = self.tokens.word_before(at);
+        let currency = units::currency(text);
+        let noun = match currency {
+            Some(currency) => currency.noun.clone(),
+            None => units::unit(text)?.noun.clone(),
+        };
+        let stop = usize::from(self.tokens.text(at + 1) == ".");
+        let single = text.chars().count() == 1;
+        if self.follows_number(at) || single && before != "в" {
+            return None;
+        }
+        let (tail, end) = self.rate(at + 1 + stop, currency.is_some())?;
+        let said = match before.as_str() {
+            "в" => noun.counted(5, Case::Prepositional),
+            _ => noun.genitive_plural(),
+        };
+        self.out.say(&said);
+        self.out.say(" ");
+        self.out.say(&tail);
+        Some(end)
+    }
+
     /// `/ч`, `/100 км`: the unit after a stroke, which is at `at`.
     pub(super) fn rate(&self, at: usize, of_price: bool) -> Option<(String, usize)> {
         if self.tokens.text(at) != "/" {

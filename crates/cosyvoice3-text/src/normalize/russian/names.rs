@@ -233,7 +233,7 @@ impl Reader<'_, Russian> {
             end += 2;
         }
         let joints = |sign: &str| (at + 1..end).any(|i| self.tokens.text(i) == sign);
-        if parts < 2 || !lettered && !(joints("-") && joints("/")) {
+        if parts < 2 || !(lettered || joints("-") && joints("/")) {
             return None;
         }
         self.out.say(&digits_words(self.tokens.number(at)?));
@@ -241,6 +241,12 @@ impl Reader<'_, Russian> {
             match (self.tokens.number(i), self.tokens.text(i)) {
                 (Some(digits), _) => self.out.say(&digits_words(digits)),
                 (None, "/") => self.out.say("дробь"),
+                (None, "-")
+                    if self.tokens.number(i - 1).is_some()
+                        && self.tokens.number(i + 1).is_some() =>
+                {
+                    self.out.say(" - ");
+                }
                 (None, "-") => {}
                 (None, series) => {
                     let said = letters(series).unwrap_or_else(|| series.to_owned());
