@@ -141,11 +141,10 @@ impl Reader<'_, Russian> {
             return self.number(next, at);
         }
         // `км 25`
-        if word == "км" && next > at + 1 && !self.follows_number(at) {
-            if self.tokens.number(next).is_some() {
-                self.out.say("километр");
-                return at + 1;
-            }
+        let milestone = self.tokens.number(next).is_some() && !self.follows_number(at);
+        if word == "км" && next > at + 1 && milestone {
+            self.out.say("километр");
+            return at + 1;
         }
         let glued = at > 0 && self.tokens.number(at - 1).is_some();
         if word == "N" && !glued && self.tokens.number(next).is_some() {
