@@ -188,12 +188,11 @@ impl Reader<'_, Russian> {
             && self.tokens.number(hour).is_some_and(|hour| hour.len() <= 2)
             && (matches!(self.tokens.text(hour + 1), ":" | ".")
                 || self.tokens.text(self.tokens.skip_space(hour + 1)) == "до");
-        span && preposition > end
-            || preposition > end
-                && self.tokens.text(preposition) == "в"
-                && self.tokens.number(hour).is_some_and(|hour| hour.len() <= 2)
-                && matches!(self.tokens.text(hour + 1), ":" | ".")
-                && minutes.is_some_and(|minutes| minutes.len() == 2)
+        let hour_of_day = self.tokens.text(preposition) == "в"
+            && self.tokens.number(hour).is_some_and(|hour| hour.len() <= 2)
+            && matches!(self.tokens.text(hour + 1), ":" | ".")
+            && minutes.is_some_and(|minutes| minutes.len() == 2);
+        preposition > end && (span || hour_of_day)
     }
 
     /// `12.2027`: *декабрь две тысячи двадцать седьмого года*.

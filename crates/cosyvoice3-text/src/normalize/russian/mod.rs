@@ -141,11 +141,8 @@ impl Reader<'_, Russian> {
             return self.number(next, at);
         }
         // `км 25`
-        if word == "км"
-            && next > at + 1
-            && !self.follows_number(at)
-            && self.tokens.number(next).is_some()
-        {
+        let milestone = self.tokens.number(next).is_some() && !self.follows_number(at);
+        if word == "км" && next > at + 1 && milestone {
             self.out.say("километр");
             return at + 1;
         }

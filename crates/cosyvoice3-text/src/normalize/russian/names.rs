@@ -233,7 +233,8 @@ impl Reader<'_, Russian> {
             end += 2;
         }
         let joints = |sign: &str| (at + 1..end).any(|i| self.tokens.text(i) == sign);
-        if parts < 2 || !(lettered || joints("-") && joints("/")) {
+        let of_document = lettered || joints("-") && joints("/");
+        if parts < 2 || !of_document {
             return None;
         }
         self.out.say(&digits_words(self.tokens.number(at)?));
