@@ -2,12 +2,9 @@
 //! and their messages, text in every form that sources give it.
 #![allow(missing_docs)]
 
-#[path = "support/fade.rs"]
-mod fade;
-#[path = "support/playing.rs"]
-mod playing;
-#[path = "support/script.rs"]
-mod script;
+use test_support::fade;
+use test_support::playing;
+use test_support::script;
 
 use std::{
     sync::{Arc, Condvar, Mutex},
@@ -1087,9 +1084,12 @@ fn a_text_that_is_cancelled_while_its_speech_waits_to_be_compressed_is_silent_an
     rig.harness.push(cue("1 aaaaa bb", 1000, 100)).unwrap();
     rig.harness.push(cue("2 b", 2000, 500)).unwrap();
     // The first utterance is made and held, the second one is not.
-    rig.script.await_visitor(Gate::Lm);
+    let (tell, made) = std::sync::mpsc::channel();
+    rig.script.on_speech(move |_, utterance| {
+        let _ = tell.send(utterance);
+    });
     rig.script.let_one_pass(Gate::Lm);
-    rig.script.await_visitor(Gate::Lm);
+    assert_eq!(made.recv_timeout(PATIENCE), Ok(0));
     assert!(rig.element.emit_by_name::<bool>("cancel", &[&1_u64]));
     rig.script.open(Gate::Lm);
     rig.harness.push_event(gst::event::Eos::new());
@@ -1137,6 +1137,7 @@ fn late_texts(settings: &[(&str, &str)]) -> Rig {
 #[test]
 fn at_a_latency_of_minus_one_texts_of_a_live_upstream_are_spoken_when_they_come() {
     let mut rig = late_texts(&[("latency", "-1"), ("idle", "none")]);
+    rig.await_message(FINISHED, 2);
     rig.drain();
     let heard = rig.heard();
     assert_eq!(heard.len(), 2, "each text by itself");
@@ -1174,7 +1175,7 @@ fn the_contract_of_transcriberbin_for_a_synthesizer() {
     synthesizer.set_state(gst::State::Paused).unwrap();
     let mut query = gst::query::Latency::new();
     assert!(source_pad.query(&mut query));
-    assert_eq!(query.result().0, true);
+    assert!(query.result().0);
     assert_eq!(query.result().1, milliseconds(1500));
     probe.unlink(&synthesizer);
     synthesizer.set_state(gst::State::Null).unwrap();
@@ -1211,9 +1212,13 @@ fn the_contract_of_transcriberbin_for_a_synthesizer() {
 
 #[test]
 fn each_buffer_lists_the_words_that_begin_in_it() {
-    let mut rig = Rig::new(&[("buffer-duration", "100000000")], false, |_| {});
-    rig.say("1 aaaaa bb c");
-    rig.element.emit_by_name::<()>("end-of-stream", &[]);
+    let mut rig = Rig::new(&[("buffer-duration", "100000000")], true, |_| {});
+    rig.harness
+        .push_event(gst::event::StreamStart::new("bytes"));
+    let bytes = gst::FormattedSegment::<gst::format::Bytes>::new();
+    rig.harness.push_event(gst::event::Segment::new(&bytes));
+    rig.push(b"1 aaaaa bb c\n");
+    rig.harness.push_event(gst::event::Eos::new());
     rig.drain();
     let mut words = Vec::new();
     for buffer in rig.heard() {
@@ -1300,7 +1305,7 @@ fn the_markup_of_subtitles_is_never_heard() {
             "<i>1 aa</i> &amp;amp; <span size='2'>b</span>",
             "1 aa & b",
         ),
-        ("utf8", "{\\an8}<v Anna>1 aa</v>\\Nb", "1 aa\nb"),
+        ("utf8", "{\\an8}<v Anna>1 aa</v>\\Nb", "1 aa b"),
         ("utf8", "I <3 you & R&D", "I <3 you & R&D"),
     ] {
         let mut rig = Rig::new(&[], true, |_| {});
@@ -1310,6 +1315,26 @@ fn the_markup_of_subtitles_is_never_heard() {
         rig.drain();
         assert_eq!(rig.texts(), [said]);
         assert!(rig.warnings().is_empty());
+    }
+}
+
+#[test]
+fn a_sentence_over_two_lines_of_a_subtitle_is_heard_as_one_and_two_speakers_as_two() {
+    for (text, said) in [
+        (
+            "1 I went to the\nshop and bought",
+            "1 I went to the shop and bought",
+        ),
+        ("1 Мы едем в\nМоскву.", "1 Мы едем в Москву."),
+        ("1 Yes?\n- No.", "1 Yes?\n- No."),
+        ("1 Stop!\nWho is there?", "1 Stop!\nWho is there?"),
+    ] {
+        let mut rig = Rig::new(&[], true, |_| {});
+        rig.harness.set_src_caps(pango("pango-markup"));
+        rig.harness.push(cue(text, 0, 500)).unwrap();
+        rig.harness.push_event(gst::event::Eos::new());
+        rig.drain();
+        assert_eq!(rig.texts(), [said]);
     }
 }
 

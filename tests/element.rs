@@ -1,19 +1,13 @@
 //! The element as applications meet it: in pipelines, over the bus, on a converted model.
 #![allow(missing_docs)]
 
-#[path = "support/c_caller.rs"]
-mod c_caller;
-#[path = "support/launch.rs"]
-mod launch;
-#[path = "support/model_dir.rs"]
-mod model_dir;
-#[path = "support/playing.rs"]
-mod playing;
-#[path = "support/process.rs"]
-mod process;
-mod support;
-#[path = "support/wav.rs"]
-mod wav;
+use test_support::c_caller;
+use test_support::launch;
+use test_support::model_dir;
+use test_support::models as support;
+use test_support::playing;
+use test_support::process;
+use test_support::wav;
 
 use std::time::Duration;
 
@@ -130,7 +124,7 @@ fn top_k_and_top_p_are_the_manifests_unless_they_are_set() {
         player.play().in_peace().samples()
     };
     let published = [("top-k", "25"), ("top-p", "0.8")];
-    let usual = ModelDir::new();
+    let usual = ModelDir::of_tiny();
     let heard = says(&usual, &[]);
 
     type Edit = fn(&mut Sampling);
@@ -139,7 +133,7 @@ fn top_k_and_top_p_are_the_manifests_unless_they_are_set() {
         (|sampling| sampling.top_p = 0.01, ("top-p", "0.01")),
     ];
     for (edit, setting) in others {
-        let other = ModelDir::new();
+        let other = ModelDir::of_tiny();
         other.edit_manifest(|manifest| edit(&mut manifest.lm.sampling));
         let heard_of_other = says(&other, &[]);
         assert!(heard_of_other != heard, "{setting:?}");

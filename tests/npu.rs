@@ -1,9 +1,8 @@
 //! The flow model on the NPU, by the stand-in for AXCL: the same mel as on the CPU, and the effects of a card's faults.
 #![allow(missing_docs)]
 
-#[path = "support/playing.rs"]
-mod playing;
-mod support;
+use test_support::models as support;
+use test_support::playing;
 
 use std::{
     path::Path,

@@ -23,7 +23,7 @@ pub(super) struct Input {
     pub segment: Option<gst::FormattedSegment<gst::ClockTime>>,
     pub text: IncrementalText,
     pub document: document::Incoming,
-    /// That of the last text with letters.
+    /// Language of the last text with letters.
     pub language: Option<Language>,
     pub warned_invalid: bool,
     /// Decided by the first buffer.

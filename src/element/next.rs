@@ -39,7 +39,7 @@ pub(super) enum Action {
 pub(super) enum Wanted {
     /// Any.
     All,
-    /// Those that belong to no announcement, such as progress of loading.
+    /// Events that belong to no announcement, such as progress of loading.
     OfTheEngine,
 }
 

@@ -159,7 +159,7 @@ fn chain(
     Ok(gst::FlowSuccess::Ok)
 }
 
-/// The text of a subtitle without its markup, which `subparse` leaves in also where it says that there is none.
+/// The sentences of a subtitle without its markup, which `subparse` leaves in also where it says that there is none.
 fn read_cue(this: &CosyVoice3Src, pad: &gst::Pad, bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     warn_invalid(this, matches!(text, Cow::Owned(_)));
@@ -174,7 +174,7 @@ fn read_cue(this: &CosyVoice3Src, pad: &gst::Pad, bytes: &[u8]) -> String {
     };
     // Text in memory may end in a NUL, with `ttmlparse` each part of it.
     let text = text.replace(['\u{feff}', '\0'], "");
-    cue::plain(&text, format, cue::LeaveOut::default())
+    cue::joined(&cue::plain(&text, format, cue::LeaveOut::default()))
 }
 
 /// The text of an SSML document.
@@ -349,7 +349,7 @@ fn event(this: &CosyVoice3Src, pad: &gst::Pad, event: gst::Event) -> bool {
         }
         EventView::FlushStop(_) => this.flush_stop(event),
         EventView::Tag(tag) => {
-            // Those of the text's stream, such as its codec, are not the speech's.
+            // Stream tags describe the text, such as its codec, not the speech: they are dropped.
             if tag.tag().scope() == gst::TagScope::Global {
                 this.state().agenda.push(Item::Event(event));
                 this.wake.wake();

@@ -85,6 +85,7 @@ impl State {
             Origin::Upstream(..) => Language::detect(&speech.text),
             Origin::Application => None,
         };
+        let voice = announcement.settings.voice.clone();
         // Only the first utterance of an announcement has its time; the others follow it.
         let first = announcement.progress.made == 0;
         let cue = announcement.cue().filter(|_| first);
@@ -124,6 +125,7 @@ impl State {
             piece.overlaps = settings.overflow == OverflowSetting::Overlap;
             piece.until = until;
             piece.language = language;
+            piece.voice.clone_from(&voice);
             self.stream.timeline.push(piece);
             from = end;
         }
@@ -151,7 +153,8 @@ fn compression(cue: Cue, position: u64, length: usize, max_overflow: u32) -> Opt
 }
 
 fn compress(speech: &mut Speech, factor: f64) {
-    let place = |sample: usize| (sample as f64 / factor) as usize;
+    // A quotient that is whole but for its last bit is whole.
+    let place = |sample: usize| (sample as f64 / factor + 1e-6) as usize;
     speech.samples = stretch::compress(&speech.samples, place(speech.samples.len()));
     for mark in &mut speech.marks {
         mark.sample = place(mark.sample);

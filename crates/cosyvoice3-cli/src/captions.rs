@@ -105,7 +105,7 @@ fn words_of(buffer: &gst::BufferRef) -> Vec<Word> {
     };
     let word = |word: &glib::SendValue| {
         let word = word.get::<gst::Structure>().ok()?;
-        let time = |field| {
+        let time = |field: &str| {
             let sample: u64 = word.get(field).ok()?;
             Some(begin + Duration::from_nanos(sample * 1_000_000_000 / RATE))
         };

@@ -8,10 +8,10 @@ use cosyvoice3::{flow::axcl::AxclOptions, manifest::SourceKind};
 use cosyvoice3_convert::{
     card,
     convert::{self, convert},
-    directory, import,
+    directory, front_end, import,
     inspect::inspect,
     npu,
-    onnx::BlockArithmetic,
+    onnx::{BlockArithmetic, FrontEndSize},
     output,
     progress::Progress,
     quantize::Quantization,
@@ -28,7 +28,17 @@ pub enum ModelCommand {
     Import(ImportArgs),
     Inspect(InspectArgs),
     CardReport(CardReportArgs),
+    FrontEnd(FrontEndArgs),
     Random(RandomArgs),
+}
+
+/// Add the networks that make voices of recordings to a model. `convert` does so by itself where they lie beside it.
+#[derive(Args)]
+pub struct FrontEndArgs {
+    /// Directory with campplus.onnx and speech_tokenizer_v3.onnx
+    networks: PathBuf,
+    /// Model directory that gets them
+    model: PathBuf,
 }
 
 /// Write a random checkpoint in the official layout, for measurements and tests. Its voice is noise.
@@ -39,6 +49,9 @@ pub struct RandomArgs {
     /// The size of Fun-CosyVoice3-0.5B (3.4 GB) instead of a few megabytes
     #[arg(long)]
     full: bool,
+    /// Also the networks that make voices of recordings (27 and 970 MB with --full)
+    #[arg(long)]
+    front_end: bool,
     /// The same seed gives the same checkpoint
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -229,6 +242,12 @@ fn run_with(command: ModelCommand, progress: &Progress) -> Result<()> {
             notes.iter().for_each(|line| progress.say(line));
             Ok(())
         }
+        ModelCommand::FrontEnd(args) => {
+            let notes = front_end::add(&args.networks, &args.model, progress)?;
+            progress.done();
+            notes.iter().for_each(|line| progress.say(line));
+            Ok(())
+        }
         ModelCommand::Import(args) => {
             let options = import::Options {
                 gguf: args.gguf,
@@ -264,11 +283,15 @@ fn run_with(command: ModelCommand, progress: &Progress) -> Result<()> {
             tried
         }
         ModelCommand::Random(args) => {
-            let geometry = match args.full {
-                true => Geometry::FULL,
-                false => Geometry::TINY,
+            let (geometry, size) = match args.full {
+                true => (Geometry::FULL, FrontEndSize::FULL),
+                false => (Geometry::TINY, FrontEndSize::TINY),
             };
-            random::write(&args.checkpoint, &geometry, args.seed, progress)
+            random::write(&args.checkpoint, &geometry, args.seed, progress)?;
+            match args.front_end {
+                true => front_end::random(&args.checkpoint, &size, args.seed, progress),
+                false => Ok(()),
+            }
         }
         ModelCommand::Inspect(args) => {
             let report = inspect(&args.model, progress)?;

@@ -16,6 +16,7 @@ use cosyvoice3::{
 use crate::{
     checkpoint::Checkpoint,
     directory::{self, CREATED_BY, EMBEDDINGS, GGUF, Geometry, TOKENIZER, WINDOW_STEPS, Writer},
+    front_end,
     lm::{Config, LanguageModel},
     npu,
     onnx::{self, BlockArithmetic},
@@ -130,6 +131,7 @@ pub fn convert(
             schedule: recipe.schedule,
         },
         npu: None,
+        front_end: None,
         vocoder: Vocoder::Hift {
             decoder: HIFT.into(),
             source_weights: HIFT_SOURCE.into(),
@@ -138,6 +140,9 @@ pub fn convert(
         files: writer.files,
     };
     directory::write_manifest(&out, manifest)?;
+    if front_end::is_in(checkpoint) {
+        front_end::add(checkpoint, out.path(), progress)?;
+    }
     directory::finish(out, progress)
 }
 

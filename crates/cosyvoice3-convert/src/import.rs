@@ -127,6 +127,7 @@ pub fn import(axera: &Path, model: &Path, options: &Options, progress: &Progress
             schedule: Recipe::PUBLISHED.schedule,
         },
         npu: Some(npu),
+        front_end: None,
         vocoder: Vocoder::MelToAudio {
             graph: VOCODER.into(),
         },

@@ -25,10 +25,15 @@ pub fn inspect(dir: &Path, progress: &Progress) -> Result<Report> {
         text: summary(&manifest),
         damaged: 0,
     };
-    let total = manifest.files.values().map(|entry| entry.size).sum();
+    let front_end = manifest
+        .front_end
+        .iter()
+        .flat_map(|networks| &networks.files);
+    let files: Vec<_> = manifest.files.iter().chain(front_end).collect();
+    let total = files.iter().map(|(_, entry)| entry.size).sum();
     progress.step("verifying", total);
     report.text.push_str("\nfiles\n");
-    for (name, entry) in &manifest.files {
+    for (name, entry) in files {
         let state = state(&dir.join(name), entry, progress);
         report.damaged += usize::from(state.is_err());
         let state = state.map_or_else(|e| e, |()| "ok".into());

@@ -10,6 +10,7 @@ pub mod check;
 pub mod checkpoint;
 pub mod convert;
 pub mod directory;
+pub mod front_end;
 pub mod gguf;
 pub mod import;
 pub mod inspect;

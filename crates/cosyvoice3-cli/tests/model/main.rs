@@ -1,8 +1,7 @@
 //! `cosyvoice3 model`, run as users run it: conversions, imports of an edge pipeline's files, reports of a card.
 #![allow(missing_docs)]
 
-#[path = "../../../../tests/support/mel_to_audio.rs"]
-mod mel_to_audio;
+use test_support::mel_to_audio;
 
 mod card_report;
 mod conversion;

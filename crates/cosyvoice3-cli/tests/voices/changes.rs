@@ -151,7 +151,7 @@ fn nothing_is_removed_without_an_answer() {
     assert!(error.contains("anna") && error.contains("--yes"), "{error}");
     // On a terminal the question waits for a yes.
     let line = format!("{} voice remove anna", env!("CARGO_BIN_EXE_cosyvoice3"));
-    let mut at_terminal = |answer: &str| {
+    let at_terminal = |answer: &str| {
         let mut command = user.command("bash");
         let script = format!("printf '{answer}\\n' | script -qec '{line}' /dev/null");
         said(&command.args(["-c", &script]).output().unwrap())

@@ -9,6 +9,7 @@
 
 mod estimator;
 mod flow_encoder;
+mod front_end;
 mod graph;
 mod hift;
 mod int8;
@@ -21,5 +22,6 @@ mod weight_norm;
 pub(crate) use estimator::{BLOCKS, ESTIMATOR};
 pub use estimator::{BlockArithmetic, flow_estimator, flow_estimator_fixed};
 pub use flow_encoder::{flow_encoder, flow_encoder_fixed};
+pub use front_end::{FrontEndSize, random_speaker_encoder, random_speech_tokenizer};
 pub use hift::hift;
 pub use model::Model;

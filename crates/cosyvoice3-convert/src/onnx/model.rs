@@ -107,7 +107,7 @@ impl Initializer<'_> {
 
     fn data_len(&self) -> usize {
         let size = match self.element {
-            ElementType::Float => 4,
+            ElementType::Float | ElementType::Int32 => 4,
             ElementType::Float16 => 2,
             ElementType::Int64 => 8,
             ElementType::Int8 | ElementType::Bool | ElementType::Undefined => 1,

@@ -136,6 +136,7 @@ pub enum ElementType {
     Undefined = 0,
     Float = 1,
     Int8 = 3,
+    Int32 = 6,
     Int64 = 7,
     Bool = 9,
     Float16 = 10,

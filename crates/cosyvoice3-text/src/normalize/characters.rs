@@ -6,7 +6,7 @@ use super::lex::{control, is_combining};
 
 /// Signs that languages read out or that numbers are written with.
 const SIGNS: &str =
-    ".,!?;:-—()\"'«»…%‰№#$€£¥₽₴¢°+=&@/*×÷±~_²³§<>\\∶≥≤≈≠→←↔↑↓∞√∑∆‱^₩₹₺₸₿₪฿₫₦₱©∈∉⊂⊆⊃⊇∩∪∅∏∫∝∠⊥∥∀∃∴";
+    ".,!?;:-—()\"'«»…%‰№#$€£¥₽₴¢°+=&@/*×÷±~_²³§<>\\∶≥≤≈≠→←↔↑↓∞√∑∆‱^₩₹₺₸₿₪฿₫₦₱©∈∉⊂⊆⊃⊇∩∪∅∏∫∝∠⊥∥∀∃∴⋈";
 
 /// Zeros of the decimal digits of other scripts.
 const ZEROS: [u32; 26] = [

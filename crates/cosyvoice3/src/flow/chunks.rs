@@ -213,8 +213,7 @@ impl Chunks {
             offset: frames.start,
             memories: &self.memories,
         };
-        let (mel, memories) =
-            ode::solve_after(
+        let (mel, memories) = ode::solve_after(
             flow.backend,
             noise,
             conditions,

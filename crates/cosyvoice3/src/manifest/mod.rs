@@ -67,7 +67,10 @@ pub struct Manifest {
     pub npu: Option<Npu>,
     /// Vocoder.
     pub vocoder: Vocoder,
-    /// Size and hash of every file but the manifest and the voices, by path inside the directory.
+    /// Networks that make voices of recordings, where the directory has them. Speaking needs none of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub front_end: Option<FrontEnd>,
+    /// Size and hash of every file but the manifest, the voices and the front end, by path inside the directory.
     pub files: BTreeMap<String, FileEntry>,
 }
 
@@ -79,6 +82,25 @@ pub struct FileEntry {
     pub size: u64,
     /// SHA-256, lower-case hexadecimal.
     pub sha256: String,
+}
+
+/// The networks of the official front end, in the format in which they are published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FrontEnd {
+    /// ONNX, CAM++: `input` `[1, T, 80]` (filterbank) to `output` `[1, 192]`.
+    pub speaker_encoder: String,
+    /// ONNX: `feats` `[1, 128, T]` (Whisper's log-mel) and `feats_length` `[1]` i32 to `indices`, a token for four frames.
+    pub speech_tokenizer: String,
+    /// Size and hash of both, by path. Apart from those of the model, so that a model speaks without them.
+    pub files: BTreeMap<String, FileEntry>,
+}
+
+impl FrontEnd {
+    /// Both files, relative to the model directory.
+    pub fn names(&self) -> [&str; 2] {
+        [&self.speaker_encoder, &self.speech_tokenizer]
+    }
 }
 
 /// The language model's files, geometry and decoding defaults.
@@ -519,7 +541,8 @@ impl Manifest {
                 "neither flow.encoder nor npu.encoder: nothing reads speech tokens".into(),
             );
         }
-        let files = self.files.keys().map(String::as_str);
+        let front_end = self.front_end.iter().flat_map(FrontEnd::names);
+        let files = self.files.keys().map(String::as_str).chain(front_end);
         for file in self.component_files().into_iter().chain(files) {
             let mut parts = Path::new(file).components();
             let inside = |part| matches!(part, Component::Normal(_));
@@ -534,7 +557,22 @@ impl Manifest {
                 return wrong(format!("{file} has no entry under [files]"));
             }
         }
-        Ok(())
+        self.check_front_end().or_else(wrong)
+    }
+
+    fn check_front_end(&self) -> Result<(), String> {
+        let Some(front_end) = &self.front_end else {
+            return Ok(());
+        };
+        let mut names = front_end.names().to_vec();
+        names.sort_unstable();
+        match front_end.files.keys().eq(&names) {
+            true => Ok(()),
+            false => Err(format!(
+                "[front_end.files] must have an entry for each of {} and nothing else",
+                names.join(", ")
+            )),
+        }
     }
 
     /// Checks numbers that size allocations, bound loops or index tables. The ranges are far beyond what models have;
@@ -635,6 +673,7 @@ pub(crate) mod tests {
             languages: Vec::new(),
             text_reading: String::new(),
             notice: String::new(),
+            front_end: None,
             lm: Lm {
                 gguf: "lm.gguf".into(),
                 embeddings: "lm_embeddings.safetensors".into(),

@@ -6,6 +6,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     fmt,
+    ops::Range,
     path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
@@ -17,6 +18,7 @@ use sha2::{Digest, Sha256};
 use super::{
     job::Job,
     request::{Event, Mark, RequestId, Speech, UtteranceStats},
+    words::Word,
 };
 use crate::{
     cache_dir::PrivateFiles,
@@ -105,6 +107,7 @@ impl Announcements {
                 continue;
             }
             add(bytemuck::cast_slice(&job.voice.prompt_tokens));
+            add(bytemuck::cast_slice(&job.voice.tail_tokens));
             add(bytemuck::cast_slice(job.voice.prompt_mel.as_slice()));
             add(bytemuck::cast_slice(&job.voice.embedding));
             last = Some(&job.voice);
@@ -172,6 +175,8 @@ struct Header {
     text: String,
     samples: usize,
     marks: Vec<(String, usize)>,
+    /// Each word with its range of samples.
+    words: Vec<(String, Range<usize>)>,
     tokens: usize,
 }
 
@@ -186,6 +191,11 @@ fn encode(key: &Key, utterances: &[Speech]) -> Option<Vec<u8>> {
                 .marks
                 .iter()
                 .map(|mark| (mark.name.to_string(), mark.sample))
+                .collect(),
+            words: speech
+                .words
+                .iter()
+                .map(|word| (word.text.clone(), word.samples.clone()))
                 .collect(),
             tokens: speech.stats.tokens,
         })
@@ -235,6 +245,11 @@ fn decode(key: &Key, bytes: &[u8]) -> Option<Vec<Speech>> {
                     name: name.into(),
                     sample,
                 })
+                .collect(),
+            words: header
+                .words
+                .into_iter()
+                .map(|(text, samples)| Word { text, samples })
                 .collect(),
             stats: stats(header.tokens),
         }));
@@ -320,6 +335,10 @@ mod tests {
             marks: vec![Mark {
                 name: "here".into(),
                 sample: 3,
+            }],
+            words: vec![Word {
+                text: "Hello,".into(),
+                samples: 1..4,
             }],
             stats: stats(5),
         })

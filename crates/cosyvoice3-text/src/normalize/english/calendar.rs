@@ -377,7 +377,11 @@ impl Reader<'_, English> {
         let opening = self.tokens.number(next).is_some()
             && matches!(self.tokens.text(next + 1), "-" | "/")
             && self.tokens.number(next + 2).is_some();
-        let date_follows = date_follows || hours || opening;
+        // `Tu (2/22)`
+        let in_brackets = self.tokens.text(next) == "("
+            && self.tokens.number(far).is_some()
+            && self.tokens.text(far + 1) == "/";
+        let date_follows = date_follows || hours || opening || in_brackets;
         let in_list = stop > 0
             && self.tokens.text(next) == ","
             && weekday_name(self.tokens.text(far)).is_some();

@@ -352,7 +352,7 @@ impl Reader<'_, English> {
                 .tokens
                 .number(next + 2)
                 .is_some_and(|year| year.len() != 4);
-        (starts && is_prose && !pair) || in_commas || second_of_two
+        (starts && (is_prose || follows == "(") && !pair) || in_commas || second_of_two
     }
 
     /// `1994` and nothing else in the sentence: four digits that count nothing.

@@ -14,8 +14,7 @@ use super::{
     units,
 };
 
-/// The most numbers that a list may have between a number and the word that decides its case; it keeps time linear.
-pub(super) const LONGEST_LIST: usize = 8;
+pub(super) use super::numerals::LONGEST_LIST;
 
 /// Adjectives and the known noun after them.
 pub(super) struct Phrase {
