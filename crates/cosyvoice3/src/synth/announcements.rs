@@ -46,9 +46,9 @@ pub(super) const BACKEND: &str = "cache";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AnnouncementCaching {
     /// Nowhere.
+    #[default]
     Off,
     /// In memory, for as long as the model is loaded.
-    #[default]
     Memory,
     /// In memory and in the user's cache directory.
     Disk,
