@@ -6,6 +6,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     fmt,
+    ops::Range,
     path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
@@ -17,6 +18,7 @@ use sha2::{Digest, Sha256};
 use super::{
     job::Job,
     request::{Event, Mark, RequestId, Speech, UtteranceStats},
+    words::Word,
 };
 use crate::{
     cache_dir::PrivateFiles,
@@ -172,6 +174,7 @@ struct Header {
     text: String,
     samples: usize,
     marks: Vec<(String, usize)>,
+    words: Vec<(String, Range<usize>)>,
     tokens: usize,
 }
 
@@ -186,6 +189,11 @@ fn encode(key: &Key, utterances: &[Speech]) -> Option<Vec<u8>> {
                 .marks
                 .iter()
                 .map(|mark| (mark.name.to_string(), mark.sample))
+                .collect(),
+            words: speech
+                .words
+                .iter()
+                .map(|word| (word.text.clone(), word.samples.clone()))
                 .collect(),
             tokens: speech.stats.tokens,
         })
@@ -235,6 +243,11 @@ fn decode(key: &Key, bytes: &[u8]) -> Option<Vec<Speech>> {
                     name: name.into(),
                     sample,
                 })
+                .collect(),
+            words: header
+                .words
+                .into_iter()
+                .map(|(text, samples)| Word { text, samples })
                 .collect(),
             stats: stats(header.tokens),
         }));
@@ -320,6 +333,10 @@ mod tests {
             marks: vec![Mark {
                 name: "here".into(),
                 sample: 3,
+            }],
+            words: vec![Word {
+                text: text.into(),
+                samples: 1..3,
             }],
             stats: stats(5),
         })
