@@ -84,10 +84,10 @@ in_clean_root() {
         [ -s "$top/usr/share/$file" ] || fail "/usr/share/$file is missing"
     done
 
-    note "the announcer's service"
-    inside PATH=/usr/bin cosyvoice3-announcer --help | head -n 1
+    note "the server's service"
+    inside PATH=/usr/bin cosyvoice3 serve --help | head -n 1
     apt install --no-install-recommends systemd
-    inside /usr/bin/systemd-analyze verify /usr/lib/systemd/system/cosyvoice3-announcer.service
+    inside /usr/bin/systemd-analyze verify /usr/lib/systemd/system/cosyvoice3-serve.service
 
     if compgen -G "$private/libggml-cpu-*.so" >/dev/null; then
         other_cpus

@@ -124,7 +124,7 @@ fn top_k_and_top_p_are_the_manifests_unless_they_are_set() {
         player.play().in_peace().samples()
     };
     let published = [("top-k", "25"), ("top-p", "0.8")];
-    let usual = ModelDir::new();
+    let usual = ModelDir::of_tiny();
     let heard = says(&usual, &[]);
 
     type Edit = fn(&mut Sampling);
@@ -133,7 +133,7 @@ fn top_k_and_top_p_are_the_manifests_unless_they_are_set() {
         (|sampling| sampling.top_p = 0.01, ("top-p", "0.01")),
     ];
     for (edit, setting) in others {
-        let other = ModelDir::new();
+        let other = ModelDir::of_tiny();
         other.edit_manifest(|manifest| edit(&mut manifest.lm.sampling));
         let heard_of_other = says(&other, &[]);
         assert!(heard_of_other != heard, "{setting:?}");

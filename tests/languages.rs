@@ -1,7 +1,6 @@
 //! The language of a text, with real models: texts without letters, and languages that a model does not speak.
 
 use test_support::model_dir;
-use test_support::models as support;
 
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +13,7 @@ use model_dir::ModelDir;
 
 /// A model with the Russian voice `golden`, which is its default, and the English voice `bob`.
 fn model() -> ModelDir {
-    let dir = ModelDir::new();
+    let dir = ModelDir::of_tiny();
     let golden = Voice::load(&voice::path(dir.path(), "golden")).unwrap();
     let bob = Voice {
         name: "bob".into(),

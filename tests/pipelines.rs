@@ -1,5 +1,5 @@
 //! The scripts in `pipelines/` that are programs of their own, run as users run them. Those that call the tool are in
-//! `crates/cosyvoice3-cli/tests/`, RTSP and ONVIF in `crates/cosyvoice3-announcer/tests/`.
+//! `crates/cosyvoice3-cli/tests/`, RTSP and ONVIF in `crates/cosyvoice3-serve/tests/` and `crates/cosyvoice3-cli/tests/serve/`.
 #![allow(missing_docs)]
 
 use test_support::hearing;

@@ -225,6 +225,32 @@ pub enum TextReadingSetting {
     Written = 2,
 }
 
+/// Use of the voice's own words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstCosyVoice3PromptMode")]
+#[repr(i32)]
+pub enum PromptModeSetting {
+    /// As text and voice are.
+    #[default]
+    #[enum_value(
+        name = "Cross-lingual where the text is in another language than the voice, or the voice has no transcript",
+        nick = "auto"
+    )]
+    Auto = 0,
+    /// The language model continues them.
+    #[enum_value(
+        name = "Continue the recording: nearest to the voice",
+        nick = "zero-shot"
+    )]
+    ZeroShot = 1,
+    /// The language model does not get them.
+    #[enum_value(
+        name = "The voice comes from the flow model alone: no accent of its language",
+        nick = "cross-lingual"
+    )]
+    CrossLingual = 2,
+}
+
 /// Markup of the texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstCosyVoice3Markup")]

@@ -185,8 +185,9 @@
 //! bug is an error and the end of the stream, and so is an end at which all that was to be said has failed. The latency
 //! changed where `GST_MESSAGE_LATENCY` is posted.
 //!
-//! Text from upstream becomes speech that is tagged with its `language-code`; global tags of upstream and its other
-//! serialized events go along with the speech, metas without tags go from a text to its first buffer.
+//! The stream carries a `comment` tag which says that the speech is synthetic, and by which model and voice it was made;
+//! sinks write it into their files. Text from upstream becomes speech that is tagged with its `language-code` too; global
+//! tags of upstream and its other serialized events go along with the speech, metas without tags go from a text to its first buffer.
 //!
 //! ## Logs
 //!
@@ -206,7 +207,7 @@ use std::sync::Arc;
 
 use gst::{glib, prelude::*, subclass::prelude::*};
 
-use cosyvoice3::{Engine, Loading};
+use cosyvoice3::{Engine, Loading, Options, Settings};
 
 mod agenda;
 mod bus;
@@ -254,6 +255,14 @@ impl CosyVoice3Src {
         load: impl Fn(&Loading<'_>) -> cosyvoice3::Result<Arc<dyn Engine>> + Send + Sync + 'static,
     ) {
         self.imp().set_engine(Arc::new(load));
+    }
+
+    /// The models and settings that the properties name, for a program that speaks beside the element in the same way.
+    ///
+    /// # Errors
+    /// No property names a model directory, and none is installed.
+    pub fn engine(&self) -> cosyvoice3::Result<(Options, Settings)> {
+        self.imp().engine()
     }
 }
 

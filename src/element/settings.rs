@@ -7,7 +7,7 @@ use gst::{glib, prelude::*};
 use super::{enums::*, gvalue};
 use cosyvoice3::{
     self as synth, AxclOptions, FlowChoice, FlowPlan, FlowTarget, Language, Level, Markup,
-    PrefixCaching, Reading, Schedule, Verify,
+    PrefixCaching, PromptMode, Reading, Schedule, Verify,
 };
 
 /// Least and largest tempo.
@@ -94,13 +94,19 @@ properties! {
 
     voice: Option<String> = None, |name, _| glib::ParamSpecString::builder(name)
         .nick("Voice")
-        .blurb("Name of a voice, see \"voices\". Unset: the model's voice for the language of the text, else its default voice")
+        .blurb("Name of a voice, see \"voices\", or path of its file (with a slash). Unset: the model's voice for the language of the text, else its default voice")
         .mutable_playing()
         .build();
 
     instruct: Option<String> = None, |name, _| glib::ParamSpecString::builder(name)
         .nick("Instruction")
         .blurb("Instruction to the model about the manner of speaking (\"speak fast\"); the voice then comes from the flow model alone. Unset: the manner of the voice's recording is cloned too")
+        .mutable_playing()
+        .build();
+
+    prompt_mode: PromptModeSetting = PromptModeSetting::default(), |name, default| glib::ParamSpecEnum::builder_with_default(name, default)
+        .nick("Prompt mode")
+        .blurb("Whether the language model continues the voice's recording, or gets the text alone")
         .mutable_playing()
         .build();
 
@@ -313,6 +319,11 @@ impl Settings {
         let mut settings = synth::Settings::default();
         settings.voice = non_empty(&self.voice);
         settings.instruct = non_empty(&self.instruct);
+        settings.prompt_mode = match self.prompt_mode {
+            PromptModeSetting::Auto => PromptMode::Auto,
+            PromptModeSetting::ZeroShot => PromptMode::ZeroShot,
+            PromptModeSetting::CrossLingual => PromptMode::CrossLingual,
+        };
         settings.language = match self.language {
             LanguageSetting::Auto => None,
             LanguageSetting::Russian => Some(Language::Russian),

@@ -85,6 +85,7 @@ impl State {
             Origin::Upstream(..) => Language::detect(&speech.text),
             Origin::Application => None,
         };
+        let voice = announcement.settings.voice.clone();
         // Only the first utterance of an announcement has its time; the others follow it.
         let first = announcement.progress.made == 0;
         let cue = announcement.cue().filter(|_| first);
@@ -124,6 +125,7 @@ impl State {
             piece.overlaps = settings.overflow == OverflowSetting::Overlap;
             piece.until = until;
             piece.language = language;
+            piece.voice.clone_from(&voice);
             self.stream.timeline.push(piece);
             from = end;
         }

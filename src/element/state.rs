@@ -50,6 +50,10 @@ pub(super) struct Stream {
     pub segment: gst::FormattedSegment<gst::ClockTime>,
     /// The language of the last tag.
     pub language: Option<Language>,
+    /// Name of the model, for tags.
+    pub model: String,
+    /// The note on synthetic speech of the last tag.
+    pub credit: Option<String>,
 }
 
 impl Stream {
@@ -73,6 +77,8 @@ impl Stream {
             broken: self.broken,
             group: self.group,
             language: self.language,
+            model: self.model.clone(),
+            credit: self.credit.clone(),
             awaits_text: true,
             ..Self::new(live)
         }

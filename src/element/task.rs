@@ -1,5 +1,7 @@
 //! The source pad's task: the element's output, its order and its timestamps.
 
+use std::path::Path;
+
 use gst::{glib, prelude::*, subclass::prelude::*};
 
 use super::{
@@ -290,6 +292,8 @@ struct Outgoing {
     late: Option<gst::ClockTime>,
     /// Its language, if another than the one before.
     language: Option<Language>,
+    /// The note that it is synthetic, if another than the one before.
+    credit: Option<String>,
 }
 
 fn push_piece(this: &CosyVoice3Src, pad: &gst::Pad, settings: &Settings) -> bool {
@@ -318,14 +322,41 @@ fn push_piece(this: &CosyVoice3Src, pad: &gst::Pad, settings: &Settings) -> bool
     if let Some((from, to)) = outgoing.hole {
         push_gap(pad, from, to);
     }
-    if let Some(language) = outgoing.language {
-        let mut tags = gst::TagList::new();
-        tags.make_mut()
-            .add::<gst::tags::LanguageCode>(&language.tag(), gst::TagMergeMode::Replace);
-        pad.push_event(gst::event::Tag::new(tags));
-    }
+    push_tags(pad, outgoing.language, outgoing.credit.as_deref());
     this.post_reports();
     push(this, pad, buffer)
+}
+
+fn push_tags(pad: &gst::Pad, language: Option<Language>, credit: Option<&str>) {
+    if language.is_none() && credit.is_none() {
+        return;
+    }
+    let mut tags = gst::TagList::new();
+    let list = tags.make_mut();
+    if let Some(language) = language {
+        list.add::<gst::tags::LanguageCode>(&language.tag(), gst::TagMergeMode::Replace);
+    }
+    if let Some(credit) = credit {
+        list.add::<gst::tags::Comment>(&credit, gst::TagMergeMode::Replace);
+    }
+    pad.push_event(gst::event::Tag::new(tags));
+}
+
+/// The note for listeners that nobody is speaking: it arrives as a comment of WAV, Opus and other files.
+fn credit(model: &str, voice: Option<&str>) -> String {
+    let mut note = String::from("Synthetic speech, made by CosyVoice3");
+    if !model.is_empty() {
+        note.push_str(&format!(", model {model}"));
+    }
+    if let Some(voice) = voice {
+        // Of a path the directories are nobody's business.
+        let name = Path::new(voice)
+            .file_stem()
+            .map(|name| name.to_string_lossy());
+        let name = name.filter(|_| voice.contains('/'));
+        note.push_str(&format!(", voice {}", name.as_deref().unwrap_or(voice)));
+    }
+    note
 }
 
 /// Takes the next piece out of the state. It counts as played then; until here it may be cut.
@@ -356,12 +387,16 @@ fn take_piece(state: &mut State, earliest: Option<u64>) -> Option<Outgoing> {
             hole: None,
             late,
             language: None,
+            credit: None,
         });
     }
     let is_hole = at > before && !stream.timeline.live && piece.cue.is_some();
     let language = piece
         .language
         .filter(|language| stream.language.replace(*language) != Some(*language));
+    let credit = credit(&stream.model, piece.voice.as_deref());
+    let credit =
+        (stream.credit.as_ref() != Some(&credit)).then(|| stream.credit.insert(credit).clone());
     // The fade of a cancelled announcement comes after its message, which counts it already.
     if let Some(Item::Say(announcement)) = agenda.head()
         && announcement.id == piece.id
@@ -381,6 +416,7 @@ fn take_piece(state: &mut State, earliest: Option<u64>) -> Option<Outgoing> {
         hole: is_hole.then_some((before, at)),
         late,
         language,
+        credit,
     })
 }
 

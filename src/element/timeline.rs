@@ -81,6 +81,8 @@ pub(super) struct Piece {
     /// The fade of a cut that has been made, in samples from the beginning of this piece.
     fade: Option<CutFade>,
     pub language: Option<Language>,
+    /// The voice that was asked for.
+    pub voice: Option<String>,
     /// Named places and the samples of the piece before which they lie.
     pub marks: Vec<(Arc<str>, u64)>,
     /// Words that begin in it, in samples from its first one.
@@ -107,6 +109,7 @@ impl Piece {
             until: None,
             fade: None,
             language: None,
+            voice: None,
             marks: Vec::new(),
             words: Vec::new(),
         }

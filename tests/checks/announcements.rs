@@ -224,7 +224,7 @@ fn a_voice_that_is_wrong_at_the_start_fails_the_start() {
 #[test]
 fn a_voice_that_goes_between_queueing_and_speaking_fails_its_text_alone() {
     let _watchdog = watchdog();
-    let model = ModelDir::new();
+    let model = ModelDir::of_tiny();
     let voices = ["golden", "second"].map(|name| voice::path(model.path(), name));
     std::fs::copy(&voices[0], &voices[1]).unwrap();
     let player = Player::new(model.path(), Some("Да."), &[]);

@@ -50,7 +50,7 @@ fn a_model_path_that_leads_nowhere_fails_at_once_and_is_named() {
 #[test]
 fn a_truncated_file_is_named_with_the_size_it_should_have() {
     let _watchdog = watchdog();
-    let model = ModelDir::new();
+    let model = ModelDir::of_tiny();
     let whole = model.read("lm.gguf");
     model.write("lm.gguf", &whole[..whole.len() / 2]);
     let played = Player::new(model.path(), Some("Да."), &[]).play();

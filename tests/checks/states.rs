@@ -37,7 +37,7 @@ use crate::{
 
 /// A model that takes minutes to load: one of its files is huge and has to be hashed.
 fn slow_model() -> ModelDir {
-    let model = ModelDir::new();
+    let model = ModelDir::of_tiny();
     let name = "lm.gguf";
     let bytes = model.read(name);
     model.write(name, &bytes);

@@ -15,6 +15,7 @@ mod progress;
 mod property;
 mod reading;
 mod say;
+mod serve;
 mod subtitles;
 mod voice;
 
@@ -26,19 +27,33 @@ use clap::{CommandFactory, Parser};
 use options::{Cli, Command};
 
 fn main() -> ExitCode {
-    match run(Cli::parse().command) {
+    let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
+    match run(cli.command) {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", cosyvoice3_serve::redact(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }
 }
 
+/// Ends the program over a command line. An address with a password may stand where none is expected, and clap quotes what it
+/// does not expect.
+fn refuse(error: &clap::Error) -> ! {
+    let words = error.to_string();
+    let shown = cosyvoice3_serve::redact(&words);
+    if shown == words {
+        error.exit()
+    }
+    eprint!("{shown}");
+    std::process::exit(error.exit_code())
+}
+
 fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Say(options) => return say::say(&options),
+        Command::Serve(options) => serve::serve(&options)?,
         Command::Text(options) => reading::show(&options)?,
         Command::Voice(command) => return voice::run(&command),
         Command::Model(command) => model::run(*command)?,

@@ -19,6 +19,7 @@ pub struct Cli {
 #[derive(Subcommand)]
 pub enum Command {
     Say(Box<SayOptions>),
+    Serve(Box<cosyvoice3_serve::Arguments>),
     Text(TextOptions),
     /// Add, hear and keep voices
     #[command(subcommand)]

@@ -21,7 +21,7 @@ const DOCUMENTS: [&str; 6] = [
 ];
 
 /// The beginnings of lines that are not run here, and the reason.
-const NOT_HERE: [(&str, &str); 8] = [
+const NOT_HERE: [(&str, &str); 9] = [
     ("./tests/run.sh", "runs this test"),
     (
         "./ci/deb.sh",
@@ -42,9 +42,13 @@ const NOT_HERE: [(&str, &str); 8] = [
     ),
     (
         "./pipelines/rtsp.sh",
-        "runs until it is stopped; the announcer's tests run it",
+        "runs until it is stopped; the server's tests run it",
     ),
-    ("curl", "speaks to rtsp.sh"),
+    ("curl", "speaks to the server"),
+    (
+        "cosyvoice3 serve",
+        "runs until it is stopped; the server's tests run it",
+    ),
 ];
 
 /// The repository.

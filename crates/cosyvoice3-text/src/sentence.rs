@@ -683,20 +683,19 @@ fn speaker_follows(rest: &str) -> bool {
     ];
     let near = &rest[..rest.floor_char_boundary(60)];
     // A name has a word or two, each with a capital.
-    let words = near
+    let mut words = near
         .split_whitespace()
         .take(3)
         .map(|word| word.trim_end_matches(['.', ',', ':', ';', '!', '?']));
-    let mut names = words
+    let names: Vec<&str> = words
         .clone()
-        .take_while(|word| word.starts_with(char::is_uppercase));
-    let nobody = ["Nobody", "Никто", "No"];
-    let count = names.clone().count();
-    count > 0
-        && !names.any(|name| nobody.contains(&name))
+        .take_while(|word| word.starts_with(char::is_uppercase))
+        .collect();
+    let is_somebody = |name: &&str| !matches!(*name, "Nobody" | "Никто" | "No");
+    !names.is_empty()
+        && names.iter().all(is_somebody)
         && words
-            .skip(count)
-            .next()
+            .nth(names.len())
             .is_some_and(|word| VERBS.contains(&word))
 }
 

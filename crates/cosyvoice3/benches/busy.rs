@@ -5,7 +5,7 @@
 //!
 //! `speak` says one sentence in a process of its own, loading included; `lm` prefills 180 positions and decodes
 //! `--tokens` steps in one, for models whose other stages are too slow to wait for; `onnx` runs the graphs of the
-//! vocoder and of the flow; `rtsp` starts `cosyvoice3-announcer`, which must be on the path with the plugin where GStreamer
+//! vocoder and of the flow; `rtsp` starts `cosyvoice3 serve`, built with the feature `rtsp`, which must be on the path with the plugin where GStreamer
 //! finds it, and measures from a text to the start of its speech, with a client that takes picture and sound. The
 //! variants run in turns, and each run ends after [`LIMIT`] at the latest, so a default run of the voice in the box
 //! takes ten minutes at most. The loops are child processes of the same priority, which end with this one however it
@@ -298,14 +298,15 @@ impl Drop for Server {
 
 impl Server {
     fn start(args: &Args, variant: &str) -> Self {
-        let mut command = Command::new("cosyvoice3-announcer");
+        let mut command = Command::new("cosyvoice3");
         let threads = variant.parse().unwrap_or(0);
-        let speech = format!("prefix-cache=off threads={threads}");
-        command.args(["--rtsp", "127.0.0.1:0", "--speech", &speech]);
+        let threads = format!("threads={threads}");
+        command.args(["serve", "--http", "127.0.0.1:0", "--rtsp", "127.0.0.1:0"]);
+        command.args(["--set", "prefix-cache=off", "--set", &threads]);
         let command = command.env("COSYVOICE3_MODEL_PATH", &args.dir);
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let server = command.stderr(Stdio::piped()).spawn();
-        let server = server.expect("cosyvoice3-announcer is on the path");
+        let server = server.expect("cosyvoice3 is on the path");
         Self {
             server,
             client: None,

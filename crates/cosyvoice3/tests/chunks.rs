@@ -5,7 +5,7 @@ use test_support::models as support;
 
 use cosyvoice3::{
     cancel::Cancel,
-    constants::{ATTENTION_CHUNK_FRAMES, FRAMES_PER_TOKEN, SPEECH_CODES},
+    constants::{ATTENTION_CHUNK_FRAMES, CFG_RATE, FRAMES_PER_TOKEN, SPEECH_CODES},
     flow::{
         Conditions, FlowBackend, FlowModel, FlowOptions,
         noise::Noise,
@@ -136,6 +136,7 @@ impl Everything {
                 noise,
                 conditions,
                 &times(),
+                CFG_RATE,
                 earlier,
                 &Cancel::new(),
             )

@@ -16,7 +16,7 @@ use crate::models::tiny;
 pub struct ModelDir(tempfile::TempDir);
 
 impl ModelDir {
-    pub fn new() -> Self {
+    pub fn of_tiny() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let manifest = Manifest::read(&tiny()).unwrap();
         for file in manifest.component_files() {

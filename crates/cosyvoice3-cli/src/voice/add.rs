@@ -1,8 +1,11 @@
 //! `cosyvoice3 voice add`.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 use cosyvoice3::{
     enrol::{EnrolOptions, Enrolled, Enroller},
@@ -11,7 +14,7 @@ use cosyvoice3::{
 };
 
 use super::{ModelOption, PlaceOption, import::keep, recording::hear, sample};
-use crate::{progress::Progress, say};
+use crate::progress::Progress;
 
 /// Printed before a voice is cloned.
 const CONSENT: &str = "Clone a voice only with the consent of the person it belongs to.";
@@ -81,19 +84,20 @@ pub fn add(options: &AddOptions) -> Result<ExitCode> {
 }
 
 /// A voice of a sound file, without a name; what was found in the recording is printed.
-pub fn enrol(library: &Library, recording: &PathBuf, options: &EnrolOptions) -> Result<Voice> {
+pub fn enrol(library: &Library, recording: &Path, options: &EnrolOptions) -> Result<Voice> {
     eprintln!("{CONSENT}");
     regular_file::open(recording)?;
-    say::init()?;
+    gst::init()?;
     let progress = Progress::new();
     progress.work("loading the networks");
     let enrolled = (|| -> Result<Enrolled> {
         let enroller = Enroller::open(library.model())?;
         let heard = hear(recording, &progress)?;
-        let enrolled = enroller.enrol_heard(&heard, options, &mut |stage| {
-            progress.work(&stage.to_string());
-        })?;
-        Ok(enrolled)
+        enroller
+            .enrol_heard(&heard, options, &mut |stage| {
+                progress.work(&stage.to_string())
+            })
+            .with_context(|| recording.display().to_string())
     })();
     progress.done();
     let enrolled = enrolled?;

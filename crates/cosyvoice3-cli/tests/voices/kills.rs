@@ -45,6 +45,8 @@ fn killed(user: &User, words: &[&str], call: &str, count: usize) -> bool {
     let mut command = user.command("strace");
     let output = command
         .args(["-qq", "-o", "/dev/null", "-e"])
+        .arg(format!("trace={call}"))
+        .arg("-e")
         .arg(format!("inject={call}:signal=SIGKILL:when={count}"))
         .args([env!("CARGO_BIN_EXE_cosyvoice3"), "voice"])
         .args(words)

@@ -2,6 +2,7 @@
 #![allow(missing_docs)]
 
 mod changes;
+mod enrolment;
 mod formats;
 mod kills;
 mod prompts;

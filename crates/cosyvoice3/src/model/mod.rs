@@ -17,7 +17,7 @@ pub use keeper::Keeper;
 pub use lease::{Lease, Leased};
 
 use crate::{
-    Error, ErrorKind, Result, cache_dir,
+    Error, Result, cache_dir,
     cancel::Cancel,
     cpu::Affinity,
     flow::{
@@ -30,6 +30,7 @@ use crate::{
         Manifest,
         verify::{self, Verify},
     },
+    regular_file,
     stage::Stage,
     synth::Announcements,
     text::{Language, Lexicon, TextFrontEnd, Tokenizer},
@@ -237,7 +238,7 @@ impl Model {
 
     /// Checks that the voice `name` is there, without loading it.
     pub fn check_voice(&self, name: &str) -> Result<()> {
-        find_voice(&self.dir, &self.voices, name).map(|_| ())
+        find_voice(&self.voices, name).map(|_| ())
     }
 
     /// Pronunciations: the file `own` first, then the voice's list, then the model's.
@@ -304,7 +305,7 @@ fn pick_voice(
         },
         (None, default) => default.to_owned(),
     };
-    find_voice(dir, &places, &name)
+    find_voice(&places, &name)
 }
 
 /// Checks that there is a voice `name` for the model in `dir`, without loading it: cheap enough for each request.
@@ -312,26 +313,16 @@ fn pick_voice(
 /// # Errors
 /// There is none; the message names the existing ones. Or the manifest cannot be read.
 pub fn check_voice_name(dir: &Path, name: &str) -> Result<()> {
-    find_voice(dir, &Places::of(dir)?, name).map(|_| ())
+    find_voice(&Places::of(dir)?, name).map(|_| ())
 }
 
-/// The file of the voice `name`, which the error names with the existing ones if there is none.
-pub(crate) fn find_voice(dir: &Path, places: &Places, name: &str) -> Result<PathBuf> {
-    if let Some(file) = places.find(name) {
-        return Ok(file);
+/// The file of the voice `name`, which the error names with the existing ones if there is none. A name with a slash is the
+/// path of a file.
+fn find_voice(places: &Places, name: &str) -> Result<PathBuf> {
+    if name.contains('/') {
+        let path = PathBuf::from(name);
+        regular_file::open(&path).map_err(|e| e.context("no voice there"))?;
+        return Ok(path);
     }
-    let voices = places.names()?;
-    let remedy = if voices.is_empty() {
-        format!(
-            "{} has no voice yet; `cosyvoice3 voice add` makes one of a recording",
-            dir.display()
-        )
-    } else {
-        format!("{} has {}", dir.display(), voices.join(", "))
-    };
-    let what = match name {
-        "" => "no voice is chosen".into(),
-        name => format!("no voice \"{name}\""),
-    };
-    Err(Error::new(ErrorKind::NotFound, format!("{what}: {remedy}")))
+    places.locate(name)
 }

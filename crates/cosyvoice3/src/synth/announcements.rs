@@ -107,6 +107,7 @@ impl Announcements {
                 continue;
             }
             add(bytemuck::cast_slice(&job.voice.prompt_tokens));
+            add(bytemuck::cast_slice(&job.voice.tail_tokens));
             add(bytemuck::cast_slice(job.voice.prompt_mel.as_slice()));
             add(bytemuck::cast_slice(&job.voice.embedding));
             last = Some(&job.voice);
@@ -174,6 +175,7 @@ struct Header {
     text: String,
     samples: usize,
     marks: Vec<(String, usize)>,
+    /// Each word with its range of samples.
     words: Vec<(String, Range<usize>)>,
     tokens: usize,
 }
@@ -335,8 +337,8 @@ mod tests {
                 sample: 3,
             }],
             words: vec![Word {
-                text: text.into(),
-                samples: 1..3,
+                text: "Hello,".into(),
+                samples: 1..4,
             }],
             stats: stats(5),
         })

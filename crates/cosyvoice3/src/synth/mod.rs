@@ -53,7 +53,9 @@ pub use engine::{LmThreads, Options};
 pub use job::{Job, Pause};
 #[doc(hidden)]
 pub use loading::Loading;
-pub use request::{Event, Mark, Markup, Request, RequestId, Settings, Speech, UtteranceStats};
+pub use request::{
+    Event, Mark, Markup, PromptMode, Request, RequestId, Settings, Speech, UtteranceStats,
+};
 pub use speaking::Speaking;
 #[doc(hidden)]
 pub use stage::{Decoded, Engine, FlowStage, Jobs, LmStage, Tokens, VocoderStage};

@@ -45,6 +45,10 @@ const UTTERANCES_IN_LINE: usize = 6;
 const EVENTS_AHEAD: usize = 2;
 
 /// A message between stages.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a few a second, and never many at once"
+)]
 enum Item<T> {
     Begin {
         job: Arc<Job>,

@@ -61,7 +61,8 @@ impl From<String> for Request {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Settings {
-    /// Voice of the model directory; `None` is the voice for the language of the text, else the default voice.
+    /// Voice by its name or by the path of its file (anything with a slash); `None` is the voice for the language of the
+    /// text, else the default voice.
     pub voice: Option<String>,
     /// Language of a text that has no letters, such as `12:30`, where [`voice`](Self::voice) names no voice of a known
     /// language: that of the text before it, say. `None` is the language of the default voice.
@@ -79,6 +80,8 @@ pub struct Settings {
     pub markup: Markup,
     /// Instruction such as "speak fast", in the model's instruct mode; `None` clones the prompt (zero-shot).
     pub instruct: Option<String>,
+    /// Use of the voice's own words where there is no instruction.
+    pub prompt_mode: PromptMode,
     /// Tempo, 0.5 to 2: the mel is resampled linearly in time, as the official program does.
     pub speed: f64,
     /// Seed of every random draw; the same seed, text and settings give the same samples.
@@ -114,6 +117,7 @@ impl Default for Settings {
             lexicon: None,
             markup: Markup::None,
             instruct: None,
+            prompt_mode: PromptMode::default(),
             speed: 1.0,
             seed: 0,
             temperature: 1.0,
@@ -139,6 +143,18 @@ impl Settings {
     }
 }
 
+/// Use of a voice's own words: the transcript and the speech tokens of its recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PromptMode {
+    /// Zero-shot, but cross-lingual where the text is in another language than the voice, or the voice has no transcript.
+    #[default]
+    Auto,
+    /// The language model continues them: nearest to the voice.
+    ZeroShot,
+    /// The language model does not get them, and the voice comes from the flow alone: no accent of the voice's language.
+    CrossLingual,
+}
+
 /// Markup that a text may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Markup {
@@ -159,6 +175,10 @@ pub struct Mark {
 }
 
 /// Event of a synthesizer. Events of one request come in order, those of the next one after them.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a few a second, and two at most wait to be taken"
+)]
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Event {

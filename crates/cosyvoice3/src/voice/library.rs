@@ -92,7 +92,7 @@ impl Library {
     /// # Errors
     /// There is none; the message names the existing ones.
     pub fn find(&self, name: &str) -> Result<PathBuf> {
-        crate::model::find_voice(&self.model, &self.places, name)
+        self.places.locate(name)
     }
 
     /// Checks that a new voice can be called `name` and written to `place`, before the work of making it.

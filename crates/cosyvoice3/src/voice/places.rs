@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{EXTENSION, VOICES};
-use crate::{Error, Result, manifest::Manifest};
+use crate::{Error, ErrorKind, Result, manifest::Manifest};
 
 /// The directories in which the voices of one model lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +52,29 @@ impl Places {
         self.all()
             .filter_map(|dir| file_in(dir, name))
             .find(|file| file.exists())
+    }
+
+    /// The file of the voice `name`.
+    ///
+    /// # Errors
+    /// There is none; the message names the existing ones. Or a directory cannot be read.
+    pub fn locate(&self, name: &str) -> Result<PathBuf> {
+        if let Some(file) = self.find(name) {
+            return Ok(file);
+        }
+        let voices = self.names()?;
+        let model = self.of_model.parent().unwrap_or(&self.of_model).display();
+        let remedy = match voices.is_empty() {
+            true => {
+                format!("{model} has no voice yet; `cosyvoice3 voice add` makes one of a recording")
+            }
+            false => format!("{model} has {}", voices.join(", ")),
+        };
+        let what = match name {
+            "" => "no voice is chosen".into(),
+            name => format!("no voice \"{name}\""),
+        };
+        Err(Error::new(ErrorKind::NotFound, format!("{what}: {remedy}")))
     }
 
     /// Names of all voices, sorted, each once.

@@ -183,11 +183,17 @@ impl Reader<'_, Russian> {
         let preposition = self.tokens.skip_space(end);
         let hour = self.tokens.skip_space(preposition + 1);
         let minutes = self.tokens.number(hour + 2);
-        preposition > end
-            && self.tokens.text(preposition) == "в"
+        // `26.11 с 9 до 12`
+        let span = self.tokens.text(preposition) == "с"
             && self.tokens.number(hour).is_some_and(|hour| hour.len() <= 2)
-            && matches!(self.tokens.text(hour + 1), ":" | ".")
-            && minutes.is_some_and(|minutes| minutes.len() == 2)
+            && (matches!(self.tokens.text(hour + 1), ":" | ".")
+                || self.tokens.text(self.tokens.skip_space(hour + 1)) == "до");
+        span && preposition > end
+            || preposition > end
+                && self.tokens.text(preposition) == "в"
+                && self.tokens.number(hour).is_some_and(|hour| hour.len() <= 2)
+                && matches!(self.tokens.text(hour + 1), ":" | ".")
+                && minutes.is_some_and(|minutes| minutes.len() == 2)
     }
 
     /// `12.2027`: *декабрь две тысячи двадцать седьмого года*.

@@ -190,7 +190,9 @@ impl Reader<'_, Russian> {
                 self.tokens.text(following),
                 "на" | "до" | "от" | "за" | "и" | "или" | "—"
             );
-        if text == "с" && !glued && goes_on {
+        // `26.11 с 9 до 12`
+        let from = self.tokens.number(following).is_some();
+        if text == "с" && !glued && (goes_on || from) {
             return None;
         }
         Some((noun, self.after_stop(next, unit.takes_stop())))
@@ -230,6 +232,31 @@ impl Reader<'_, Russian> {
         };
         self.out.say(&said);
         Some(at + 2)
+    }
+
+    /// `Скорость в км/ч`, `руб./кг`: a rate without its number.
+    pub(super) fn lone_rate(&mut self, at: usize) -> Option<usize> {
+        let text = self.tokens.text(at);
+        let before = self.tokens.word_before(at);
+        let currency = units::currency(text);
+        let noun = match currency {
+            Some(currency) => currency.noun.clone(),
+            None => units::unit(text)?.noun.clone(),
+        };
+        let stop = usize::from(self.tokens.text(at + 1) == ".");
+        let single = text.chars().count() == 1;
+        if self.follows_number(at) || single && before != "в" {
+            return None;
+        }
+        let (tail, end) = self.rate(at + 1 + stop, currency.is_some())?;
+        let said = match before.as_str() {
+            "в" => noun.counted(5, Case::Prepositional),
+            _ => noun.genitive_plural(),
+        };
+        self.out.say(&said);
+        self.out.say(" ");
+        self.out.say(&tail);
+        Some(end)
     }
 
     /// `/ч`, `/100 км`: the unit after a stroke, which is at `at`.

@@ -89,6 +89,12 @@ impl Reader<'_, Russian> {
         if let Some(end) = self.weekday(at) {
             return end;
         }
+        if self.tokens.text(at + 1) == "."
+            && self.tokens.text(at + 2) == "/"
+            && let Some(end) = self.lone_rate(at)
+        {
+            return end;
+        }
         if let Some((text, end)) = self.abbreviation(at) {
             self.out.say(&text);
             return end;
@@ -98,6 +104,7 @@ impl Reader<'_, Russian> {
             .or_else(|| self.sections(at))
             .or_else(|| self.dimension(at))
             .or_else(|| self.lone_unit(at))
+            .or_else(|| self.lone_rate(at))
             .or_else(|| self.wind(at))
         {
             return end;
@@ -134,11 +141,13 @@ impl Reader<'_, Russian> {
             return self.number(next, at);
         }
         // `км 25`
-        if word == "км" && next > at + 1 && !self.follows_number(at) {
-            if self.tokens.number(next).is_some() {
-                self.out.say("километр");
-                return at + 1;
-            }
+        if word == "км"
+            && next > at + 1
+            && !self.follows_number(at)
+            && self.tokens.number(next).is_some()
+        {
+            self.out.say("километр");
+            return at + 1;
         }
         let glued = at > 0 && self.tokens.number(at - 1).is_some();
         if word == "N" && !glued && self.tokens.number(next).is_some() {

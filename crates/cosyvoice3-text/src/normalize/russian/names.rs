@@ -232,7 +232,8 @@ impl Reader<'_, Russian> {
             parts += 1;
             end += 2;
         }
-        if parts < 2 || !lettered {
+        let joints = |sign: &str| (at + 1..end).any(|i| self.tokens.text(i) == sign);
+        if parts < 2 || !(lettered || joints("-") && joints("/")) {
             return None;
         }
         self.out.say(&digits_words(self.tokens.number(at)?));
@@ -240,6 +241,12 @@ impl Reader<'_, Russian> {
             match (self.tokens.number(i), self.tokens.text(i)) {
                 (Some(digits), _) => self.out.say(&digits_words(digits)),
                 (None, "/") => self.out.say("дробь"),
+                (None, "-")
+                    if self.tokens.number(i - 1).is_some()
+                        && self.tokens.number(i + 1).is_some() =>
+                {
+                    self.out.say(" - ");
+                }
                 (None, "-") => {}
                 (None, series) => {
                     let said = letters(series).unwrap_or_else(|| series.to_owned());
@@ -304,13 +311,25 @@ impl Reader<'_, Russian> {
             return true;
         }
         let phrase = self.phrase(next);
+        // `п. 2 статьи 5`, `п. 3 правил`: what the section is of.
+        let few = (2..=4).contains(&(number % 10)) && number % 100 / 10 != 1;
+        let senses = phrase.senses.iter();
+        let many = senses.clone().all(|sense| sense.plural);
+        let whole = senses.clone().any(|sense| sense.noun.is(Kind::Section));
+        if named.noun.is(Kind::Section) && (whole || few && many) {
+            return false;
+        }
         if !phrase.senses.is_empty() {
             let governed = counting::count_agreement(number, &[], phrase.adjectives, phrase.senses);
             return governed.is_some();
         }
         let word = text.to_lowercase();
         let oblique = !matches!(named.case, Case::Nominative);
+        // `На камере 1 движение`, `в номере 21 двое`
+        let one = number % 10 == 1 && number % 100 != 11;
         oblique
+            && !one
+            && !matches!(word.as_str(), "двое" | "трое" | "четверо")
             && self.tokens.is_word(next)
             && word.starts_with(is_cyrillic)
             && !context::is_function_word(&word)

@@ -39,7 +39,12 @@ impl Reader<'_, Russian> {
         }
         let forms = match lettered {
             Some(_) => phrase.forms_of_each(),
-            None if self.belongs_to_someone(before) => one_of_ordered(&phrase),
+            None if self.belongs_to_someone(before) || is_graded(before, &phrase) => {
+                one_of_ordered(&phrase)
+            }
+            None if is_time_of_many(number, before, self.tokens.text(phrase.at)) => {
+                Forms::of(Gender::Masculine, &[Case::Nominative, Case::Accusative])
+            }
             None => Forms::NONE,
         };
         let forms = forms.or_else(counting::order_forms(
@@ -228,6 +233,26 @@ impl Reader<'_, Russian> {
         }
         at
     }
+}
+
+/// `ожог 3 степени`, `инвалид 2 группы`: a thing of a degree, a class or a season.
+fn is_graded(before: &str, phrase: &Phrase) -> bool {
+    const GRADED: [&str; 6] = ["ожог", "диплом", "орден", "инвалид", "медал", "допуск"];
+    let grade = phrase.senses.first().is_some_and(|sense| {
+        matches!(
+            sense.noun.name(),
+            "степень" | "группа" | "категория" | "сорт" | "класс" | "разряд" | "сезон"
+        )
+    });
+    let thing = senses(before).iter().any(|sense| !sense.plural)
+        || GRADED.iter().any(|stem| before.starts_with(stem));
+    grade && thing
+}
+
+/// `2 раз`, `во 2 раз`: the second time; *два раза* has another form.
+fn is_time_of_many(number: u64, before: &str, noun: &str) -> bool {
+    let few = (2..=4).contains(&(number % 10)) && number % 100 / 10 != 1;
+    few && noun == "раз" && matches!(before, "" | "в" | "во" | "на" | "за")
 }
 
 /// The genitive of one of several numbered things: *ученик второго класса*.

@@ -150,6 +150,8 @@ impl Reader<'_, Russian> {
             forms.and(Forms::of(Gender::Plural, &CASES))
         } else if self.is_half(next) {
             forms.and(Forms::of(Gender::Feminine, &CASES))
+        } else if self.is_quarter(next) {
+            forms.and(Forms::of(Gender::Masculine, &CASES))
         } else if phrase.senses.iter().any(|sense| sense.noun.is(Kind::Month)) {
             forms.and(Forms::of(Gender::Neuter, &CASES))
         } else if !phrase.senses.is_empty() {
@@ -168,6 +170,14 @@ impl Reader<'_, Russian> {
         } else {
             Forms::NONE
         }
+    }
+
+    /// `1-й кв. 2026`: the quarter of a year, written short at `at`.
+    fn is_quarter(&self, at: usize) -> bool {
+        let year = self.tokens.number(self.tokens.skip_space(at + 2));
+        self.tokens.text(at) == "кв"
+            && self.tokens.text(at + 1) == "."
+            && year.is_some_and(|year| year.len() == 4)
     }
 
     /// `1-й пол. XX в.`: the half of a century or a year, written short at `at`.
@@ -214,6 +224,12 @@ impl Reader<'_, Russian> {
         let (said, takes_stop) = match self.tokens.text(next) {
             "гг" => (year_in(forms, Gender::Plural, before)?, true),
             "г" if stop => (year_in(forms, Gender::Masculine, before)?, true),
+            "кв" if self.is_quarter(next) => {
+                let case = case_in(forms, Gender::Masculine, before)?;
+                self.out.say(" ");
+                self.out.say(nouns::entry("квартал")?.form(false, case));
+                return Some(next + 2);
+            }
             "пол" if self.is_half(next) => {
                 let case = case_in(forms, Gender::Feminine, before)?;
                 self.out.say(" ");
