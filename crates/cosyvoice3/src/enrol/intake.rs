@@ -162,3 +162,87 @@ impl Intake {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::levels::tests::{noise, speech},
+        *,
+    };
+
+    const RATE: u32 = 8_000;
+
+    fn refusal(samples: &[f32]) -> String {
+        let mut intake = Intake::new(RATE).unwrap();
+        intake.push(&[0.1; 8_000]).unwrap();
+        intake.push(samples).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn rates_without_speech_are_refused() {
+        for rate in [0, 7_999, 400_000] {
+            let error = Intake::new(rate).err().unwrap();
+            assert_eq!(error.kind(), ErrorKind::Recording);
+            assert!(error.to_string().contains(&rate.to_string()), "{error}");
+        }
+    }
+
+    #[test]
+    fn samples_that_are_none_are_named_with_their_time() {
+        let error = refusal(&[0.0, f32::NAN]);
+        assert!(error.contains("1.00 s is NaN"), "{error}");
+        let error = refusal(&[f32::INFINITY]);
+        assert!(error.contains("not finite"), "{error}");
+        let error = refusal(&[-12_000.0]);
+        assert!(error.contains("integers"), "{error}");
+    }
+
+    #[test]
+    fn a_short_recording_is_kept_whole() {
+        let samples = speech(RATE, 10.0, 0.5);
+        let mut intake = Intake::new(RATE).unwrap();
+        samples
+            .chunks(999)
+            .for_each(|part| intake.push(part).unwrap());
+        let heard = intake.finish();
+        assert_eq!(heard.recording.samples, samples);
+        assert!(!heard.cut && heard.start == 0.0);
+    }
+
+    #[test]
+    fn of_three_hours_the_clean_stretch_is_kept_and_no_more_than_a_minute_is_held() {
+        let minute = [
+            vec![0.0; RATE as usize],
+            speech(RATE, 8.0, 0.5),
+            vec![0.0; RATE as usize],
+            speech(RATE, 50.0, 0.5),
+        ]
+        .concat();
+        let noisy: Vec<f32> = std::iter::zip(&minute, noise(RATE, 60.0, 0.2))
+            .map(|(a, b)| a + b)
+            .collect();
+        let mut intake = Intake::new(RATE).unwrap();
+        for number in 0..180 {
+            intake
+                .push(if number == 77 { &minute } else { &noisy })
+                .unwrap();
+            assert!(intake.held.capacity() <= 2 * HELD * RATE as usize);
+        }
+        let heard = intake.finish();
+        assert!(heard.cut);
+        assert_eq!(heard.seconds, 3.0 * 3600.0);
+        let length = heard.recording.samples.len() as f64 / f64::from(RATE);
+        assert!((4.0..12.5).contains(&length), "{length}");
+        assert!((4620.0..4680.0).contains(&heard.start), "{}", heard.start);
+    }
+
+    #[test]
+    fn speech_without_a_pause_gives_a_stretch_all_the_same() {
+        let mut intake = Intake::new(RATE).unwrap();
+        let hum = noise(RATE, 90.0, 0.5);
+        intake.push(&hum).unwrap();
+        let heard = intake.finish();
+        assert!(heard.cut);
+        assert_eq!(heard.recording.samples.len(), 12 * RATE as usize);
+    }
+}

@@ -151,7 +151,7 @@ pub(super) fn clipped(samples: &[f32]) -> f32 {
     let at_peak = |x: &f32| x.abs() >= 0.999 * peak;
     let runs = samples.chunk_by(|a, b| at_peak(a) == at_peak(b) && a.signum() == b.signum());
     let clipped = runs.filter(|run| at_peak(&run[0]) && run.len() >= TOP);
-    clipped.map(<[f32]>::len).sum::<usize>() as f32 / samples.len() as f32
+    clipped.map(<[f32]>::len).sum::<usize>() as f32 / samples.len().max(1) as f32
 }
 
 fn level(frame: &[f32]) -> f32 {
@@ -165,4 +165,92 @@ fn percentile(values: &[f32], share: f32) -> f32 {
     sorted.sort_by(f32::total_cmp);
     let at = (sorted.len().saturating_sub(1)) as f32 * share;
     sorted.get(at as usize).copied().unwrap_or(BOTTOM)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// `seconds` of a tone whose level comes and goes as that of syllables does.
+    pub(in super::super) fn speech(rate: u32, seconds: f64, peak: f32) -> Vec<f32> {
+        let count = (seconds * f64::from(rate)) as usize;
+        let sample = |i: usize| {
+            let t = i as f64 / f64::from(rate);
+            let syllable = (std::f64::consts::TAU * 4.0 * t).cos().mul_add(-0.45, 0.55);
+            peak * (syllable * (std::f64::consts::TAU * 220.0 * t).sin()) as f32
+        };
+        (0..count).map(sample).collect()
+    }
+
+    /// `seconds` of noise up to `peak`, the same each time.
+    pub(in super::super) fn noise(rate: u32, seconds: f64, peak: f32) -> Vec<f32> {
+        let mut state = 1_u32;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            peak * (state as f32 / (1_u32 << 31) as f32 - 1.0)
+        };
+        (0..(seconds * f64::from(rate)) as usize)
+            .map(|_| next())
+            .collect()
+    }
+
+    pub(in super::super) fn mixed(a: &[f32], b: &[f32]) -> Vec<f32> {
+        std::iter::zip(a, b).map(|(a, b)| a + b).collect()
+    }
+
+    #[test]
+    fn silence_noise_and_clicks_at_both_ends_are_left_out() {
+        const RATE: u32 = 16_000;
+        for hiss in [0.0, 0.003] {
+            let mut samples = vec![0.0; RATE as usize];
+            samples.extend(speech(RATE, 3.0, 0.5));
+            samples.extend(vec![0.0; 2 * RATE as usize]);
+            samples[2_000] = 0.9;
+            let samples = mixed(&samples, &noise(RATE, 6.0, hiss));
+            let range = Levels::new(&samples, RATE).speech_range();
+            let [start, end] = [range.start, range.end].map(|at| at as f64 / f64::from(RATE));
+            assert!((0.85..=1.05).contains(&start), "{start}");
+            assert!((3.95..=4.2).contains(&end), "{end}");
+        }
+    }
+
+    #[test]
+    fn the_distance_from_the_noise_is_measured() {
+        const RATE: u32 = 16_000;
+        let speech = speech(RATE, 5.0, 0.5);
+        let measured = |hiss: f32| {
+            let samples = mixed(&speech, &noise(RATE, 5.0, hiss));
+            Levels::new(&samples, RATE).signal_to_noise(0..samples.len())
+        };
+        let (clean, noisy) = (measured(0.0005), measured(0.3));
+        assert!(clean > 15.0, "{clean}");
+        assert!(noisy < 10.0, "{noisy}");
+    }
+
+    #[test]
+    fn clipping_is_seen_at_any_level_and_speech_that_is_merely_loud_has_none() {
+        let loud = speech(16_000, 3.0, 1.0);
+        assert_eq!(clipped(&loud), 0.0);
+        let driven: Vec<f32> = loud.iter().map(|x| (2.0 * x).clamp(-1.0, 1.0)).collect();
+        assert!(clipped(&driven) > 0.01, "{}", clipped(&driven));
+        let turned_down: Vec<f32> = driven.iter().map(|x| 0.7 * x).collect();
+        assert!(clipped(&turned_down) > 0.01);
+        assert_eq!(clipped(&[]), 0.0);
+    }
+
+    #[test]
+    fn the_best_stretch_is_the_cleanest_one_from_pause_to_pause() {
+        const RATE: u32 = 16_000;
+        let pause = vec![0.0; RATE as usize / 2];
+        let noisy = mixed(&speech(RATE, 6.0, 0.5), &noise(RATE, 6.0, 0.2));
+        let clean = speech(RATE, 6.0, 0.5);
+        let samples = [&pause[..], &noisy, &pause, &clean, &pause, &noisy, &pause].concat();
+        let levels = Levels::new(&samples, RATE);
+        let (range, _) = levels.best_stretch(&samples, 4.0..12.0).unwrap();
+        let [start, end] = [range.start, range.end].map(|at| at as f64 / f64::from(RATE));
+        assert!(
+            (6.8..=7.1).contains(&start) && (12.9..=13.3).contains(&end),
+            "{start} {end}"
+        );
+    }
 }

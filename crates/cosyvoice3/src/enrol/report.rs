@@ -163,3 +163,81 @@ impl EnrolReport {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A recording that nothing is wrong with.
+    fn good() -> EnrolReport {
+        EnrolReport {
+            seconds: 9.0,
+            taken: 0.5..8.5,
+            loudness: -25.0,
+            gain: 2.0,
+            clipped: 0.0,
+            signal_to_noise: 35.0,
+            speech_tokens: 200,
+            text_tokens: Some(25),
+            warnings: Vec::new(),
+        }
+    }
+
+    fn warnings(change: impl FnOnce(&mut EnrolReport)) -> Vec<String> {
+        let mut report = good();
+        change(&mut report);
+        report.judge(16_000).warnings
+    }
+
+    #[test]
+    fn a_good_recording_is_praised_by_silence() {
+        assert_eq!(warnings(|_| {}), [""; 0]);
+    }
+
+    #[test]
+    fn each_defect_is_one_warning_with_its_number_and_its_remedy() {
+        type Change = fn(&mut EnrolReport);
+        let cases: [(Change, &str, &str); 8] = [
+            (
+                |r| r.speech_tokens = 60,
+                "60 speech tokens",
+                "record 0.6 s more",
+            ),
+            (|r| r.taken = 0.0..3.5, "3.5 s of speech", "4 to 10 s"),
+            (
+                |r| r.taken = 0.0..20.0,
+                "20.0 s of speech",
+                "4 to 10 s are enough",
+            ),
+            (
+                |r| r.loudness = -47.0,
+                "-47 LUFS",
+                "nearer to the microphone",
+            ),
+            (|r| r.clipped = 0.02, "2.00 %", "lower input level"),
+            (|r| r.signal_to_noise = 7.0, "only 7 dB", "quiet room"),
+            (
+                |r| r.text_tokens = Some(150),
+                "not in the recording",
+                "0.5 to 8.5 s",
+            ),
+            (
+                |r| r.text_tokens = Some(5),
+                "are missing in it",
+                "0.5 to 8.5 s",
+            ),
+        ];
+        for (change, value, remedy) in cases {
+            let found = warnings(change);
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert!(
+                found[0].contains(value) && found[0].contains(remedy),
+                "{found:?}"
+            );
+        }
+        let telephone = good().judge(8_000).warnings;
+        assert!(telephone[0].contains("8000 Hz"), "{telephone:?}");
+        let without = warnings(|r| r.text_tokens = None);
+        assert!(without[0].contains("cross-lingual"), "{without:?}");
+    }
+}

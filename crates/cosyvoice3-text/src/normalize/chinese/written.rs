@@ -217,10 +217,9 @@ fn score(scan: &Scan, at: usize) -> Option<(String, usize)> {
         .filter(|_| scan.char(first.end) == '-')?;
     let (a, b) = (first.whole()?, second.whole()?);
     let before = scan.before(at);
-    let before = if before == ' ' {
-        scan.before(at - 1)
-    } else {
-        before
+    let before = match at.checked_sub(1) {
+        Some(blank) if before == ' ' => scan.before(blank),
+        _ => before,
     };
     let follows_word = is_han(before) && !"第周期月日年号楼层级共约每隔".contains(before);
     let next = scan.char(second.end);
