@@ -7,6 +7,7 @@
 mod controls;
 pub mod cue;
 mod cut;
+mod detect;
 mod incremental;
 mod language;
 pub mod lexicon;

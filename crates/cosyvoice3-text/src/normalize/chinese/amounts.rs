@@ -2,8 +2,8 @@
 
 use super::{
     numerals::cardinal,
+    quantities::{behind_dash, counted, quantity},
     scan::Scan,
-    written::{behind_dash, counted, quantity},
 };
 
 /// Signs and codes of currencies before an amount.

@@ -2,8 +2,8 @@
 
 use super::{
     numerals::{cardinal, digits},
+    quantities::behind_dash,
     scan::Scan,
-    written::behind_dash,
 };
 
 /// `2025-11-30`, `2025/1/5`, `2025.01.05`.

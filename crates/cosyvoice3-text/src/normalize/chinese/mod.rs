@@ -4,6 +4,7 @@ mod amounts;
 mod calendar;
 mod names;
 mod numerals;
+mod quantities;
 mod scan;
 mod written;
 
