@@ -57,8 +57,8 @@ pub use model::Keeper;
 #[doc(hidden)]
 pub use synth::{Engine, Loading, Recorder};
 pub use synth::{
-    Event, LmThreads, MAX_TEXT, Mark, Markup, Options, Request, RequestId, Settings, Speaking,
-    Speech, Synthesizer, UtteranceStats,
+    Event, Flush, LmThreads, MAX_TEXT, Mark, Markup, Options, Playback, Request, RequestId,
+    Settings, Speaking, Speech, Synthesizer, UtteranceStats,
 };
 pub use text::{IncrementalText, Language, Reading, cue, is_speakable};
 pub use vocoder::level::Level;

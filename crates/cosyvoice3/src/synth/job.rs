@@ -40,9 +40,17 @@ pub enum Pause {
 }
 
 impl Job {
-    /// `samples` of the utterance with the silence around it, and where its marks are.
-    pub(super) fn with_pauses(&self, samples: Vec<f32>) -> (Vec<f32>, Vec<Mark>) {
-        if self.before.is_empty() && self.after.is_empty() {
+    /// `samples`, the `first` or `last` ones of the utterance or neither, with the silence around it, and where its marks
+    /// are among them.
+    pub(super) fn with_pauses(
+        &self,
+        samples: Vec<f32>,
+        first: bool,
+        last: bool,
+    ) -> (Vec<f32>, Vec<Mark>) {
+        let before = if first { &self.before[..] } else { &[] };
+        let after = if last { &self.after[..] } else { &[] };
+        if before.is_empty() && after.is_empty() {
             return (samples, Vec::new());
         }
         let mut all = Vec::new();
@@ -58,9 +66,9 @@ impl Job {
                 }
             }
         };
-        pause(&mut all, &self.before);
+        pause(&mut all, before);
         all.extend(samples);
-        pause(&mut all, &self.after);
+        pause(&mut all, after);
         (all, marks)
     }
 }

@@ -24,6 +24,8 @@
 mod engine;
 mod job;
 mod loading;
+#[doc(hidden)]
+pub mod pace;
 mod pipeline;
 mod queue;
 mod request;
@@ -34,6 +36,7 @@ mod stage;
 #[doc(hidden)]
 pub mod timeline;
 mod trace;
+mod voicing;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -50,10 +53,12 @@ pub use engine::{LmThreads, Options};
 pub use job::{Job, Pause};
 #[doc(hidden)]
 pub use loading::Loading;
-pub use request::{Event, Mark, Markup, Request, RequestId, Settings, Speech, UtteranceStats};
+pub use request::{
+    Event, Flush, Mark, Markup, Playback, Request, RequestId, Settings, Speech, UtteranceStats,
+};
 pub use speaking::Speaking;
 #[doc(hidden)]
-pub use stage::{Decoded, Engine, FlowStage, Jobs, LmStage, Tokens, VocoderStage};
+pub use stage::{Decoded, Engine, FlowStage, Jobs, LmStage, Piece, Tokens, VocoderStage};
 #[doc(hidden)]
 pub use trace::{Recorder, Span};
 
