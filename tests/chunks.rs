@@ -49,6 +49,7 @@ fn voice(tokens: usize) -> Voice {
         language: None,
         prompt_text: None,
         prompt_text_ids: Vec::new(),
+        tail_tokens: Vec::new(),
         prompt_mel: Mel::from_frames(&mel).columns(0..FRAMES_PER_TOKEN * tokens),
         prompt_tokens,
         embedding: golden::<f32>("flow_encoder.npz", "embedding")

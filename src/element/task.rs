@@ -271,7 +271,7 @@ fn handle(this: &CosyVoice3Src, pad: &gst::Pad, event: Event, settings: &Setting
     true
 }
 
-/// Cuts the speech of one utterance into buffers without stamps.
+/// Cuts the speech of one utterance, or a piece of it, into buffers without stamps.
 fn take_speech(this: &CosyVoice3Src, speech: Speech, settings: &Settings) {
     let mut state = this.state();
     let state = &mut *state;
@@ -283,8 +283,10 @@ fn take_speech(this: &CosyVoice3Src, speech: Speech, settings: &Settings) {
         announcement.dropped = true;
         return;
     }
-    announcement.progress.add(&speech.stats);
-    report::log(this, &speech);
+    announcement.progress.add(&speech);
+    if speech.last {
+        report::log(this, &speech);
+    }
     let samples = speech.samples.len() as u64;
     if samples == 0 {
         return;
