@@ -13,7 +13,7 @@ cd "$root"
 skipped=(
     a_library_that_is_too_old_is_named_with_its_version # calls rustc without a target
     announcements:: loudspeaker:: live:: soak::         # media in real time, which qemu is too slow for
-    check_02_                                           # times gst-inspect-1.0
+    inspect_needs_no                                    # times gst-inspect-1.0
     every_text_                                         # hundreds of random sequences: the same code on any machine
     every_command_line_ every_script_runs_ properties_that_documents_ # the trained voice, which takes minutes there
 )

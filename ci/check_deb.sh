@@ -68,9 +68,9 @@ in_clean_root() {
     private=$top/usr/lib/$triplet/cosyvoice3
 
     note "the tool, found in PATH"
-    inside PATH=/usr/bin cosyvoice3-convert inspect /usr/share/cosyvoice3/models/demo
-    inside PATH=/usr/bin cosyvoice3-convert random /tmp/random
-    inside PATH=/usr/bin cosyvoice3-convert checkpoint /tmp/random /tmp/model
+    inside PATH=/usr/bin cosyvoice3 model inspect /usr/share/cosyvoice3/models/demo
+    inside PATH=/usr/bin cosyvoice3 model random /tmp/random
+    inside PATH=/usr/bin cosyvoice3 model convert /tmp/random /tmp/model
 
     note "cosyvoice3, with its manual and completions"
     inside PATH=/usr/bin cosyvoice3 voice list
@@ -79,15 +79,15 @@ in_clean_root() {
     printf '1\n00:00:01,000 --> 00:00:03,000\nГотово.\n' >"$top/x.srt"
     inside PATH=/usr/bin cosyvoice3 say --float --output=x.wav x.srt
     sound "$top/x.wav"
-    for file in man/man1/cosyvoice3-say.1.gz bash-completion/completions/cosyvoice3 zsh/vendor-completions/_cosyvoice3 \
+    for file in man/man1/cosyvoice3-{say,voice-add,model-convert}.1.gz bash-completion/completions/cosyvoice3 zsh/vendor-completions/_cosyvoice3 \
         fish/vendor_completions.d/cosyvoice3.fish; do
         [ -s "$top/usr/share/$file" ] || fail "/usr/share/$file is missing"
     done
 
-    note "the announcer's service"
-    inside PATH=/usr/bin cosyvoice3-announcer --help | head -n 1
+    note "the server's service"
+    inside PATH=/usr/bin cosyvoice3 serve --help | head -n 1
     apt install --no-install-recommends systemd
-    inside /usr/bin/systemd-analyze verify /usr/lib/systemd/system/cosyvoice3-announcer.service
+    inside /usr/bin/systemd-analyze verify /usr/lib/systemd/system/cosyvoice3-serve.service
 
     if compgen -G "$private/libggml-cpu-*.so" >/dev/null; then
         other_cpus

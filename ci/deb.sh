@@ -22,7 +22,7 @@ while [ $# != 0 ]; do
     shift
 done
 name=gstreamer1.0-cosyvoice3
-shipped=(gst-plugin-cosyvoice3 cosyvoice3-cli cosyvoice3-convert cosyvoice3-announcer)
+shipped=(gst-plugin-cosyvoice3 cosyvoice3-cli)
 
 # lay_out: the package's files in $built/deb, as they will lie in the system.
 lay_out() {
@@ -30,19 +30,18 @@ lay_out() {
     local share=$built/deb/usr/share/cosyvoice3/models
     rm -rf "$top"
     # Not below gstreamer-1.0: GStreamer would take each of these libraries for a plugin.
-    mkdir -p "$top"/etc/{default,cosyvoice3-announcer} "$top/usr/bin" "$top/usr/lib/$triplet/gstreamer-1.0" \
+    mkdir -p "$top"/etc/{default,cosyvoice3-serve} "$top/usr/bin" "$top/usr/lib/$triplet/gstreamer-1.0" \
         "$private/licences" "$doc" "$share" "$top/usr/lib/systemd/system"
     cp "$built/libgstcosyvoice3.so" "$top/usr/lib/$triplet/gstreamer-1.0/"
-    cp "$built"/cosyvoice3{,-convert} "$libraries"/*.so* "$private/"
+    cp "$built/cosyvoice3" "$libraries"/*.so* "$private/"
     # Beside the libraries, since programs look for them from their own place.
-    ln -s "../lib/$triplet/cosyvoice3"/cosyvoice3{,-convert} "$top/usr/bin/"
-    cp "$built/cosyvoice3-announcer" "$top/usr/bin/"
-    cp ci/debian/cosyvoice3-announcer.default "$top/etc/default/cosyvoice3-announcer"
-    cp ci/debian/cosyvoice3-announcer.camera "$top/etc/cosyvoice3-announcer/camera"
-    cp ci/debian/cosyvoice3-announcer.service "$top/usr/lib/systemd/system/"
+    ln -s "../lib/$triplet/cosyvoice3/cosyvoice3" "$top/usr/bin/"
+    cp ci/debian/cosyvoice3-serve.default "$top/etc/default/cosyvoice3-serve"
+    cp ci/debian/cosyvoice3-serve.camera "$top/etc/cosyvoice3-serve/camera"
+    cp ci/debian/cosyvoice3-serve.api-keys "$top/etc/cosyvoice3-serve/api-keys"
+    cp ci/debian/cosyvoice3-serve.service "$top/usr/lib/systemd/system/"
     cp -r models/demo "$share/"
-    "$strip" --strip-unneeded "$top/usr/lib/$triplet/gstreamer-1.0/libgstcosyvoice3.so" "$private"/cosyvoice3{,-convert} \
-        "$top/usr/bin/cosyvoice3-announcer"
+    "$strip" --strip-unneeded "$top/usr/lib/$triplet/gstreamer-1.0/libgstcosyvoice3.so" "$private/cosyvoice3"
     lay_out_help "$top"
 
     cp "$onnxruntime/LICENSE" "$private/licences/onnxruntime.txt"
@@ -52,9 +51,9 @@ lay_out() {
     cp ci/debian/copyright "$doc/"
     cp README.md "$doc/"
     find "$top" -type d -exec chmod 755 {} + -o -type f -exec chmod 644 {} +
-    chmod 755 "$private"/cosyvoice3{,-convert} "$top/usr/bin/cosyvoice3-announcer"
-    # It may hold a password.
-    chmod 640 "$top/etc/cosyvoice3-announcer/camera"
+    chmod 755 "$private/cosyvoice3"
+    # They may hold a password, and keys.
+    chmod 640 "$top"/etc/cosyvoice3-serve/*
 }
 
 # lay_out_help TOP: the tool's manual pages and completions, which it writes itself.
@@ -115,7 +114,7 @@ native() {
     set_up_packages "${build_packages[@]}"
     set_up_onnxruntime
     set_up_plugin
-    set_up_announcer
+    set_up_rtsp
     compression=gzip # a tenth of the time
     arch=$(dpkg --print-architecture) triplet=$(uname -m)-linux-gnu built=$target/release strip=strip libraries=$target/cosyvoice3
     onnxruntime=$root/deps/onnxruntime

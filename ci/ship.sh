@@ -9,10 +9,10 @@
 
 # What links and runs on arm64: Debian's packages, unpacked into a directory.
 arm64_packages=(
-    libc6-dev libstdc++-12-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev "${announcer_packages[@]}"
+    libc6-dev libstdc++-12-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev "${rtsp_packages[@]}"
     gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
 )
-features=gst-plugin-cosyvoice3/dynamic-backends,cosyvoice3-convert/dynamic-backends,cosyvoice3-cli/dynamic-backends
+features=gst-plugin-cosyvoice3/dynamic-backends,cosyvoice3-cli/dynamic-backends,cosyvoice3-cli/rtsp
 
 set_up_target() {
     local cargo_home=${CARGO_HOME:-$HOME/.cargo} machine
@@ -23,7 +23,7 @@ set_up_target() {
         *) fail "no builds for $arch: amd64 or arm64" ;;
     esac
     triplet=$machine-linux-gnu
-    set_up_packages "${build_packages[@]}" "${announcer_packages[@]}" binutils
+    set_up_packages "${build_packages[@]}" "${rtsp_packages[@]}" binutils
     onnxruntime=$root/deps/onnxruntime
     [ "$machine" = "$(uname -m)" ] || onnxruntime+=-$machine
     set_up_onnxruntime "$machine" "$onnxruntime"

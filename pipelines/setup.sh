@@ -4,7 +4,7 @@
 #   set_up_onnxruntime [MACHINE DIR]
 #                                deps/onnxruntime/libonnxruntime.so, from its pinned wheel; for another machine in DIR
 #   set_up_plugin                the plugin and its tools, built; target/gstreamer-1.0 to load it from
-#   set_up_announcer             the RTSP server cosyvoice3-announcer, with its packages
+#   set_up_rtsp                  the tool with RTSP, with the packages that this takes
 #   set_up_tiny_model            models/tiny, converted from the fixture checkpoint
 #   properties                   settings=(...): the words of PROPERTIES as options of the tool cosyvoice3
 #
@@ -21,9 +21,9 @@ build_packages=(
     gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
 )
 sound_packages=(gstreamer1.0-alsa gstreamer1.0-pulseaudio)
-announcer_packages=(libgstrtspserver-1.0-dev)
+rtsp_packages=(libgstrtspserver-1.0-dev)
 python_packages=(python3-gi gir1.2-gstreamer-1.0)
-test_packages=("${announcer_packages[@]}" "${python_packages[@]}" strace)
+test_packages=("${rtsp_packages[@]}" "${python_packages[@]}" strace)
 
 note() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
 
@@ -100,8 +100,7 @@ set_up_plugin() {
         note "building the plugin (the first time builds llama.cpp too: some ten minutes on two cores)"
     # The tool has the name that the directory of private libraries had in older checkouts.
     [ ! -d "$target/release/cosyvoice3" ] || rm -r "$target/release/cosyvoice3"
-    # The announcer needs packages that nothing else does.
-    (cd "$root" && cargo build --release --quiet --workspace --exclude cosyvoice3-announcer) >&2
+    (cd "$root" && cargo build --release --quiet --workspace) >&2
     # A directory of its own: GStreamer would try every library under target/ as a plugin.
     mkdir -p "$target/gstreamer-1.0" "$target/cosyvoice3"
     ln -sf ../release/libgstcosyvoice3.so "$target/gstreamer-1.0/libgstcosyvoice3.so"
@@ -109,39 +108,39 @@ set_up_plugin() {
     ln -sf "$root/deps/onnxruntime/libonnxruntime.so" "$target/cosyvoice3/libonnxruntime.so"
 }
 
-set_up_announcer() {
+set_up_rtsp() {
     [ -z "${COSYVOICE3_PREPARED:-}" ] || return 0
-    set_up_packages "${announcer_packages[@]}"
-    (cd "$root" && cargo build --release --quiet --workspace) >&2
+    set_up_packages "${rtsp_packages[@]}"
+    (cd "$root" && cargo build --release --quiet --workspace --features cosyvoice3-cli/rtsp) >&2
 }
 
-convert() {
-    ORT_DYLIB_PATH=${ORT_DYLIB_PATH:-$root/deps/onnxruntime/libonnxruntime.so} "$tools/cosyvoice3-convert" "$@"
+tool() {
+    ORT_DYLIB_PATH=${ORT_DYLIB_PATH:-$root/deps/onnxruntime/libonnxruntime.so} "$tools/cosyvoice3" "$@"
 }
 
-# tiny_model NAME [OPTION...]: models/NAME from the fixture checkpoint, made again when the converter is newer.
+# tiny_model NAME [OPTION...]: models/NAME from the fixture checkpoint, made again when the tool is newer.
 tiny_model() {
     local dir=$root/models/$1
     shift
-    [ "$dir/cosyvoice3.toml" -nt "$tools/cosyvoice3-convert" ] && return 0
+    [ "$dir/cosyvoice3.toml" -nt "$tools/cosyvoice3" ] && return 0
     note "converting the tiny checkpoint to ${dir#"$root"/}"
-    convert checkpoint "$root/tests/fixtures/tiny" "$dir" --force \
-        --notice "random weights: this voice is noise" "$@" >&2
-    convert voice "$root/tests/fixtures/tiny_prompt" "$dir" --name golden --language ru >&2
+    tool model convert "$root/tests/fixtures/tiny" "$dir" --force \
+        --estimator f32 --notice "random weights: this voice is noise" "$@" >&2
+    tool voice import golden "$root/tests/fixtures/tiny_prompt" --model "$dir" --shared --replace --language ru >&2
 }
 
 # tiny_npu_model: models/tiny-npu, the same with estimators for the stand-in for an NPU.
 tiny_npu_model() {
     local dir=$root/models/tiny-npu work file
-    [ "$dir/cosyvoice3.toml" -nt "$tools/cosyvoice3-convert" ] && return 0
+    [ "$dir/cosyvoice3.toml" -nt "$tools/cosyvoice3" ] && return 0
     work=$(mktemp -d)
-    tiny_model tiny-npu --npu-onnx "$work"
+    tiny_model tiny-npu --lm q4_k_m --npu-onnx "$work"
     for file in "$work"/*.onnx; do mv "$file" "${file%.onnx}.axmodel"; done
-    convert npu "$dir" "$work" >&2
+    tool model npu "$dir" "$work" >&2
     rm -rf "$work"
 }
 
-set_up_tiny_model() { tiny_model tiny; }
+set_up_tiny_model() { tiny_model tiny --lm q4_k_m; }
 
 # COSYVOICE3_PREPARED says that the caller did all this, GST_PLUGIN_PATH included: so the tests run these scripts.
 set_up() {

@@ -2,12 +2,9 @@
 //! and their messages, text in every form that sources give it.
 #![allow(missing_docs)]
 
-#[path = "support/fade.rs"]
-mod fade;
-#[path = "support/playing.rs"]
-mod playing;
-#[path = "support/script.rs"]
-mod script;
+use test_support::fade;
+use test_support::playing;
+use test_support::script;
 
 use std::{
     sync::{Arc, Condvar, Mutex},
@@ -86,6 +83,11 @@ impl Rig {
             clock.advance_time(10_000_000);
             self.pump();
         }
+    }
+
+    /// Turns the clock on before there is a stream that could wait for it.
+    fn turn_clock(&self, milliseconds: u64) {
+        self.clock().advance_time(milliseconds as i64 * 1_000_000);
     }
 
     /// Completes the waits that are due, until the stream waits for a later time.
@@ -997,6 +999,246 @@ fn speech_longer_than_its_slot_moves_the_next_or_is_cut() {
     }
 }
 
+/// An element with text of 5 tokens, 200 ms, in a slot of 150 ms, and a text right behind it; everything that was pushed.
+fn two_cues(settings: &[(&str, &str)]) -> (Rig, Vec<gst::Buffer>) {
+    let mut rig = Rig::new(settings, true, |_| {});
+    rig.harness.push_event(gst::event::StreamStart::new("text"));
+    let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+    rig.harness.push_event(gst::event::Segment::new(&segment));
+    rig.harness.push(cue("1 aaaaa", 1000, 150)).unwrap();
+    rig.harness.push(cue("2 b", 1150, 500)).unwrap();
+    rig.harness.push_event(gst::event::Eos::new());
+    rig.drain();
+    let heard = rig.heard();
+    (rig, heard)
+}
+
+fn span(buffers: &[gst::Buffer]) -> (u64, u64) {
+    let (first, last) = (&buffers[0], &buffers[buffers.len() - 1]);
+    let end = last.pts().unwrap() + last.duration().unwrap();
+    (first.pts().unwrap().mseconds(), end.mseconds())
+}
+
+#[test]
+fn speech_longer_than_its_slot_is_compressed_as_far_as_max_overflow_wants() {
+    for (max_overflow, buffer_duration, end, factor) in [
+        ("0", "0", 1150, Some(200.0 / 150.0)),
+        ("30", "0", 1180, Some(200.0 / 180.0)),
+        ("50", "0", 1200, None),
+        ("0", "20000000", 1150, Some(200.0 / 150.0)),
+    ] {
+        let (rig, heard) = two_cues(&[
+            ("overflow", "compress"),
+            ("max-overflow", max_overflow),
+            ("buffer-duration", buffer_duration),
+        ]);
+        let (first, second) =
+            heard.split_at(heard.len() - if buffer_duration == "0" { 1 } else { 2 });
+        assert_eq!(span(first), (1000, end), "{max_overflow}");
+        assert_eq!(span(second), (end.max(1150), end.max(1150) + 40));
+        if factor.is_none() {
+            assert_eq!(playing::samples(&first[0]), speech_of("1 aaaaa"));
+        }
+        let message = &rig.told("cosyvoice3/synthesized-audio")[0];
+        let found = message.get_optional::<f64>("compression-factor").unwrap();
+        assert_eq!(found, factor, "{max_overflow}");
+        assert_eq!(rig.told(FINISHED).len(), 2);
+        assert!(rig.warnings().is_empty(), "{:?}", rig.warnings());
+    }
+}
+
+#[test]
+fn speech_that_cannot_be_compressed_into_its_slot_shifts_the_next() {
+    let mut rig = Rig::new(&[("overflow", "compress")], true, |_| {});
+    rig.harness.push_event(gst::event::StreamStart::new("text"));
+    let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+    rig.harness.push_event(gst::event::Segment::new(&segment));
+    // Two utterances of 400 ms and 80 ms: together they are halved to 240 ms.
+    rig.harness.push(cue("1 aaaaaaaaaa bb", 1000, 100)).unwrap();
+    rig.harness.push(cue("2 b", 1100, 500)).unwrap();
+    rig.harness.push_event(gst::event::Eos::new());
+    rig.drain();
+    let heard = rig.heard();
+    assert_eq!(span(&heard[..2]), (1000, 1240));
+    assert_eq!(span(&heard[2..]), (1240, 1280));
+}
+
+#[test]
+fn overlapping_cues_keep_their_times() {
+    let (_rig, heard) = two_cues(&[("overflow", "overlap")]);
+    assert_eq!(span(&heard[..1]), (1000, 1200));
+    assert_eq!(span(&heard[1..]), (1150, 1190));
+    assert!(heard[1].flags().contains(gst::BufferFlags::DISCONT));
+    assert_eq!(playing::samples(&heard[0]), speech_of("1 aaaaa"));
+}
+
+#[test]
+fn a_text_that_is_cancelled_while_its_speech_waits_to_be_compressed_is_silent_and_the_next_is_heard()
+ {
+    let mut rig = Rig::new(&[("overflow", "compress")], true, |script| {
+        script.shut(Gate::Lm);
+    });
+    rig.harness.push_event(gst::event::StreamStart::new("text"));
+    let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+    rig.harness.push_event(gst::event::Segment::new(&segment));
+    rig.harness.push(cue("1 aaaaa bb", 1000, 100)).unwrap();
+    rig.harness.push(cue("2 b", 2000, 500)).unwrap();
+    // The first utterance is made and held, the second one is not.
+    let (tell, made) = std::sync::mpsc::channel();
+    rig.script.on_speech(move |_, utterance| {
+        let _ = tell.send(utterance);
+    });
+    rig.script.let_one_pass(Gate::Lm);
+    assert_eq!(made.recv_timeout(PATIENCE), Ok(0));
+    assert!(rig.element.emit_by_name::<bool>("cancel", &[&1_u64]));
+    rig.script.open(Gate::Lm);
+    rig.harness.push_event(gst::event::Eos::new());
+    rig.drain();
+    assert_eq!(rig.spoken(), speech_of("2 b"));
+    assert_eq!(
+        (rig.told(CANCELLED).len(), rig.told(FINISHED).len()),
+        (1, 1)
+    );
+}
+
+// GStreamer's other speech elements.
+
+#[test]
+fn the_message_of_the_other_speech_elements_has_their_five_fields() {
+    let (rig, heard) = two_cues(&[("overflow", "compress")]);
+    let messages = rig.told("cosyvoice3/synthesized-audio");
+    assert_eq!(messages.len(), 2);
+    let (first, second) = (&messages[0], &messages[1]);
+    assert_eq!(first.get::<String>("content").unwrap(), "1 aaaaa");
+    assert_eq!(Some(time(first, "pts")), heard[0].pts());
+    assert_eq!(time(first, "input-duration"), milliseconds(150));
+    assert_eq!(time(first, "actual-duration"), milliseconds(150));
+    assert!(first.get::<f64>("compression-factor").unwrap() > 1.3);
+    assert_eq!(time(second, "input-duration"), milliseconds(500));
+    assert_eq!(time(second, "actual-duration"), milliseconds(40));
+    assert!(!second.has_field("compression-factor"));
+}
+
+/// Texts of a live upstream whose times are long past.
+fn late_texts(settings: &[(&str, &str)]) -> Rig {
+    let mut rig = Rig::new(settings, true, |_| {});
+    rig.harness.set_upstream_latency(milliseconds(0));
+    rig.harness.set_live(true);
+    rig.harness.push_event(gst::event::StreamStart::new("text"));
+    let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+    rig.harness.push_event(gst::event::Segment::new(&segment));
+    rig.turn_clock(10_000);
+    rig.harness.push(cue("1 a", 1000, 500)).unwrap();
+    rig.harness.push(cue("2 b", 1500, 500)).unwrap();
+    rig.harness.push_event(gst::event::Eos::new());
+    rig
+}
+
+#[test]
+fn at_a_latency_of_minus_one_texts_of_a_live_upstream_are_spoken_when_they_come() {
+    let mut rig = late_texts(&[("latency", "-1"), ("idle", "none")]);
+    rig.await_message(FINISHED, 2);
+    rig.drain();
+    let heard = rig.heard();
+    assert_eq!(heard.len(), 2, "each text by itself");
+    assert!(span(&heard).0 >= 10_000, "stamps are the clock's");
+    assert!(rig.warnings().is_empty(), "{:?}", rig.warnings());
+    let pad = rig.element.static_pad("src").unwrap();
+    let mut query = gst::query::Latency::new();
+    assert!(pad.query(&mut query));
+    assert_eq!(query.result(), (true, gst::ClockTime::ZERO, None));
+    let mut late = late_texts(&[("idle", "none")]);
+    late.drain();
+    assert_eq!(late.warnings().len(), 1, "its own times are too late");
+}
+
+#[test]
+fn the_contract_of_transcriberbin_for_a_synthesizer() {
+    playing::init();
+    let _watchdog = Watchdog::new("a synthesizer", PATIENCE);
+    // A description of one element is that element, without a bin around it.
+    let flags = gst::ParseFlags::NO_SINGLE_ELEMENT_BINS;
+    let synthesizer =
+        gst::parse::bin_from_description_full("cosyvoice3src latency=1500", true, None, flags);
+    let synthesizer = synthesizer.unwrap();
+    let script = Script::default();
+    script.give_to(&synthesizer);
+    // Its latency is asked for in PAUSED, with a live source that produces nothing in front of it.
+    let probe = gst::ElementFactory::make("fakesrc").property("is-live", true);
+    let probe = probe.build().unwrap();
+    let source_pad = synthesizer
+        .src_pads()
+        .first()
+        .cloned()
+        .expect("a pad that is always there");
+    probe.link(&synthesizer).unwrap();
+    synthesizer.set_state(gst::State::Paused).unwrap();
+    let mut query = gst::query::Latency::new();
+    assert!(source_pad.query(&mut query));
+    assert!(query.result().0);
+    assert_eq!(query.result().1, milliseconds(1500));
+    probe.unlink(&synthesizer);
+    synthesizer.set_state(gst::State::Null).unwrap();
+    // Then it is linked behind a queue, in a bin with ghost pads, and speaks at the times of the texts.
+    let bin = gst::Bin::new();
+    let queue = gst::ElementFactory::make("queue").build().unwrap();
+    bin.add_many([&queue, &synthesizer]).unwrap();
+    gst::Element::link_many([&queue, &synthesizer]).unwrap();
+    let sink = gst::GhostPad::with_target(&queue.static_pad("sink").unwrap()).unwrap();
+    bin.add_pad(&sink).unwrap();
+    let src = gst::GhostPad::with_target(&synthesizer.static_pad("src").unwrap()).unwrap();
+    bin.add_pad(&src).unwrap();
+    let mut harness = Harness::with_element(&bin, Some("sink"), Some("src"));
+    harness.set_src_caps_str("text/x-raw, format=utf8");
+    harness.play();
+    harness.push(cue("1 aaaaa", 1000, 500)).unwrap();
+    harness.push_event(
+        gst::event::Gap::builder(milliseconds(1500))
+            .duration(milliseconds(500))
+            .build(),
+    );
+    harness.push(cue("2 b", 2000, 500)).unwrap();
+    harness.push_event(gst::event::Eos::new());
+    let heard = [harness.pull().unwrap(), harness.pull().unwrap()];
+    let times = heard.map(|buffer| (buffer.pts().unwrap().mseconds(), playing::samples(&buffer)));
+    assert_eq!(
+        times,
+        [(1000, speech_of("1 aaaaa")), (2000, speech_of("2 b"))]
+    );
+    bin.set_state(gst::State::Null).unwrap();
+}
+
+// Words.
+
+#[test]
+fn each_buffer_lists_the_words_that_begin_in_it() {
+    let mut rig = Rig::new(&[("buffer-duration", "100000000")], true, |_| {});
+    rig.harness
+        .push_event(gst::event::StreamStart::new("bytes"));
+    let bytes = gst::FormattedSegment::<gst::format::Bytes>::new();
+    rig.harness.push_event(gst::event::Segment::new(&bytes));
+    rig.push(b"1 aaaaa bb c\n");
+    rig.harness.push_event(gst::event::Eos::new());
+    rig.drain();
+    let mut words = Vec::new();
+    for buffer in rig.heard() {
+        let Ok(meta) = gst::meta::CustomMeta::from_buffer(&buffer, "GstCosyVoice3WordsMeta") else {
+            continue;
+        };
+        for word in meta.structure().get::<gst::Array>("words").unwrap().iter() {
+            let word = word.get::<gst::Structure>().unwrap();
+            let begin = buffer.offset() + word.get::<u64>("start").unwrap();
+            let end = buffer.offset() + word.get::<u64>("end").unwrap();
+            assert!(begin < buffer.offset_end());
+            words.push((word.get::<String>("text").unwrap(), begin / 24, end / 24));
+        }
+    }
+    // Each word of the script is an utterance; the first is cut into buffers of 100 ms.
+    let expected = [("aaaaa", 0, 200), ("bb", 200, 280), ("c", 280, 320)];
+    let expected = expected.map(|(text, begin, end)| (text.to_owned(), begin, end));
+    assert_eq!(words, expected);
+}
+
 #[test]
 fn times_at_the_end_of_all_time_do_no_harm() {
     let most = gst::ClockTime::MAX;
@@ -1008,11 +1250,12 @@ fn times_at_the_end_of_all_time_do_no_harm() {
         (gst::ClockTime::ZERO, nearly, 1e-300),
         (gst::ClockTime::ZERO, most, 1e300),
     ] {
-        for overflow in ["shift", "clip"] {
+        for overflow in ["shift", "clip", "compress", "overlap"] {
             let settings = [
                 ("overflow", overflow),
                 ("buffer-duration", "18446744073709551615"),
-                ("latency", "4294967295"),
+                ("latency", "4294967294"),
+                ("max-overflow", "4294967295"),
                 ("max-queued", "1000"),
             ];
             let mut rig = Rig::new(&settings, true, |_| {});
@@ -1062,7 +1305,7 @@ fn the_markup_of_subtitles_is_never_heard() {
             "<i>1 aa</i> &amp;amp; <span size='2'>b</span>",
             "1 aa & b",
         ),
-        ("utf8", "{\\an8}<v Anna>1 aa</v>\\Nb", "1 aa\nb"),
+        ("utf8", "{\\an8}<v Anna>1 aa</v>\\Nb", "1 aa b"),
         ("utf8", "I <3 you & R&D", "I <3 you & R&D"),
     ] {
         let mut rig = Rig::new(&[], true, |_| {});
@@ -1072,6 +1315,26 @@ fn the_markup_of_subtitles_is_never_heard() {
         rig.drain();
         assert_eq!(rig.texts(), [said]);
         assert!(rig.warnings().is_empty());
+    }
+}
+
+#[test]
+fn a_sentence_over_two_lines_of_a_subtitle_is_heard_as_one_and_two_speakers_as_two() {
+    for (text, said) in [
+        (
+            "1 I went to the\nshop and bought",
+            "1 I went to the shop and bought",
+        ),
+        ("1 Мы едем в\nМоскву.", "1 Мы едем в Москву."),
+        ("1 Yes?\n- No.", "1 Yes?\n- No."),
+        ("1 Stop!\nWho is there?", "1 Stop!\nWho is there?"),
+    ] {
+        let mut rig = Rig::new(&[], true, |_| {});
+        rig.harness.set_src_caps(pango("pango-markup"));
+        rig.harness.push(cue(text, 0, 500)).unwrap();
+        rig.harness.push_event(gst::event::Eos::new());
+        rig.drain();
+        assert_eq!(rig.texts(), [said]);
     }
 }
 

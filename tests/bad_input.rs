@@ -1,13 +1,10 @@
 //! Faulty model directories: the user gets one error that names the culprit.
 #![allow(missing_docs)]
 
-#[path = "support/mel_to_audio.rs"]
-mod mel_to_audio;
-#[path = "support/model_dir.rs"]
-mod model_dir;
-#[path = "support/playing.rs"]
-mod playing;
-mod support;
+use test_support::mel_to_audio;
+use test_support::model_dir;
+use test_support::models as support;
+use test_support::playing;
 
 use std::{ffi::CString, fs, os::unix::fs::symlink, path::Path};
 
@@ -20,8 +17,12 @@ use model_dir::ModelDir;
 use playing::{Player, Trouble};
 use support::tiny;
 
-impl ModelDir {
+trait Faulty {
     /// The one error of a pipeline that speaks with this model.
+    fn error(&self, case: &str, settings: &[(&str, &str)]) -> Trouble;
+}
+
+impl Faulty for ModelDir {
     #[track_caller]
     fn error(&self, case: &str, settings: &[(&str, &str)]) -> Trouble {
         one_error(case, self.path(), settings)
@@ -82,7 +83,7 @@ fn components() -> Vec<String> {
 fn every_damaged_component_is_named() {
     for name in components() {
         for (damage, apply) in DAMAGES {
-            let (model, case) = (ModelDir::new(), format!("{damage} {name}"));
+            let (model, case) = (ModelDir::of_tiny(), format!("{damage} {name}"));
             match apply(model.read(&name)) {
                 Some(bytes) => model.write(&name, &bytes),
                 None => model.remove(&name),
@@ -97,7 +98,7 @@ fn every_damaged_component_is_named() {
 fn a_component_is_named_whose_content_is_wrong_though_its_hash_is_right() {
     let names = components();
     for (i, name) in names.iter().enumerate() {
-        let model = ModelDir::new();
+        let model = ModelDir::of_tiny();
         let (next, over_next) = (&names[(i + 1) % names.len()], &names[(i + 2) % names.len()]);
         let contents = [
             ("empty".to_owned(), Vec::new()),
@@ -128,7 +129,7 @@ fn replace_by_fifo(path: &Path) {
 fn a_fifo_in_the_place_of_any_file_is_named_and_not_waited_for() {
     let voice = "voices/golden.safetensors".to_owned();
     for name in components().into_iter().chain([voice, MANIFEST.into()]) {
-        let (model, case) = (ModelDir::new(), format!("a FIFO as {name}"));
+        let (model, case) = (ModelDir::of_tiny(), format!("a FIFO as {name}"));
         replace_by_fifo(&model.file(&name));
         let error = model.error(&case, &[]);
         assert_names(&case, &error, &name);
@@ -139,7 +140,7 @@ fn a_fifo_in_the_place_of_any_file_is_named_and_not_waited_for() {
 #[test]
 fn a_file_that_is_a_link_out_of_the_directory_is_named_and_a_linked_directory_speaks() {
     for name in components() {
-        let (model, case) = (ModelDir::new(), format!("a link as {name}"));
+        let (model, case) = (ModelDir::of_tiny(), format!("a link as {name}"));
         model.remove(&name);
         symlink(
             tiny().canonicalize().unwrap().join(&name),
@@ -150,7 +151,7 @@ fn a_file_that_is_a_link_out_of_the_directory_is_named_and_a_linked_directory_sp
         assert_names(&case, &error, &name);
         assert_names(&case, &error, "out of the model directory");
     }
-    let (model, place) = (ModelDir::new(), tempfile::tempdir().unwrap());
+    let (model, place) = (ModelDir::of_tiny(), tempfile::tempdir().unwrap());
     let link = place.path().join("model");
     symlink(model.path(), &link).unwrap();
     let played = Player::new(&link, Some("Да."), &[]).play();
@@ -160,7 +161,7 @@ fn a_file_that_is_a_link_out_of_the_directory_is_named_and_a_linked_directory_sp
 
 #[test]
 fn a_tokenizer_that_contradicts_itself_is_named_as_damaged() {
-    let (model, name) = (ModelDir::new(), "tokenizer.json");
+    let (model, name) = (ModelDir::of_tiny(), "tokenizer.json");
     // The tokenizer's library panics over it.
     let text = String::from_utf8(model.read(name)).unwrap();
     let (old, new) = (
@@ -181,7 +182,7 @@ fn a_vocoder_in_one_graph_speaks_and_is_named_when_damaged() {
     let name = "whole.onnx";
     let good = mel_to_audio::onnx("mel", None, 6, "Tanh");
     let with = |bytes: &[u8]| {
-        let model = ModelDir::new();
+        let model = ModelDir::of_tiny();
         fs::write(model.file(name), bytes).unwrap();
         let path = model.file(name);
         model.edit_manifest(|manifest| {
@@ -240,7 +241,7 @@ fn a_vocoder_in_one_graph_speaks_and_is_named_when_damaged() {
 #[test]
 fn a_damaged_manifest_is_named() {
     for (damage, apply) in DAMAGES {
-        let (model, case) = (ModelDir::new(), format!("{damage} manifest"));
+        let (model, case) = (ModelDir::of_tiny(), format!("{damage} manifest"));
         match apply(model.read(MANIFEST)) {
             Some(bytes) => model.write(MANIFEST, &bytes),
             None => model.remove(MANIFEST),
@@ -269,7 +270,7 @@ fn shapes_that_contradict_the_manifest_are_named() {
         ),
     ];
     for (case, edit, culprit) in cases {
-        let model = ModelDir::new();
+        let model = ModelDir::of_tiny();
         model.edit_manifest(edit);
         let error = model.error(case, &[]);
         assert_names(case, &error, culprit);
@@ -278,7 +279,7 @@ fn shapes_that_contradict_the_manifest_are_named() {
 
 #[test]
 fn an_unknown_voice_is_named_with_those_that_are_there() {
-    let model = ModelDir::new();
+    let model = ModelDir::of_tiny();
     let error = model.error("asked for", &[("voice", "nobody")]);
     assert_names("asked for", &error, "no voice \"nobody\"");
     assert_names("asked for", &error, "golden");
@@ -287,26 +288,26 @@ fn an_unknown_voice_is_named_with_those_that_are_there() {
     assert_names("default", &error, "no voice \"someone\"");
     fs::remove_file(voice::path(model.path(), "golden")).unwrap();
     let error = model.error("none", &[]);
-    assert_names("none", &error, "cosyvoice3-convert voice");
+    assert_names("none", &error, "cosyvoice3 voice add");
 }
 
 #[test]
 fn a_damaged_voice_is_named() {
     let name = "voices/golden.safetensors";
     for (damage, apply) in &DAMAGES[1..] {
-        let (model, case) = (ModelDir::new(), format!("{damage} {name}"));
+        let (model, case) = (ModelDir::of_tiny(), format!("{damage} {name}"));
         model.write(name, &apply(model.read(name)).unwrap());
         let error = model.error(&case, &[]);
         assert_names(&case, &error, name);
     }
-    let model = ModelDir::new();
+    let model = ModelDir::of_tiny();
     model.write(name, &model.read("hift_source.safetensors"));
     assert_names("weights", &model.error("weights", &[]), name);
 }
 
 #[test]
 fn a_voice_of_another_model_is_named() {
-    let model = ModelDir::new();
+    let model = ModelDir::of_tiny();
     let path = voice::path(model.path(), "golden");
     let mut voice = Voice::load(&path).unwrap();
     voice.prompt_text_ids.push(151_646);
@@ -318,7 +319,7 @@ fn a_voice_of_another_model_is_named() {
 
 #[test]
 fn a_voice_too_short_for_windows_is_named_with_the_plan_that_takes_it() {
-    let model = ModelDir::new();
+    let model = ModelDir::of_tiny();
     let path = voice::path(model.path(), "golden");
     let mut voice = Voice::load(&path).unwrap();
     voice.prompt_tokens.truncate(20);

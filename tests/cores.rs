@@ -2,9 +2,8 @@
 //! its own, because all of its threads are looked at.
 #![allow(missing_docs)]
 
-#[path = "support/playing.rs"]
-mod playing;
-mod support;
+use test_support::models as support;
+use test_support::playing;
 
 use std::{
     collections::HashSet,

@@ -3,8 +3,7 @@
 //! `COSYVOICE3_WRITE_DOCS=1 cargo test --release --test element_docs` writes the page anew.
 #![allow(missing_docs)]
 
-#[path = "support/playing.rs"]
-mod playing;
+use test_support::playing;
 
 use std::{fmt::Write, fs, path::Path};
 

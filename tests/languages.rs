@@ -1,9 +1,6 @@
 //! The language of a text, with real models: texts without letters, and languages that a model does not speak.
 
-#[path = "support/model_dir.rs"]
-mod model_dir;
-#[path = "support/mod.rs"]
-mod support;
+use test_support::model_dir;
 
 use std::sync::{Arc, Mutex};
 
@@ -16,7 +13,7 @@ use model_dir::ModelDir;
 
 /// A model with the Russian voice `golden`, which is its default, and the English voice `bob`.
 fn model() -> ModelDir {
-    let dir = ModelDir::new();
+    let dir = ModelDir::of_tiny();
     let golden = Voice::load(&voice::path(dir.path(), "golden")).unwrap();
     let bob = Voice {
         name: "bob".into(),

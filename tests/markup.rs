@@ -1,9 +1,8 @@
 //! SSML and the settings for reading, through the element.
 #![allow(missing_docs)]
 
-#[path = "support/playing.rs"]
-mod playing;
-mod support;
+use test_support::models as support;
+use test_support::playing;
 
 use std::sync::{Arc, Mutex};
 

@@ -1,9 +1,8 @@
 //! The flow model on the NPU, by the stand-in for AXCL: the same mel as on the CPU, and the effects of a card's faults.
 #![allow(missing_docs)]
 
-#[path = "support/playing.rs"]
-mod playing;
-mod support;
+use test_support::models as support;
+use test_support::playing;
 
 use std::{
     path::Path,
@@ -375,7 +374,7 @@ fn a_machine_without_a_card_is_told_before_anything_loads() {
     }
     for (model, word) in [
         (tiny_npu(), "/dev/axcl_host"),
-        (support::tiny(), "cosyvoice3-convert npu"),
+        (support::tiny(), "cosyvoice3 model npu"),
     ] {
         let player = Player::new(&model, Some("Раз."), &[("flow-backend", "npu")]);
         assert!(player.pipeline.set_state(gst::State::Ready).is_err());
@@ -398,7 +397,7 @@ fn without_axmodels_npu_is_an_error_with_the_remedy_and_auto_the_cpu_in_silence(
     };
     let error = open(FlowChoice::Npu).err().unwrap();
     assert!(
-        error.to_string().contains("cosyvoice3-convert npu"),
+        error.to_string().contains("cosyvoice3 model npu"),
         "{error}"
     );
     assert_eq!(open(FlowChoice::Auto).unwrap().name(), "cpu");

@@ -1,9 +1,8 @@
 //! A card that does not answer: each test in a process of its own, because a process that met it never trusts it again.
 #![allow(missing_docs)]
 
-#[path = "support/playing.rs"]
-mod playing;
-mod support;
+use test_support::models as support;
+use test_support::playing;
 
 use std::{
     process::Command,

@@ -1,12 +1,10 @@
 //! The scripts in `pipelines/` that are programs of their own, run as users run them. Those that call the tool are in
-//! `crates/cosyvoice3-cli/tests/`, RTSP and ONVIF in `crates/cosyvoice3-announcer/tests/`.
+//! `crates/cosyvoice3-cli/tests/`, RTSP and ONVIF in `crates/cosyvoice3-serve/tests/` and `crates/cosyvoice3-cli/tests/serve/`.
 #![allow(missing_docs)]
 
-#[path = "support/hearing.rs"]
-mod hearing;
-#[path = "support/launch.rs"]
-mod launch;
-mod support;
+use test_support::hearing;
+use test_support::launch;
+use test_support::models as support;
 
 use std::{
     fs,

@@ -1,8 +1,7 @@
 //! The process opens no connections, and writes nothing but its own cache.
 #![allow(missing_docs)]
 
-#[path = "support/launch.rs"]
-mod launch;
+use test_support::launch;
 
 use std::{env, fs, path::Path, process::Command};
 

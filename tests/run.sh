@@ -19,11 +19,13 @@ tiny_npu_model
 
 # What the tests need lies where they look by themselves; only the library has no default place outside an installation.
 export ORT_DYLIB_PATH=$root/deps/onnxruntime/libonnxruntime.so
+rtsp=cosyvoice3-cli/rtsp,cosyvoice3-serve/rtsp
 note "formatting and lints"
 cargo fmt --all --check
-cargo clippy --release --quiet --workspace --all-targets -- -D warnings
+cargo clippy --release --quiet --workspace --features "$rtsp" --all-targets -- -D warnings
+./ci/imports.py
 note "tests"
-cargo test --release --workspace --quiet
+cargo test --release --workspace --features "$rtsp" --quiet
 note "the element's tests once more, with the flow model on the stand-in for an NPU"
 export AXCL_RT_LIBRARY=$target/release/libaxcl_rt.so COSYVOICE3_TEST_FLOW_BACKEND=npu COSYVOICE3_TINY=$root/models/tiny-npu
 cargo test --release --quiet -p gst-plugin-cosyvoice3 --test element

@@ -1,7 +1,7 @@
 //! Texts with markup, and settings of their reading, from the engine's front door.
 #![allow(missing_docs)]
 
-mod support;
+use test_support::models as support;
 
 use cosyvoice3::{
     Error, ErrorKind, Event, Level, Markup, Options, Request, Speech, Synthesizer, Verify,

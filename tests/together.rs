@@ -1,7 +1,7 @@
 //! Several engines that start at the same moment in one process, as the elements of a pipeline do.
 #![allow(missing_docs)]
 
-mod support;
+use test_support::models as support;
 
 use std::{path::PathBuf, sync::Barrier, thread};
 

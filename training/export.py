@@ -2,8 +2,8 @@
 
     python export.py [DIRECTORY]        default: export/ in the work directory
 
-    llm.pt flow.pt hift.pt cosyvoice3.yaml CosyVoice-BlankEN/   for `cosyvoice3-convert checkpoint --source-kind sine`
-    voices/<name>/                                              for `cosyvoice3-convert voice`
+    llm.pt flow.pt hift.pt cosyvoice3.yaml CosyVoice-BlankEN/   for `cosyvoice3 model convert --source-kind sine`
+    voices/<name>/                                              for `cosyvoice3 voice import`
 
 Files of a voice, numbers separated by blanks or new lines:
     prompt_text.txt                 text ids of the system prompt and the transcript

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use gst::glib;
 
 use super::{cost::Progress, timeline::Cue};
-use cosyvoice3::{self as synth, RequestId};
+use cosyvoice3::{self as synth, Event, RequestId, Speech};
 
 /// Announcements that are handed to the synthesizer: one that plays, one that is prepared meanwhile.
 const AHEAD: usize = 2;
@@ -57,8 +57,18 @@ pub(super) struct Announcement {
     pub interrupted: bool,
     /// Speech of it was synthesized and dropped.
     pub dropped: bool,
+    /// Speech that waits until the announcement is complete, and the event of its completion.
+    pub held: Held,
     /// Facts for its messages.
     pub progress: Progress,
+}
+
+/// Speech of an announcement that is not to be cut into pieces yet.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    pub speech: Vec<Speech>,
+    /// The engine's last event on the announcement, while speech that was held is pushed.
+    pub end: Option<Event>,
 }
 
 impl Announcement {
@@ -187,6 +197,7 @@ impl Agenda {
             if !other.started && index >= place {
                 displaced.requests.extend(other.request.take());
                 other.progress = Progress::default();
+                other.held = Held::default();
                 if index == 0 {
                     displaced.cut = Cut::All;
                 }
@@ -210,6 +221,7 @@ impl Agenda {
             started: false,
             interrupted: false,
             dropped: false,
+            held: Held::default(),
             progress: Progress::default(),
         };
         self.line.insert(place, Item::Say(Box::new(announcement)));
@@ -245,6 +257,14 @@ impl Agenda {
     pub fn interrupted(&mut self) -> Option<&mut Announcement> {
         match self.line.front_mut() {
             Some(Item::Say(announcement)) if announcement.interrupted => Some(announcement),
+            _ => None,
+        }
+    }
+
+    /// The last event on the announcement at the head, if it had to wait for speech that was held.
+    pub fn held_end(&mut self) -> Option<Event> {
+        match self.line.front_mut() {
+            Some(Item::Say(announcement)) => announcement.held.end.take(),
             _ => None,
         }
     }

@@ -18,6 +18,8 @@ pub(super) struct Progress {
     pub cost: Cost,
     /// Running time of its first sample.
     pub start: Option<gst::ClockTime>,
+    /// Factor by which its speech was compressed in time.
+    pub compression: Option<f64>,
     /// Reason for which an utterance of it was left out.
     pub failure: Option<Error>,
 }

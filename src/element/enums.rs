@@ -120,6 +120,18 @@ pub enum OverflowSetting {
     /// It is cut.
     #[enum_value(name = "It is cut at the end of its slot", nick = "clip")]
     Clip = 1,
+    /// It is spoken faster.
+    #[enum_value(
+        name = "It is compressed in time at its pitch, to at most half its length; what is still too long shifts",
+        nick = "compress"
+    )]
+    Compress = 2,
+    /// It goes on beside the next one.
+    #[enum_value(
+        name = "Each cue keeps its time, so that stamps may overlap: for a mixer",
+        nick = "overlap"
+    )]
+    Overlap = 3,
 }
 
 /// Use of the times of texts from upstream.
@@ -237,6 +249,32 @@ pub enum TextReadingSetting {
     /// The front end.
     #[enum_value(name = "Chinese figures are written out before", nick = "written")]
     Written = 2,
+}
+
+/// Use of the voice's own words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstCosyVoice3PromptMode")]
+#[repr(i32)]
+pub enum PromptModeSetting {
+    /// As text and voice are.
+    #[default]
+    #[enum_value(
+        name = "Cross-lingual where the text is in another language than the voice, or the voice has no transcript",
+        nick = "auto"
+    )]
+    Auto = 0,
+    /// The language model continues them.
+    #[enum_value(
+        name = "Continue the recording: nearest to the voice",
+        nick = "zero-shot"
+    )]
+    ZeroShot = 1,
+    /// The language model does not get them.
+    #[enum_value(
+        name = "The voice comes from the flow model alone: no accent of its language",
+        nick = "cross-lingual"
+    )]
+    CrossLingual = 2,
 }
 
 /// Markup of the texts.

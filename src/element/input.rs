@@ -6,17 +6,28 @@ use super::{
 };
 use cosyvoice3::{IncrementalText, Language};
 
+/// Use of the times of texts from upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Timing {
+    /// Each text is spoken at its time.
+    Timed,
+    /// Each text is spoken as soon as it can be.
+    Soon,
+    /// Texts are parts of one.
+    Stream,
+}
+
 /// State of the text that comes in.
 #[derive(Default)]
 pub(super) struct Input {
     pub segment: Option<gst::FormattedSegment<gst::ClockTime>>,
     pub text: IncrementalText,
     pub document: document::Incoming,
-    /// That of the last text with letters.
+    /// Language of the last text with letters.
     pub language: Option<Language>,
     pub warned_invalid: bool,
     /// Decided by the first buffer.
-    pub timed: Option<bool>,
+    pub timing: Option<Timing>,
     /// Upstream has ended.
     pub eos: bool,
     /// The pad is not active: no thread may wait in it.
@@ -26,7 +37,7 @@ pub(super) struct Input {
 impl Input {
     /// True if texts have times of their own.
     pub fn is_timed(&self) -> bool {
-        self.timed == Some(true)
+        self.timing == Some(Timing::Timed)
     }
 
     /// A segment from running time 0 that gives speech the stream time of its text.
@@ -107,7 +118,7 @@ mod tests {
             segment.set_applied_rate(applied_rate);
             let input = Input {
                 segment: Some(segment),
-                timed: Some(true),
+                timing: Some(Timing::Timed),
                 ..Input::default()
             };
             if let Some(cue) = input.cue(pts, duration) {

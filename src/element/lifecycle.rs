@@ -11,7 +11,7 @@ use super::{
     settings::{Settings, non_empty},
     state::Stream,
 };
-use cosyvoice3::{Options, Recorder, Synthesizer, default_model_dir};
+use cosyvoice3::{Options, Recorder, Synthesizer, default_model_dir, manifest::Manifest};
 
 impl CosyVoice3Src {
     /// The element's part of a state change before the pads change theirs.
@@ -65,6 +65,12 @@ impl CosyVoice3Src {
         self.options(&settings)?.check(voice.as_deref())
     }
 
+    /// The engine's options and the settings of requests.
+    pub(super) fn engine(&self) -> cosyvoice3::Result<(Options, cosyvoice3::Settings)> {
+        let settings = self.settings().clone();
+        Ok((self.options(&settings)?, settings.to_synth().0))
+    }
+
     /// Options of the engine while it loads.
     fn options(&self, settings: &Settings) -> cosyvoice3::Result<Options> {
         let mut options = Options::new(Self::model_dir(settings)?);
@@ -92,6 +98,7 @@ impl CosyVoice3Src {
             false => how,
         };
         synth.check(&text, &how)?;
+        let model = Self::model_dir(&settings).and_then(|dir| Manifest::read(&dir));
         let wake = self.wake.clone();
         synth.on_event(move || wake.wake());
         self.watch_candidates();
@@ -99,6 +106,7 @@ impl CosyVoice3Src {
         let nothing_to_say = {
             let mut state = self.state();
             state.stream = Stream::new(settings.is_live);
+            state.stream.model = model.map_or_else(|_| String::new(), |manifest| manifest.name);
             state.input = Input::default();
             state.flushing = false;
             state.stopped = false;

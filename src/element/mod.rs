@@ -69,7 +69,10 @@
 //! | `verify=always` | the model's files are hashed at each start |
 //! | `is-live=true idle=gap` | announcements for a mixer, which makes silence of GAP events by itself |
 //! | `latency=5000` | timed text of a live upstream may be five seconds late |
+//! | `latency=-1` | captions of a live upstream are spoken as soon as they come, and stamped with the clock |
 //! | `overflow=clip` | dubbing that never runs into the next subtitle |
+//! | `overflow=compress max-overflow=300` | dubbing that is spoken faster where a subtitle is short, and runs over by 0.3 s at most; speech leaves when its subtitle is complete |
+//! | `overflow=overlap` | dubbing for a mixer: each subtitle at its time, whatever the one before does |
 //! | `text-timing=ignore` | subtitles read as one text |
 //! | `buffer-duration=100000000` | buffers of 100 ms: what is cancelled falls silent that soon |
 //! | `max-queued=100` | as many texts by signal may wait beside the one that is playing, and as many from upstream before upstream has to |
@@ -138,6 +141,15 @@
 //! pushed, which is before it is played: `running-time` says when that will be. Buffers carry the `id` in the custom
 //! meta `GstCosyVoice3UtteranceMeta`.
 //!
+//! A text that was spoken to its end is also reported as by GStreamer's other speech elements, by the message
+//! `cosyvoice3/synthesized-audio`: `content`, `pts`, `actual-duration`, `input-duration` if the text had one, and
+//! `compression-factor` if `overflow=compress` shortened it.
+//!
+//! The custom meta `GstCosyVoice3WordsMeta` of a buffer lists the words that begin in it, as they are spoken: the array
+//! `words` of structures with `text`, and with `start` and `end` in samples from the start of the buffer. A word may end in
+//! a later one. The times are estimates: a word gets the share of the sounding time that its letters have of the
+//! utterance, so that they are best near pauses.
+//!
 //! A `mark` of SSML is the message `cosyvoice3/mark` with `id`, `name` and `running-time`, and on its buffer the custom meta
 //! `GstCosyVoice3MarkMeta` with `name` and `sample`, which counts from the start of the buffer.
 //!
@@ -174,8 +186,9 @@
 //! bug is an error and the end of the stream, and so is an end at which all that was to be said has failed. The latency
 //! changed where `GST_MESSAGE_LATENCY` is posted.
 //!
-//! Text from upstream becomes speech that is tagged with its `language-code`; global tags of upstream and its other
-//! serialized events go along with the speech, metas without tags go from a text to its first buffer.
+//! The stream carries a `comment` tag which says that the speech is synthetic, and by which model and voice it was made;
+//! sinks write it into their files. Text from upstream becomes speech that is tagged with its `language-code` too; global
+//! tags of upstream and its other serialized events go along with the speech, metas without tags go from a text to its first buffer.
 //!
 //! ## Logs
 //!
@@ -195,7 +208,7 @@ use std::sync::Arc;
 
 use gst::{glib, prelude::*, subclass::prelude::*};
 
-use cosyvoice3::{Engine, Loading};
+use cosyvoice3::{Engine, Loading, Options, Settings};
 
 mod agenda;
 mod bus;
@@ -209,6 +222,7 @@ mod input;
 mod lifecycle;
 mod lock;
 mod logging;
+mod metas;
 mod next;
 mod object;
 mod properties;
@@ -217,8 +231,10 @@ mod say;
 mod settings;
 mod signals;
 mod sinkpad;
+mod speech;
 mod srcpad;
 mod state;
+mod stretch;
 mod task;
 mod timeline;
 mod upstream;
@@ -241,12 +257,19 @@ impl CosyVoice3Src {
     ) {
         self.imp().set_engine(Arc::new(load));
     }
+
+    /// The models and settings that the properties name, for a program that speaks beside the element in the same way.
+    ///
+    /// # Errors
+    /// No property names a model directory, and none is installed.
+    pub fn engine(&self) -> cosyvoice3::Result<(Options, Settings)> {
+        self.imp().engine()
+    }
 }
 
 /// Registers the element. Loads no runtime and touches no device: the plugin scanner runs this too.
 pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
-    gst::meta::CustomMeta::register(report::META, &[]);
-    gst::meta::CustomMeta::register(report::MARK_META, &[]);
+    metas::register();
     gst::Element::register(
         Some(plugin),
         "cosyvoice3src",

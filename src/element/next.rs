@@ -39,7 +39,7 @@ pub(super) enum Action {
 pub(super) enum Wanted {
     /// Any.
     All,
-    /// Those that belong to no announcement, such as progress of loading.
+    /// Events that belong to no announcement, such as progress of loading.
     OfTheEngine,
 }
 
@@ -69,6 +69,9 @@ pub(super) fn next(
     }
     if let Some(action) = speech(state, now, settings.idle) {
         return action;
+    }
+    if let Some(event) = state.agenda.held_end() {
+        return Action::Engine(Box::new(event));
     }
     // Events and gaps queued before an announcement precede its speech, which may be there already.
     let between = matches!(state.agenda.head(), Some(Item::Event(_) | Item::Gap(_)));
@@ -121,7 +124,7 @@ fn cut_for_eos(state: &mut State) {
 /// EOS waits for nothing.
 fn speech(state: &State, now: Option<gst::ClockTime>, idle_setting: IdleSetting) -> Option<Action> {
     let timeline = &state.stream.timeline;
-    let due = timeline.due(timeline.front()?.cue);
+    let due = timeline.due(timeline.front()?);
     let paced = timeline.live && state.stream.eos_asked.is_none();
     Some(match now {
         Some(time) if paced && sample_at(time) < due => idle(timeline, now, idle_setting, due),

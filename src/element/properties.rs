@@ -21,7 +21,7 @@ static COMPUTED: LazyLock<[Computed; 2]> = LazyLock::new(|| {
         Computed {
             spec: glib::ParamSpecBoxed::builder::<glib::StrV>("voices")
                 .nick("Voices")
-                .blurb("Names of the voices in the model directory")
+                .blurb("Names of the voices: those of the model directory, and your own (`cosyvoice3 voice add`)")
                 .read_only()
                 .build(),
             get: voices,

@@ -1,16 +1,9 @@
-//! Reports on each announcement: element messages on the bus, and the meta on its buffers.
+//! Posting of the messages about announcements, and the log of their cost.
 
 use gst::subclass::prelude::*;
 
-use super::{agenda::Origin, logging::CAT, object::CosyVoice3Src};
+use super::{logging::CAT, object::CosyVoice3Src};
 use cosyvoice3::Speech;
-
-/// Name of the custom meta on each buffer of speech: a structure with the field `id`.
-pub(super) const META: &str = "GstCosyVoice3UtteranceMeta";
-
-/// Name of the custom meta for each `mark` of SSML in a buffer: a structure with `name` and `sample`, which counts from the
-/// start of the buffer.
-pub(super) const MARK_META: &str = "GstCosyVoice3MarkMeta";
 
 impl CosyVoice3Src {
     /// Posts the noted messages, without the lock. If a thread is posting already, it goes on with the new ones, so
@@ -30,46 +23,6 @@ impl CosyVoice3Src {
             state = self.state();
         }
         state.outbox.posting = false;
-    }
-}
-
-/// Names the sample `sample` of a buffer.
-pub(super) fn mark(buffer: &mut gst::BufferRef, name: &str, sample: u64) {
-    if let Ok(mut meta) = gst::meta::CustomMeta::add(buffer, MARK_META) {
-        meta.mut_structure().set("name", name);
-        meta.mut_structure().set("sample", sample);
-    }
-}
-
-/// Labels a buffer as part of the announcement `id`.
-pub(super) fn label(buffer: &mut gst::BufferRef, id: u64) {
-    if let Ok(mut meta) = gst::meta::CustomMeta::add(buffer, META) {
-        meta.mut_structure().set("id", id);
-    }
-}
-
-/// Meta that `scaletempo` (1.26) reads to fit speech into the slot of its text.
-const TARGET_DURATION: &str = "GstScaletempoTargetDurationMeta";
-
-/// Attaches an announcement's target duration and source metas to its first buffer.
-pub(super) fn copy_metas(buffer: &mut gst::BufferRef, origin: &Origin) {
-    let Origin::Upstream(cue, source) = origin else {
-        return;
-    };
-    if let Some(duration) = cue.and_then(|cue| cue.duration)
-        && gst::meta::CustomMeta::is_registered(TARGET_DURATION)
-        && let Ok(mut meta) = gst::meta::CustomMeta::add(buffer, TARGET_DURATION)
-    {
-        meta.mut_structure().set("duration", duration.nseconds());
-    }
-    // Metas with tags describe the memory of the text buffer.
-    for meta in source
-        .iter()
-        .flat_map(|source| source.iter_meta::<gst::Meta>())
-    {
-        if meta.tags().is_empty() {
-            let _ = meta.transform(buffer, &gst::meta::MetaTransformCopy::new(..));
-        }
     }
 }
 

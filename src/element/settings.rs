@@ -7,13 +7,15 @@ use gst::{glib, prelude::*};
 use super::{enums::*, gvalue};
 use cosyvoice3::{
     self as synth, AxclOptions, FlowChoice, FlowPlan, FlowTarget, Flush, Language, Level, Markup,
-    PrefixCaching, Reading, Schedule, Verify,
+    PrefixCaching, PromptMode, Reading, Schedule, Verify,
 };
 
 /// Least and largest tempo.
 pub(super) const SPEED: (f64, f64) = (0.5, 2.0);
 /// Least and largest seed; -1 draws one.
 pub(super) const SEED: (i64, i64) = (-1, i64::MAX);
+/// The `latency` at which texts of a live upstream lose their times. It is -1 on a command line.
+const DESYNCHRONIZED: u32 = u32::MAX;
 
 /// A property with a place in [`Settings`].
 pub(super) struct Property {
@@ -80,56 +82,62 @@ where
 properties! {
     text: Option<String> = None, |name, _| glib::ParamSpecString::builder(name)
         .nick("Text")
-        .blurb("What to say. Set while PAUSED or PLAYING it is said after what is being said; set earlier, or after the end of the stream, it is kept and said at each start (the signals refuse texts then)")
+        .blurb("Text to speak. Set in PAUSED or PLAYING, it is queued behind the announcements that wait; set earlier, or after the end of the stream, it is kept and spoken at each start (the signals refuse texts then)")
         .mutable_playing()
         .build();
 
     model_path: Option<String> = None, |name, _| glib::ParamSpecString::builder(name)
         .nick("Model path")
-        .blurb("Model directory (made by cosyvoice3-convert). Unset: COSYVOICE3_MODEL_PATH, else share/cosyvoice3/models/demo of the plugin's prefix, else models/demo beside or above the plugin file")
+        .blurb("Model directory (made by `cosyvoice3 model convert`). Unset: COSYVOICE3_MODEL_PATH, else share/cosyvoice3/models/demo of the plugin's prefix, else models/demo beside or above the plugin file")
         .mutable_ready()
         .build();
 
     voice: Option<String> = None, |name, _| glib::ParamSpecString::builder(name)
         .nick("Voice")
-        .blurb("Voice of the model directory, see \"voices\". Unset: the model's voice for the language of the text, else its default voice")
+        .blurb("Name of a voice, see \"voices\", or path of its file (with a slash). Unset: the model's voice for the language of the text, else its default voice")
         .mutable_playing()
         .build();
 
     instruct: Option<String> = None, |name, _| glib::ParamSpecString::builder(name)
         .nick("Instruction")
-        .blurb("How to speak, in words for the model (\"speak fast\"); the voice then comes from the flow model alone. Unset: clone the prompt's manner too")
+        .blurb("Instruction to the model about the manner of speaking (\"speak fast\"); the voice then comes from the flow model alone. Unset: the manner of the voice's recording is cloned too")
+        .mutable_playing()
+        .build();
+
+    prompt_mode: PromptModeSetting = PromptModeSetting::default(), |name, default| glib::ParamSpecEnum::builder_with_default(name, default)
+        .nick("Prompt mode")
+        .blurb("Whether the language model continues the voice's recording, or gets the text alone")
         .mutable_playing()
         .build();
 
     language: LanguageSetting = LanguageSetting::default(), |name, default| glib::ParamSpecEnum::builder_with_default(name, default)
         .nick("Language")
-        .blurb("Language in which texts are read; it chooses the voice where \"voice\" names none")
+        .blurb("Language in which texts are read; it also selects the voice if \"voice\" is unset")
         .mutable_playing()
         .build();
 
     text_reading: TextReadingSetting = TextReadingSetting::default(), |name, default| glib::ParamSpecEnum::builder_with_default(name, default)
         .nick("Text reading")
-        .blurb("Whether the model reads Chinese figures or gets them written out; Russian and English ones are always written out")
+        .blurb("Reader of Chinese figures: the model, or the rules that write them out before; Russian and English ones are always written out")
         .mutable_playing()
         .build();
 
     stress_mark: bool = false, |name, default| glib::ParamSpecBoolean::builder(name)
         .nick("Stress mark")
-        .blurb("A \"+\" before a vowel marks its stress, as Russian tools write it")
+        .blurb("Take a \"+\" before a vowel for a mark of its stress, as Russian tools write it")
         .default_value(default)
         .mutable_playing()
         .build();
 
     lexicon: Option<String> = None, |name, _| glib::ParamSpecString::builder(name)
         .nick("Lexicon")
-        .blurb("File of words and how to say them, one \"written = spoken\" a line; it goes before voices/NAME.lexicon.txt and lexicon.txt of the model directory")
+        .blurb("File of pronunciations, one \"written = spoken\" per line; it takes precedence over voices/NAME.lexicon.txt and lexicon.txt of the model directory")
         .mutable_playing()
         .build();
 
     markup: MarkupSetting = MarkupSetting::default(), |name, default| glib::ParamSpecEnum::builder_with_default(name, default)
         .nick("Markup")
-        .blurb("Markup of the texts; caps application/ssml+xml on the sink pad choose SSML by themselves")
+        .blurb("Markup of the texts; caps application/ssml+xml on the sink pad select SSML in any case")
         .mutable_playing()
         .build();
 
@@ -153,7 +161,7 @@ properties! {
 
     temperature: f64 = 1.0, |name, default| glib::ParamSpecDouble::builder(name)
         .nick("Temperature")
-        .blurb("Softmax temperature of the language model; 0 takes the likeliest token always (and may loop)")
+        .blurb("Softmax temperature of the language model; 0 always takes the most probable token (and may loop)")
         .minimum(0.0)
         .maximum(2.0)
         .default_value(default)
@@ -162,7 +170,7 @@ properties! {
 
     top_k: u32 = 0, |name, default| glib::ParamSpecUInt::builder(name)
         .nick("Top k")
-        .blurb("Most candidates for a speech token. 0: as the model's manifest says (25 as published)")
+        .blurb("Maximum number of candidates for a speech token. 0: as the model's manifest says (25 as published)")
         .maximum(6561)
         .default_value(default)
         .mutable_playing()
@@ -193,7 +201,7 @@ properties! {
 
     flow_plan: FlowPlanSetting = FlowPlanSetting::default(), |name, default| glib::ParamSpecEnum::builder_with_default(name, default)
         .nick("Flow plan")
-        .blurb("What the flow model sees at once")
+        .blurb("Extent of one run of the flow model")
         .mutable_playing()
         .build();
 
@@ -205,7 +213,7 @@ properties! {
 
     flow_backend: FlowBackendSetting = FlowBackendSetting::default(), |name, default| glib::ParamSpecEnum::builder_with_default(name, default)
         .nick("Flow back end")
-        .blurb("What runs the flow model. The NPU needs axmodels in the model directory (`cosyvoice3-convert npu`)")
+        .blurb("Device of the flow model. The NPU needs axmodels in the model directory (`cosyvoice3 model npu`)")
         .mutable_ready()
         .build();
 
@@ -219,19 +227,19 @@ properties! {
 
     axcl_library: Option<String> = None, |name, _| glib::ParamSpecString::builder(name)
         .nick("AXCL library")
-        .blurb("libaxcl_rt.so or its directory. AXCL_RT_LIBRARY goes before it; unset: the system's library path, then /usr/lib/axcl")
+        .blurb("libaxcl_rt.so or its directory. The variable AXCL_RT_LIBRARY takes precedence; unset: the system's library path, then /usr/lib/axcl")
         .mutable_ready()
         .build();
 
     level: LevelSetting = LevelSetting::default(), |name, default| glib::ParamSpecEnum::builder_with_default(name, default)
         .nick("Level")
-        .blurb("What happens to the level of the speech")
+        .blurb("Treatment of the level of the speech")
         .mutable_playing()
         .build();
 
     threads: u32 = 0, |name, default| glib::ParamSpecUInt::builder(name)
         .nick("Threads")
-        .blurb("Threads of each stage, at most as many as it has cores; 0: as many")
+        .blurb("Maximum number of threads of each stage, limited by the number of its cores; 0: one per core")
         .maximum(256)
         .default_value(default)
         .mutable_ready()
@@ -245,58 +253,65 @@ properties! {
 
     prefix_cache: PrefixCacheSetting = PrefixCacheSetting::default(), |name, default| glib::ParamSpecEnum::builder_with_default(name, default)
         .nick("Prefix cache")
-        .blurb("Where the language model's work on voice and text is kept, so that the same text starts at once the next time. \"memory\" spares flash: \"disk\" writes some 2 MB for each new text")
+        .blurb("Storage of the language model's work on voice and text, with which the same text starts at once the next time. \"memory\" spares flash: \"disk\" writes some 2 MB for each new text")
         .mutable_ready()
         .build();
 
     verify: VerifySetting = VerifySetting::default(), |name, default| glib::ParamSpecEnum::builder_with_default(name, default)
         .nick("Verify")
-        .blurb("When the SHA-256 of the model's files is checked")
+        .blurb("Occasions on which the SHA-256 of the model's files is checked")
         .mutable_ready()
         .build();
 
     is_live: bool = false, |name, default| glib::ParamSpecBoolean::builder(name)
         .nick("Is live")
-        .blurb("Stamp speech with the clock, for announcements: the stream goes on until end-of-stream. Off: speech after speech from 0, whatever the clock shows, and EOS at the end")
+        .blurb("Stamp speech with the clock, for announcements; the stream ends by end-of-stream only. Off: speech is stamped from 0 without gaps, and EOS follows the last one")
         .default_value(default)
         .mutable_ready()
         .build();
 
     idle: IdleSetting = IdleSetting::default(), |name, default| glib::ParamSpecEnum::builder_with_default(name, default)
         .nick("Idle")
-        .blurb("What a live stream gives while nothing is said, also while models load")
+        .blurb("Output of a live stream between announcements, also while models load")
         .mutable_ready()
         .build();
 
     latency: u32 = 2000, |name, default| glib::ParamSpecUInt::builder(name)
         .nick("Latency")
-        .blurb("Time in milliseconds that timed texts of a live upstream may take to become speech")
+        .blurb("Time in milliseconds that timed texts of a live upstream may take to become speech. 4294967295 (-1): their times do not matter, each is spoken as soon as it can be and stamped with the clock")
         .default_value(default)
         .mutable_playing()
         .build();
 
     overflow: OverflowSetting = OverflowSetting::default(), |name, default| glib::ParamSpecEnum::builder_with_default(name, default)
         .nick("Overflow")
-        .blurb("What happens to speech that is longer than the duration of its text buffer. What is cut fades over 5 ms")
+        .blurb("Treatment of speech that is longer than the duration of its text buffer. Speech that is cut fades over 5 ms")
+        .mutable_playing()
+        .build();
+
+    max_overflow: u32 = 0, |name, default| glib::ParamSpecUInt::builder(name)
+        .nick("Maximum overflow")
+        .blurb("Time in milliseconds by which speech may be longer than the duration of its text buffer. Only used with overflow=compress")
+        .default_value(default)
         .mutable_playing()
         .build();
 
     text_timing: TextTimingSetting = TextTimingSetting::default(), |name, default| glib::ParamSpecEnum::builder_with_default(name, default)
         .nick("Text timing")
-        .blurb("Whether the times of text buffers from upstream count")
+        .blurb("Use of the times of text buffers from upstream")
         .mutable_ready()
         .build();
 
     buffer_duration: u64 = 0, |name, default| glib::ParamSpecUInt64::builder(name)
         .nick("Buffer duration")
-        .blurb("Longest duration of one buffer in nanoseconds; 0: one buffer for each utterance, or for each piece under \"flush\". A live stream can be cancelled between two buffers")
+        .blurb("Maximum duration of one buffer in nanoseconds; 0: one buffer for each utterance, or for each piece under \"flush\". A live stream can be cancelled between two buffers")
         .default_value(default)
         .mutable_playing()
         .build();
 
     max_queued: u32 = 16, |name, default| glib::ParamSpecUInt::builder(name)
-        .nick("Most queued texts")
-        .blurb("Texts that may wait beside the one that is heard; a further one is refused, or takes the place of the last of the least important if it matters more")
+        .nick("Maximum queued texts")
+        .blurb("Maximum number of texts that wait beside the one that is playing. A further text is refused, or, if its priority is higher, displaces the last of the lowest priority")
         .minimum(1)
         .default_value(default)
         .mutable_playing()
@@ -310,6 +325,11 @@ impl Settings {
         let mut settings = synth::Settings::default();
         settings.voice = non_empty(&self.voice);
         settings.instruct = non_empty(&self.instruct);
+        settings.prompt_mode = match self.prompt_mode {
+            PromptModeSetting::Auto => PromptMode::Auto,
+            PromptModeSetting::ZeroShot => PromptMode::ZeroShot,
+            PromptModeSetting::CrossLingual => PromptMode::CrossLingual,
+        };
         settings.language = match self.language {
             LanguageSetting::Auto => None,
             LanguageSetting::Russian => Some(Language::Russian),
@@ -355,6 +375,11 @@ impl Settings {
             LevelSetting::None => Level::None,
         };
         (settings, drawn)
+    }
+
+    /// True if the times of texts of a live upstream do not matter.
+    pub(super) fn is_desynchronized(&self) -> bool {
+        self.latency == DESYNCHRONIZED
     }
 
     /// Device of the flow model.

@@ -8,7 +8,7 @@ use super::{
     agenda::{Interrupt, Item, Origin},
     enums::{MarkupSetting, TextTimingSetting},
     guard::pad_function,
-    input::Input,
+    input::{Input, Timing},
     logging::CAT,
     object::CosyVoice3Src,
     settings::Settings,
@@ -112,11 +112,11 @@ fn chain(
     pad: &gst::Pad,
     buffer: gst::Buffer,
 ) -> Result<gst::FlowSuccess, gst::FlowError> {
-    let decided = this.state().input.timed;
-    let timed = decided.unwrap_or_else(|| decide(this, pad, &buffer));
+    let decided = this.state().input.timing;
+    let timing = decided.unwrap_or_else(|| decide(this, pad, &buffer));
     let map = buffer.map_readable().map_err(|_| gst::FlowError::Error)?;
     let ssml = is_ssml(this, pad);
-    if timed {
+    if timing != Timing::Stream {
         let cue = match buffer.pts() {
             Some(start) => this.state().input.cue(start, buffer.duration()),
             None => None,
@@ -125,6 +125,7 @@ fn chain(
             gst::debug!(CAT, imp = this, "outside the segment: {buffer:?}");
             return Ok(gst::FlowSuccess::Ok);
         }
+        let cue = cue.filter(|_| timing == Timing::Timed);
         let text = match ssml {
             true => document_text(this, &map),
             false => read_cue(this, pad, &map),
@@ -158,7 +159,7 @@ fn chain(
     Ok(gst::FlowSuccess::Ok)
 }
 
-/// The text of a subtitle without its markup, which `subparse` leaves in also where it says that there is none.
+/// The sentences of a subtitle without its markup, which `subparse` leaves in also where it says that there is none.
 fn read_cue(this: &CosyVoice3Src, pad: &gst::Pad, bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     warn_invalid(this, matches!(text, Cow::Owned(_)));
@@ -173,7 +174,7 @@ fn read_cue(this: &CosyVoice3Src, pad: &gst::Pad, bytes: &[u8]) -> String {
     };
     // Text in memory may end in a NUL, with `ttmlparse` each part of it.
     let text = text.replace(['\u{feff}', '\0'], "");
-    cue::plain(&text, format, cue::LeaveOut::default())
+    cue::joined(&cue::plain(&text, format, cue::LeaveOut::default()))
 }
 
 /// The text of an SSML document.
@@ -194,28 +195,28 @@ fn has_ssml_caps(pad: &gst::Pad) -> bool {
 }
 
 /// Decides by the first buffer whether texts have times, and whether stamps follow the clock.
-fn decide(this: &CosyVoice3Src, pad: &gst::Pad, buffer: &gst::Buffer) -> bool {
-    let timing = this.settings().text_timing;
+fn decide(this: &CosyVoice3Src, pad: &gst::Pad, buffer: &gst::Buffer) -> Timing {
+    let settings = this.settings().clone();
     let mut query = gst::query::Latency::new();
     let upstream_is_live = pad.peer_query(&mut query) && query.result().0;
     let mut state = this.state();
-    let timed = timing == TextTimingSetting::Auto
+    let has_times = settings.text_timing == TextTimingSetting::Auto
         && state.input.segment.is_some()
         && buffer.pts().is_some();
-    state.input.timed = Some(timed);
-    let becomes_live = !timed && upstream_is_live && !state.stream.timeline.live;
+    let timing = match has_times {
+        true if upstream_is_live && settings.is_desynchronized() => Timing::Soon,
+        true => Timing::Timed,
+        false => Timing::Stream,
+    };
+    state.input.timing = Some(timing);
+    let becomes_live = timing != Timing::Timed && upstream_is_live && !state.stream.timeline.live;
     state.stream.timeline.live |= becomes_live;
     drop(state);
     if becomes_live {
         this.post_latency();
     }
-    gst::debug!(
-        CAT,
-        imp = this,
-        "text is {}",
-        if timed { "timed" } else { "a stream" }
-    );
-    timed
+    gst::debug!(CAT, imp = this, "use of the times of texts: {timing:?}");
+    timing
 }
 
 fn warn_invalid(this: &CosyVoice3Src, invalid: bool) {
@@ -310,7 +311,10 @@ fn event(this: &CosyVoice3Src, pad: &gst::Pad, event: gst::Event) -> bool {
             let mut state = this.state();
             let (start, duration) = gap.get();
             let cue = state.input.cue(start, duration);
-            if let (Some(cue), true) = (cue, state.input.timed != Some(false)) {
+            if let (Some(cue), true) = (
+                cue,
+                matches!(state.input.timing, None | Some(Timing::Timed)),
+            ) {
                 state.agenda.push(Item::Gap(cue));
             }
             drop(state);
@@ -345,7 +349,7 @@ fn event(this: &CosyVoice3Src, pad: &gst::Pad, event: gst::Event) -> bool {
         }
         EventView::FlushStop(_) => this.flush_stop(event),
         EventView::Tag(tag) => {
-            // Those of the text's stream, such as its codec, are not the speech's.
+            // Stream tags describe the text, such as its codec, not the speech: they are dropped.
             if tag.tag().scope() == gst::TagScope::Global {
                 this.state().agenda.push(Item::Event(event));
                 this.wake.wake();

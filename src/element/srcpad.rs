@@ -56,18 +56,21 @@ fn latency(this: &CosyVoice3Src) -> Option<(bool, gst::ClockTime, Option<gst::Cl
             state.has_input,
         )
     };
+    let tick = match settings.idle {
+        IdleSetting::Silence => gst::ClockTime::from_mseconds(20),
+        IdleSetting::None | IdleSetting::Gap => gst::ClockTime::ZERO,
+    };
     if live {
         // Speech is stamped when it is pushed: the time to synthesize it is no latency.
-        let tick = match settings.idle {
-            IdleSetting::Silence => gst::ClockTime::from_mseconds(20),
-            IdleSetting::None | IdleSetting::Gap => gst::ClockTime::ZERO,
-        };
         return Some((true, tick, None));
     }
     if !has_input {
         return Some((false, gst::ClockTime::ZERO, None));
     }
     let (live, min, max) = sinkpad::latency(this)?;
+    if live && settings.is_desynchronized() {
+        return Some((true, tick, None));
+    }
     let own = match live {
         true => gst::ClockTime::from_mseconds(settings.latency.into()),
         false => gst::ClockTime::ZERO,

@@ -50,6 +50,10 @@ pub(super) struct Stream {
     pub segment: gst::FormattedSegment<gst::ClockTime>,
     /// The language of the last tag.
     pub language: Option<Language>,
+    /// Name of the model, for tags.
+    pub model: String,
+    /// The note on synthetic speech of the last tag.
+    pub credit: Option<String>,
 }
 
 impl Stream {
@@ -73,6 +77,8 @@ impl Stream {
             broken: self.broken,
             group: self.group,
             language: self.language,
+            model: self.model.clone(),
+            credit: self.credit.clone(),
             awaits_text: true,
             ..Self::new(live)
         }
@@ -198,6 +204,19 @@ fn timed(builder: gst::structure::Builder, progress: &Progress) -> gst::structur
         .field_if_some("running-time", progress.start)
 }
 
+/// The message of GStreamer's other speech elements, with their fields.
+fn synthesized(announcement: &Announcement) -> gst::Structure {
+    let progress = &announcement.progress;
+    let slot = announcement.cue().and_then(|cue| cue.duration);
+    gst::Structure::builder("cosyvoice3/synthesized-audio")
+        .field("content", &announcement.text)
+        .field_if_some("pts", progress.start)
+        .field_if_some("input-duration", slot)
+        .field("actual-duration", time_of(progress.samples))
+        .field_if_some("compression-factor", progress.compression)
+        .build()
+}
+
 /// Messages in the order of the events that they report.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
@@ -248,6 +267,9 @@ impl State {
                 .field_if_some("first-audio", first_audio);
             progress.cost.fields(builder)
         };
+        if let Outcome::Finished = outcome {
+            self.outbox.waiting.push_back(synthesized(announcement));
+        }
         let structure = match outcome {
             Outcome::Finished => ended("finished").build(),
             Outcome::Cancelled(reason) => ended("cancelled").field("reason", *reason).build(),

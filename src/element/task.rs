@@ -1,20 +1,22 @@
 //! The source pad's task: the element's output, its order and its timestamps.
 
+use std::path::Path;
+
 use gst::{glib, prelude::*, subclass::prelude::*};
 
 use super::{
-    agenda::{Item, Origin},
+    agenda::Item,
     bus,
     cost::Outcome,
-    enums::OverflowSetting,
     guard::guarded,
     logging::CAT,
+    metas,
     next::{Action, Wanted, next},
     object::CosyVoice3Src,
     report,
     settings::Settings,
     state::{self, State},
-    timeline::{Piece, Placed, TICK, clock_time, duration_of, sample_at, time_of},
+    timeline::{Placed, TICK, duration_of, sample_at, time_of},
 };
 use cosyvoice3::{Error, ErrorKind, Event, Language, Speech, Synthesizer};
 
@@ -254,6 +256,9 @@ fn handle(this: &CosyVoice3Src, pad: &gst::Pad, event: Event, settings: &Setting
             request, cancelled, ..
         } => {
             let mut state = this.state();
+            if state.release_held(&event, settings) {
+                return true;
+            }
             if let Some(done) = state.agenda.finish(request) {
                 let cut = cancelled || done.dropped;
                 let outcome = match cut && state.stream.eos_asked.is_some() {
@@ -271,80 +276,10 @@ fn handle(this: &CosyVoice3Src, pad: &gst::Pad, event: Event, settings: &Setting
     true
 }
 
-/// Cuts the speech of one utterance, or a piece of it, into buffers without stamps.
 fn take_speech(this: &CosyVoice3Src, speech: Speech, settings: &Settings) {
-    let mut state = this.state();
-    let state = &mut *state;
-    let Some(announcement) = state.agenda.current(speech.request) else {
+    report::log(this, &speech);
+    if !this.state().take_speech(speech, settings) {
         gst::debug!(CAT, imp = this, "speech of a cancelled text");
-        return;
-    };
-    if announcement.interrupted {
-        announcement.dropped = true;
-        return;
-    }
-    announcement.progress.add(&speech);
-    if speech.last {
-        report::log(this, &speech);
-    }
-    let samples = speech.samples.len() as u64;
-    if samples == 0 {
-        return;
-    }
-    let until = match settings.overflow {
-        OverflowSetting::Clip => announcement.cue().and_then(|cue| cue.end()).map(sample_at),
-        OverflowSetting::Shift => None,
-    };
-    // For muxing subtitles that became a sound track; an application's own announcement needs no label.
-    let language = match announcement.origin {
-        Origin::Upstream(..) => Language::detect(&speech.text),
-        Origin::Application => None,
-    };
-    // Only the first utterance of an announcement has its time; the others follow it.
-    let first = announcement.progress.made == 0;
-    let cue = announcement.cue().filter(|_| first);
-    announcement.progress.made += samples;
-    let id = announcement.id;
-    state.stream.failures = 0;
-    state.stream.failure = None;
-    state.stream.spoken = true;
-    let whole = gst::Buffer::from_mut_slice(Samples(speech.samples));
-    let piece = match settings.buffer_duration {
-        0 => samples,
-        nanoseconds => sample_at(clock_time(nanoseconds)).max(1),
-    };
-    let mut marks = speech.marks.into_iter().peekable();
-    let mut from = 0;
-    while from < samples {
-        let count = piece.min(samples - from);
-        let mut buffer = if count as usize * 4 == whole.size() {
-            whole.clone()
-        } else {
-            let range = from as usize * 4..(from + count) as usize * 4;
-            whole
-                .copy_region(gst::BufferCopyFlags::MEMORY, range)
-                .expect("a part of the buffer")
-        };
-        report::label(buffer.make_mut(), id);
-        let is_last = from + count == samples;
-        let mut here = Vec::new();
-        while let Some(mark) = marks.next_if(|mark| (mark.sample as u64) < from + count || is_last)
-        {
-            let at = mark.sample as u64 - from;
-            report::mark(buffer.make_mut(), &mark.name, at);
-            here.push((mark.name, at));
-        }
-        if first && from == 0 {
-            report::copy_metas(buffer.make_mut(), &announcement.origin);
-        }
-        let mut piece = Piece::new(buffer, count, id);
-        piece.first = from == 0;
-        piece.cue = cue.filter(|_| piece.first);
-        piece.until = until;
-        piece.language = language;
-        piece.marks = here;
-        state.stream.timeline.push(piece);
-        from += count;
     }
 }
 
@@ -357,6 +292,8 @@ struct Outgoing {
     late: Option<gst::ClockTime>,
     /// Its language, if another than the one before.
     language: Option<Language>,
+    /// The note that it is synthetic, if another than the one before.
+    credit: Option<String>,
 }
 
 fn push_piece(this: &CosyVoice3Src, pad: &gst::Pad, settings: &Settings) -> bool {
@@ -385,14 +322,41 @@ fn push_piece(this: &CosyVoice3Src, pad: &gst::Pad, settings: &Settings) -> bool
     if let Some((from, to)) = outgoing.hole {
         push_gap(pad, from, to);
     }
-    if let Some(language) = outgoing.language {
-        let mut tags = gst::TagList::new();
-        tags.make_mut()
-            .add::<gst::tags::LanguageCode>(&language.tag(), gst::TagMergeMode::Replace);
-        pad.push_event(gst::event::Tag::new(tags));
-    }
+    push_tags(pad, outgoing.language, outgoing.credit.as_deref());
     this.post_reports();
     push(this, pad, buffer)
+}
+
+fn push_tags(pad: &gst::Pad, language: Option<Language>, credit: Option<&str>) {
+    if language.is_none() && credit.is_none() {
+        return;
+    }
+    let mut tags = gst::TagList::new();
+    let list = tags.make_mut();
+    if let Some(language) = language {
+        list.add::<gst::tags::LanguageCode>(&language.tag(), gst::TagMergeMode::Replace);
+    }
+    if let Some(credit) = credit {
+        list.add::<gst::tags::Comment>(&credit, gst::TagMergeMode::Replace);
+    }
+    pad.push_event(gst::event::Tag::new(tags));
+}
+
+/// The note for listeners that nobody is speaking: it arrives as a comment of WAV, Opus and other files.
+fn credit(model: &str, voice: Option<&str>) -> String {
+    let mut note = String::from("Synthetic speech, made by CosyVoice3");
+    if !model.is_empty() {
+        note.push_str(&format!(", model {model}"));
+    }
+    if let Some(voice) = voice {
+        // Of a path the directories are nobody's business.
+        let name = Path::new(voice)
+            .file_stem()
+            .map(|name| name.to_string_lossy());
+        let name = name.filter(|_| voice.contains('/'));
+        note.push_str(&format!(", voice {}", name.as_deref().unwrap_or(voice)));
+    }
+    note
 }
 
 /// Takes the next piece out of the state. It counts as played then; until here it may be cut.
@@ -402,7 +366,10 @@ fn take_piece(state: &mut State, earliest: Option<u64>) -> Option<Outgoing> {
     }
     let placed = state.stream.timeline.take(earliest)?;
     let Placed {
-        piece, at, before, ..
+        mut piece,
+        at,
+        before,
+        ..
     } = placed;
     let State {
         stream,
@@ -420,12 +387,16 @@ fn take_piece(state: &mut State, earliest: Option<u64>) -> Option<Outgoing> {
             hole: None,
             late,
             language: None,
+            credit: None,
         });
     }
     let is_hole = at > before && !stream.timeline.live && piece.cue.is_some();
     let language = piece
         .language
         .filter(|language| stream.language.replace(*language) != Some(*language));
+    let credit = credit(&stream.model, piece.voice.as_deref());
+    let credit =
+        (stream.credit.as_ref() != Some(&credit)).then(|| stream.credit.insert(credit).clone());
     // The fade of a cancelled announcement comes after its message, which counts it already.
     if let Some(Item::Say(announcement)) = agenda.head()
         && announcement.id == piece.id
@@ -439,11 +410,13 @@ fn take_piece(state: &mut State, earliest: Option<u64>) -> Option<Outgoing> {
     for (name, offset) in &piece.marks {
         state.note_mark(piece.id, name, time_of(at + offset));
     }
+    metas::words(piece.buffer.make_mut(), &piece.words);
     Some(Outgoing {
         buffer: Some(piece.buffer),
         hole: is_hole.then_some((before, at)),
         late,
         language,
+        credit,
     })
 }
 
@@ -549,19 +522,4 @@ fn give_up(this: &CosyVoice3Src, pad: &gst::Pad) -> bool {
     }
     begin(this, pad);
     end(this, pad)
-}
-
-/// Samples as the bytes of a buffer, without a copy.
-struct Samples(Vec<f32>);
-
-impl AsRef<[u8]> for Samples {
-    fn as_ref(&self) -> &[u8] {
-        bytemuck::cast_slice(&self.0)
-    }
-}
-
-impl AsMut<[u8]> for Samples {
-    fn as_mut(&mut self) -> &mut [u8] {
-        bytemuck::cast_slice_mut(&mut self.0)
-    }
 }

@@ -4,7 +4,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use cosyvoice3::{Language, SAMPLE_RATE};
+use cosyvoice3::{Language, SAMPLE_RATE, Word};
 
 /// Samples of one buffer of silence: 20 ms, as much as the usual RTP packet holds.
 pub(super) const TICK: u64 = 480;
@@ -72,6 +72,8 @@ pub(super) struct Piece {
     pub id: u64,
     /// Time of the text, on its first piece.
     pub cue: Option<Cue>,
+    /// It keeps the time of its text beside earlier speech.
+    pub overlaps: bool,
     /// An utterance begins with it.
     pub first: bool,
     /// The sample at which it is cut, if its slot has an end that counts.
@@ -79,8 +81,12 @@ pub(super) struct Piece {
     /// The fade of a cut that has been made, in samples from the beginning of this piece.
     fade: Option<CutFade>,
     pub language: Option<Language>,
+    /// The voice that was asked for.
+    pub voice: Option<String>,
     /// Named places and the samples of the piece before which they lie.
     pub marks: Vec<(Arc<str>, u64)>,
+    /// Words that begin in it, in samples from its first one.
+    pub words: Vec<Word>,
 }
 
 /// The share of a piece in the fade of a cut: the piece begins with sample `index` of `length`.
@@ -98,11 +104,14 @@ impl Piece {
             samples,
             id,
             cue: None,
+            overlaps: false,
             first: false,
             until: None,
             fade: None,
             language: None,
+            voice: None,
             marks: Vec::new(),
+            words: Vec::new(),
         }
     }
 
@@ -112,6 +121,11 @@ impl Piece {
         }
         self.samples = samples;
         self.marks.retain(|(_, at)| *at < samples);
+        self.words
+            .retain(|word| (word.samples.start as u64) < samples);
+        for word in &mut self.words {
+            word.samples.end = word.samples.end.min(samples as usize);
+        }
         // GStreamer copies no empty region, and what has no samples is not pushed.
         if samples > 0 {
             self.buffer = self
@@ -217,9 +231,13 @@ impl Timeline {
         self.placed = true;
     }
 
-    /// The sample at which a piece with this cue is due.
-    pub fn due(&self, cue: Option<Cue>) -> u64 {
-        self.position.max(cue.map_or(0, |cue| sample_at(cue.start)))
+    /// The sample at which a piece is due.
+    pub fn due(&self, piece: &Piece) -> u64 {
+        match piece.cue.map(|cue| sample_at(cue.start)) {
+            Some(start) if piece.overlaps => start,
+            Some(start) => start.max(self.position),
+            None => self.position,
+        }
     }
 
     /// Takes the next piece and gives it its place: at its cue, but not before `earliest`, and no further than its slot, in
@@ -227,7 +245,7 @@ impl Timeline {
     pub fn take(&mut self, earliest: Option<u64>) -> Option<Placed> {
         let mut piece = self.pieces.pop_front()?;
         let before = self.position;
-        let mut at = self.due(piece.cue);
+        let mut at = self.due(&piece);
         let mut late = None;
         if let (Some(earliest), Some(_)) = (earliest, piece.cue)
             && earliest > at
@@ -235,7 +253,7 @@ impl Timeline {
             late = Some(duration_of(at, earliest));
             at = earliest;
         }
-        self.discont |= at > before;
+        self.discont |= at != before;
         self.position = at;
         if piece.first {
             self.utterance = at;
@@ -569,7 +587,7 @@ mod tests {
             }
             timeline.pieces[0].cue = Some(cue);
             timeline.place(now, waits);
-            prop_assert!(timeline.due(Some(cue)) >= timeline.position);
+            prop_assert!(timeline.due(&timeline.pieces[0]) >= timeline.position);
             let mut before = timeline.position;
             let mut count = 0;
             while let Some(placed) = timeline.take(earliest) {

@@ -6,14 +6,10 @@
 mod action;
 mod check;
 mod cuts;
-#[path = "../support/fade.rs"]
-mod fade;
-#[path = "../support/playing.rs"]
-mod playing;
-#[path = "../support/script.rs"]
-mod script;
-#[path = "../support/mod.rs"]
-mod support;
+use test_support::fade;
+use test_support::models as support;
+use test_support::playing;
+use test_support::script;
 mod trace;
 mod world;
 

@@ -28,7 +28,7 @@ fn live(settings: &[(&str, &str)]) -> (Player, gst::Bus) {
 }
 
 #[test]
-fn check_29_texts_set_while_playing_are_spoken_in_order_and_of_those_set_before_the_last() {
+fn texts_set_while_playing_are_spoken_in_order_and_of_those_set_before_the_last() {
     let _watchdog = watchdog();
     let (player, bus) = live(&[]);
     player.element.set_property("text", "Раз.");
@@ -51,7 +51,7 @@ fn check_29_texts_set_while_playing_are_spoken_in_order_and_of_those_set_before_
 }
 
 #[test]
-fn check_30_a_thousand_texts_are_refused_or_spoken() {
+fn a_thousand_texts_are_refused_or_spoken() {
     let _watchdog = watchdog();
     let (player, bus) = live(&[("max-queued", "5")]);
     let before = resident();
@@ -67,7 +67,7 @@ fn check_30_a_thousand_texts_are_refused_or_spoken() {
 }
 
 #[test]
-fn check_31_a_cancelled_text_falls_silent_and_the_next_is_heard() {
+fn a_cancelled_text_falls_silent_and_the_next_is_heard() {
     let _watchdog = watchdog();
     let settings = [("buffer-duration", "100000000")];
     let (player, _script, clock, bus) = scripted_live(&settings, "fakesink sync=false");
@@ -224,7 +224,7 @@ fn a_voice_that_is_wrong_at_the_start_fails_the_start() {
 #[test]
 fn a_voice_that_goes_between_queueing_and_speaking_fails_its_text_alone() {
     let _watchdog = watchdog();
-    let model = ModelDir::new();
+    let model = ModelDir::of_tiny();
     let voices = ["golden", "second"].map(|name| voice::path(model.path(), name));
     std::fs::copy(&voices[0], &voices[1]).unwrap();
     let player = Player::new(model.path(), Some("Да."), &[]);

@@ -18,7 +18,7 @@ fn inspect(variables: &[(&str, &Path)]) -> (std::process::Output, String) {
 }
 
 #[test]
-fn check_01_inspect_shows_class_rank_pads_properties_and_no_null() {
+fn inspect_shows_class_rank_pads_properties_and_no_null() {
     let (output, words) = inspect(&[]);
     assert!(output.status.success(), "{words}");
     assert!(!words.contains("(null)"), "{words}");
@@ -61,7 +61,7 @@ fn check_01_inspect_shows_class_rank_pads_properties_and_no_null() {
 }
 
 #[test]
-fn check_02_inspect_needs_no_model_and_no_library() {
+fn inspect_needs_no_model_and_no_library() {
     let nowhere = Path::new("/nonexistent");
     let variables = [
         ("ORT_DYLIB_PATH", nowhere),
@@ -88,14 +88,14 @@ fn check_02_inspect_needs_no_model_and_no_library() {
 }
 
 #[test]
-fn check_11_sound_cannot_be_linked_to_the_text_pad() {
+fn sound_cannot_be_linked_to_the_text_pad() {
     let (output, words) = launch("audiotestsrc ! cosyvoice3src ! fakesink");
     assert!(!output.status.success());
     assert!(words.contains("could not link"), "{words}");
 }
 
 #[test]
-fn check_12_another_rate_needs_a_resampler() {
+fn another_rate_needs_a_resampler() {
     let (output, words) = launch("cosyvoice3src text=Да. ! audio/x-raw,rate=48000 ! fakesink");
     assert!(!output.status.success());
     assert!(words.contains("can't handle caps"), "{words}");
@@ -106,7 +106,7 @@ fn check_12_another_rate_needs_a_resampler() {
 }
 
 #[test]
-fn check_42_a_uri_plays_and_a_bad_one_is_refused() {
+fn a_uri_plays_and_a_bad_one_is_refused() {
     let _watchdog = watchdog();
     let (output, words) =
         launch("-m playbin uri=cosyvoice3://hello%20world audio-sink=fakesink video-sink=fakesink");
@@ -127,7 +127,7 @@ fn check_42_a_uri_plays_and_a_bad_one_is_refused() {
 }
 
 #[test]
-fn check_46_the_debug_log_can_be_read_and_keeps_texts_to_itself_above_debug() {
+fn the_debug_log_can_be_read_and_keeps_texts_to_itself_above_debug() {
     let variables = [
         ("GST_DEBUG", Path::new("cosyvoice3*:6")),
         ("GST_DEBUG_NO_COLOR", Path::new("1")),

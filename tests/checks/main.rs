@@ -1,27 +1,16 @@
-//! Checks of a strict reviewer of GStreamer elements: 46 by number, each a test of that name, and those of an element
-//! that runs for months. Check 34 is with the RTSP server.
+//! Promises that a strict reviewer of GStreamer elements tries, and those of an element that runs for months.
 #![allow(missing_docs)]
 
-#[path = "../support/alone.rs"]
-mod alone;
-#[path = "../support/c_caller.rs"]
-mod c_caller;
-#[path = "../support/clock.rs"]
-mod clock;
-#[path = "../support/launch.rs"]
-mod launch;
-#[path = "../support/model_dir.rs"]
-mod model_dir;
-#[path = "../support/playing.rs"]
-mod playing;
-#[path = "../support/process.rs"]
-mod process;
-#[path = "../support/script.rs"]
-mod script;
-#[path = "../support/mod.rs"]
-mod support;
-#[path = "../support/wav.rs"]
-mod wav;
+use test_support::alone;
+use test_support::c_caller;
+use test_support::clock;
+use test_support::launch;
+use test_support::model_dir;
+use test_support::models as support;
+use test_support::playing;
+use test_support::process;
+use test_support::script;
+use test_support::wav;
 
 mod announcements;
 mod errors;

@@ -17,7 +17,7 @@ fn play(text: Option<&str>, sink: &str) -> playing::Played {
 }
 
 #[test]
-fn check_03_a_sentence_is_one_buffer_and_eos() {
+fn a_sentence_is_one_buffer_and_eos() {
     let _watchdog = watchdog();
     let played = play(Some("Hello."), "fakesink").in_peace();
     assert_eq!(played.buffers.len(), 1);
@@ -26,7 +26,7 @@ fn check_03_a_sentence_is_one_buffer_and_eos() {
 }
 
 #[test]
-fn check_04_a_wav_file_holds_every_sample_and_lasts_as_long_as_the_buffers() {
+fn a_wav_file_holds_every_sample_and_lasts_as_long_as_the_buffers() {
     let _watchdog = watchdog();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("said.wav");
@@ -44,7 +44,7 @@ fn check_04_a_wav_file_holds_every_sample_and_lasts_as_long_as_the_buffers() {
 }
 
 #[test]
-fn check_05_sentences_follow_each_other_to_the_sample() {
+fn sentences_follow_each_other_to_the_sample() {
     let _watchdog = watchdog();
     let (output, words) = launch(
         "-m cosyvoice3src text=Раз.Два.Три. flow-steps=2 ! identity check-imperfect-timestamp=true \
@@ -61,7 +61,7 @@ fn check_05_sentences_follow_each_other_to_the_sample() {
 }
 
 #[test]
-fn check_06_an_empty_or_blank_text_is_an_empty_file() {
+fn an_empty_or_blank_text_is_an_empty_file() {
     let _watchdog = watchdog();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("empty.wav");
@@ -79,7 +79,7 @@ fn check_06_an_empty_or_blank_text_is_an_empty_file() {
 }
 
 #[test]
-fn check_07_without_a_text_there_is_a_warning_and_the_end() {
+fn without_a_text_there_is_a_warning_and_the_end() {
     let _watchdog = watchdog();
     let played = play(None, "fakesink");
     assert!(played.errors.is_empty() && played.eos, "{played:?}");
@@ -94,7 +94,7 @@ fn check_07_without_a_text_there_is_a_warning_and_the_end() {
 }
 
 #[test]
-fn check_23_a_second_start_says_the_same_from_zero_again() {
+fn a_second_start_says_the_same_from_zero_again() {
     let _watchdog = watchdog();
     let player = Player::new(&tiny(), Some("Да. Нет."), &[("seed", "7")]);
     let runs = [gst::State::Paused, gst::State::Ready, gst::State::Null].map(|state| {
@@ -115,7 +115,7 @@ fn check_23_a_second_start_says_the_same_from_zero_again() {
 }
 
 #[test]
-fn check_43_slow_synthesis_leaves_no_hole_in_a_file() {
+fn slow_synthesis_leaves_no_hole_in_a_file() {
     let _watchdog = watchdog();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("said.opus");

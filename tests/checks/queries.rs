@@ -28,7 +28,7 @@ fn seek() -> gst::Event {
 }
 
 #[test]
-fn check_26_seeks_are_refused_without_and_forwarded_with_an_upstream() {
+fn seeks_are_refused_without_and_forwarded_with_an_upstream() {
     let _watchdog = watchdog();
     let source = element(&[]);
     let pad = source.static_pad("src").unwrap();
@@ -48,7 +48,7 @@ fn check_26_seeks_are_refused_without_and_forwarded_with_an_upstream() {
 }
 
 #[test]
-fn check_26_a_flushing_seek_reaches_the_file_and_what_follows_is_spoken() {
+fn a_flushing_seek_reaches_the_file_and_what_follows_is_spoken() {
     let _watchdog = watchdog();
     let dir = tempfile::tempdir().unwrap();
     let cues = [
@@ -90,7 +90,7 @@ fn check_26_a_flushing_seek_reaches_the_file_and_what_follows_is_spoken() {
 }
 
 #[test]
-fn check_37_latency_is_none_offline_a_tick_live_and_upstreams_and_ours_in_between() {
+fn latency_is_none_offline_a_tick_live_and_upstreams_and_ours_in_between() {
     let _watchdog = watchdog();
     let ask = |element: &gst::Element| {
         let mut query = gst::query::Latency::new();
@@ -115,8 +115,8 @@ fn check_37_latency_is_none_offline_a_tick_live_and_upstreams_and_ours_in_betwee
 }
 
 #[test]
-fn check_38_two_elements_share_the_models_and_one_may_go() {
-    let name = "queries::check_38_two_elements_share_the_models_and_one_may_go";
+fn two_elements_share_the_models_and_one_may_go() {
+    let name = "queries::two_elements_share_the_models_and_one_may_go";
     let words = alone(name, &[], || {
         let _watchdog = watchdog();
         let model = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/demo");
@@ -153,7 +153,7 @@ fn check_38_two_elements_share_the_models_and_one_may_go() {
 }
 
 #[test]
-fn check_39_statistics_can_be_read_at_any_time_and_only_grow() {
+fn statistics_can_be_read_at_any_time_and_only_grow() {
     let _watchdog = watchdog();
     let player = Player::new(&tiny(), None, &[("is-live", "true")]);
     let bus = player.pipeline.bus().unwrap();
@@ -203,7 +203,7 @@ fn check_39_statistics_can_be_read_at_any_time_and_only_grow() {
 }
 
 #[test]
-fn check_40_the_position_is_the_end_of_what_was_pushed_and_the_length_known_at_the_end() {
+fn the_position_is_the_end_of_what_was_pushed_and_the_length_known_at_the_end() {
     let _watchdog = watchdog();
     let (player, _script) = scripted(Some("раз два три"), &[], "fakesink sync=false");
     let (tell, told) = std::sync::mpsc::channel();

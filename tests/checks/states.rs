@@ -37,7 +37,7 @@ use crate::{
 
 /// A model that takes minutes to load: one of its files is huge and has to be hashed.
 fn slow_model() -> ModelDir {
-    let model = ModelDir::new();
+    let model = ModelDir::of_tiny();
     let name = "lm.gguf";
     let bytes = model.read(name);
     model.write(name, &bytes);
@@ -58,7 +58,7 @@ fn slow_model() -> ModelDir {
 }
 
 #[test]
-fn check_20_ctrl_c_while_models_load_is_the_end_at_once() {
+fn ctrl_c_while_models_load_is_the_end_at_once() {
     let _watchdog = watchdog();
     let slow = slow_model();
     let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/demo");
@@ -125,7 +125,7 @@ fn going_down_does_not_wait_for_a_loader_but_the_element_does_not_go_without_it(
 }
 
 #[test]
-fn check_21_ctrl_c_with_an_eos_closes_the_file_properly() {
+fn ctrl_c_with_an_eos_closes_the_file_properly() {
     let _watchdog = watchdog();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("said.wav");
@@ -155,13 +155,13 @@ fn check_21_ctrl_c_with_an_eos_closes_the_file_properly() {
 }
 
 #[test]
-fn check_22_starting_and_stopping_at_random_moments_leaves_nothing_behind() {
+fn starting_and_stopping_at_random_moments_leaves_nothing_behind() {
     let variables = [
         ("GST_TRACERS", "leaks"),
         ("GST_DEBUG", "GST_TRACER:7"),
         ("GST_DEBUG_NO_COLOR", "1"),
     ];
-    let name = "states::check_22_starting_and_stopping_at_random_moments_leaves_nothing_behind";
+    let name = "states::starting_and_stopping_at_random_moments_leaves_nothing_behind";
     let words = alone(name, &variables, || {
         let cycles = if long() { 200 } else { 30 };
         crate::playing::init();
@@ -203,7 +203,7 @@ fn check_22_starting_and_stopping_at_random_moments_leaves_nothing_behind() {
 }
 
 #[test]
-fn check_24_a_flush_ends_everything_and_the_element_speaks_again() {
+fn a_flush_ends_everything_and_the_element_speaks_again() {
     let _watchdog = watchdog();
     let mut harness = filter(&[]);
     harness.set_src_caps(text_caps());
@@ -231,7 +231,7 @@ fn check_24_a_flush_ends_everything_and_the_element_speaks_again() {
 }
 
 #[test]
-fn check_24_a_flushed_source_says_nothing_old_and_waits_for_a_new_text() {
+fn a_flushed_source_says_nothing_old_and_waits_for_a_new_text() {
     let _watchdog = watchdog();
     for live in ["false", "true"] {
         let settings = [("is-live", live), ("idle", "none")];
@@ -273,7 +273,7 @@ fn flushes_below_paused_are_harmless() {
 }
 
 #[test]
-fn check_25_a_storm_of_flushes_texts_and_questions_ends_in_no_deadlock() {
+fn a_storm_of_flushes_texts_and_questions_ends_in_no_deadlock() {
     let time = Duration::from_secs(if long() { 60 } else { 4 });
     let _watchdog = Watchdog::new("the storm", time + Duration::from_secs(60));
     let settings = [("is-live", "true"), ("threads", "1")];
@@ -329,7 +329,7 @@ fn check_25_a_storm_of_flushes_texts_and_questions_ends_in_no_deadlock() {
 }
 
 #[test]
-fn check_28_there_is_one_text_pad_and_it_can_be_had_again() {
+fn there_is_one_text_pad_and_it_can_be_had_again() {
     let _watchdog = watchdog();
     let element = element(&[]);
     let pad = element.request_pad_simple("sink").unwrap();
@@ -341,7 +341,7 @@ fn check_28_there_is_one_text_pad_and_it_can_be_had_again() {
 }
 
 #[test]
-fn check_28_the_text_pad_comes_and_goes_while_it_speaks() {
+fn the_text_pad_comes_and_goes_while_it_speaks() {
     let _watchdog = watchdog();
     let element = element(&[("is-live", "true"), ("idle", "none")]);
     Script::default().give_to(&element);

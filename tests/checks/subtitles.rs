@@ -75,7 +75,7 @@ fn a_demuxer_that_links_its_subtitles_late_is_waited_for_without_a_warning() {
     let dir = tempfile::tempdir().unwrap();
     let cues = [
         ("00:00:00,100 --> 00:00:00,200", "<i>раз</i> &amp; два"),
-        ("00:00:00,300 --> 00:00:00,400", "три"),
+        ("00:00:00,300 --> 00:00:00,400", "три\nчетыре"),
     ];
     let srt = subtitles(dir.path(), &cues);
     let subtitles = format!("filesrc location={srt} ! subparse ! mux.");
@@ -84,7 +84,7 @@ fn a_demuxer_that_links_its_subtitles_late_is_waited_for_without_a_warning() {
         "matroskademux name=d d.audio_0 ! queue ! fakesink sync=false d.subtitle_0",
         film,
     );
-    assert_eq!(accepted(&told), ["раз & два", "три"]);
+    assert_eq!(accepted(&told), ["раз & два", "три четыре"]);
     assert_eq!(warnings(&told), Vec::<String>::new());
     let last = told.last().unwrap();
     assert_eq!(last.type_(), gst::MessageType::Eos, "{last:?}");

@@ -65,7 +65,7 @@ fn about_utf_8(bus: &gst::Bus) -> Vec<String> {
 }
 
 #[test]
-fn check_08_bytes_that_are_not_utf_8_are_refused_or_replaced_with_one_warning() {
+fn bytes_that_are_not_utf_8_are_refused_or_replaced_with_one_warning() {
     let _watchdog = watchdog();
     let text = std::ffi::OsStr::from_bytes(b"text=\xd0\xff.");
     let output = command("gst-launch-1.0")
@@ -91,7 +91,7 @@ fn check_08_bytes_that_are_not_utf_8_are_refused_or_replaced_with_one_warning() 
 }
 
 #[test]
-fn check_09_characters_cut_by_blocks_are_whole_again() {
+fn characters_cut_by_blocks_are_whole_again() {
     let _watchdog = watchdog();
     // 5,000 characters of two bytes.
     let text = "абвгдежзик. ".repeat(500);
@@ -117,7 +117,7 @@ fn check_09_characters_cut_by_blocks_are_whole_again() {
 }
 
 #[test]
-fn check_10_invalid_bytes_are_one_warning_and_the_rest_is_spoken() {
+fn invalid_bytes_are_one_warning_and_the_rest_is_spoken() {
     let _watchdog = watchdog();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("said.wav");
@@ -189,7 +189,7 @@ pub fn subtitles(dir: &Path, cues: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn check_13_text_sources_link_by_name_and_without_and_are_spoken() {
+fn text_sources_link_by_name_and_without_and_are_spoken() {
     let _watchdog = watchdog();
     let dir = tempfile::tempdir().unwrap();
     let text = dir.path().join("text.txt");
@@ -225,7 +225,7 @@ fn check_13_text_sources_link_by_name_and_without_and_are_spoken() {
 }
 
 #[test]
-fn check_14_subtitles_are_heard_at_their_times_with_gaps_between() {
+fn subtitles_are_heard_at_their_times_with_gaps_between() {
     let _watchdog = watchdog();
     let dir = tempfile::tempdir().unwrap();
     let cues = [
@@ -275,7 +275,7 @@ fn check_14_subtitles_are_heard_at_their_times_with_gaps_between() {
 }
 
 #[test]
-fn check_15_speech_longer_than_its_slot_shifts_the_next_or_is_cut() {
+fn speech_longer_than_its_slot_shifts_the_next_or_is_cut() {
     let _watchdog = watchdog();
     for (overflow, second) in [("shift", None), ("clip", Some(500))] {
         let mut harness = scripted_filter(&[("overflow", overflow)]);
@@ -402,7 +402,7 @@ fn metas_without_tags_go_from_a_text_to_its_speech() {
 }
 
 #[test]
-fn check_41_upstreams_eos_comes_after_all_speech_with_its_number() {
+fn upstreams_eos_comes_after_all_speech_with_its_number() {
     let _watchdog = watchdog();
     let mut harness = filter(&[]);
     harness.set_src_caps(text_caps());

@@ -227,22 +227,7 @@ fn words(text: &str, format: Format, options: &SayOptions) -> String {
         Format::WebVtt => cue::Format::WebVtt,
         Format::SubStationAlpha => cue::Format::Ass,
     };
-    joined(&cue::plain(text, format, leave_out))
-}
-
-/// Lines are broken where the picture ends, and sentences go on. A line that begins with a dash is another speaker's.
-fn joined(text: &str) -> String {
-    let is_chinese = |c: char| matches!(c, '\u{3000}'..='\u{9fff}' | '\u{ff00}'..='\u{ffef}');
-    let mut joined = String::with_capacity(text.len());
-    for line in text.lines() {
-        if line.starts_with(['-', '–', '—']) && !joined.is_empty() {
-            joined.push('\n');
-        } else if joined.ends_with(|c: char| !is_chinese(c)) {
-            joined.push(' ');
-        }
-        joined.push_str(line);
-    }
-    joined
+    cue::joined(&cue::plain(text, format, leave_out))
 }
 
 #[cfg(test)]
@@ -313,14 +298,6 @@ mod tests {
         queued(&mut dub, 1, "A sign");
         ended(&mut dub, 1, "finished", 0);
         assert!(dub.account().0.join("\n").contains("its time was over"));
-    }
-
-    #[test]
-    fn lines_of_one_sentence_are_one_and_those_of_two_speakers_are_two() {
-        assert_eq!(joined("Привет, мой\nдруг."), "Привет, мой друг.");
-        assert_eq!(joined("- Да?\n- Нет"), "- Да?\n- Нет");
-        assert_eq!(joined("你好，\n世界"), "你好，世界");
-        assert_eq!(joined(""), "");
     }
 
     #[test]

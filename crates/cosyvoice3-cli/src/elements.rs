@@ -5,14 +5,19 @@ use gst::prelude::*;
 
 /// Factories that are used here, by the Debian package that brings them.
 const PACKAGES: [(&str, &[&str]); 3] = [
-    ("libgstreamer1.0-0", &["fdsrc", "filesink", "capsfilter"]),
+    (
+        "libgstreamer1.0-0",
+        &["fdsrc", "filesrc", "filesink", "capsfilter"],
+    ),
     (
         "gstreamer1.0-plugins-base",
         &[
+            "appsink",
             "appsrc",
             "audioconvert",
             "audiorate",
             "audioresample",
+            "decodebin",
             "oggmux",
             "opusenc",
         ],

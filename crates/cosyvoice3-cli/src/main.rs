@@ -1,11 +1,13 @@
-//! `cosyvoice3`: speaks texts and subtitles, shows how a text is read, and lists voices.
+//! `cosyvoice3`: speaks texts and subtitles, shows how a text is read, keeps voices, and makes model directories.
 //!
 //! [`say`] joins elements of GStreamer into a pipeline, of which the speaking one is linked into this program. Texts, names of
 //! files and addresses reach the elements as properties and buffers; no string is ever read as the description of a
 //! pipeline.
 
+mod captions;
 mod dub;
 mod elements;
+mod model;
 mod options;
 mod output;
 mod player;
@@ -13,32 +15,48 @@ mod progress;
 mod property;
 mod reading;
 mod say;
+mod serve;
 mod subtitles;
-mod voices;
+mod voice;
 
 use std::{io, process::ExitCode};
 
 use anyhow::Result;
 use clap::{CommandFactory, Parser};
 
-use options::{Cli, Command, VoiceCommand};
+use options::{Cli, Command};
 
 fn main() -> ExitCode {
-    match run(Cli::parse().command) {
+    let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
+    match run(cli.command) {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", cosyvoice3_serve::redact(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }
 }
 
+/// Ends the program over a command line. An address with a password may stand where none is expected, and clap quotes what it
+/// does not expect.
+fn refuse(error: &clap::Error) -> ! {
+    let words = error.to_string();
+    let shown = cosyvoice3_serve::redact(&words);
+    if shown == words {
+        error.exit()
+    }
+    eprint!("{shown}");
+    std::process::exit(error.exit_code())
+}
+
 fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Say(options) => return say::say(&options),
+        Command::Serve(options) => serve::serve(&options)?,
         Command::Text(options) => reading::show(&options)?,
-        Command::Voice(VoiceCommand::List { model }) => voices::list(model.as_deref())?,
+        Command::Voice(command) => return voice::run(&command),
+        Command::Model(command) => model::run(*command)?,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "cosyvoice3", &mut io::stdout());
         }

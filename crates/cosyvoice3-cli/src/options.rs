@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use cosyvoice3_text::{Language, Reading};
 
+use crate::{model::ModelCommand, voice::VoiceCommand};
+
 /// Speaks Russian and English with CosyVoice3, on this machine alone.
 #[derive(Parser)]
 #[command(name = "cosyvoice3", version, arg_required_else_help = true)]
@@ -17,10 +19,14 @@ pub struct Cli {
 #[derive(Subcommand)]
 pub enum Command {
     Say(Box<SayOptions>),
+    Serve(Box<cosyvoice3_serve::Arguments>),
     Text(TextOptions),
-    /// List the voices of a model
+    /// Add, hear and keep voices
     #[command(subcommand)]
     Voice(VoiceCommand),
+    /// Make model directories, and look at them
+    #[command(subcommand)]
+    Model(Box<ModelCommand>),
     /// Print the completions of a shell, for the place where that shell looks for them
     Completions {
         /// Shell that is to complete `cosyvoice3`
@@ -34,21 +40,11 @@ pub enum Command {
     },
 }
 
-#[derive(Subcommand)]
-pub enum VoiceCommand {
-    /// List the voices: name, language, and the languages whose texts they speak by default
-    List {
-        /// Model directory [default: COSYVOICE3_MODEL_PATH, else the installed voice]
-        #[arg(long, value_name = "DIR")]
-        model: Option<PathBuf>,
-    },
-}
-
 /// Speak a text, or subtitles each at its time: to the default sound device, to a file, or to loudspeakers by RTP.
 ///
 /// The kind of a file follows from the ending of its name: .wav (16 bits), .opus, .ogg, .mp3 or .flac. A file is
 /// there when it is whole, and a failure leaves the one that was there before.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub struct SayOptions {
     /// The text; or a file of subtitles, whose name ends with .srt, .vtt, .ass or .ssa; or `-` for the standard input,
     /// which is spoken line by line
@@ -63,6 +59,9 @@ pub struct SayOptions {
     /// Write 32-bit floats into a WAV file: all that the model made, for further work; not every player takes it
     #[arg(long, requires = "output")]
     pub float: bool,
+    /// File of captions to write, in the SubRip format: the words as they are spoken, at estimated times
+    #[arg(long, value_name = "FILE")]
+    pub srt: Option<PathBuf>,
     /// Voice of the model; `cosyvoice3 voice list` names them [default: the model's for the language of the text]
     #[arg(long, value_name = "NAME")]
     pub voice: Option<String>,

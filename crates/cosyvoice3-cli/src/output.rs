@@ -208,7 +208,7 @@ fn converter() -> Result<gst::Element> {
 }
 
 /// A name beside `path` that no other process uses.
-fn neighbour(path: &Path) -> Result<PathBuf> {
+pub fn neighbour(path: &Path) -> Result<PathBuf> {
     let name = path.file_name().context("a file has a name")?;
     let mut hidden = std::ffi::OsString::from(".");
     hidden.push(name);

@@ -8,6 +8,7 @@ use gst::prelude::*;
 use gst_app::AppSrc;
 
 use crate::{
+    captions::Captions,
     dub::Dub,
     elements::make,
     options::SayOptions,
@@ -76,7 +77,11 @@ pub fn say(options: &SayOptions) -> Result<ExitCode> {
         (None, None) => Output::Device,
     };
     init()?;
+    let captions = options.srt.as_deref().map(Captions::file).transpose()?;
     let speech = make("cosyvoice3src")?;
+    if let Some(captions) = &captions {
+        captions.listen(&speech)?;
+    }
     let live = output.is_live()
         && match &source {
             Source::Text(_) => matches!(output, Output::Rtp { .. }),
@@ -113,7 +118,7 @@ pub fn say(options: &SayOptions) -> Result<ExitCode> {
     player.pipeline.add_many(&chain)?;
     gst::Element::link_many(&chain)?;
     let (outcome, dub) = play(&player, source, cues, live)?;
-    finish(outcome, dub, &output)
+    finish(outcome, dub, &output, captions)
 }
 
 /// Sets the properties, `--set` last so that it overrides the others.
@@ -197,7 +202,12 @@ fn play(
 }
 
 /// Keeps the file if there is speech in it, and prints the outcome of everything.
-fn finish(outcome: Outcome, dub: Option<Dub>, output: &Output) -> Result<ExitCode> {
+fn finish(
+    outcome: Outcome,
+    dub: Option<Dub>,
+    output: &Output,
+    captions: Option<Captions>,
+) -> Result<ExitCode> {
     let seconds = outcome.made.as_secs_f64();
     let mut complete = true;
     if let Some(dub) = dub.filter(|_| !outcome.interrupted) {
@@ -212,6 +222,9 @@ fn finish(outcome: Outcome, dub: Option<Dub>, output: &Output) -> Result<ExitCod
         return Ok(ExitCode::from(INTERRUPTED));
     }
     ensure!(!outcome.made.is_zero(), "nothing was said");
+    if let Some(captions) = captions {
+        captions.keep()?;
+    }
     if let Output::File(file) = output {
         file.keep()?;
         eprintln!("{}: {seconds:.1} s of speech", file.path().display());

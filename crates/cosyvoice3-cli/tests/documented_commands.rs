@@ -1,8 +1,7 @@
-//! The command lines of the READMEs, of docs/install.md and docs/pipelines.md, and of the scripts' headers run as they stand.
+//! The command lines of the READMEs, of docs/install.md, docs/pipelines.md and docs/voices.md, and of the scripts' headers run as they stand.
 #![allow(missing_docs)]
 
-#[path = "../../../tests/support/launch.rs"]
-mod launch;
+use test_support::launch;
 
 use std::{
     collections::BTreeSet,
@@ -12,12 +11,13 @@ use std::{
     process::Stdio,
 };
 
-const DOCUMENTS: [&str; 5] = [
+const DOCUMENTS: [&str; 6] = [
     "README.md",
     "README.ru.md",
     "README.zh.md",
     "docs/install.md",
     "docs/pipelines.md",
+    "docs/voices.md",
 ];
 
 /// The beginnings of lines that are not run here, and the reason.
@@ -33,21 +33,21 @@ const NOT_HERE: [(&str, &str); 9] = [
     ),
     ("cargo cinstall", "builds everything anew"),
     (
-        "cosyvoice3-convert checkpoint DIR",
-        "wants the official checkpoint",
+        "cosyvoice3 voice add me rec.m4a",
+        "wants a model with the front-end networks; the tests of voices have one",
     ),
     (
-        "cosyvoice3-convert voice PROMPT_FILES",
-        "wants prompt files; the converter's tests have some",
+        "gst-launch-1.0 cosyvoice3src voice=me",
+        "wants the voice of the line before",
     ),
     (
         "./pipelines/rtsp.sh",
-        "runs until it is stopped; the announcer's tests run it",
+        "runs until it is stopped; the server's tests run it",
     ),
-    ("curl", "speaks to rtsp.sh"),
+    ("curl", "speaks to the server"),
     (
-        "cosyvoice3 say --model models/cosyvoice3 --voice NAME \"你好",
-        "wants a model that speaks Chinese",
+        "cosyvoice3 serve",
+        "runs until it is stopped; the server's tests run it",
     ),
 ];
 

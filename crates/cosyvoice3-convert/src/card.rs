@@ -87,7 +87,7 @@ impl Report<'_> {
         ))?;
         let Some(npu) = &manifest.npu else {
             bail!(
-                "{} has no models for the NPU: `cosyvoice3-convert npu` adds them",
+                "{} has no models for the NPU: `cosyvoice3 model npu` adds them",
                 dir.display()
             );
         };

@@ -25,6 +25,8 @@ const GENERATOR: &str = "generator.";
 const MAX_NAME: usize = 256;
 /// Most records; the published language model has some 300.
 const MAX_RECORDS: u64 = 1 << 16;
+/// Most entries of a dict of dicts, and of each of them: a pickle's dicts may share their entries.
+const MAX_DICTS: usize = 10_000;
 /// Parts of a fine-tuning checkpoint that only training needs.
 const TRAINING_ONLY: [&str; 5] = ["discriminator", "mpd", "mrd", "msd", "optimizer"];
 
@@ -39,7 +41,11 @@ pub enum DType {
     BF16,
     /// float64
     F64,
-    /// Integers, booleans: no weights.
+    /// int32
+    I32,
+    /// int64
+    I64,
+    /// Other integers, booleans: no weights.
     Other,
 }
 
@@ -50,6 +56,8 @@ impl DType {
             "HalfStorage" => Self::F16,
             "BFloat16Storage" => Self::BF16,
             "DoubleStorage" => Self::F64,
+            "IntStorage" => Self::I32,
+            "LongStorage" => Self::I64,
             _ => Self::Other,
         }
     }
@@ -57,9 +65,9 @@ impl DType {
     /// Bytes of one element.
     fn size(self) -> usize {
         match self {
-            Self::F32 => 4,
+            Self::F32 | Self::I32 => 4,
             Self::F16 | Self::BF16 => 2,
-            Self::F64 => 8,
+            Self::F64 | Self::I64 => 8,
             Self::Other => 1,
         }
     }
@@ -109,6 +117,32 @@ impl Checkpoint {
     /// # Errors
     /// The file is missing, is no `torch.save` zip file, or contradicts itself.
     pub fn open(path: &Path) -> Result<Self> {
+        let (mut checkpoint, pickle) = Self::map(path)?;
+        let read = || -> Result<BTreeMap<String, Layout>> {
+            let tensors = checkpoint.layouts(&pickle)?;
+            ensure!(!tensors.is_empty(), "it holds no tensors");
+            Ok(tensors)
+        };
+        checkpoint.tensors = read().with_context(|| damaged(path))?;
+        Ok(checkpoint)
+    }
+
+    /// Opens `path`, a dict of dicts of tensors. Returns the names of the dicts as well; the tensor `key` of the dict number
+    /// `i` is called `i.key`.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and for a file that holds something else.
+    pub fn of_dicts(path: &Path) -> Result<(Self, Vec<String>)> {
+        let (mut checkpoint, pickle) = Self::map(path)?;
+        let (names, tensors) = checkpoint
+            .layouts_of_dicts(&pickle)
+            .with_context(|| damaged(path))?;
+        checkpoint.tensors = tensors;
+        Ok((checkpoint, names))
+    }
+
+    /// The file without its tensors, and its pickle.
+    fn map(path: &Path) -> Result<(Self, Pickle)> {
         let file = regular_file::open(path)?;
         let len = file
             .metadata()
@@ -122,17 +156,12 @@ impl Checkpoint {
         // SAFETY: the map is only read. If the file is truncated meanwhile, SIGBUS kills the process, which leaves the
         // target directory as unfinished as any other interruption does.
         let map = unsafe { Mmap::map(&file) }.with_context(|| path.display().to_string())?;
-        Self::read(path, map).with_context(|| {
-            format!(
-                "{}: damaged, or no checkpoint of torch.save",
-                path.display()
-            )
-        })
+        Self::read(path, map).with_context(|| damaged(path))
     }
 
-    fn read(path: &Path, map: Mmap) -> Result<Self> {
+    fn read(path: &Path, map: Mmap) -> Result<(Self, Pickle)> {
         let records = records(&map)?;
-        let mut checkpoint = Self {
+        let checkpoint = Self {
             path: path.to_owned(),
             map,
             records,
@@ -145,9 +174,7 @@ impl Checkpoint {
             );
         }
         let pickle = Pickle::read(checkpoint.record("data.pkl")?)?;
-        checkpoint.tensors = checkpoint.layouts(&pickle)?;
-        ensure!(!checkpoint.tensors.is_empty(), "it holds no tensors");
-        Ok(checkpoint)
+        Ok((checkpoint, pickle))
     }
 
     /// The file.
@@ -260,6 +287,37 @@ impl Checkpoint {
         Ok(layouts)
     }
 
+    fn layouts_of_dicts(&self, pickle: &Pickle) -> Result<(Vec<String>, BTreeMap<String, Layout>)> {
+        let Value::Dict(entries) = pickle.get(pickle.root()) else {
+            bail!("it holds no dict");
+        };
+        let (mut names, mut layouts) = (Vec::new(), BTreeMap::new());
+        for (name, dict) in entries {
+            let (Value::Str(name), Value::Dict(entries)) = (pickle.get(*name), pickle.get(*dict))
+            else {
+                continue;
+            };
+            ensure!(
+                name.len() <= MAX_NAME && names.len() < MAX_DICTS && entries.len() < MAX_DICTS,
+                "more or longer names than such a file has"
+            );
+            for (key, value) in entries {
+                if let (Value::Str(key), value @ Value::Tensor { .. }) =
+                    (pickle.get(*key), pickle.get(*value))
+                {
+                    let layout = self
+                        .layout_of(pickle, value)
+                        .with_context(|| name.clone())?;
+                    ensure!(key.len() <= MAX_NAME, "a key of {} bytes", key.len());
+                    layouts.insert(format!("{}.{key}", names.len()), layout);
+                }
+            }
+            names.push(name.clone());
+        }
+        ensure!(!layouts.is_empty(), "it holds no dict of tensors");
+        Ok((names, layouts))
+    }
+
     fn layout_of(&self, pickle: &Pickle, value: &Value) -> Result<Layout> {
         let Value::Tensor {
             storage,
@@ -343,7 +401,7 @@ impl<'a> Tensor<'a> {
         let path = self.checkpoint.path.display();
         let Layout { dtype, offset, .. } = *self.layout;
         ensure!(
-            dtype != DType::Other,
+            !matches!(dtype, DType::I32 | DType::I64 | DType::Other),
             "{path}: {} holds no floating-point numbers",
             self.name
         );
@@ -360,8 +418,32 @@ impl<'a> Tensor<'a> {
         Ok(bytes.chunks_exact(size).map(|b| number(dtype, b)).collect())
     }
 
+    /// All elements in row-major order, as ids.
+    ///
+    /// # Errors
+    /// The tensor holds no integers of 32 or 64 bits, or one that is no id.
+    pub fn to_ids(&self) -> Result<Vec<u32>> {
+        let path = self.checkpoint.path.display();
+        let id = |bytes: &[u8]| -> Option<u32> {
+            match self.layout.dtype {
+                DType::I32 => i32::from_le_bytes(bytes.try_into().ok()?).try_into().ok(),
+                DType::I64 => i64::from_le_bytes(bytes.try_into().ok()?).try_into().ok(),
+                _ => None,
+            }
+        };
+        let ids: Option<Vec<u32>> = self.elements().map(id).collect();
+        ids.with_context(|| format!("{path}: {} holds no ids", self.name))
+    }
+
     /// The elements of a view with strides, in row-major order.
     fn gathered(&self) -> Cow<'a, [f32]> {
+        let dtype = self.layout.dtype;
+        self.elements().map(|bytes| number(dtype, bytes)).collect()
+    }
+
+    /// The bytes of each element, in row-major order.
+    fn elements(&self) -> impl Iterator<Item = &'a [u8]> {
+        let bytes = self.bytes;
         let Layout {
             dtype,
             offset,
@@ -371,7 +453,7 @@ impl<'a> Tensor<'a> {
         } = *self.layout;
         let size = dtype.size();
         let mut index = vec![0; shape.len()];
-        let element = |_| {
+        let element = move |_| {
             let at: usize = offset + index.iter().zip(strides).map(|(i, s)| i * s).sum::<usize>();
             for (i, len) in index.iter_mut().zip(shape).rev() {
                 *i += 1;
@@ -380,10 +462,14 @@ impl<'a> Tensor<'a> {
                 }
                 *i = 0;
             }
-            number(dtype, &self.bytes[at * size..(at + 1) * size])
+            &bytes[at * size..(at + 1) * size]
         };
-        (0..self.len()).map(element).collect()
+        (0..self.len()).map(element)
     }
+}
+
+fn damaged(path: &Path) -> String {
+    format!("{}: damaged, or no file of torch.save", path.display())
 }
 
 fn number(dtype: DType, bytes: &[u8]) -> f32 {

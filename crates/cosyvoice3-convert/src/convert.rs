@@ -8,11 +8,15 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
-use cosyvoice3::manifest::{FORMAT, Flow, Manifest, SourceKind, Vocoder};
+use cosyvoice3::{
+    constants::CFG_RATE,
+    manifest::{FORMAT, Flow, Manifest, Schedule, SourceKind, Vocoder},
+};
 
 use crate::{
     checkpoint::Checkpoint,
     directory::{self, CREATED_BY, EMBEDDINGS, GGUF, Geometry, TOKENIZER, WINDOW_STEPS, Writer},
+    front_end,
     lm::{Config, LanguageModel},
     npu,
     onnx::{self, BlockArithmetic},
@@ -20,12 +24,14 @@ use crate::{
     progress::Progress,
     quantize::{Quantization, quantize},
     recipe::Recipe,
-    source, tables, tokenizer,
+    source, tables, times, tokenizer,
     weights::WeightType,
 };
 
 const FLOW_ENCODER: &str = "flow_encoder.onnx";
 const FLOW_ESTIMATOR: &str = "flow_estimator.onnx";
+const FLOW_ESTIMATOR_DATA: &str = "flow_estimator.onnx.data";
+const FLOW_TIMES: &str = "flow_times.safetensors";
 const HIFT: &str = "hift.onnx";
 const HIFT_SOURCE: &str = "hift_source.safetensors";
 
@@ -84,7 +90,9 @@ pub fn convert(
         Ok(out.write_all(tokenizer.as_bytes())?)
     })?;
     writer.vocoder(&Checkpoint::open(&checkpoint.join("hift.pt"))?, options)?;
-    writer.flow(&Checkpoint::open(&checkpoint.join("flow.pt"))?, options)?;
+    let flow = Checkpoint::open(&checkpoint.join("flow.pt"))?;
+    writer.flow(&flow, recipe.schedule, options)?;
+    drop(flow);
     let llm = checkpoint.join(&options.llm);
     writer.language_model(&llm, &config, &name, options.quantization)?;
 
@@ -114,11 +122,16 @@ pub fn convert(
         flow: Flow {
             encoder: Some(FLOW_ENCODER.into()),
             estimator: Some(FLOW_ESTIMATOR.into()),
+            times: Some(FLOW_TIMES.into()),
+            quantization: options.estimator.name().into(),
+            guidance: CFG_RATE,
+            time_points: Vec::new(),
             steps: options.steps,
             window_steps: WINDOW_STEPS,
             schedule: recipe.schedule,
         },
         npu: None,
+        front_end: None,
         vocoder: Vocoder::Hift {
             decoder: HIFT.into(),
             source_weights: HIFT_SOURCE.into(),
@@ -127,6 +140,9 @@ pub fn convert(
         files: writer.files,
     };
     directory::write_manifest(&out, manifest)?;
+    if front_end::is_in(checkpoint) {
+        front_end::add(checkpoint, out.path(), progress)?;
+    }
     directory::finish(out, progress)
 }
 
@@ -140,14 +156,27 @@ impl Writer<'_> {
         self.file(HIFT, graph.encoded_len() as u64, |out| graph.write(out))
     }
 
-    fn flow(&mut self, flow: &Checkpoint, options: &Options) -> Result<()> {
+    fn flow(&mut self, flow: &Checkpoint, schedule: Schedule, options: &Options) -> Result<()> {
         let encoder = onnx::flow_encoder(flow, options.weights)?;
         self.file(FLOW_ENCODER, encoder.encoded_len() as u64, |out| {
             encoder.write(out)
         })?;
         let estimator = onnx::flow_estimator(flow, options.weights, options.estimator)?;
-        self.file(FLOW_ESTIMATOR, estimator.encoded_len() as u64, |out| {
-            estimator.write(out)
+        self.file(FLOW_ESTIMATOR, 0, |out| {
+            estimator.write_without_data(FLOW_ESTIMATOR_DATA, out)
+        })?;
+        self.file(FLOW_ESTIMATOR_DATA, estimator.data_len() as u64, |out| {
+            estimator.write_data(out)
+        })?;
+        // Integers err by more than half precision does.
+        let weights = match options.estimator {
+            BlockArithmetic::F32 => options.weights,
+            _ => WeightType::F16,
+        };
+        let steps = [options.steps, WINDOW_STEPS, directory::STEPS];
+        let tables = times::tables(flow, schedule, &steps, weights)?;
+        self.file(FLOW_TIMES, tables::size(&tables), |out| {
+            tables::write(&tables, out)
         })
     }
 

@@ -23,7 +23,7 @@ pub const EMBEDDINGS: &str = "lm_embeddings.safetensors";
 /// The tokenizer.
 pub const TOKENIZER: &str = "tokenizer.json";
 /// The program that the manifest names as its author.
-pub const CREATED_BY: &str = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"));
+pub const CREATED_BY: &str = concat!("cosyvoice3 ", env!("CARGO_PKG_VERSION"));
 
 /// Euler steps of the published program.
 pub const STEPS: usize = 10;

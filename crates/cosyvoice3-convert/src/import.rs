@@ -8,15 +8,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use cosyvoice3::{
     cancel::Cancel,
-    constants::{MEL_BINS, SPEECH_CODES, SPEECH_VOCAB},
+    constants::{CFG_RATE, MEL_BINS, SPEECH_CODES, SPEECH_VOCAB},
     flow::windows::PROMPT_TOKENS,
     lm::gguf,
     manifest::{FORMAT, Flow, Lm, Manifest, Vocoder},
     onnx, regular_file,
     vocoder::MelToAudio,
+    voice::{Library, Place},
 };
 use half::bf16;
 
@@ -30,11 +31,11 @@ use crate::{
     npy::Npy,
     output::Unfinished,
     progress::Progress,
-    prompt,
     quantize::Quantization,
     recipe::Recipe,
     tables::{self, Table},
     tokenizer,
+    voices::{self, Source},
     weights::WeightType,
 };
 
@@ -59,7 +60,7 @@ pub struct Options {
     /// `prompt_files`; those of the download by default, if it has them.
     pub prompt: Option<PathBuf>,
     /// The voice made of them.
-    pub voice: prompt::Options,
+    pub voice: voices::Options,
     /// Name of the model; that of the download's directory by default.
     pub name: Option<String>,
     /// Languages that the model speaks (`ru`, `en`, `zh`); empty: all.
@@ -117,11 +118,16 @@ pub fn import(axera: &Path, model: &Path, options: &Options, progress: &Progress
         flow: Flow {
             encoder: None,
             estimator: None,
+            times: None,
+            quantization: String::new(),
+            guidance: CFG_RATE,
+            time_points: Vec::new(),
             steps: STEPS,
             window_steps: WINDOW_STEPS,
             schedule: Recipe::PUBLISHED.schedule,
         },
         npu: Some(npu),
+        front_end: None,
         vocoder: Vocoder::MelToAudio {
             graph: VOCODER.into(),
         },
@@ -131,8 +137,8 @@ pub fn import(axera: &Path, model: &Path, options: &Options, progress: &Progress
     gguf::Gguf::read(&out.path().join(GGUF))?.check(&options.gguf, &manifest.lm)?;
     directory::write_manifest(&out, manifest)?;
     let told = match &prompt {
-        Some(prompt) => prompt::add(prompt, out.path(), &options.voice)?,
-        None => vec!["no prompt_files: `cosyvoice3-convert voice` makes a voice of them".into()],
+        Some(prompt) => add_voice(prompt, out.path(), &options.voice)?,
+        None => vec!["no prompt_files: `cosyvoice3 voice import` makes a voice of them".into()],
     };
     directory::finish(out, progress)?;
     told.iter().for_each(|line| progress.say(line));
@@ -279,11 +285,30 @@ fn prompt_files(axera: &Path, options: &Options) -> Result<Option<PathBuf>> {
         None if published.is_dir() => published,
         None => return Ok(None),
     };
-    let tokens = prompt::check(&dir, &options.voice)?;
+    let prompt = read_prompt(&dir)?;
+    prompt.check(&dir)?;
+    let tokens = prompt.tokens.len();
     ensure!(
         tokens >= PROMPT_TOKENS,
         "{}: a prompt of {tokens} speech tokens, estimators of an NPU want {PROMPT_TOKENS} (3 s)",
         dir.display()
     );
     Ok(Some(dir))
+}
+
+fn read_prompt(path: &Path) -> Result<voices::Prompt> {
+    match voices::read(path)? {
+        Source::Prompts(_, prompts) => voices::choose(prompts, None, path),
+        _ => bail!("{}: expected prompt_files", path.display()),
+    }
+}
+
+/// Adds the voice of the prompt in `path` to the model directory `model`, as its default voice.
+fn add_voice(path: &Path, model: &Path, options: &voices::Options) -> Result<Vec<String>> {
+    let prompt = read_prompt(path)?;
+    let library = Library::of(model)?;
+    let (voice, notes) = prompt.into_voice(&model.join(TOKENIZER), options, path)?;
+    library.put(&voice, Place::OfModel, true)?;
+    library.make_default(&voice.name)?;
+    Ok(notes)
 }

@@ -25,10 +25,15 @@ pub fn inspect(dir: &Path, progress: &Progress) -> Result<Report> {
         text: summary(&manifest),
         damaged: 0,
     };
-    let total = manifest.files.values().map(|entry| entry.size).sum();
+    let front_end = manifest
+        .front_end
+        .iter()
+        .flat_map(|networks| &networks.files);
+    let files: Vec<_> = manifest.files.iter().chain(front_end).collect();
+    let total = files.iter().map(|(_, entry)| entry.size).sum();
     progress.step("verifying", total);
     report.text.push_str("\nfiles\n");
-    for (name, entry) in &manifest.files {
+    for (name, entry) in files {
         let state = state(&dir.join(name), entry, progress);
         report.damaged += usize::from(state.is_err());
         let state = state.map_or_else(|e| e, |()| "ok".into());
@@ -62,8 +67,14 @@ fn summary(manifest: &Manifest) -> String {
         (
             "flow",
             format!(
-                "{} steps (windows: {}), {:?} schedule",
-                flow.steps, flow.window_steps, flow.schedule
+                "{}{} steps (windows: {}), {:?} schedule",
+                match &*flow.quantization {
+                    "" => String::new(),
+                    quantization => format!("{quantization}, "),
+                },
+                flow.steps,
+                flow.window_steps,
+                flow.schedule
             ),
         ),
         ("npu", npu(manifest)),
@@ -121,7 +132,7 @@ fn voices(dir: &Path, manifest: &Manifest, report: &mut Report) -> Result<()> {
     if names.is_empty() {
         report
             .text
-            .push_str("  none: `cosyvoice3-convert voice` makes one\n");
+            .push_str("  none: `cosyvoice3 voice add` makes one of a recording\n");
     }
     for name in &names {
         let path = voice::path(dir, name);

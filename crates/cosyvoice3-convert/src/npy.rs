@@ -1,11 +1,11 @@
-//! Reading `.npy` files of floats.
+//! Reading `.npy` files: large tables of floats, and small arrays.
 
 use std::{
     borrow::Cow,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use cosyvoice3::regular_file;
 use half::f16;
 use memmap2::Mmap;
@@ -56,7 +56,7 @@ impl Npy {
         // SAFETY: the map is only read. Whoever shortens the file while we read it makes us die of SIGBUS, which leaves
         // the target directory as unfinished as any other interruption does.
         let map = unsafe { Mmap::map(&file) }.with_context(at)?;
-        let (element, shape, start) = header(&map).with_context(at)?;
+        let (element, shape, start) = table(&map).with_context(at)?;
         let expected = shape
             .iter()
             .try_fold(element.size(), |bytes, axis| bytes.checked_mul(*axis))
@@ -110,13 +110,37 @@ impl Npy {
     }
 }
 
-fn each<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+fn each<const N: usize, T>(bytes: &[u8], value: impl Fn([u8; N]) -> T) -> Vec<T> {
     let (words, _) = bytes.as_chunks::<N>();
     words.iter().map(|word| value(*word)).collect()
 }
 
-/// Element type, shape, and where the values begin.
-fn header(bytes: &[u8]) -> Result<(Element, [usize; 2], usize)> {
+/// Header of an array: the NumPy name of its element type, its lengths, and the place of its first value.
+struct Header<'t> {
+    descr: &'t str,
+    shape: Vec<usize>,
+    start: usize,
+}
+
+/// Element type, shape, and place of the first value of a table of floats.
+fn table(bytes: &[u8]) -> Result<(Element, [usize; 2], usize)> {
+    let Header {
+        descr,
+        shape,
+        start,
+    } = header(bytes)?;
+    let element = match descr {
+        "<f2" => Element::F16,
+        "<f4" => Element::F32,
+        "<f8" => Element::F64,
+        other => bail!("elements of type {other}, expected <f2, <f4 or <f8"),
+    };
+    let shape = <[usize; 2]>::try_from(shape);
+    let shape = shape.map_err(|axes| anyhow!("shape {axes:?}, expected rows and columns"))?;
+    Ok((element, shape, start))
+}
+
+fn header(bytes: &[u8]) -> Result<Header<'_>> {
     ensure!(
         bytes.starts_with(MAGIC) && bytes.len() > 12,
         "damaged, or no .npy file"
@@ -137,12 +161,7 @@ fn header(bytes: &[u8]) -> Result<(Element, [usize; 2], usize)> {
     let start = from + length as usize;
     let text = bytes.get(from..start).context("truncated in its header")?;
     let text = std::str::from_utf8(text).context("damaged header")?;
-    let element = match entry(text, "descr")?.trim_matches(['\'', '"']) {
-        "<f2" => Element::F16,
-        "<f4" => Element::F32,
-        "<f8" => Element::F64,
-        other => bail!("elements of type {other}, expected <f2, <f4 or <f8"),
-    };
+    let descr = entry(text, "descr")?.trim_matches(['\'', '"']);
     ensure!(
         entry(text, "fortran_order")? == "False",
         "stored by columns: save numpy.ascontiguousarray of it"
@@ -154,11 +173,97 @@ fn header(bytes: &[u8]) -> Result<(Element, [usize; 2], usize)> {
         .split(',')
         .map(str::trim)
         .filter(|axis| !axis.is_empty());
-    let axes: Vec<usize> = axes.map(str::parse).collect::<Result<_, _>>()?;
-    let shape = <[usize; 2]>::try_from(axes);
-    let shape =
-        shape.map_err(|axes| anyhow::anyhow!("shape {axes:?}, expected rows and columns"))?;
-    Ok((element, shape, start))
+    let shape = axes.map(str::parse).collect::<Result<_, _>>()?;
+    Ok(Header {
+        descr,
+        shape,
+        start,
+    })
+}
+
+/// An array of any shape, in memory.
+pub struct Array {
+    values: Values,
+}
+
+enum Values {
+    Floats(Vec<f32>),
+    Integers(Vec<i64>),
+    Text(String),
+}
+
+impl Array {
+    /// Reads an array of floats, integers or one text.
+    ///
+    /// # Errors
+    /// The bytes are no such array, or fewer or more than its header says.
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
+        let Header {
+            descr,
+            shape,
+            start,
+        } = header(bytes)?;
+        let data = &bytes[start..];
+        let size = match descr.strip_prefix("<U") {
+            Some(characters) => characters.parse::<usize>()?.checked_mul(4),
+            None => descr.get(2..).map(str::parse).transpose()?,
+        };
+        let expected = size.and_then(|size| {
+            shape
+                .iter()
+                .try_fold(size, |bytes, axis| bytes.checked_mul(*axis))
+        });
+        ensure!(
+            expected == Some(data.len()),
+            "{} bytes of values, but {shape:?} of type {descr} take {}: copy it again",
+            data.len(),
+            expected.map_or("more".into(), |bytes| bytes.to_string())
+        );
+        let values = match descr {
+            "<f2" => Values::Floats(each(data, |b| f16::from_le_bytes(b).to_f32())),
+            "<f4" => Values::Floats(each(data, f32::from_le_bytes)),
+            "<f8" => Values::Floats(each(data, |b| f64::from_le_bytes(b) as f32)),
+            "<i2" => Values::Integers(each(data, |b| i16::from_le_bytes(b).into())),
+            "<i4" => Values::Integers(each(data, |b| i32::from_le_bytes(b).into())),
+            "<i8" => Values::Integers(each(data, i64::from_le_bytes)),
+            "<u2" => Values::Integers(each(data, |b| u16::from_le_bytes(b).into())),
+            "<u4" => Values::Integers(each(data, |b| u32::from_le_bytes(b).into())),
+            text if text.starts_with("<U") && shape.iter().product::<usize>() == 1 => {
+                let characters = each(data, u32::from_le_bytes);
+                let characters = characters.into_iter().take_while(|c| *c != 0);
+                let text = characters.map(char::from_u32).collect::<Option<_>>();
+                Values::Text(text.context("damaged: it holds no text")?)
+            }
+            other => bail!("elements of type {other}, expected floats, integers or one text"),
+        };
+        Ok(Self { values })
+    }
+
+    /// The values as floats, in their order in memory.
+    pub fn to_floats(&self) -> Result<Vec<f32>> {
+        match &self.values {
+            Values::Floats(values) => Ok(values.clone()),
+            _ => bail!("expected floats"),
+        }
+    }
+
+    /// The values as ids, in their order in memory.
+    pub fn to_ids(&self) -> Result<Vec<u32>> {
+        let Values::Integers(values) = &self.values else {
+            bail!("expected integers");
+        };
+        let ids = values.iter().map(|value| u32::try_from(*value));
+        ids.collect::<Result<_, _>>()
+            .context("it holds a number that is no id")
+    }
+
+    /// The text.
+    pub fn to_text(&self) -> Result<String> {
+        match &self.values {
+            Values::Text(text) => Ok(text.clone()),
+            _ => bail!("expected a text"),
+        }
+    }
 }
 
 /// The value of `key` in the dictionary `text`, up to the next comma.

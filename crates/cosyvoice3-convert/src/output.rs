@@ -3,11 +3,13 @@
 use std::{
     fs::{self, File},
     io::{self, BufWriter, Read, Write},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result, bail, ensure};
 use cosyvoice3::{
+    atomic_file,
     manifest::{FileEntry, MANIFEST, Manifest},
     regular_file,
 };
@@ -16,7 +18,7 @@ use sha2::{Digest, Sha256};
 use crate::progress::Progress;
 
 /// Marks a directory that is still being written, so that the next attempt may remove the rest of an interrupted one.
-const MARKER: &str = ".cosyvoice3-convert-unfinished";
+const MARKER: &str = ".cosyvoice3-unfinished";
 
 /// A directory in the making, `NAME.partial` beside its target; removed with everything in it unless it is finished.
 pub struct Unfinished {
@@ -255,20 +257,49 @@ pub fn write_hashed(
 
 /// Replaces the file `path` by `bytes` atomically: a reader sees the old content or the new.
 pub fn replace_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    let replace = || {
-        let mut file = File::create(&partial)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&partial, path)
-    };
-    replace()
-        .inspect_err(|_| {
-            let _ = fs::remove_file(&partial);
-        })
-        .with_context(|| format!("cannot write {}", path.display()))
+    atomic_file::replace(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// A folder of small files in the making, beside its target; removed with everything in it unless it is finished.
+pub struct UnfinishedFolder {
+    folder: tempfile::TempDir,
+    target: PathBuf,
+}
+
+impl UnfinishedFolder {
+    /// Begins the folder that shall become `target`, which must not be there.
+    pub fn beside(target: &Path) -> Result<Self> {
+        let target = std::path::absolute(target)?;
+        let parent = target.parent();
+        let parent = parent.with_context(|| format!("{} has no name", target.display()))?;
+        let folder = tempfile::Builder::new()
+            .prefix(".cosyvoice3-")
+            .suffix(".partial")
+            .permissions(fs::Permissions::from_mode(0o755))
+            .tempdir_in(parent);
+        let folder = folder.with_context(|| format!("cannot write to {}", parent.display()))?;
+        Ok(Self { folder, target })
+    }
+
+    /// Writes the file `name` through to the disk.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let path = self.folder.path().join(name);
+        let write = || {
+            let mut file = File::create(path)?;
+            file.write_all(bytes)?;
+            file.sync_all()
+        };
+        write().with_context(|| format!("cannot write {}", self.target.join(name).display()))
+    }
+
+    /// Gives the folder its name.
+    pub fn finish(mut self) -> Result<()> {
+        fs::rename(self.folder.path(), &self.target)
+            .and_then(|()| atomic_file::sync_directory(&self.target))
+            .with_context(|| format!("cannot write {}", self.target.display()))?;
+        self.folder.disable_cleanup(true);
+        Ok(())
+    }
 }
 
 /// Size and hash of a file that exists.

@@ -5,11 +5,17 @@ use std::{fs::File, iter::zip, ops::Range, path::Path};
 use cosyvoice3::{
     cancel::Cancel,
     constants::MEL_BINS,
+    flow::{
+        ode::{step_times, time_points},
+        times::Times,
+    },
+    manifest::Schedule,
     onnx::{Session, SessionOptions, Tensor},
 };
 use cosyvoice3_convert::{
     checkpoint::Checkpoint,
     onnx::{self, BlockArithmetic, Model},
+    tables, times,
     weights::WeightType,
 };
 use ndarray::{ArrayD, OwnedRepr};
@@ -121,12 +127,17 @@ impl Guidance {
         }
     }
 
-    fn run(&self, session: &mut Session, last: (&str, Tensor<'_>)) -> Vec<f32> {
+    fn run(
+        &self,
+        session: &mut Session,
+        time: (&str, &[f32]),
+        last: (&str, Tensor<'_>),
+    ) -> Vec<f32> {
         let mel = [2, MEL_BINS, self.frames];
         let inputs = [
             ("x", Tensor::F32(&mel, &self.x)),
             ("mu", Tensor::F32(&mel, &self.mu)),
-            ("t", Tensor::F32(&[2], &self.t)),
+            (time.0, Tensor::F32(&[time.1.len()], time.1)),
             ("spks", Tensor::F32(&[2, MEL_BINS], &self.spks)),
             ("cond", Tensor::F32(&mel, &self.cond)),
             last,
@@ -137,8 +148,39 @@ impl Guidance {
 
     fn run_free(&self, session: &mut Session, chunk: usize) -> Vec<f32> {
         let chunk = [chunk as i64];
-        self.run(session, ("attention_chunk", Tensor::I64(&[1], &chunk)))
+        let modulation = modulation(session, self.t[0]);
+        let chunk = ("attention_chunk", Tensor::I64(&[1], &chunk));
+        self.run(session, ("modulation", &modulation), chunk)
     }
+}
+
+/// The modulation at `t` for `session`, from a file that has it only by its weights.
+fn modulation(session: &Session, t: f32) -> Vec<f32> {
+    let flow = checkpoint("flow.pt");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("times.safetensors");
+    let tables = times::tables(&flow, Schedule::Cosine, &[1], WeightType::F32).unwrap();
+    tables::write(&tables, &mut File::create(&path).unwrap()).unwrap();
+    let length = session.input("modulation").unwrap().shape[0] as usize;
+    let mut times = Times::open(&path, length).unwrap();
+    times.at(t, &Cancel::new()).unwrap().to_vec()
+}
+
+#[test]
+fn stored_and_computed_modulations_are_the_same() {
+    let flow = checkpoint("flow.pt");
+    let dir = tempfile::tempdir().unwrap();
+    let mut modulations = Vec::new();
+    for (name, steps) in [("stored", 10), ("computed", 1)] {
+        let path = dir.path().join(name);
+        let tables = times::tables(&flow, Schedule::Cosine, &[steps], WeightType::F32).unwrap();
+        tables::write(&tables, &mut File::create(&path).unwrap()).unwrap();
+        let length = tables[1].shape[1];
+        let mut times = Times::open(&path, length).unwrap();
+        let t = step_times(&time_points(Schedule::Cosine, 10))[7];
+        modulations.push(times.at(t, &Cancel::new()).unwrap().to_vec());
+    }
+    assert_eq!(modulations[0], modulations[1]);
 }
 
 #[test]
@@ -213,13 +255,73 @@ fn estimator_follows_the_official_one_in_chunks_and_in_full() {
 }
 
 #[test]
+fn weights_in_a_file_of_their_own_compute_the_same_and_damage_to_it_is_named() {
+    let flow = checkpoint("flow.pt");
+    let model = onnx::flow_estimator(&flow, WeightType::F32, BlockArithmetic::Int8).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let (graph, data) = (dir.path().join("e.onnx"), dir.path().join("e.onnx.data"));
+    let write = |name: &str| {
+        let mut out = File::create(&graph).unwrap();
+        model.write_without_data(name, &mut out).unwrap();
+    };
+    let load_it = |prepacking| {
+        let options = SessionOptions {
+            prepacking,
+            ..Default::default()
+        };
+        Session::load(&graph, &options, &Cancel::new())
+    };
+    write("e.onnx.data");
+    model.write_data(&mut File::create(&data).unwrap()).unwrap();
+    assert_eq!(data.metadata().unwrap().len(), model.data_len() as u64);
+    let guidance = Guidance::golden(200, "28");
+    let whole = guidance.run_free(&mut load(&model), 50);
+    for prepacking in [false, true] {
+        let apart = guidance.run_free(&mut load_it(prepacking).unwrap(), 50);
+        assert_eq!(apart, whole, "prepacking {prepacking}");
+    }
+
+    // A file of another place is not read, whatever the graph says.
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::copy(&data, outside.path().join("secret")).unwrap();
+    let name = outside
+        .path()
+        .file_name()
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .to_owned();
+    for place in [
+        format!("../{name}/secret"),
+        outside.path().join("secret").to_str().unwrap().to_owned(),
+    ] {
+        write(&place);
+        let error = load_it(true).err().unwrap();
+        assert!(error.to_string().contains("e.onnx"), "{error}");
+    }
+
+    write("e.onnx.data");
+    let length = model.data_len() as u64;
+    for left in [0, length / 2, length - 1] {
+        let file = std::fs::OpenOptions::new().write(true).open(&data).unwrap();
+        file.set_len(left).unwrap();
+        let error = load_it(true).err().unwrap();
+        assert!(error.to_string().contains("e.onnx.data"), "{error}");
+    }
+    std::fs::remove_file(&data).unwrap();
+    let error = load_it(true).err().unwrap();
+    assert!(error.to_string().contains("e.onnx.data"), "{error}");
+}
+
+#[test]
 fn fixed_estimators_follow_the_official_streaming_one() {
     let flow = checkpoint("flow.pt");
     for (frames, window) in WINDOWS {
         let model = onnx::flow_estimator_fixed(&flow, WeightType::F32, frames).unwrap();
         let mask = vec![1.0; 2 * frames];
         let mask = ("mask", Tensor::F32(&[2, 1, frames], &mask));
-        let y = Guidance::golden(frames, window).run(&mut load(&model), mask);
+        let guidance = Guidance::golden(frames, window);
+        let y = guidance.run(&mut load(&model), ("t", &guidance.t), mask);
         let official = floats("flow_estimator.npz", &format!("y_stream_{frames}"));
         assert_close(&format!("fixed {frames}"), &y, &official, ESTIMATOR_BOUND);
     }
@@ -254,21 +356,13 @@ fn half_precision_weights_take_half_the_space_and_stay_close() {
     assert_close("hift, f16", &audio, &official, 1e-2);
 }
 
-/// ONNX Runtime adds products of 8-bit integers in 16 bits where the CPU has nothing better, and they saturate.
-fn integers_saturate() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return !is_x86_feature_detected!("avx512vnni") && !is_x86_feature_detected!("avxvnni");
-    #[cfg(not(target_arch = "x86_64"))]
-    false
-}
-
 #[test]
-fn integer_blocks_take_less_space_and_err_by_less_than_a_hundredth() {
-    let bound = if integers_saturate() { 2.5e-2 } else { 1e-2 };
+fn integer_blocks_take_less_space_and_err_by_less_than_two_hundredths_on_every_cpu() {
+    let bound = 2e-2;
     let flow = checkpoint("flow.pt");
     let build = |blocks| onnx::flow_estimator(&flow, WeightType::F32, blocks).unwrap();
     let (float, integer) = (build(BlockArithmetic::F32), build(BlockArithmetic::Int8));
-    assert!(integer.encoded_len() < float.encoded_len() * 3 / 4);
+    assert!(integer.encoded_len() < float.encoded_len() * 4 / 5);
     let mut session = load(&integer);
     for (frames, window) in WINDOWS {
         let y = Guidance::golden(frames, window).run_free(&mut session, 50);

@@ -5,8 +5,11 @@
 //! are made by hand: `I <3 you`, `a < b` and `R&D` stay what they are. Time is linear and the result is never longer
 //! than the cue.
 
+mod lines;
 mod spoken;
 mod tags;
+
+pub use lines::joined;
 
 use crate::controls::control_at;
 use tags::{Tag, tag_at};

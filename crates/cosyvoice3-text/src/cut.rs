@@ -163,6 +163,133 @@ const BINDING: &[&str] = &[
     "so",
     "is",
     "are",
+    "am",
+    "be",
+    "been",
+    "was",
+    "were",
+    "has",
+    "have",
+    "had",
+    "can",
+    "will",
+    "must",
+    "should",
+    "would",
+    "could",
+    "may",
+    "might",
+    "behind",
+    "near",
+    "within",
+    "during",
+    "through",
+    "across",
+    "along",
+    "around",
+    "before",
+    "after",
+    "until",
+    "against",
+    "towards",
+    "beside",
+    "beyond",
+    "per",
+    "via",
+    "next",
+    "last",
+    "same",
+    "other",
+    "main",
+    "new",
+    "each",
+    "every",
+    "any",
+    "some",
+    "all",
+    "gate",
+    "platform",
+    "number",
+    "площадь",
+    "площади",
+    "улица",
+    "улицы",
+    "улице",
+    "станция",
+    "станции",
+    "станцию",
+    "остановка",
+    "остановки",
+    "номер",
+    "рейс",
+    "поезд",
+    "город",
+    "города",
+];
+
+/// Numerals, which count the word after them.
+const NUMERALS: &[&str] = &[
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "fifteen",
+    "twenty",
+    "thirty",
+    "forty",
+    "fifty",
+    "sixty",
+    "seventy",
+    "eighty",
+    "ninety",
+    "hundred",
+    "thousand",
+    "million",
+    "first",
+    "second",
+    "third",
+    "один",
+    "одна",
+    "одну",
+    "два",
+    "две",
+    "двух",
+    "три",
+    "трёх",
+    "четыре",
+    "пять",
+    "пяти",
+    "шесть",
+    "семь",
+    "восемь",
+    "девять",
+    "десять",
+    "десяти",
+    "двенадцать",
+    "пятнадцать",
+    "двадцать",
+    "тридцать",
+    "сорок",
+    "пятьдесят",
+    "сто",
+    "двести",
+    "триста",
+    "тысяча",
+    "тысяч",
+];
+
+/// Endings of Russian adjectives, which belong to the noun after them.
+const ADJECTIVES: &[&str] = &[
+    "ый", "ий", "ой", "ая", "яя", "ое", "ее", "ые", "ие", "ого", "его", "ому", "ему", "ую", "юю",
+    "ых", "их", "ым", "им", "ыми", "ими", "ей",
 ];
 
 /// A place to cut `text`, at or before byte `room`, into a head and a tail that both sound whole: before the last
@@ -184,7 +311,7 @@ pub fn cut_between_words(text: &str, room: usize) -> Option<usize> {
         blank = blank.or(Some(start));
         let before = last_word(&text[..space]);
         let next = first_word(&text[start..]);
-        if is_bound(&before) {
+        if BINDING.contains(&before.as_str()) {
             continue;
         }
         let complete =
@@ -192,16 +319,19 @@ pub fn cut_between_words(text: &str, room: usize) -> Option<usize> {
         if complete && begins_part(&next) {
             return Some(start);
         }
-        // A numeral counts the word after it.
-        if whole.is_none() && !before.ends_with(|c: char| c.is_ascii_digit()) {
+        if whole.is_none() && !wants_noun(&before) {
             whole = Some(start);
         }
     }
     whole.or(blank)
 }
 
-fn is_bound(word: &str) -> bool {
-    BINDING.contains(&word)
+/// True if `word` counts or describes the word after it, unless a new part of the sentence begins there.
+fn wants_noun(word: &str) -> bool {
+    // Nouns may end like adjectives; then the cut goes before them, which is no worse.
+    let is_adjective =
+        || word.chars().count() >= 6 && ADJECTIVES.iter().any(|ending| word.ends_with(ending));
+    word.ends_with(|c: char| c.is_ascii_digit()) || NUMERALS.contains(&word) || is_adjective()
 }
 
 fn begins_part(word: &str) -> bool {

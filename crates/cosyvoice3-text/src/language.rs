@@ -172,6 +172,51 @@ mod tests {
     }
 
     #[test]
+    fn a_russian_listener_hears_a_sentence_with_an_address_or_a_unit_in_russian() {
+        for text in [
+            "Сайт: www.gosuslugi.ru.",
+            "См. rzd.ru.",
+            "Пишите: info@example.com",
+            "Адрес example-company-with-long-name.com открыт.",
+            "Т. 8-800-555-35-35, wi-fi.example.org",
+            "Зайдите на https://www.example.com/very/long/path/index.html",
+            "Почта: very.long.address@mail.example-company.com",
+            "Наш телеграм: t.me/example_channel",
+            "Код на shop.example.com/sale?item=12345&color=red",
+            "Да: www.example.com и www.example.org и www.example.net",
+            "5 км до example.com",
+            "Мы на youtube.com/watch?v=abcdefghijk",
+            "Файл лежит на ftp://files.example.com/pub/release/file.zip",
+            "Билеты: tickets.example.ru",
+            "Ждём: hello@kassa.example.ru, sales@kassa.example.ru",
+            "Запись на doctor.example.com",
+            "Меню: http://menu.example.com/",
+            "Вход: https://wifi.example.com/login",
+            "Оплата: pay.example.com/invoice/2026/11/30",
+            "Скорость 100 Mbps",
+            "Температура -15 °C",
+            "Курс: 97 USD",
+            "Давление 760 mmHg",
+            "Частота 5 GHz",
+            "Поезд ICE 502",
+            "Рейс SU 1402",
+            "Рейс BA117 в London",
+            "Магазин IKEA",
+            "Кафе Starbucks Coffee",
+            "Станция Wi-Fi",
+            "Пишите на help@example.com!",
+            "Скачайте на play.google.com/store/apps/details",
+            "Подкаст: podcasts.example.com/ru",
+            "Отзывы: otzyv@example.com (круглосуточно)",
+            "Справка: spravka.example.ru/faq#top",
+            "Видео: vimeo.com/123456789",
+            "Группа: vk.com/example",
+        ] {
+            assert_eq!(Language::detect(text), Some(Language::Russian), "{text}");
+        }
+    }
+
+    #[test]
     fn tags_name_languages() {
         assert_eq!(Language::from_tag("ru-RU"), Some(Language::Russian));
         assert_eq!(Language::from_tag("EN_gb"), Some(Language::English));

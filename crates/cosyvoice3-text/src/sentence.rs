@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::cut::cut_between_words;
+use crate::{cut::cut_between_words, normalize::is_russian_abbreviation};
 
 /// A piece without a sentence end is cut after at most this many characters.
 const LONGEST: usize = 500;
@@ -27,6 +27,18 @@ const NEVER_END: &[&str] = &[
     "кв",
     "пл",
     "пер",
+    "пос",
+    "пгт",
+    "дер",
+    "респ",
+    "оз",
+    "ост",
+    "автост",
+    "аэр",
+    "вокз",
+    "лит",
+    "пр-д",
+    "пр-кт",
     "просп",
     "пр-т",
     "наб",
@@ -114,6 +126,12 @@ const BEFORE_NUMBER: &[&str] = &[
     "ноя",
     "нояб",
     "дек",
+    "пн",
+    "вт",
+    "чт",
+    "пт",
+    "сб",
+    "вс",
     "jan",
     "feb",
     "mar",
@@ -350,6 +368,76 @@ const LETTERED: &[&str] = &[
     "входе",
     "выходу",
     "входу",
+    "кабинет",
+    "кабинета",
+    "кабинете",
+    "аудитория",
+    "аудитории",
+    "аудиторию",
+    "палата",
+    "палаты",
+    "палате",
+    "палату",
+    "касса",
+    "кассы",
+    "кассе",
+    "кассу",
+    "окно",
+    "окна",
+    "окне",
+    "стойка",
+    "стойки",
+    "стойке",
+    "стойку",
+    "ряд",
+    "ряда",
+    "ряду",
+    "место",
+    "места",
+    "дом",
+    "дома",
+    "доме",
+    "строение",
+    "строения",
+    "этап",
+    "этапа",
+    "зону",
+    "группе",
+    "группу",
+    "секцию",
+    "линия",
+    "линии",
+    "линию",
+    "маршрут",
+    "маршрута",
+    "вагон",
+    "вагона",
+    "вагоне",
+    "категория",
+    "категории",
+    "тип",
+    "типа",
+    "план",
+    "плана",
+    "билет",
+    "шкаф",
+    "шкафа",
+    "counter",
+    "desk",
+    "car",
+    "coach",
+    "carriage",
+    "lift",
+    "elevator",
+    "stop",
+    "column",
+    "table",
+    "aisle",
+    "dock",
+    "berth",
+    "deck",
+    "zones",
+    "rows",
 ];
 
 /// The next sentence of `text` at or after byte `from`, without the blanks around it; `None` where only blanks follow.
@@ -436,7 +524,11 @@ fn sentence_end(text: &str, at: usize, c: char) -> Option<usize> {
         '\n' | '\u{2028}' | '\u{2029}' | '\u{85}' | '\u{b}' | '\u{c}' => {
             line_ends_sentence(text, at, after).then_some(at)
         }
-        '。' | '！' | '？' | '｡' => Some(closed(text, run(text, after))),
+        '。' | '！' | '？' | '｡' => {
+            let run_end = run(text, after);
+            let end = closed(text, run_end);
+            (end == run_end || !chinese_speaker_follows(&text[end..])).then_some(end)
+        }
         '!' | '?' | '…' | '.' | '‼' | '⁇' | '⁈' | '⁉' => {
             if text[..at].ends_with(RUN) {
                 return None;
@@ -450,7 +542,9 @@ fn sentence_end(text: &str, at: usize, c: char) -> Option<usize> {
                     ('.', 0) => full_stop_ends_sentence(&text[..at], &text[end..]),
                     ('.' | '…', _) => !starts_lower(&text[end..]),
                     _ if end > run_end => {
-                        !speech_goes_on(&text[end..]) && !starts_lower(&text[end..])
+                        !speech_goes_on(&text[end..])
+                            && !starts_lower(&text[end..])
+                            && !speaker_follows(&text[end..])
                     }
                     _ => !speech_goes_on(&text[end..]),
                 };
@@ -489,17 +583,33 @@ fn closed(text: &str, from: usize) -> usize {
 /// letters alone, and a full stop wants Cyrillic ones.
 fn is_glued(text: &str, at: usize, run_end: usize, end: usize) -> bool {
     let word = last_word(&text[..at]);
-    let starts = text[end..].chars().next().is_some_and(char::is_uppercase);
+    let cyrillic = |c: char| matches!(c, '\u{400}'..='\u{52f}');
+    let mut next = text[end..].chars();
+    let first = next.next().unwrap_or(' ');
+    if !first.is_uppercase() {
+        return false;
+    }
+    let stop = &text[at..run_end] == ".";
+    // `на rzd.ru.Там`, `5.05.Приходите`: no address and no number goes on with another script.
+    let begins_cyrillic_word =
+        cyrillic(first) && next.next().is_some_and(|c| cyrillic(c) && c.is_lowercase());
+    let is_other_script = text[..at].ends_with(|c: char| c.is_ascii_lowercase())
+        || word.ends_with(|c: char| c.is_ascii_digit()) && word.len() < at;
+    if stop && begins_cyrillic_word && is_other_script {
+        return true;
+    }
     let head = text[..at - word.len()].chars().next_back();
     let alone = head.is_none_or(|c| is_blank(c) || is_skipped(c) || ",;".contains(c));
-    let is_word = word.chars().count() >= 2 && word.chars().all(char::is_alphabetic);
-    let cyrillic = |c: char| matches!(c, '\u{400}'..='\u{52f}');
-    let stop = &text[at..run_end] == ".";
+    let length = word.chars().count();
+    let is_word = length >= 2 && word.chars().all(char::is_alphabetic);
+    let mut letters = word.chars();
+    let begins_small = letters.next().is_some_and(char::is_lowercase);
     let certain = !stop
-        || word.chars().count() >= 4
-            && word.chars().all(|c| cyrillic(c) && c.is_lowercase())
-            && text[end..].starts_with(cyrillic);
-    starts && alone && is_word && certain
+        || length >= if begins_small { 4 } else { 5 }
+            && word.starts_with(cyrillic)
+            && letters.all(|c| cyrillic(c) && c.is_lowercase())
+            && cyrillic(first);
+    alone && is_word && certain
 }
 
 fn is_ideographic(c: char) -> bool {
@@ -527,6 +637,78 @@ fn starts_lower(rest: &str) -> bool {
 fn speech_goes_on(rest: &str) -> bool {
     let rest = rest.trim_start_matches([' ', '\t', '\u{a0}']);
     rest.starts_with(['—', '–', '-']) && starts_lower(rest)
+}
+
+/// `"Stop!" John cried.`, `"Why?" I asked.`: the narrator's words after a quotation belong to the sentence.
+fn speaker_follows(rest: &str) -> bool {
+    const VERBS: &[&str] = &[
+        "said",
+        "says",
+        "cried",
+        "asked",
+        "asks",
+        "shouted",
+        "yelled",
+        "replied",
+        "answered",
+        "whispered",
+        "exclaimed",
+        "called",
+        "screamed",
+        "muttered",
+        "added",
+        "repeated",
+        "announced",
+        "demanded",
+        "сказал",
+        "сказала",
+        "крикнул",
+        "крикнула",
+        "спросил",
+        "спросила",
+        "ответил",
+        "ответила",
+        "закричал",
+        "закричала",
+        "воскликнул",
+        "воскликнула",
+        "прошептал",
+        "прошептала",
+        "объявил",
+        "объявила",
+        "добавил",
+        "добавила",
+        "говорит",
+        "спрашивает",
+    ];
+    let near = &rest[..rest.floor_char_boundary(60)];
+    // A name has a word or two, each with a capital.
+    let mut words = near
+        .split_whitespace()
+        .take(3)
+        .map(|word| word.trim_end_matches(['.', ',', ':', ';', '!', '?']));
+    let names: Vec<&str> = words
+        .clone()
+        .take_while(|word| word.starts_with(char::is_uppercase))
+        .collect();
+    let is_somebody = |name: &&str| !matches!(*name, "Nobody" | "Никто" | "No");
+    !names.is_empty()
+        && names.iter().all(is_somebody)
+        && words
+            .nth(names.len())
+            .is_some_and(|word| VERBS.contains(&word))
+}
+
+/// `“停！”他喊道。`
+fn chinese_speaker_follows(rest: &str) -> bool {
+    let clause: String = rest
+        .chars()
+        .take(7)
+        .take_while(|c| !matches!(c, '。' | '，' | '：' | '！' | '？' | '“'))
+        .collect();
+    let ends = ["说", "说道", "道", "问", "问道", "喊", "喊道", "答", "叫道"];
+    let is_whole = clause.chars().count() < 7;
+    is_whole && ends.iter().any(|end| clause.ends_with(end))
 }
 
 /// A line ends a sentence unless the next one goes on with a small letter: wrapped text.
@@ -579,8 +761,23 @@ fn full_stop_ends_sentence(before: &str, rest: &str) -> bool {
     if matches!(lower.as_str(), "a.m" | "p.m") && BEHIND_TIME.contains(&follows) {
         return false;
     }
-    if MAY_END.contains(&lower.as_str()) {
-        return next.is_uppercase();
+    // `во II пол. XX в.`
+    let part = matches!(lower.as_str(), "пол" | "нач" | "кон" | "сер" | "четв");
+    if part && matches!(next, 'I' | 'V' | 'X' | '0'..='9') {
+        return false;
+    }
+    // `пр. Мира`, but `и пр.`
+    let head = before[..before.len() - word.len()].trim_end();
+    if lower == "пр" && !(head.ends_with('и') || head.ends_with(',')) {
+        return false;
+    }
+    // `с 20 нояб. по 3 дек.`, `по 2 таб. 3 раза`, `в каб. № 12`, `500 долл. США`
+    let bare = lower.trim_start_matches(|c: char| c.is_ascii_digit() || c == '-');
+    if MAY_END.contains(&lower.as_str()) || is_russian_abbreviation(bare) {
+        let country = rest.trim_start().starts_with("США");
+        let roman = bare != "г" && is_russian_abbreviation(bare) && matches!(next, 'I' | 'V' | 'X');
+        let dash = rest.trim_start().starts_with(['—', '–']) && bare.chars().count() > 1;
+        return next.is_uppercase() && !country && !roman && !dash;
     }
     !(next.is_lowercase() && word.chars().count() <= 3)
 }
@@ -616,6 +813,31 @@ fn is_initials(word: &str) -> bool {
         })
 }
 
+/// True if one of the next few words of `rest` is a kind of street.
+fn names_street(rest: &str) -> bool {
+    const KINDS: [&str; 14] = [
+        "St",
+        "Street",
+        "Ave",
+        "Avenue",
+        "Blvd",
+        "Boulevard",
+        "Rd",
+        "Road",
+        "Dr",
+        "Drive",
+        "Ln",
+        "Lane",
+        "Hwy",
+        "Way",
+    ];
+    let near = &rest[..rest.floor_char_boundary(60)];
+    near.split(|c: char| c.is_whitespace() || c == '.' || c == ',')
+        .filter(|word| !word.is_empty())
+        .take(4)
+        .any(|word| KINDS.contains(&word))
+}
+
 /// `U.S`, `D.C`: initials that are more often the name of a place than of a person.
 fn is_latin_initials(word: &str) -> bool {
     matches!(
@@ -639,10 +861,10 @@ fn single_letter_ends_sentence(letter: char, before: &str, next: char, rest: &st
         );
     // `12 N. Main St.`
     let is_direction = matches!(letter, 'N' | 'S' | 'E' | 'W') && head.len() < before.len() - 1;
-    let follows_number = head.ends_with(|c: char| c.is_ascii_digit())
-        && (!is_direction || OPENERS.contains(&first_word(rest)));
+    let follows_number =
+        head.ends_with(|c: char| c.is_ascii_digit()) && !(is_direction && names_street(rest));
     // `60 км/ч.`, `5 кВт·ч.`
-    let ends_unit = head.ends_with(['/', '·', '⋅', '*']);
+    let ends_unit = head.ends_with(['/', '·', '⋅', '*', '°']);
     let is_name = letter.is_uppercase() && names_letters(head);
     if ends_list && letter != 'е'
         || follows_number
@@ -735,6 +957,22 @@ mod tests {
             ),
             ("So do I. Then go.", &["So do I.", "Then go."]),
             (
+                "Скидки с 20 нояб. по 3 дек. 2026 г. Спешите!",
+                &["Скидки с 20 нояб. по 3 дек. 2026 г.", "Спешите!"],
+            ),
+            (
+                "Пройдите в каб. № 12. Примите по 2 таб. 3 раза в день.",
+                &["Пройдите в каб. № 12.", "Примите по 2 таб. 3 раза в день."],
+            ),
+            (
+                "Грант 500 долл. США на 3-комн. кв. во II пол. XX в. выдан.",
+                &["Грант 500 долл. США на 3-комн. кв. во II пол. XX в. выдан."],
+            ),
+            (
+                "Гл. 4, разд. II. 1 сент. — День знаний.",
+                &["Гл. 4, разд. II.", "1 сент. — День знаний."],
+            ),
+            (
                 "Скорость 60 км/ч. Внимание!",
                 &["Скорость 60 км/ч.", "Внимание!"],
             ),
@@ -775,6 +1013,29 @@ mod tests {
         ] {
             assert_eq!(sentences(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_listener_hears_sentences_end_and_long_ones_cut_as_in_the_table() {
+        let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures");
+        let table = std::fs::read_to_string(format!("{fixtures}/sentences.tsv")).unwrap();
+        let mut wrong = String::new();
+        for line in table.lines().filter(|line| !line.starts_with('#')) {
+            let [kind, text, wanted] = line.split('\t').collect::<Vec<_>>()[..] else {
+                panic!("three columns are expected: {line}");
+            };
+            let got = if kind == "cut" {
+                let room = text.floor_char_boundary(text.len() * 72 / 100);
+                let cut = cut_between_words(text, room).unwrap_or(text.len());
+                format!("{} | {}", text[..cut].trim_end(), &text[cut..])
+            } else {
+                sentences(text).join(" | ")
+            };
+            if got != wanted {
+                wrong.push_str(&format!("{kind}: want {wanted}\n{kind}: got  {got}\n"));
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong}");
     }
 
     #[test]

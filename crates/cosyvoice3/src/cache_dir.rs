@@ -1,5 +1,11 @@
 //! The private cache directory: what can be computed again, kept between runs.
 
+mod private_files;
+
+#[cfg(test)]
+pub(crate) use private_files::ABANDONED;
+pub(crate) use private_files::PrivateFiles;
+
 use std::{
     fs,
     io::{self, Write},

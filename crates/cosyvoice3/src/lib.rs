@@ -23,6 +23,7 @@
 //! The API for programs is here at the root; the modules are for work on the engine itself, and change with it.
 //! `docs/architecture.md` explains the design.
 
+pub mod atomic_file;
 pub mod cache_dir;
 pub mod cancel;
 pub mod constants;
@@ -57,8 +58,8 @@ pub use model::Keeper;
 #[doc(hidden)]
 pub use synth::{Engine, Loading, Recorder};
 pub use synth::{
-    Event, Flush, LmThreads, MAX_TEXT, Mark, Markup, Options, Playback, Request, RequestId,
-    Settings, Speaking, Speech, Synthesizer, UtteranceStats,
+    Event, Flush, LmThreads, MAX_TEXT, Mark, Markup, Options, Playback, PromptMode, Request,
+    RequestId, Settings, Speaking, Speech, Synthesizer, UtteranceStats, Word,
 };
 pub use text::{IncrementalText, Language, Reading, cue, is_speakable};
 pub use vocoder::level::Level;

@@ -96,6 +96,9 @@ pub struct SessionOptions {
     pub spinning: bool,
     /// Keep freed memory for the next run.
     pub arena: bool,
+    /// Keep a copy of the weights in the order that the kernels read them in. Without it, weights in a data file of their
+    /// own are mapped from there and take no memory that cannot be given back, and each run orders them anew.
+    pub prepacking: bool,
     /// Write the time of every node to a file with this prefix; see [`Session::end_profiling`].
     pub profile: Option<PathBuf>,
 }
@@ -106,6 +109,7 @@ impl Default for SessionOptions {
             threads: 0,
             spinning: false,
             arena: true,
+            prepacking: true,
             profile: None,
         }
     }
@@ -236,6 +240,10 @@ impl Session {
         let runtime = runtime()?;
         // ONNX Runtime's own errors for a missing or unreadable file differ by version.
         read_ahead(path, cancel)?;
+        let data = data_file(path);
+        if data.exists() {
+            read_ahead(&data, cancel)?;
+        }
         let session = Self::build(runtime, path, options, cancel)
             .map_err(|e| cancel.check().err().unwrap_or_else(|| load_error(path, &e)))?;
         let run_options = RunOptions::new().map_err(|e| load_error(path, &e))?;
@@ -265,6 +273,7 @@ impl Session {
             .with_inter_threads(1)?
             .with_parallel_execution(false)?
             .with_intra_op_spinning(options.spinning)?
+            .with_prepacking(options.prepacking)?
             .with_log_level(LogLevel::Warning)?
             .with_execution_providers([arena.build()])?;
         if let Some(prefix) = &options.profile {
@@ -382,6 +391,13 @@ impl Session {
             .map(PathBuf::from)
             .map_err(|e| Error::failed(format!("{}: {e}", self.path.display())))
     }
+}
+
+/// The file beside the graph `path` that has its large weights, where it has such a file.
+pub fn data_file(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".data");
+    name.into()
 }
 
 /// Reads a file into the page cache: ONNX Runtime cannot be cancelled while it reads, which a slow disk makes long.

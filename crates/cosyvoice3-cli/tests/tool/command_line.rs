@@ -9,7 +9,7 @@ use std::{
 use crate::{
     fails,
     heard::{decoded, speech},
-    hearing, run, say, silently, succeeds, temporary, tool,
+    hearing, names, run, say, silently, succeeds, temporary, tool,
     wav::wav,
 };
 
@@ -51,6 +51,33 @@ fn settings_are_properties_of_the_element() {
     assert!(fast.abs_diff(plain / 2) <= 480, "{plain} {fast}");
     assert_eq!(seconds(&["--set", "speed=2"]), fast);
     assert_eq!(seconds(&["--voice", "golden", "--seed", "0"]), plain);
+}
+
+#[test]
+fn captions_of_the_words_are_written_beside_the_sound() {
+    let (dir, file) = temporary();
+    succeeds(
+        say(&[
+            "Да. Нет, не так!",
+            "-o",
+            &file("x.wav"),
+            "--srt",
+            &file("x.srt"),
+        ]),
+        "",
+    );
+    let seconds = decoded(file("x.wav")).len() as f64 / 24_000.0;
+    let captions = fs::read_to_string(file("x.srt")).unwrap();
+    let lines: Vec<_> = captions.lines().collect();
+    assert_eq!((lines[0], lines[2]), ("1", "Да."), "{captions}");
+    assert_eq!((lines[4], lines[6]), ("2", "Нет, не так!"), "{captions}");
+    let begin = |line: &str| line[6..12].replace(',', ".").parse::<f64>().unwrap();
+    assert!(
+        begin(lines[1]) < begin(lines[5]) && begin(lines[5]) < seconds,
+        "{captions}"
+    );
+    fails(say(&["Да.", "--srt", "/nonexistent/x.srt"]), "");
+    assert_eq!(names(&dir), ["x.srt", "x.wav"]);
 }
 
 #[test]

@@ -1,10 +1,8 @@
 //! The tool `cosyvoice3` and the scripts that are built on it, run as users run them.
 #![allow(missing_docs)]
 
-#[path = "../../../../tests/support/hearing.rs"]
-mod hearing;
-#[path = "../../../../tests/support/wav.rs"]
-mod wav;
+use test_support::hearing;
+use test_support::wav;
 
 mod command_line;
 mod cues;

@@ -5,7 +5,7 @@ use cosyvoice3::constants::{ATTENTION_CHUNK_FRAMES, MEL_BINS};
 
 use super::{
     graph::{Graph, Value, float, int},
-    int8,
+    int8::{self, Range},
     layers::{Conv, conv, length, linear_rows, values, vector},
     memory::Memory,
     model::Model,
@@ -14,9 +14,9 @@ use super::{
 use crate::{checkpoint::Checkpoint, weights::WeightType};
 
 /// Prefix of the estimator's tensors in `flow.pt`.
-const ESTIMATOR: &str = "decoder.estimator";
+pub(crate) const ESTIMATOR: &str = "decoder.estimator";
 /// Prefix of the transformer blocks' names.
-const BLOCKS: &str = "transformer_blocks";
+pub(crate) const BLOCKS: &str = "transformer_blocks";
 /// Channels of an attention head.
 const HEAD_CHANNELS: usize = 64;
 /// Base of the rotary position embedding.
@@ -36,8 +36,8 @@ const GUIDANCE_ROWS: usize = 2;
 
 /// Estimator of the CPU, any length.
 ///
-/// Inputs: `x`, `mu`, `cond` f32 `[B, 80, T]`, `spks` f32 `[B, 80]`, `t` f32 of any length of which the first value counts
-/// for all rows, `attention_chunk` int64 `[1]`: frame i sees frame j where `j < (i / chunk + 1) * chunk`, so that a chunk
+/// Inputs: `x`, `mu`, `cond` f32 `[B, 80, T]`, `spks` f32 `[B, 80]`, `modulation` f32 (what the time makes of the weights of
+/// [`crate::times`], for all rows), `attention_chunk` int64 `[1]`: frame i sees frame j where `j < (i / chunk + 1) * chunk`, so that a chunk
 /// of T or more is full attention. Output: `y` f32 `[B, 80, T]`.
 ///
 /// Chunk by chunk, with two rows: `keep` int64 `[1]` is 1, `offset` int64 `[1]` is the number of frames before this run,
@@ -52,7 +52,8 @@ pub fn flow_estimator(
     let mut estimator = Estimator::new(checkpoint, weight_type, Form::Free { blocks })?;
     let mel = ["rows".into(), MEL_BINS.into(), "frames".into()];
     let spks = ["rows".into(), MEL_BINS.into()];
-    let inputs = estimator.inputs(&mel, &["times".into()], &spks);
+    let length = (6 * estimator.depth + 2) * estimator.dim;
+    let inputs = estimator.inputs(&mel, ("modulation", &[length.into()]), &spks);
     let chunk = estimator
         .g
         .input("attention_chunk", ElementType::Int64, &[1.into()]);
@@ -75,7 +76,7 @@ pub fn flow_estimator_fixed(
     let rows = GUIDANCE_ROWS;
     let mel = [rows.into(), MEL_BINS.into(), frames.into()];
     let spks = [rows.into(), MEL_BINS.into()];
-    let inputs = estimator.inputs(&mel, &[rows.into()], &spks);
+    let inputs = estimator.inputs(&mel, ("t", &[rows.into()]), &spks);
     let mask = [rows.into(), 1.into(), frames.into()];
     let mask = estimator.g.input("mask", ElementType::Float, &mask);
     let y = estimator.fixed(&inputs, frames)?;
@@ -88,10 +89,32 @@ pub fn flow_estimator_fixed(
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum BlockArithmetic {
     /// Single precision.
-    #[default]
     F32,
-    /// 8-bit integers: a quarter of the space and several times the speed, for about 0.7 % of error.
+    /// 8-bit integers with weights of 7 bits: a quarter of the space and several times the speed, the same on every CPU.
+    #[default]
     Int8,
+    /// 8-bit integers with weights of 8 bits: half the rounding error, for ARM and for x86-64 with VNNI. Others saturate.
+    Int8Wide,
+}
+
+impl BlockArithmetic {
+    /// Name in the manifest.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Int8 => "int8",
+            Self::Int8Wide => "int8_wide",
+        }
+    }
+
+    /// Range of the weights, where they are integers.
+    fn range(self) -> Option<Range> {
+        match self {
+            Self::F32 => None,
+            Self::Int8 => Some(Range::SevenBits),
+            Self::Int8Wide => Some(Range::EightBits),
+        }
+    }
 }
 
 /// Layout of the activations, and the operators that are allowed.
@@ -106,7 +129,8 @@ enum Form {
 struct Inputs {
     x: Value,
     mu: Value,
-    t: Value,
+    /// The times, or the modulation that they make.
+    time: Value,
     spks: Value,
     cond: Value,
 }
@@ -151,6 +175,8 @@ struct Estimator<'w> {
     dim: usize,
     heads: usize,
     depth: usize,
+    /// Values of the modulation that are in use so far.
+    modulated: usize,
 }
 
 impl<'w> Estimator<'w> {
@@ -174,15 +200,16 @@ impl<'w> Estimator<'w> {
             dim,
             heads: dim / HEAD_CHANNELS,
             depth,
+            modulated: 0,
         })
     }
 
-    fn inputs(&mut self, mel: &[Dim], t: &[Dim], spks: &[Dim]) -> Inputs {
+    fn inputs(&mut self, mel: &[Dim], time: (&str, &[Dim]), spks: &[Dim]) -> Inputs {
         let mut input = |name, shape| self.g.input(name, ElementType::Float, shape);
         Inputs {
             x: input("x", mel),
             mu: input("mu", mel),
-            t: input("t", t),
+            time: input(time.0, time.1),
             spks: input("spks", spks),
             cond: input("cond", mel),
         }
@@ -200,11 +227,9 @@ impl<'w> Estimator<'w> {
         });
         let positions = Positions::Free(positions);
 
-        let first = self.g.slice(&inputs.t, 0, 0, 1);
-        let time = self.time_embedding(&first)?;
         let h = self.input_embedding(inputs, &shape, Some(&mut memory))?;
-        let h = self.blocks(h, &time, &positions, Some(&mut memory))?;
-        let y = self.head(&h, &time)?;
+        let h = self.blocks(h, &inputs.time, &positions, Some(&mut memory))?;
+        let y = self.head(&h, &inputs.time)?;
         let bins = self.g.int_list(&[MEL_BINS as i64]);
         let shape = self.g.concat(&[&rows, &frames, &bins], 0);
         let y = self.g.node("Reshape", &[&y, &shape], []);
@@ -216,7 +241,7 @@ impl<'w> Estimator<'w> {
             FixedPositions::new(g, frames, ATTENTION_CHUNK_FRAMES)
         });
         let positions = Positions::Fixed(positions);
-        let time = self.time_embedding(&inputs.t)?;
+        let time = self.time_embedding(&inputs.time)?;
         let h = self.input_embedding(inputs, &Value::none(), None)?;
         let h = self.blocks(h, &time, &positions, None)?;
         let y = self.head(&h, &time)?;
@@ -227,12 +252,14 @@ impl<'w> Estimator<'w> {
     fn linear(&mut self, name: &str, x: &Value) -> Result<Value> {
         let full = format!("{ESTIMATOR}.{name}");
         let (g, checkpoint) = (&mut self.g, self.checkpoint);
-        g.scoped(name, |g| match self.form {
-            Form::Free {
-                blocks: BlockArithmetic::Int8,
-            } if name.starts_with(BLOCKS) => int8::linear_rows(g, checkpoint, &full, x),
-            Form::Free { .. } => linear_rows(g, checkpoint, &full, x),
-            Form::Fixed => {
+        let range = match self.form {
+            Form::Free { blocks } if name.starts_with(BLOCKS) => blocks.range(),
+            _ => None,
+        };
+        g.scoped(name, |g| match (self.form, range) {
+            (Form::Free { .. }, Some(range)) => int8::linear_rows(g, checkpoint, &full, x, range),
+            (Form::Free { .. }, None) => linear_rows(g, checkpoint, &full, x),
+            (Form::Fixed, _) => {
                 let weight = format!("{full}.weight");
                 let (out, input) = (
                     length(checkpoint, &weight, 0)?,
@@ -387,21 +414,25 @@ impl<'w> Estimator<'w> {
         self.linear("proj_out", &h)
     }
 
-    /// `N` vectors of `dim` channels made from the time; to those in `scales` one is added.
+    /// `N` vectors of `dim` channels made from the time, or the next `N` of the modulation; to those in `scales` one is
+    /// added.
     fn modulation<const N: usize, const S: usize>(
         &mut self,
         name: &str,
         time: &Value,
         scales: [usize; S],
     ) -> Result<[Value; N]> {
-        let m = self.linear(name, time)?;
         let dim = self.dim;
         let mut parts: [Value; N] = match self.form {
             Form::Free { .. } => {
-                let m = self.g.reshape(&m, &[-1]);
+                let first = self.modulated;
+                self.modulated += N * dim;
+                let end = self.modulated as i64;
+                let m = self.g.slice(time, 0, first as i64, end);
                 self.g.split(&m, 0, dim)
             }
             Form::Fixed => {
+                let m = self.linear(name, time)?;
                 let m = self.g.unsqueeze(&m, &[1]);
                 self.g.split(&m, 2, dim)
             }

@@ -121,8 +121,13 @@ impl<'w> Graph<'w> {
         self.push_constant(name.into(), default_shape, default)
     }
 
-    /// Declares `value` as an output called `name`.
+    /// Declares `value`, floats, as an output called `name`.
     pub fn output(&mut self, name: &str, value: &Value, shape: &[Dim]) {
+        self.output_of(name, value, ElementType::Float, shape);
+    }
+
+    /// Declares `value` of type `element` as an output called `name`.
+    pub fn output_of(&mut self, name: &str, value: &Value, element: ElementType, shape: &[Dim]) {
         for node in &mut self.proto.node {
             for used in node.input.iter_mut().chain(&mut node.output) {
                 if *used == value.0 {
@@ -130,9 +135,7 @@ impl<'w> Graph<'w> {
                 }
             }
         }
-        self.proto
-            .output
-            .push(value_info(name, ElementType::Float, shape));
+        self.proto.output.push(value_info(name, element, shape));
     }
 
     /// Adds a standard operator with one output.

@@ -14,8 +14,8 @@ use prost::{
 };
 
 use super::proto::{
-    ElementType, GRAPH_INITIALIZER, GraphProto, MICROSOFT, MODEL_GRAPH, ModelProto, OperatorSetId,
-    TENSOR_RAW_DATA, TensorProto,
+    DataLocation, ElementType, GRAPH_INITIALIZER, GraphProto, MICROSOFT, MODEL_GRAPH, ModelProto,
+    OperatorSetId, StringStringEntry, TENSOR_RAW_DATA, TensorProto,
 };
 
 /// ONNX IR version that goes with [`OPSET`].
@@ -24,6 +24,10 @@ const IR_VERSION: i64 = 8;
 const OPSET: i64 = 17;
 /// Longest message that protobuf readers accept.
 const PROTOBUF_LIMIT: usize = i32::MAX as usize;
+/// Smallest initializer that goes to the data file: a mapping of its own costs more than a copy of less.
+const EXTERNAL_FROM: usize = 16 << 10;
+/// Each tensor of the data file begins on a page of its own, so that it can be mapped.
+const PAGE: usize = 4096;
 
 /// Values of an initializer.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,12 +83,31 @@ impl Initializer<'_> {
             dims: self.shape.iter().map(|d| *d as i64).collect(),
             data_type: self.element as i32,
             name: self.name.clone(),
+            ..Default::default()
+        }
+    }
+
+    /// The header of one whose values begin at `offset` of the file `data`.
+    fn header_in(&self, data: &str, offset: usize) -> TensorProto {
+        let entries = [
+            ("location", data.to_owned()),
+            ("offset", offset.to_string()),
+            ("length", self.data_len().to_string()),
+        ];
+        let entries = entries.into_iter().map(|(key, value)| StringStringEntry {
+            key: key.into(),
+            value,
+        });
+        TensorProto {
+            external_data: entries.collect(),
+            data_location: Some(DataLocation::External as i32),
+            ..self.header()
         }
     }
 
     fn data_len(&self) -> usize {
         let size = match self.element {
-            ElementType::Float => 4,
+            ElementType::Float | ElementType::Int32 => 4,
             ElementType::Float16 => 2,
             ElementType::Int64 => 8,
             ElementType::Int8 | ElementType::Bool | ElementType::Undefined => 1,
@@ -102,6 +125,10 @@ impl Initializer<'_> {
         self.header().encode(&mut head)?;
         open_field(TENSOR_RAW_DATA, self.data_len(), &mut head);
         out.write_all(&head)?;
+        self.write_values(out)
+    }
+
+    fn write_values(&self, out: &mut impl Write) -> Result<()> {
         match &self.source {
             Source::Here(tensor) => self.write_data(tensor, out),
             Source::Later(read) => self.write_data(&read()?, out),
@@ -165,6 +192,54 @@ impl<'w> Model<'w> {
         self.initializers
             .iter()
             .try_for_each(|initializer| initializer.write(out))
+    }
+
+    /// Initializers that go to the data file, each with its offset there.
+    fn external(&self) -> impl Iterator<Item = (&Initializer<'w>, usize)> {
+        let large = self.initializers.iter();
+        let large = large.filter(|initializer| initializer.data_len() >= EXTERNAL_FROM);
+        large.scan(0, |end, initializer| {
+            let offset = usize::next_multiple_of(*end, PAGE);
+            *end = offset + initializer.data_len();
+            Some((initializer, offset))
+        })
+    }
+
+    /// Bytes of the file that [`write_data`](Self::write_data) makes.
+    pub fn data_len(&self) -> usize {
+        let last = self.external().last();
+        last.map_or(0, |(initializer, offset)| offset + initializer.data_len())
+    }
+
+    /// Writes the model without its large weights, which are to lie in the file `data` beside it. ONNX Runtime maps them
+    /// from there, so that they take no memory that cannot be given back.
+    pub fn write_without_data(&self, data: &str, out: &mut impl Write) -> Result<()> {
+        let mut graph = self.graph.encode_to_vec();
+        for (initializer, offset) in self.external() {
+            let header = initializer.header_in(data, offset);
+            open_field(GRAPH_INITIALIZER, header.encoded_len(), &mut graph);
+            header.encode(&mut graph)?;
+        }
+        for initializer in &self.initializers {
+            if initializer.data_len() < EXTERNAL_FROM {
+                initializer.write(&mut graph)?;
+            }
+        }
+        let mut head = self.header().encode_to_vec();
+        open_field(MODEL_GRAPH, graph.len(), &mut head);
+        out.write_all(&head)?;
+        Ok(out.write_all(&graph)?)
+    }
+
+    /// Writes the large weights; at any time no more than one is in memory.
+    pub fn write_data(&self, out: &mut impl Write) -> Result<()> {
+        let mut end = 0;
+        for (initializer, offset) in self.external() {
+            out.write_all(&vec![0; offset - end])?;
+            initializer.write_values(out)?;
+            end = offset + initializer.data_len();
+        }
+        Ok(())
     }
 
     fn header(&self) -> ModelProto {

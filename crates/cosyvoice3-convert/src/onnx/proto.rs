@@ -97,7 +97,7 @@ pub enum AttributeType {
     Ints = 7,
 }
 
-/// A tensor without its data.
+/// A tensor without its data, or with the place of it in another file.
 #[derive(Clone, PartialEq, Message)]
 pub struct TensorProto {
     #[prost(int64, repeated, packed = "false", tag = "1")]
@@ -106,6 +106,27 @@ pub struct TensorProto {
     pub data_type: i32,
     #[prost(string, tag = "8")]
     pub name: String,
+    #[prost(message, repeated, tag = "13")]
+    pub external_data: Vec<StringStringEntry>,
+    #[prost(enumeration = "DataLocation", optional, tag = "14")]
+    pub data_location: Option<i32>,
+}
+
+/// `StringStringEntryProto`.
+#[derive(Clone, PartialEq, Message)]
+pub struct StringStringEntry {
+    #[prost(string, tag = "1")]
+    pub key: String,
+    #[prost(string, tag = "2")]
+    pub value: String,
+}
+
+/// `TensorProto.DataLocation`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, prost::Enumeration)]
+#[repr(i32)]
+pub enum DataLocation {
+    Default = 0,
+    External = 1,
 }
 
 /// `TensorProto.DataType`.
@@ -115,6 +136,7 @@ pub enum ElementType {
     Undefined = 0,
     Float = 1,
     Int8 = 3,
+    Int32 = 6,
     Int64 = 7,
     Bool = 9,
     Float16 = 10,

@@ -9,13 +9,14 @@ use std::{
 
 use anyhow::{Context, Result};
 use rand_chacha::{ChaCha8Rng, rand_core::Rng};
-use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
+use zip::ZipWriter;
 
 use super::layout::{Fill, Tensor};
-use crate::progress::Progress;
+use crate::{
+    progress::Progress,
+    torch_file::{Class, Pickler, TorchFile},
+};
 
-/// torch.save aligns its records so that they can be mapped.
-const ALIGNMENT: u16 = 64;
 /// Values written at a time.
 const CHUNK: usize = 1 << 18;
 
@@ -31,29 +32,21 @@ pub fn write(
     progress.step(&format!("writing {stem}.pt"), bytes as u64);
     let mut write = || -> Result<()> {
         let out = BufWriter::with_capacity(1 << 20, File::create(path)?);
-        let mut zip = ZipWriter::new(out);
-        let options = SimpleFileOptions::default()
-            .compression_method(CompressionMethod::Stored)
-            .with_alignment(ALIGNMENT);
         let storages = storages(tensors);
-        zip.start_file(format!("{stem}/data.pkl"), options)?;
-        zip.write_all(&pickle(tensors, &storages))?;
-        let small: [(&str, &[u8]); 4] = [
-            (".format_version", b"1"),
-            (".storage_alignment", b"64"),
-            ("byteorder", b"little"),
-            ("version", b"3\n"),
-        ];
-        for (name, content) in small {
-            zip.start_file(format!("{stem}/{name}"), options)?;
-            zip.write_all(content)?;
-        }
+        let mut pickle = Pickler::new();
+        pickle.ordered_dict(|pickle| {
+            for tensor in tensors {
+                pickle.text(&tensor.name);
+                let key = storages[tensor.name.as_str()].to_string();
+                pickle.tensor(Class::Float, &key, &tensor.shape);
+            }
+        });
+        let mut file = TorchFile::begin(out, stem, pickle)?;
         for tensor in tensors.iter().filter(|t| !is_alias(t)) {
-            let key = storages[tensor.name.as_str()];
-            zip.start_file(format!("{stem}/data/{key}"), options)?;
-            fill(&mut zip, tensor, rng, progress)?;
+            let key = storages[tensor.name.as_str()].to_string();
+            fill(file.storage(&key)?, tensor, rng, progress)?;
         }
-        let file = zip.finish()?.into_inner()?;
+        let file = file.finish()?.into_inner()?;
         Ok(file.sync_all()?)
     };
     write().with_context(|| format!("cannot write {}", path.display()))
@@ -118,51 +111,6 @@ fn fill<W: Write + Seek>(
         left -= count;
     }
     Ok(())
-}
-
-/// The pickle of `OrderedDict((name, _rebuild_tensor_v2(storage, 0, shape, strides, False, OrderedDict())), ...)`.
-fn pickle(tensors: &[Tensor], storages: &BTreeMap<&str, usize>) -> Vec<u8> {
-    let mut out = b"\x80\x02".to_vec();
-    let empty_dict = b"ccollections\nOrderedDict\n)R";
-    out.extend(empty_dict);
-    out.push(b'(');
-    for tensor in tensors {
-        text(&mut out, &tensor.name);
-        out.extend(b"ctorch._utils\n_rebuild_tensor_v2\n((");
-        text(&mut out, "storage");
-        out.extend(b"ctorch\nFloatStorage\n");
-        text(&mut out, &storages[tensor.name.as_str()].to_string());
-        text(&mut out, "cpu");
-        number(&mut out, tensor.shape.iter().product());
-        out.extend(b"tQK\x00");
-        tuple(&mut out, &tensor.shape);
-        let strides: Vec<usize> = (0..tensor.shape.len())
-            .map(|axis| tensor.shape[axis + 1..].iter().product())
-            .collect();
-        tuple(&mut out, &strides);
-        out.push(0x89);
-        out.extend(empty_dict);
-        out.extend(b"tR");
-    }
-    out.extend(b"u.");
-    out
-}
-
-fn text(out: &mut Vec<u8>, text: &str) {
-    out.push(b'X');
-    out.extend((text.len() as u32).to_le_bytes());
-    out.extend(text.as_bytes());
-}
-
-fn number(out: &mut Vec<u8>, value: usize) {
-    out.push(b'J');
-    out.extend((value as i32).to_le_bytes());
-}
-
-fn tuple(out: &mut Vec<u8>, values: &[usize]) {
-    out.push(b'(');
-    values.iter().for_each(|value| number(out, *value));
-    out.push(b't');
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::lex::{control, is_combining};
 
 /// Signs that languages read out or that numbers are written with.
 const SIGNS: &str =
-    ".,!?;:-—()\"'«»…%‰№#$€£¥₽₴¢°+=&@/*×÷±~_²³§<>\\∶≥≤≈≠→←↔↑↓∞√∑∆‱^₩₹₺₸₿₪฿₫₦₱©∈∉⊂⊆⊃⊇∩∪∅∏∫∝∠⊥∥∀∃∴";
+    ".,!?;:-—()\"'«»…%‰№#$€£¥₽₴¢°+=&@/*×÷±~_²³§<>\\∶≥≤≈≠→←↔↑↓∞√∑∆‱^₩₹₺₸₿₪฿₫₦₱©∈∉⊂⊆⊃⊇∩∪∅∏∫∝∠⊥∥∀∃∴⋈";
 
 /// Zeros of the decimal digits of other scripts.
 const ZEROS: [u32; 26] = [
@@ -97,6 +97,9 @@ fn push_clean(out: &mut String, c: char, rest: &str) {
         '㎥' => out.push_str("m³"),
         '℃' => out.push_str("°C"),
         '℉' => out.push_str("°F"),
+        '⁰' | '¹' | '⁴'..='⁹' | '⁻' | '²' | '³' if is_power(out, c) => {
+            push_power(out, c)
+        }
         c if SIGNS.contains(c) => out.push(c),
         c if c.is_whitespace() || c.is_control() => out.push(' '),
         c if c.is_numeric() => push_number(out, c),
@@ -111,6 +114,27 @@ fn push_clean(out: &mut String, c: char, rest: &str) {
         c if c.is_alphabetic() => out.push(c),
         c if is_combining(c) && out.ends_with(|last: char| !last.is_whitespace()) => out.push(c),
         _ => out.push(' '),
+    }
+}
+
+/// True if the raised character `c` belongs to the power of a number at the end of `out`: `10⁹`, `10⁻³`. The signs ² and ³
+/// alone have a reading of their own.
+fn is_power(out: &str, c: char) -> bool {
+    let base = out.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-');
+    match c {
+        '²' | '³' => base.ends_with('^') && !out.ends_with('^'),
+        _ => base.ends_with('^') || out.ends_with(|c: char| c.is_ascii_digit()),
+    }
+}
+
+fn push_power(out: &mut String, c: char) {
+    let base = out.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-');
+    if !base.ends_with('^') {
+        out.push('^');
+    }
+    match c {
+        '⁻' => out.push('-'),
+        c => out.extend(c.nfkc()),
     }
 }
 
@@ -219,6 +243,10 @@ mod tests {
     fn signs_of_two_characters_are_found_whatever_stood_between_them() {
         for (text, cleaned) in [
             ("м^2, 10^24, x^3", "м², 10^24, x³"),
+            (
+                "10⁹, 10⁻³, 10¹², 10², сноска¹",
+                "10^9, 10^-3, 10^12, 10², сноска1",
+            ),
             ("^\u{c68}", "²"),
             ("a >\u{200b}= b", "a ≥ b"),
             ("^^2", "^²"),

@@ -49,7 +49,10 @@ pub(super) fn figure<'a>(tokens: &Tokens<'a>, at: usize, style: Style) -> Option
     let first = tokens.number(at)?;
     let mut digits = first.to_owned();
     let mut end = at + 1;
+    // `U6 264`: the digit belongs to the letter before it.
+    let glued = at > 0 && tokens.is_word(at - 1);
     let separators: &[&str] = match style {
+        Style::Russian if glued => &["'", ".", ","],
         Style::Russian => &[" ", "'", ".", ","],
         Style::English => &[",", " "],
     };
@@ -205,6 +208,7 @@ pub(super) fn telephone<'a>(tokens: &Tokens<'a>, at: usize) -> Option<(Vec<&'a s
     let open = tokens.text(at) == "(";
     let mut groups = Vec::new();
     let mut hyphens = 0;
+    let mut brackets = false;
     let mut i = at + usize::from(plus || open);
     let mut end = i;
     while let Some(group) = tokens.number(i) {
@@ -214,6 +218,7 @@ pub(super) fn telephone<'a>(tokens: &Tokens<'a>, at: usize) -> Option<(Vec<&'a s
         let before = i;
         while matches!(tokens.text(i), " " | "-" | "(" | ")") && i < before + 3 {
             hyphens += usize::from(tokens.text(i) == "-" && tokens.number(i + 1).is_some());
+            brackets |= tokens.text(i) == ")";
             i += 1;
         }
         if i == before || groups.len() > 8 {
@@ -226,7 +231,9 @@ pub(super) fn telephone<'a>(tokens: &Tokens<'a>, at: usize) -> Option<(Vec<&'a s
     } else if groups.len() == 1 {
         digits == 11 && matches!(groups[0].as_bytes()[0], b'7' | b'8')
     } else if (10..=12).contains(&digits) {
-        hyphens > 0 && groups.len() >= 3
+        // `8(916)1234567`
+        let mobile = brackets && groups.len() == 3 && matches!(groups[0], "7" | "8");
+        (hyphens > 0 || mobile) && groups.len() >= 3
     } else {
         (6..=12).contains(&digits) && groups.len() >= 3 && hyphens + 1 == groups.len()
     };
@@ -250,7 +257,7 @@ pub(super) fn is_sign(tokens: &Tokens, at: usize) -> bool {
     let before = at.checked_sub(1);
     let opens = before.is_none_or(|before| {
         tokens.kind(before) == Some(Kind::Space)
-            || matches!(tokens.text(before), "(" | "\"" | "«" | "±" | "~")
+            || matches!(tokens.text(before), "(" | "\"" | "«" | "±" | "~" | "^")
     });
     opens && tokens.number(at + 1).is_some()
 }

@@ -109,6 +109,11 @@ pub(crate) fn is_unit(symbol: &str) -> bool {
     english::is_unit(symbol)
 }
 
+/// True if `short`, in small letters and without its last full stop, is a Russian abbreviation, of a word or a unit.
+pub(crate) fn is_russian_abbreviation(short: &str) -> bool {
+    russian::is_abbreviation(short)
+}
+
 fn speak<L: reader::Spoken>(text: &str, changes: Option<&mut Vec<Change>>) -> String {
     characters::tidy(&reader::read::<L>(&characters::clean(text), changes))
 }

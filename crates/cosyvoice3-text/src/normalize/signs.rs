@@ -5,7 +5,7 @@ use crate::Language;
 /// A sign and its name in Russian, English and Chinese.
 type Sign = (&'static str, &'static str, &'static str, &'static str);
 
-const SIGNS: [Sign; 46] = [
+const SIGNS: [Sign; 47] = [
     (
         "≥",
         "больше или равно",
@@ -67,6 +67,7 @@ const SIGNS: [Sign; 46] = [
     ("∀", "для любого", "for all", "对于所有"),
     ("∃", "существует", "there exists", "存在"),
     ("∴", "следовательно", "therefore", "所以"),
+    ("⋈", "естественное соединение", "natural join", "自然连接"),
 ];
 
 /// The name of `sign` in `language`; `None` where it has none here.

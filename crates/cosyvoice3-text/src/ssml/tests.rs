@@ -235,6 +235,10 @@ fn refused() -> Vec<(String, &'static str)> {
             "more than 64 elements",
         ),
         (speak(&"<p>".repeat(100)), "more than 64 elements"),
+        (
+            format!("<speak>{}", "<p>".repeat(1_000_000)),
+            "at most 1048576 are read",
+        ),
         ("<speak>".repeat(100_000), "more than 64 elements"),
         (speak(&"<break/>".repeat(30_000)), "more than 20000 texts"),
         (

@@ -7,7 +7,7 @@ use ebur128::{EbuR128, Mode};
 use super::{
     EnrolOptions, EnrolReport, EnrolStage, Enrolled, Heard, Intake, LONGEST, Recording, fbank,
     levels::{self, Levels},
-    networks::{SpeakerEncoder, SpeechTokenizer},
+    networks::{self, SpeakerEncoder, SpeechTokenizer},
     prompt_mel::prompt_mel,
     resample::resample,
 };
@@ -15,7 +15,7 @@ use crate::{
     Error, ErrorKind, Result,
     cancel::Cancel,
     constants::{FRAMES_PER_TOKEN, SAMPLE_RATE},
-    manifest::Manifest,
+    manifest::{Manifest, verify::Verify},
     mel::Mel,
     onnx::SessionOptions,
     text::{END_OF_PROMPT, Language, SYSTEM_PREFIX, Tokenizer},
@@ -50,20 +50,21 @@ impl Enroller {
     /// # Errors
     /// A file is missing or damaged; the message of a missing network says where to get it and what to run.
     pub fn open(dir: &Path) -> Result<Self> {
-        Self::load(dir, 0, &Cancel::new())
+        Self::load(dir, 0, Verify::default(), &Cancel::new())
     }
 
     /// The same with `threads`, of which 0 is one for each core; `cancel` ends loading and enrolments.
-    pub fn load(dir: &Path, threads: usize, cancel: &Cancel) -> Result<Self> {
+    pub fn load(dir: &Path, threads: usize, verify: Verify, cancel: &Cancel) -> Result<Self> {
         let manifest = Manifest::read(dir)?;
+        let [speaker, tokenizer] = networks::files(dir, &manifest, verify, cancel)?;
         let options = SessionOptions {
             threads,
             arena: false,
             ..SessionOptions::default()
         };
         Ok(Self {
-            speaker: SpeakerEncoder::load(dir, &options, cancel)?,
-            tokenizer: SpeechTokenizer::load(dir, &options, cancel)?,
+            speaker: SpeakerEncoder::load(&speaker, &options, cancel)?,
+            tokenizer: SpeechTokenizer::load(&tokenizer, &options, cancel)?,
             text: Tokenizer::load(&dir.join(&manifest.lm.tokenizer))?,
             cancel: cancel.clone(),
         })

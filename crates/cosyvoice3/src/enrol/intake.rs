@@ -92,7 +92,10 @@ impl Intake {
     }
 
     fn check(&self, samples: &[f32]) -> Result<()> {
-        let Some(at) = samples.iter().position(|x| !(x.abs() <= UNSCALED)) else {
+        let Some(at) = samples
+            .iter()
+            .position(|x| x.is_nan() || x.abs() > UNSCALED)
+        else {
             return Ok(());
         };
         let second = (self.gone + (self.held.len() + at) as u64) as f64 / f64::from(self.rate);

@@ -45,7 +45,7 @@ pub use report::EnrolReport;
 
 use crate::{
     Result,
-    voice::{self, Voice},
+    voice::{Library, Place, Voice},
 };
 
 /// Longest speech that a voice is made of, in seconds: the speech tokenizer was trained on no more.
@@ -116,16 +116,17 @@ pub struct Enrolled {
 }
 
 impl Enrolled {
-    /// Saves the voice as `name` in the model directory `model`; returns its file. A process that is killed meanwhile
+    /// Saves the voice as `name` in the model directory `model`; returns its file. (A [`Library`] also keeps a user's own
+    /// voices.) A process that is killed meanwhile
     /// leaves no half of it, and an earlier voice of that name is there until the new one is whole.
     ///
     /// # Errors
-    /// Those of [`voice::add`].
+    /// Those of [`Library::put`](crate::voice::Library::put).
     pub fn save(&self, model: &Path, name: &str, replace: bool) -> Result<PathBuf> {
         let voice = Voice {
             name: name.into(),
             ..self.voice.clone()
         };
-        voice::add(model, &voice, replace)
+        Library::of(model)?.put(&voice, Place::OfModel, replace)
     }
 }

@@ -7,10 +7,14 @@ use std::{
 
 use super::{fbank, whisper};
 use crate::{
-    Error, ErrorKind, Result,
+    Error, ErrorKind, Result, cache_dir,
     cancel::Cancel,
     constants::{SPEAKER_EMBEDDING, SPEECH_CODES},
     lock::lock,
+    manifest::{
+        FrontEnd, Manifest,
+        verify::{self, Verify},
+    },
     onnx::{Element, FREE, Port, Session, SessionOptions, Tensor},
     regular_file,
 };
@@ -24,10 +28,9 @@ pub const SPEECH_TOKENIZER: &str = "speech_tokenizer_v3.onnx";
 pub(super) struct SpeakerEncoder(Mutex<Session>);
 
 impl SpeakerEncoder {
-    /// Loads the file of the directory `dir`.
-    pub(super) fn load(dir: &Path, options: &SessionOptions, cancel: &Cancel) -> Result<Self> {
-        let path = file(dir, SPEAKER_ENCODER)?;
-        let session = Session::load(&path, options, cancel)?;
+    /// Loads `path`.
+    pub(super) fn load(path: &Path, options: &SessionOptions, cancel: &Cancel) -> Result<Self> {
+        let session = Session::load(path, options, cancel)?;
         let bins = fbank::BINS as i64;
         let values = SPEAKER_EMBEDDING as i64;
         session.check(
@@ -63,10 +66,9 @@ impl SpeakerEncoder {
 pub(super) struct SpeechTokenizer(Mutex<Session>);
 
 impl SpeechTokenizer {
-    /// Loads the file of the directory `dir`.
-    pub(super) fn load(dir: &Path, options: &SessionOptions, cancel: &Cancel) -> Result<Self> {
-        let path = file(dir, SPEECH_TOKENIZER)?;
-        let session = Session::load(&path, options, cancel)?;
+    /// Loads `path`.
+    pub(super) fn load(path: &Path, options: &SessionOptions, cancel: &Cancel) -> Result<Self> {
+        let session = Session::load(path, options, cancel)?;
         let bins = whisper::BINS as i64;
         // The shape of the output differs by exporter.
         session.check(
@@ -108,24 +110,48 @@ impl SpeechTokenizer {
     }
 }
 
-/// The file `name` of the directory `dir`, if it is there.
+/// The files of both networks in the model directory `dir`, speaker encoder first: those of the manifest, checked as `verify`
+/// asks, else files of the usual names.
 ///
 /// # Errors
-/// The file is missing: the message says where to get it and what to run.
-fn file(dir: &Path, name: &str) -> Result<PathBuf> {
-    let path = dir.join(name);
-    match regular_file::open(&path) {
-        Ok(_) => Ok(path),
-        Err(error) if error.kind() == ErrorKind::NotFound => Err(Error::new(
-            ErrorKind::NotFound,
-            format!(
-                "{} has no {name}, which makes voices of recordings: get {SPEAKER_ENCODER} and {SPEECH_TOKENIZER} from \
-                 the release FunAudioLLM/Fun-CosyVoice3-0.5B-2512 (Hugging Face or ModelScope), and run \
-                 `cosyvoice3-convert front-end DIRECTORY {}` with the directory that holds them",
-                dir.display(),
-                dir.display(),
-            ),
-        )),
-        Err(error) => Err(error),
+/// A file is missing: the message says where to get it and what to run. One is damaged.
+pub(super) fn files(
+    dir: &Path,
+    manifest: &Manifest,
+    verify: Verify,
+    cancel: &Cancel,
+) -> Result<[PathBuf; 2]> {
+    let front_end = manifest.front_end.as_ref();
+    let names = front_end.map_or([SPEAKER_ENCODER, SPEECH_TOKENIZER], FrontEnd::names);
+    for name in names {
+        regular_file::open(&dir.join(name)).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => missing(dir, name),
+            _ => error,
+        })?;
     }
+    if let Some(front_end) = front_end {
+        verify::sizes_of(dir, &manifest.name, &front_end.files)?;
+        let cache = cache_dir::default_dir();
+        verify::hashes_of(
+            dir,
+            &front_end.files,
+            verify,
+            cache.as_deref(),
+            cancel,
+            &mut |_| {},
+        )?;
+    }
+    Ok(names.map(|name| dir.join(name)))
+}
+
+fn missing(dir: &Path, name: &str) -> Error {
+    let dir = dir.display();
+    Error::new(
+        ErrorKind::NotFound,
+        format!(
+            "{dir} has no {name}, without which no voice can be made of a recording: get {SPEAKER_ENCODER} and \
+             {SPEECH_TOKENIZER} from the release FunAudioLLM/Fun-CosyVoice3-0.5B-2512 (Hugging Face or ModelScope), and \
+             run `cosyvoice3 model front-end DIRECTORY {dir}` with the directory that holds them"
+        ),
+    )
 }

@@ -2,45 +2,43 @@
 
 use std::{f64::consts::TAU, sync::Arc};
 
-use realfft::{RealFftPlanner, RealToComplex, num_complex::Complex};
+use rustfft::{Fft, FftPlanner, num_complex::Complex};
 
 /// Frames of a window that slides over a signal, as power spectra.
 pub(super) struct Spectrum {
-    fft: Arc<dyn RealToComplex<f64>>,
+    fft: Arc<dyn Fft<f64>>,
     window: Vec<f64>,
-    frame: Vec<f64>,
     bins: Vec<Complex<f64>>,
+    scratch: Vec<Complex<f64>>,
     power: Vec<f64>,
 }
 
 impl Spectrum {
-    /// Spectra of `fft` points under `window`, which is padded with zeros to that length.
+    /// Spectra of `points` under `window`, which is padded with zeros to that length.
     ///
     /// # Panics
     /// If the window is longer.
-    pub(super) fn new(window: Vec<f64>, fft: usize) -> Self {
-        assert!(window.len() <= fft);
-        let plan = RealFftPlanner::new().plan_fft_forward(fft);
+    pub(super) fn new(window: Vec<f64>, points: usize) -> Self {
+        assert!(window.len() <= points);
+        let fft = FftPlanner::new().plan_fft_forward(points);
         Self {
-            frame: plan.make_input_vec(),
-            bins: plan.make_output_vec(),
-            power: vec![0.0; fft / 2 + 1],
-            fft: plan,
+            bins: vec![Complex::default(); points],
+            scratch: vec![Complex::default(); fft.get_inplace_scratch_len()],
+            power: vec![0.0; points / 2 + 1],
+            fft,
             window,
         }
     }
 
     /// Power of bins 0 to half the points, of a frame as long as the window. Does not allocate.
     pub(super) fn power(&mut self, samples: impl IntoIterator<Item = f64>) -> &[f64] {
+        self.bins.fill(Complex::default());
         let windowed = std::iter::zip(samples, &self.window).map(|(x, w)| x * w);
-        // The transform uses its input as scratch memory.
-        self.frame.fill(0.0);
-        for (place, value) in std::iter::zip(&mut self.frame, windowed) {
-            *place = value;
+        for (bin, value) in std::iter::zip(&mut self.bins, windowed) {
+            bin.re = value;
         }
         self.fft
-            .process(&mut self.frame, &mut self.bins)
-            .expect("both buffers are the plan's own");
+            .process_with_scratch(&mut self.bins, &mut self.scratch);
         for (power, bin) in std::iter::zip(&mut self.power, &self.bins) {
             *power = bin.norm_sqr();
         }

@@ -135,7 +135,7 @@ fn no_axmodels(dir: &Path) -> Error {
     Error::new(
         ErrorKind::NotFound,
         format!(
-            "{} has no models for the NPU: add them with `cosyvoice3-convert npu {} AXERA_DIR`",
+            "{} has no models for the NPU: add them with `cosyvoice3 model npu {} AXERA_DIR`",
             dir.display(),
             dir.display()
         ),

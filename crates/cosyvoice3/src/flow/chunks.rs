@@ -228,8 +228,15 @@ impl Chunks {
             offset: frames.start,
             memories: &self.memories,
         };
-        let (mel, memories) =
-            ode::solve_after(flow.backend, noise, conditions, flow.times, earlier, cancel)?;
+        let (mel, memories) = ode::solve_after(
+            flow.backend,
+            noise,
+            conditions,
+            flow.times,
+            flow.guidance_rate,
+            earlier,
+            cancel,
+        )?;
         self.memories = Arc::new(memories);
         self.done = frames.end;
         Ok(mel)
@@ -275,6 +282,7 @@ pub(super) struct Flow<'a> {
     pub backend: &'a mut dyn FlowBackend,
     pub voice: &'a Voice,
     pub times: &'a [f32],
+    pub guidance_rate: f32,
     pub prompts: &'a mut Prompts,
 }
 

@@ -102,6 +102,10 @@ impl FlowBackend for Fallback {
         })
     }
 
+    fn prepare(&mut self, times: &[f32], cancel: &Cancel) -> Result<()> {
+        self.with(cancel, |backend| backend.prepare(times, cancel))
+    }
+
     fn begin(&mut self, conditions: Conditions<'_>, cancel: &Cancel) -> Result<()> {
         self.window = self.spare.is_some().then(|| Window {
             mu: conditions.mu.clone(),
@@ -122,6 +126,18 @@ impl FlowBackend for Fallback {
     ) -> Result<()> {
         self.with(cancel, |backend| {
             backend.step(x, t, conditional, unconditional, cancel)
+        })
+    }
+
+    fn step_alone(
+        &mut self,
+        x: &Mel,
+        t: f32,
+        conditional: &mut Mel,
+        cancel: &Cancel,
+    ) -> Result<()> {
+        self.with(cancel, |backend| {
+            backend.step_alone(x, t, conditional, cancel)
         })
     }
 

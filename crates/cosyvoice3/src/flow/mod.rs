@@ -12,6 +12,7 @@ pub mod ode;
 pub mod ort;
 mod plan;
 mod prompts;
+pub mod times;
 pub mod windows;
 
 pub use plan::{Call, FlowModel, FlowOptions, FlowPlan, Utterance};
@@ -88,6 +89,12 @@ pub trait FlowBackend: Send {
         cancel: &Cancel,
     ) -> Result<Encoded>;
 
+    /// Announces the times of the following [`step`](Self::step)s, so that what depends on them alone can be computed at
+    /// once.
+    fn prepare(&mut self, _times: &[f32], _cancel: &Cancel) -> Result<()> {
+        Ok(())
+    }
+
     /// Sets the constant inputs of the following [`step`](Self::step)s.
     fn begin(&mut self, conditions: Conditions<'_>, cancel: &Cancel) -> Result<()>;
 
@@ -101,6 +108,18 @@ pub trait FlowBackend: Send {
         unconditional: &mut Mel,
         cancel: &Cancel,
     ) -> Result<()>;
+
+    /// As [`step`](Self::step), without the unconditional velocity, which may cost as much as the conditional one.
+    fn step_alone(
+        &mut self,
+        x: &Mel,
+        t: f32,
+        conditional: &mut Mel,
+        cancel: &Cancel,
+    ) -> Result<()> {
+        let mut unconditional = Mel::zeros(x.frames());
+        self.step(x, t, conditional, &mut unconditional, cancel)
+    }
 
     /// Returns true if [`step_after`](Self::step_after) works.
     fn remembers(&self) -> bool {

@@ -5,24 +5,68 @@ use std::f32::consts::FRAC_PI_2;
 use super::{Conditions, FlowBackend, Memory};
 use crate::{Result, cancel::Cancel, constants::CFG_RATE, manifest::Schedule, mel::Mel};
 
-/// The `steps + 1` time points of a schedule, from 0 to 1.
+/// Places of [`Schedule::Epss`] in 32nds: what is left of a fine schedule when the steps that change least are dropped
+/// (published with F5-TTS).
+const EPSS: [&[u8]; 6] = [
+    &[0, 2, 4, 8, 16, 32],
+    &[0, 2, 4, 6, 8, 16, 32],
+    &[0, 2, 4, 6, 8, 16, 24, 32],
+    &[0, 2, 4, 6, 8, 12, 16, 20, 24, 28, 32],
+    &[0, 2, 4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32],
+    &[0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32],
+];
+
+/// The `steps + 1` time points of a schedule, from 0 to 1. [`Schedule::Epss`] knows some numbers of steps; of others it is
+/// the cosine.
 pub fn time_points(schedule: Schedule, steps: usize) -> Vec<f32> {
     let last = steps as f32;
+    let uneven = EPSS.iter().find(|places| places.len() == steps + 1);
     (0..=steps)
-        .map(|i| i as f32 / last)
+        .map(|i| match (schedule, uneven) {
+            (Schedule::Epss, Some(places)) => f32::from(places[i]) / 32.0,
+            _ => i as f32 / last,
+        })
         .map(|t| match schedule {
             Schedule::Linear => t,
-            Schedule::Cosine => 1.0 - (t * FRAC_PI_2).cos(),
+            Schedule::Cosine | Schedule::Epss => 1.0 - (t * FRAC_PI_2).cos(),
         })
         .collect()
 }
 
-/// Turns `noise`, `[MEL_BINS x frames]`, into mel, one estimator run per interval of `times`.
-///
-/// Rounds as the published solver does: time and state are float32 and time is summed up step by step.
+/// The times at which the solver asks for a velocity, one for each interval of `times`, rounded as it rounds them.
+pub fn step_times(times: &[f32]) -> Vec<f32> {
+    let mut t = times.first().copied().unwrap_or_default();
+    let step = |end: &f32| {
+        let start = t;
+        t += end - t;
+        start
+    };
+    times.iter().skip(1).map(step).collect()
+}
+
+/// Strength of the classifier-free guidance, and the steps that have it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Guidance {
+    /// Share of the difference between conditional and unconditional velocity that is added to the conditional one; 0 for
+    /// models that were distilled, whose steps then run one row.
+    pub rate: f32,
+    /// The difference is computed every so many steps, from the first on, and kept for those between; 1 is every step.
+    pub interval: usize,
+}
+
+impl Default for Guidance {
+    fn default() -> Self {
+        Self {
+            rate: CFG_RATE,
+            interval: 1,
+        }
+    }
+}
+
+/// Turns `noise`, `[MEL_BINS x frames]`, into mel, one estimator run per interval of `times`, with the published guidance.
 ///
 /// # Errors
-/// Errors of the backend, and [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled) before any step.
+/// As [`solve_with`].
 pub fn solve(
     backend: &mut dyn FlowBackend,
     noise: Mel,
@@ -30,17 +74,45 @@ pub fn solve(
     times: &[f32],
     cancel: &Cancel,
 ) -> Result<Mel> {
+    let guidance = Guidance::default();
+    solve_with(backend, noise, conditions, times, guidance, cancel)
+}
+
+/// As [`solve`], with any guidance.
+///
+/// Rounds as the published solver does: time and state are float32 and time is summed up step by step.
+///
+/// # Errors
+/// Errors of the backend, and [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled) before any step.
+pub fn solve_with(
+    backend: &mut dyn FlowBackend,
+    noise: Mel,
+    conditions: Conditions<'_>,
+    times: &[f32],
+    guidance: Guidance,
+    cancel: &Cancel,
+) -> Result<Mel> {
     let mut x = noise;
     let mut conditional = Mel::zeros(x.frames());
     let mut unconditional = Mel::zeros(x.frames());
+    // Of the last guided step, for those without.
+    let mut difference = Mel::zeros(x.frames());
+    let starts = step_times(times);
+    backend.prepare(&starts, cancel)?;
     backend.begin(conditions, cancel)?;
-    let mut t = times.first().copied().unwrap_or_default();
-    for end in times.iter().skip(1) {
+    for (i, (t, end)) in std::iter::zip(starts, times.iter().skip(1)).enumerate() {
         cancel.check()?;
         let dt = end - t;
-        backend.step(&x, t, &mut conditional, &mut unconditional, cancel)?;
-        euler(&mut x, dt, &conditional, &unconditional);
-        t += dt;
+        if guidance.rate != 0.0 && i % guidance.interval.max(1) == 0 {
+            backend.step(&x, t, &mut conditional, &mut unconditional, cancel)?;
+            euler(&mut x, dt, guidance.rate, &conditional, &unconditional);
+            if guidance.interval > 1 {
+                subtract(&conditional, &unconditional, &mut difference);
+            }
+        } else {
+            backend.step_alone(&x, t, &mut conditional, cancel)?;
+            advance(&mut x, dt, guidance.rate, &conditional, &difference);
+        }
     }
     Ok(x)
 }
@@ -54,7 +126,7 @@ pub struct Earlier<'a> {
     pub memories: &'a [Memory],
 }
 
-/// As [`solve`] for frames that follow others, and the memory at each step of all frames so far.
+/// As [`solve`] with guidance of this `rate` in every step, for frames that follow others, and the memory at each step of all frames so far.
 ///
 /// # Errors
 /// As [`solve`]; a back end without a memory fails.
@@ -63,6 +135,7 @@ pub fn solve_after(
     noise: Mel,
     conditions: Conditions<'_>,
     times: &[f32],
+    rate: f32,
     earlier: Earlier<'_>,
     cancel: &Cancel,
 ) -> Result<(Mel, Vec<Memory>)> {
@@ -70,9 +143,10 @@ pub fn solve_after(
     let mut conditional = Mel::zeros(x.frames());
     let mut unconditional = Mel::zeros(x.frames());
     let mut memories = Vec::with_capacity(times.len());
+    let starts = step_times(times);
+    backend.prepare(&starts, cancel)?;
     backend.begin(conditions, cancel)?;
-    let mut t = times.first().copied().unwrap_or_default();
-    for (step, end) in times.iter().skip(1).enumerate() {
+    for (step, (t, end)) in std::iter::zip(starts, times.iter().skip(1)).enumerate() {
         cancel.check()?;
         let dt = end - t;
         memories.push(backend.step_after(
@@ -84,16 +158,29 @@ pub fn solve_after(
             &mut unconditional,
             cancel,
         )?);
-        euler(&mut x, dt, &conditional, &unconditional);
-        t += dt;
+        euler(&mut x, dt, rate, &conditional, &unconditional);
     }
     Ok((x, memories))
 }
 
-fn euler(x: &mut Mel, dt: f32, conditional: &Mel, unconditional: &Mel) {
+fn euler(x: &mut Mel, dt: f32, rate: f32, conditional: &Mel, unconditional: &Mel) {
     let velocities = std::iter::zip(conditional.as_slice(), unconditional.as_slice());
     for (x, (with, without)) in x.as_mut_slice().iter_mut().zip(velocities) {
-        *x += dt * ((1.0 + CFG_RATE) * with - CFG_RATE * without);
+        *x += dt * ((1.0 + rate) * with - rate * without);
+    }
+}
+
+fn advance(x: &mut Mel, dt: f32, rate: f32, conditional: &Mel, difference: &Mel) {
+    let velocities = std::iter::zip(conditional.as_slice(), difference.as_slice());
+    for (x, (with, difference)) in x.as_mut_slice().iter_mut().zip(velocities) {
+        *x += dt * (with + rate * difference);
+    }
+}
+
+fn subtract(from: &Mel, what: &Mel, difference: &mut Mel) {
+    let values = std::iter::zip(from.as_slice(), what.as_slice());
+    for (difference, (from, what)) in difference.as_mut_slice().iter_mut().zip(values) {
+        *difference = from - what;
     }
 }
 
@@ -167,8 +254,8 @@ mod tests {
 
     #[test]
     fn schedules_run_from_zero_to_one() {
-        for schedule in [Schedule::Linear, Schedule::Cosine] {
-            for steps in [1, 4, 5, 7, 10, 50] {
+        for schedule in [Schedule::Linear, Schedule::Cosine, Schedule::Epss] {
+            for steps in [1, 4, 5, 6, 7, 10, 12, 16, 50] {
                 let times = time_points(schedule, steps);
                 assert_eq!(times.len(), steps + 1);
                 assert_eq!(times[0], 0.0);

@@ -6,7 +6,7 @@ use super::{
     Conditions, FlowBackend,
     chunks::{self, Chunks, Hop},
     noise::Noise,
-    ode,
+    ode::{self, Guidance},
     prompts::Prompts,
     windows::{BLEND_FRAMES, PROMPT_TOKENS, Window, Windows},
 };
@@ -40,6 +40,8 @@ pub struct FlowOptions {
     pub steps: usize,
     /// Time points of the solver; `None` is the manifest's.
     pub schedule: Option<Schedule>,
+    /// Steps from one with guidance to the next, see [`Guidance`]; 0 is 1.
+    pub guidance_interval: usize,
     /// Mel as it comes: [`chunks`](super::chunks) where the plan would be whole.
     pub stream: bool,
     /// Frames of earlier speech that a chunk sees; `None` is as many as fit into
@@ -114,13 +116,23 @@ impl FlowModel {
             0 => default_steps,
             steps => steps,
         };
-        let schedule = options.schedule.unwrap_or(self.defaults.schedule);
+        let own_points = &self.defaults.time_points;
+        let times = if options.steps == 0 && options.schedule.is_none() && !own_points.is_empty() {
+            own_points.clone()
+        } else {
+            let schedule = options.schedule.unwrap_or(self.defaults.schedule);
+            ode::time_points(schedule, steps)
+        };
         Ok(Utterance {
             backend: &mut *self.backend,
             prompts: &mut self.prompts,
             voice,
             prompt_tokens,
-            times: ode::time_points(schedule, steps),
+            times,
+            guidance: Guidance {
+                rate: self.defaults.guidance,
+                interval: options.guidance_interval.max(1),
+            },
             cursor,
             mel: MelAccumulator::new(),
         })
@@ -138,7 +150,7 @@ impl FlowModel {
             FlowPlan::Whole => "flow-plan=whole sees whole utterances: use flow-plan=auto",
             _ => {
                 "flow_estimator.onnx has no memory of earlier frames, because an older converter made it: \
-                 run `cosyvoice3-convert remember MODEL`, or convert the checkpoint again"
+                 run `cosyvoice3 model remember MODEL`, or convert the checkpoint again"
             }
         };
         Err(Error::new(
@@ -212,6 +224,7 @@ pub struct Utterance<'m> {
     voice: &'m Voice,
     prompt_tokens: usize,
     times: Vec<f32>,
+    guidance: Guidance,
     cursor: Cursor,
     mel: MelAccumulator,
 }
@@ -283,6 +296,7 @@ impl Utterance<'_> {
             backend: &mut *self.backend,
             voice: self.voice,
             times: &self.times,
+            guidance_rate: self.guidance.rate,
             prompts: &mut *self.prompts,
         };
         let (mel, frames) = chunks.run(&mut flow, tokens, hop, cancel)?;
@@ -376,7 +390,14 @@ impl Utterance<'_> {
             cond: &cond,
             attention_chunk,
         };
-        let mel = ode::solve(self.backend, noise, conditions, &self.times, cancel)?;
+        let mel = ode::solve_with(
+            self.backend,
+            noise,
+            conditions,
+            &self.times,
+            self.guidance,
+            cancel,
+        )?;
         Ok(mel.columns(prompt_frames..mel.frames()))
     }
 }
@@ -404,7 +425,7 @@ fn whole(tokens: usize) -> Window {
 mod tests {
     use super::*;
     use crate::{
-        constants::{LOOKAHEAD_TOKENS, MEL_BINS},
+        constants::{CFG_RATE, LOOKAHEAD_TOKENS, MEL_BINS},
         flow::Encoded,
     };
 
@@ -494,6 +515,10 @@ mod tests {
         let manifest = manifest::Flow {
             encoder: None,
             estimator: None,
+            times: None,
+            quantization: String::new(),
+            guidance: CFG_RATE,
+            time_points: Vec::new(),
             steps: 3,
             window_steps: 2,
             schedule: Schedule::Cosine,

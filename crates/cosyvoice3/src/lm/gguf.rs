@@ -183,6 +183,11 @@ impl Gguf {
         Ok((tensor, start..start + bytes))
     }
 
+    /// First byte of a tensor's data in the file; `None` where a damaged header leads beyond all files.
+    pub fn position(&self, tensor: &Tensor) -> Option<u64> {
+        self.data_start.checked_add(tensor.offset)
+    }
+
     fn check_all(&self, lm: &manifest::Lm) -> Result<(), String> {
         self.check_keys()?;
         let geometry = self.geometry(lm)?;

@@ -10,6 +10,7 @@ pub mod gguf;
 mod llama;
 mod memory;
 mod model;
+mod options;
 mod prefix;
 mod prefix_cache;
 pub mod repetition;
@@ -19,9 +20,11 @@ pub mod silence;
 pub mod thread_count;
 
 pub use model::LmModel;
+pub use options::LmOptions;
 pub use prefix::Prefix;
+pub(crate) use prefix_cache::program;
 pub use prefix_cache::{Hit, PrefixCache, PrefixCaching};
-pub use session::{Decoding, Generated, LmOptions, LmSession, Prefill, StopReason};
+pub use session::{Decoding, Generated, LmSession, Prefill, StopReason};
 
 use crate::Result;
 

@@ -12,8 +12,8 @@ use cosyvoice3_text::{Language, Reading};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, ErrorKind, Result,
-    constants::{SPEECH_CODES, SPEECH_VOCAB},
+    Error, ErrorKind, Result, atomic_file,
+    constants::{CFG_RATE, SPEECH_CODES, SPEECH_VOCAB},
     regular_file,
 };
 
@@ -67,7 +67,10 @@ pub struct Manifest {
     pub npu: Option<Npu>,
     /// Vocoder.
     pub vocoder: Vocoder,
-    /// Size and hash of every file but the manifest and the voices, by path inside the directory.
+    /// Networks that make voices of recordings, where the directory has them. Speaking needs none of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub front_end: Option<FrontEnd>,
+    /// Size and hash of every file but the manifest, the voices and the front end, by path inside the directory.
     pub files: BTreeMap<String, FileEntry>,
 }
 
@@ -79,6 +82,25 @@ pub struct FileEntry {
     pub size: u64,
     /// SHA-256, lower-case hexadecimal.
     pub sha256: String,
+}
+
+/// The networks of the official front end, in the format in which they are published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FrontEnd {
+    /// ONNX, CAM++: `input` `[1, T, 80]` (filterbank) to `output` `[1, 192]`.
+    pub speaker_encoder: String,
+    /// ONNX: `feats` `[1, 128, T]` (Whisper's log-mel) and `feats_length` `[1]` i32 to `indices`, a token for four frames.
+    pub speech_tokenizer: String,
+    /// Size and hash of both, by path. Apart from those of the model, so that a model speaks without them.
+    pub files: BTreeMap<String, FileEntry>,
+}
+
+impl FrontEnd {
+    /// Both files, relative to the model directory.
+    pub fn names(&self) -> [&str; 2] {
+        [&self.speaker_encoder, &self.speech_tokenizer]
+    }
 }
 
 /// The language model's files, geometry and decoding defaults.
@@ -147,6 +169,20 @@ pub struct Flow {
     /// ONNX: the DiT estimator, any length, attention chunk as an input. Without it, [`Manifest::npu`] is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimator: Option<String>,
+    /// safetensors: what the time makes of the estimator's weights, where the estimator takes that as an input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<String>,
+    /// Arithmetic of the estimator's blocks: `f32`; `int8`, with weights of 7 bits, whose products saturate on no CPU;
+    /// or `int8_wide`, with weights of 8 bits. Empty: not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub quantization: String,
+    /// Rate of the classifier-free guidance; 0 for a distilled model, which runs without an unconditional row.
+    #[serde(default = "cfg_rate", skip_serializing_if = "is_cfg_rate")]
+    pub guidance: f32,
+    /// Time points of the solver, from 0 to 1, for models that want their own: they stand for steps and schedule unless
+    /// the settings ask for others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub time_points: Vec<f32>,
     /// Euler steps of the whole-utterance plan.
     pub steps: usize,
     /// Euler steps of the window plan.
@@ -155,7 +191,36 @@ pub struct Flow {
     pub schedule: Schedule,
 }
 
+fn cfg_rate() -> f32 {
+    CFG_RATE
+}
+
+fn is_cfg_rate(rate: &f32) -> bool {
+    *rate == CFG_RATE
+}
+
 impl Flow {
+    fn check(&self) -> Result<(), String> {
+        let points = &self.time_points;
+        let ends = points.first().is_none_or(|first| *first == 0.0)
+            && points.last().is_none_or(|last| *last == 1.0);
+        let count = points.is_empty() || (2..=1 + MAX_STEPS as usize).contains(&points.len());
+        // NaN is in no order.
+        if !ends || !count || !points.is_sorted_by(|a, b| a < b) {
+            return Err(format!(
+                "flow.time_points is {points:?}, expected up to {} ascending numbers from 0 to 1",
+                1 + MAX_STEPS as usize
+            ));
+        }
+        if !["", "f32", "int8", "int8_wide"].contains(&&*self.quantization) {
+            return Err(format!(
+                "flow.quantization is {:?}, expected f32, int8 or int8_wide",
+                self.quantization
+            ));
+        }
+        Ok(())
+    }
+
     /// Encoder and estimator for the CPU.
     ///
     /// # Errors
@@ -166,7 +231,7 @@ impl Flow {
             (encoder, _) => Err(Error::new(
                 ErrorKind::NotFound,
                 format!(
-                    "the model has no flow {} for the CPU, only one for an NPU: use flow-backend=npu, or a directory that `cosyvoice3-convert checkpoint` made",
+                    "the model has no flow {} for the CPU, only one for an NPU: use flow-backend=npu, or a directory that `cosyvoice3 model convert` made",
                     if encoder.is_none() {
                         "encoder"
                     } else {
@@ -264,6 +329,9 @@ pub enum Schedule {
     Cosine,
     /// `t_i = i/n`, as the seed pipeline has it.
     Linear,
+    /// The published curve at unevenly spaced places (EPSS), for 5, 6, 7, 10, 12 or 16 steps: more of them where the mel
+    /// takes shape.
+    Epss,
 }
 
 /// The vocoder's files.
@@ -385,7 +453,7 @@ impl Manifest {
         let path = dir.join(MANIFEST);
         let text = regular_file::read_text(&path, MAX_FILE).map_err(|error| {
             if error.kind() == ErrorKind::NotFound {
-                error.context("not a model directory (cosyvoice3-convert makes one)")
+                error.context("not a model directory (`cosyvoice3 model convert` makes one)")
             } else {
                 error
             }
@@ -412,6 +480,15 @@ impl Manifest {
     /// The manifest as TOML.
     pub fn to_toml(&self) -> String {
         toml::to_string_pretty(self).expect("a manifest holds only plain values")
+    }
+
+    /// Makes this the manifest of `dir`, in place of the one that may be there.
+    ///
+    /// # Errors
+    /// It cannot be written; the old one is still there then.
+    pub fn write(&self, dir: &Path) -> Result<()> {
+        let path = dir.join(MANIFEST);
+        atomic_file::replace(&path, self.to_toml().as_bytes()).map_err(|e| Error::io(&path, &e))
     }
 
     fn check(&self, path: &Path) -> Result<()> {
@@ -451,6 +528,7 @@ impl Manifest {
             ));
         }
         self.check_numbers().or_else(wrong)?;
+        self.flow.check().or_else(wrong)?;
         if let Some(npu) = &self.npu {
             npu.check().or_else(wrong)?;
         }
@@ -463,7 +541,8 @@ impl Manifest {
                 "neither flow.encoder nor npu.encoder: nothing reads speech tokens".into(),
             );
         }
-        let files = self.files.keys().map(String::as_str);
+        let front_end = self.front_end.iter().flat_map(FrontEnd::names);
+        let files = self.files.keys().map(String::as_str).chain(front_end);
         for file in self.component_files().into_iter().chain(files) {
             let mut parts = Path::new(file).components();
             let inside = |part| matches!(part, Component::Normal(_));
@@ -478,7 +557,22 @@ impl Manifest {
                 return wrong(format!("{file} has no entry under [files]"));
             }
         }
-        Ok(())
+        self.check_front_end().or_else(wrong)
+    }
+
+    fn check_front_end(&self) -> Result<(), String> {
+        let Some(front_end) = &self.front_end else {
+            return Ok(());
+        };
+        let mut names = front_end.names().to_vec();
+        names.sort_unstable();
+        match front_end.files.keys().eq(&names) {
+            true => Ok(()),
+            false => Err(format!(
+                "[front_end.files] must have an entry for each of {} and nothing else",
+                names.join(", ")
+            )),
+        }
     }
 
     /// Checks numbers that size allocations, bound loops or index tables. The ranges are far beyond what models have;
@@ -486,7 +580,7 @@ impl Manifest {
     fn check_numbers(&self) -> Result<(), String> {
         let (lm, flow) = (&self.lm, &self.flow);
         let codes = f64::from(SPEECH_CODES);
-        let numbers: [(&str, f64, f64, f64); 13] = [
+        let numbers: [(&str, f64, f64, f64); 14] = [
             ("lm.hidden_size", lm.hidden_size as f64, 1.0, 16_384.0),
             ("lm.layers", lm.layers as f64, 1.0, 1_024.0),
             ("lm.text_vocab", lm.text_vocab as f64, 1.0, 4_194_304.0),
@@ -513,6 +607,7 @@ impl Manifest {
                 10_000.0,
             ),
             ("lm.sampling.tau_r", lm.sampling.tau_r.into(), 0.0, 1.0),
+            ("flow.guidance", flow.guidance.into(), 0.0, 10.0),
             ("flow.steps", flow.steps as f64, 1.0, MAX_STEPS),
             (
                 "flow.window_steps",
@@ -555,7 +650,7 @@ impl Manifest {
     /// The files the components name, relative to the model directory.
     pub fn component_files(&self) -> Vec<&str> {
         let lm = [&self.lm.gguf, &self.lm.embeddings, &self.lm.tokenizer];
-        let flow = [&self.flow.encoder, &self.flow.estimator];
+        let flow = [&self.flow.encoder, &self.flow.estimator, &self.flow.times];
         let files = lm.into_iter().chain(flow.into_iter().flatten());
         let npu = self.npu.iter().flat_map(Npu::files);
         let files = files.map(String::as_str).chain(self.vocoder.files());
@@ -578,6 +673,7 @@ pub(crate) mod tests {
             languages: Vec::new(),
             text_reading: String::new(),
             notice: String::new(),
+            front_end: None,
             lm: Lm {
                 gguf: "lm.gguf".into(),
                 embeddings: "lm_embeddings.safetensors".into(),
@@ -606,6 +702,10 @@ pub(crate) mod tests {
             flow: Flow {
                 encoder: Some("flow_encoder.onnx".into()),
                 estimator: Some("flow_estimator.onnx".into()),
+                times: Some("flow_times.safetensors".into()),
+                quantization: "int8".into(),
+                guidance: CFG_RATE,
+                time_points: Vec::new(),
                 steps: 10,
                 window_steps: 5,
                 schedule: Schedule::Cosine,
@@ -696,7 +796,10 @@ pub(crate) mod tests {
         let dir = tempfile::tempdir().unwrap();
         let error = Manifest::read(dir.path()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
-        assert!(error.to_string().contains("cosyvoice3-convert"), "{error}");
+        assert!(
+            error.to_string().contains("cosyvoice3 model convert"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -47,11 +47,15 @@ struct Seen {
 /// Those of [`regular_file::open`]; [`ErrorKind::Damaged`] for another size, or for a link that leads out of `dir`. `dir`
 /// itself may be a link.
 pub fn sizes(dir: &Path, manifest: &Manifest) -> Result<()> {
+    sizes_of(dir, &manifest.name, &manifest.files)
+}
+
+/// As [`sizes`], of `files` of the model called `model`.
+pub fn sizes_of(dir: &Path, model: &str, files: &BTreeMap<String, FileEntry>) -> Result<()> {
     let root = dir.canonicalize().map_err(|e| Error::io(dir, &e))?;
-    for (name, entry) in &manifest.files {
+    for (name, entry) in files {
         let path = dir.join(name);
-        let of_the_model =
-            |e: Error| e.context(format!("a file of the model \"{}\"", manifest.name));
+        let of_the_model = |e: Error| e.context(format!("a file of the model \"{model}\""));
         stays_inside(&root, &path).map_err(of_the_model)?;
         let file = regular_file::open(&path).map_err(of_the_model)?;
         let size = file.metadata().map_err(|e| Error::io(&path, &e))?.len();
@@ -94,6 +98,18 @@ pub fn hashes(
     cancel: &Cancel,
     progress: &mut dyn FnMut(f32),
 ) -> Result<Option<Error>> {
+    hashes_of(dir, &manifest.files, verify, cache_dir, cancel, progress)
+}
+
+/// As [`hashes`], of `files`.
+pub fn hashes_of(
+    dir: &Path,
+    files: &BTreeMap<String, FileEntry>,
+    verify: Verify,
+    cache_dir: Option<&Path>,
+    cancel: &Cancel,
+    progress: &mut dyn FnMut(f32),
+) -> Result<Option<Error>> {
     if verify == Verify::Never {
         return Ok(None);
     }
@@ -106,9 +122,9 @@ pub fn hashes(
     };
     let mut record = record_path.as_deref().map(read_record).unwrap_or_default();
     let mut changed = false;
-    let total: u64 = manifest.files.values().map(|entry| entry.size).sum();
+    let total: u64 = files.values().map(|entry| entry.size).sum();
     let mut done = 0;
-    for (name, entry) in &manifest.files {
+    for (name, entry) in files {
         let path = dir.join(name);
         let path = path.canonicalize().unwrap_or(path);
         let key = path.to_string_lossy().into_owned();

@@ -26,9 +26,8 @@ impl Lexicons {
         &self,
         dir: &Path,
         own: Option<&Path>,
-        voice: Option<&str>,
+        of_voice: Option<PathBuf>,
     ) -> Result<Arc<Lexicon>> {
-        let of_voice = voice.map(|name| dir.join("voices").join(format!("{name}.lexicon.txt")));
         let mut files = Files::new();
         if let Some(own) = own {
             let state = state(own)?.ok_or_else(|| missing(own))?;
@@ -119,7 +118,11 @@ mod tests {
         )
         .unwrap();
         let lexicons = Lexicons::default();
-        let get = |own, voice| lexicons.get(dir.path(), own, voice).unwrap();
+        let of_voice = |name: &str| dir.path().join(format!("voices/{name}.lexicon.txt"));
+        let get = |own, voice: Option<&str>| {
+            let of_voice = voice.map(of_voice);
+            lexicons.get(dir.path(), own, of_voice).unwrap()
+        };
         assert_eq!(
             get(Some(&*own), Some("v")).apply("a b c d"),
             "own voice model d"

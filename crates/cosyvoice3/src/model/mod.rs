@@ -17,23 +17,25 @@ pub use keeper::Keeper;
 pub use lease::{Lease, Leased};
 
 use crate::{
-    Error, ErrorKind, Result, cache_dir,
+    Error, Result, cache_dir,
     cancel::Cancel,
     cpu::Affinity,
     flow::{
         FlowModel,
         choice::{self, Cores, FlowTarget},
     },
-    lm::{LmModel, PrefixCache},
+    lm::{LmModel, PrefixCache, program},
     lock::lock,
     manifest::{
         Manifest,
         verify::{self, Verify},
     },
+    regular_file,
     stage::Stage,
+    synth::Announcements,
     text::{Language, Lexicon, TextFrontEnd, Tokenizer},
     vocoder::Vocoder,
-    voice::{self, Voice},
+    voice::{Places, Voice, library},
 };
 
 /// Options for loading a model.
@@ -60,10 +62,12 @@ pub trait LoadObserver {
 /// The loaded models of one directory. Flow and vocoder are leased to one caller at a time.
 pub struct Model {
     dir: PathBuf,
+    voices: Places,
     manifest: Manifest,
     front_end: TextFrontEnd,
     lm: Arc<LmModel>,
     prefixes: Arc<PrefixCache>,
+    announcements: Announcements,
     flow: Lease<FlowModel>,
     vocoder: Lease<Vocoder>,
     lexicons: Lexicons,
@@ -167,19 +171,31 @@ impl Model {
         let vocoder = affinity.within(Stage::Vocoder, || {
             Vocoder::load(dir, &manifest.vocoder, threads, cancel)
         })?;
+        // On disk a model is identified by its hashes, and unchecked hashes may be wrong.
+        let cache = cache.filter(|_| options.verify != Verify::Never);
+        let program = program();
+        let announcements = Announcements::new(
+            format!(
+                "{} {:?} {}",
+                program.as_deref().unwrap_or_default(),
+                options.flow,
+                manifest.to_toml()
+            ),
+            // A program that cannot identify itself must not read what others wrote.
+            program.and(cache.as_ref().map(|dir| dir.join("announcements"))),
+        );
         Ok(Self {
             front_end: TextFrontEnd::new(Arc::new(tokenizer)),
             prefixes: Arc::new(PrefixCache::new(
                 &identity(&manifest),
-                // On disk a model is identified by its hashes, and unchecked hashes may be wrong.
-                cache
-                    .filter(|_| options.verify != Verify::Never)
-                    .map(|dir| dir.join("prefixes")),
+                cache.map(|dir| dir.join("prefixes")),
             )),
+            announcements,
             lm: Arc::new(lm),
             flow: Lease::new(FlowModel::new(backend, &manifest.flow)),
             vocoder: Lease::new(vocoder),
             lexicons: Lexicons::default(),
+            voices: Places::new(dir, &manifest.name),
             dir: dir.into(),
             manifest,
         })
@@ -205,6 +221,11 @@ impl Model {
         &self.prefixes
     }
 
+    /// Announcements that were spoken.
+    pub fn announcements(&self) -> &Announcements {
+        &self.announcements
+    }
+
     /// The flow model.
     pub fn flow(&self) -> &Lease<FlowModel> {
         &self.flow
@@ -217,7 +238,7 @@ impl Model {
 
     /// Checks that the voice `name` is there, without loading it.
     pub fn check_voice(&self, name: &str) -> Result<()> {
-        check_voice(&self.dir, &self.manifest, Some(name))
+        find_voice(&self.voices, name).map(|_| ())
     }
 
     /// Pronunciations: the file `own` first, then the voice's list, then the model's.
@@ -225,20 +246,22 @@ impl Model {
     /// # Errors
     /// `own` does not exist; one of them cannot be read or has a line that is no entry.
     pub fn lexicon(&self, own: Option<&Path>, voice: Option<&str>) -> Result<Arc<Lexicon>> {
-        self.lexicons.get(&self.dir, own, voice)
+        let of_voice = voice.and_then(|name| self.voices.find(name));
+        let of_voice = of_voice.map(|file| library::lexicon_of(&file));
+        self.lexicons.get(&self.dir, own, of_voice)
     }
 
     /// The voice `name`, or the one that speaks `language` here.
     pub fn voice(&self, name: Option<&str>, language: Option<Language>) -> Result<Voice> {
-        let name = pick_voice(&self.dir, &self.manifest, name, language)?;
-        let voice = Voice::load(&voice::path(&self.dir, &name))?;
+        let path = pick_voice(&self.dir, &self.manifest, name, language)?;
+        let voice = Voice::load(&path)?;
         if let Some(id) = voice
             .prompt_text_ids
             .iter()
             .find(|id| **id as usize >= self.manifest.lm.text_vocab)
         {
             return Err(Error::damaged(
-                &voice::path(&self.dir, &name),
+                &path,
                 format!(
                     "text id {id}, but the model has {} text embeddings: the voice is of another model",
                     self.manifest.lm.text_vocab
@@ -259,44 +282,47 @@ fn identity(manifest: &Manifest) -> String {
     hashes.join(" ")
 }
 
-/// Checks that the voice `name`, or the default one, exists in `dir`, without loading it.
+/// Checks that the voice `name`, or the default one, exists for the model in `dir`, without loading it.
 pub fn check_voice(dir: &Path, manifest: &Manifest, name: Option<&str>) -> Result<()> {
     pick_voice(dir, manifest, name, None).map(|_| ())
 }
 
+/// The file of the voice `name`, else of the one for `language`, else of the default one, else of the only one.
 fn pick_voice(
     dir: &Path,
     manifest: &Manifest,
     name: Option<&str>,
     language: Option<Language>,
-) -> Result<String> {
+) -> Result<PathBuf> {
+    let places = Places::new(dir, &manifest.name);
     let for_language = || manifest.voice_for_language.get(language?.tag());
-    let name = name
-        .or_else(|| for_language().map(String::as_str))
-        .unwrap_or(&manifest.default_voice);
-    check_voice_name(dir, name)?;
-    Ok(name.into())
+    let name = name.or_else(|| for_language().map(String::as_str));
+    let name = match (name, manifest.default_voice.as_str()) {
+        (Some(name), _) => name.to_owned(),
+        (None, "") => match <[String; 1]>::try_from(places.names()?) {
+            Ok([only]) => only,
+            Err(_) => String::new(),
+        },
+        (None, default) => default.to_owned(),
+    };
+    find_voice(&places, &name)
 }
 
-/// Checks that there is a voice `name` in `dir`, without loading it: cheap enough for each request.
+/// Checks that there is a voice `name` for the model in `dir`, without loading it: cheap enough for each request.
 ///
 /// # Errors
-/// There is none; the message names the existing ones.
+/// There is none; the message names the existing ones. Or the manifest cannot be read.
 pub fn check_voice_name(dir: &Path, name: &str) -> Result<()> {
-    let voices = voice::list(dir)?;
-    if voices.iter().any(|voice| voice == name) {
-        return Ok(());
+    find_voice(&Places::of(dir)?, name).map(|_| ())
+}
+
+/// The file of the voice `name`, which the error names with the existing ones if there is none. A name with a slash is the
+/// path of a file.
+fn find_voice(places: &Places, name: &str) -> Result<PathBuf> {
+    if name.contains('/') {
+        let path = PathBuf::from(name);
+        regular_file::open(&path).map_err(|e| e.context("no voice there"))?;
+        return Ok(path);
     }
-    let remedy = if voices.is_empty() {
-        format!(
-            "{} has no voice yet; `cosyvoice3-convert voice` makes one",
-            dir.display()
-        )
-    } else {
-        format!("{} has {}", dir.display(), voices.join(", "))
-    };
-    Err(Error::new(
-        ErrorKind::NotFound,
-        format!("no voice \"{name}\": {remedy}"),
-    ))
+    places.locate(name)
 }

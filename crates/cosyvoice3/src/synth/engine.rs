@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    announcements::{AnnouncementCaching, Announcements},
     job::Job,
     loading::Loading,
     pace::Step,
@@ -35,7 +36,7 @@ use crate::{
     onnx,
     stage::Stage,
     vocoder::{VocoderStream, level::Leveller},
-    voice,
+    voice::Places,
 };
 
 /// Number of threads of the language model.
@@ -65,6 +66,8 @@ pub struct Options {
     pub affinity: Option<String>,
     /// Storage of computed prefixes.
     pub prefix_caching: PrefixCaching,
+    /// Storage of finished announcements.
+    pub announcement_caching: AnnouncementCaching,
     /// Policy for hashing the files.
     pub verify: Verify,
     /// Keeps the models loaded when the synthesizer is gone.
@@ -83,6 +86,7 @@ impl Options {
             flow: FlowTarget::default(),
             affinity: None,
             prefix_caching: PrefixCaching::default(),
+            announcement_caching: AnnouncementCaching::default(),
             verify: Verify::default(),
             keeper: None,
             recorder: Recorder::off(),
@@ -103,12 +107,12 @@ impl Options {
         onnx::runtime().map(|_| ())
     }
 
-    /// Names of the voices in the model directory, sorted.
+    /// Names of the voices for the model, sorted: those in its directory, and the user's own.
     ///
     /// # Errors
-    /// The directory cannot be read.
+    /// One of the directories cannot be read.
     pub fn voices(&self) -> Result<Vec<String>> {
-        voice::list(&self.dir)
+        Places::of(&self.dir)?.names()
     }
 
     /// Cores for each stage.
@@ -164,6 +168,7 @@ pub(super) fn load(options: &Options, mut loading: &Loading<'_>) -> Result<Arc<d
         lm_threads: options.lm_threads,
         affinity,
         prefix_caching: options.prefix_caching,
+        announcement_caching: options.announcement_caching,
     }))
 }
 
@@ -173,11 +178,18 @@ struct Models {
     lm_threads: LmThreads,
     affinity: Affinity,
     prefix_caching: PrefixCaching,
+    announcement_caching: AnnouncementCaching,
 }
 
 impl Engine for Models {
     fn notice(&self) -> String {
         self.model.manifest().notice.clone()
+    }
+
+    fn announcements(&self) -> Option<(&Announcements, AnnouncementCaching)> {
+        let caching = self.announcement_caching;
+        let kept = caching != AnnouncementCaching::Off;
+        kept.then(|| (self.model.announcements(), caching))
     }
 
     fn enter(&self, stage: Stage) {
@@ -423,6 +435,7 @@ impl MelInPieces<'_> {
             plan: settings.flow_plan,
             steps: settings.flow_steps,
             schedule: settings.flow_schedule,
+            guidance_interval: settings.guidance_interval,
             stream: self.pieces,
             context: None,
         };

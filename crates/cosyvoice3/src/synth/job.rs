@@ -40,6 +40,15 @@ pub enum Pause {
 }
 
 impl Job {
+    /// Samples of silence before the utterance.
+    pub(super) fn delay(&self) -> usize {
+        let silences = self.before.iter().map(|pause| match pause {
+            Pause::Silence(samples) => *samples,
+            Pause::Mark(_) => 0,
+        });
+        silences.sum()
+    }
+
     /// `samples`, the `first` or `last` ones of the utterance or neither, with the silence around it, and where its marks
     /// are among them.
     pub(super) fn with_pauses(

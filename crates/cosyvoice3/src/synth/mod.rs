@@ -21,6 +21,7 @@
 //! }
 //! ```
 
+mod announcements;
 mod engine;
 mod job;
 mod loading;
@@ -37,6 +38,7 @@ mod stage;
 pub mod timeline;
 mod trace;
 mod voicing;
+mod words;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -46,6 +48,7 @@ use std::{
     time::Instant,
 };
 
+pub use announcements::{AnnouncementCaching, Announcements};
 #[doc(hidden)]
 pub use engine::make_mel;
 pub use engine::{LmThreads, Options};
@@ -54,13 +57,15 @@ pub use job::{Job, Pause};
 #[doc(hidden)]
 pub use loading::Loading;
 pub use request::{
-    Event, Flush, Mark, Markup, Playback, Request, RequestId, Settings, Speech, UtteranceStats,
+    Event, Flush, Mark, Markup, Playback, PromptMode, Request, RequestId, Settings, Speech,
+    UtteranceStats,
 };
 pub use speaking::Speaking;
 #[doc(hidden)]
 pub use stage::{Decoded, Engine, FlowStage, Jobs, LmStage, Piece, Tokens, VocoderStage};
 #[doc(hidden)]
 pub use trace::{Recorder, Span};
+pub use words::Word;
 
 use crate::{Error, Result, lock::lock, model};
 use pipeline::Line;

@@ -16,11 +16,12 @@ use std::{
 };
 
 use super::{
+    announcements::{MAX_TEXT, Recordings},
     job::Job,
     pace::{Known, Pace},
     queue::Queue,
-    request::{Event, Flush, Request, RequestId},
-    stage::{Decoded, Engine, FlowStage, Piece, TokenMessage, Tokens},
+    request::{Event, Flush, Request, RequestId, Speech},
+    stage::{Decoded, Engine, FlowStage, Jobs, Piece, TokenMessage, Tokens},
     trace::Recorder,
     voicing,
 };
@@ -49,6 +50,10 @@ const EVENTS_AHEAD: usize = 2;
 const FIRST_TOKENS: usize = CHUNK_TOKENS + LOOKAHEAD_TOKENS;
 
 /// A message between stages.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a few a second, and never many at once"
+)]
 pub(super) enum Item<T> {
     Begin {
         job: Arc<Job>,
@@ -59,6 +64,12 @@ pub(super) enum Item<T> {
         /// Its place in the line, which goes with the last piece.
         place: Option<Place>,
         work: T,
+    },
+    /// Speech that was kept.
+    Kept {
+        speech: Speech,
+        cancel: Cancel,
+        accepted: Instant,
     },
     Failed {
         request: RequestId,
@@ -147,6 +158,7 @@ pub(super) struct Line {
     to_flow: Arc<Queue<Item<()>>>,
     pub(super) to_vocoder: Arc<Queue<Item<Voiced>>>,
     places: Arc<Queue<()>>,
+    pub(super) recordings: Recordings,
     /// By stage.
     workers: [Arc<Worker>; 3],
     /// Of the engine, and of requests without events of their own.
@@ -166,6 +178,7 @@ impl Line {
             to_flow: Queue::new(UTTERANCES_AHEAD),
             to_vocoder: Queue::new(UTTERANCES_IN_LINE),
             places: Queue::new(UTTERANCES_IN_LINE),
+            recordings: Recordings::default(),
             workers: Stage::ALL.map(|_| Worker::new()),
             events: events(),
             recorder,
@@ -415,8 +428,11 @@ fn run_lm(line: &Line, engine: &dyn Engine, ready: Instant) {
     while let Some(pending) = line.next_request() {
         let (id, cancel) = (pending.id, pending.cancel.clone());
         let accepted = pending.accepted.max(ready);
-        let jobs = catch_unwind(AssertUnwindSafe(|| engine.jobs(id, &pending.request)))
-            .unwrap_or_else(|panic| Err(panicked("the text front end", &*panic)));
+        let jobs = catch_unwind(AssertUnwindSafe(|| {
+            let jobs = engine.jobs(id, &pending.request)?;
+            Ok(recall(line, engine, &pending, accepted, jobs))
+        }))
+        .unwrap_or_else(|panic| Err(panicked("the text front end", &*panic)));
         let mut jobs: super::stage::Jobs = match jobs {
             Ok(jobs) => jobs,
             Err(error) => Box::new(std::iter::once(Err(error))),
@@ -456,6 +472,50 @@ fn run_lm(line: &Line, engine: &dyn Engine, ready: Instant) {
             cancel,
         });
     }
+}
+
+/// Queues the speech of a request that was spoken before and kept, and leaves nothing to do; else has the request recorded
+/// and leaves its `jobs` as they are.
+fn recall(
+    line: &Line,
+    engine: &dyn Engine,
+    pending: &Pending,
+    accepted: Instant,
+    jobs: Jobs,
+) -> Jobs {
+    let Some((cache, caching)) = engine.announcements() else {
+        return jobs;
+    };
+    if pending.request.text.len() > MAX_TEXT {
+        return jobs;
+    }
+    let jobs: Vec<Result<Job>> = jobs.collect();
+    let whole: Vec<Job> = jobs
+        .iter()
+        .filter_map(|job| job.as_ref().ok().cloned())
+        .collect();
+    // A text of which something cannot be spoken is warned about each time.
+    if whole.is_empty() || whole.len() < jobs.len() {
+        return Box::new(jobs.into_iter());
+    }
+    let key = cache.key(&whole);
+    let Some(utterances) = cache.get(&key, caching) else {
+        line.recordings.begin(pending.id, key);
+        return Box::new(jobs.into_iter());
+    };
+    for speech in &*utterances {
+        let mut speech = speech.clone();
+        speech.request = pending.id;
+        let item = Item::Kept {
+            speech,
+            cancel: pending.cancel.clone(),
+            accepted,
+        };
+        if line.to_flow.push(item, &pending.cancel).is_err() {
+            break;
+        }
+    }
+    Box::new(std::iter::empty())
 }
 
 /// Decodes one utterance; fails only when it was cancelled before the flow received it.
@@ -568,6 +628,15 @@ fn run_flow(line: &Line, engine: &dyn Engine) {
                 error,
             },
             Item::Warning { request, error } => Item::Warning { request, error },
+            Item::Kept {
+                speech,
+                cancel,
+                accepted,
+            } => Item::Kept {
+                speech,
+                cancel,
+                accepted,
+            },
             Item::End { request, cancel } => Item::End { request, cancel },
         };
         line.to_vocoder.push_now(next);

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use super::words::Word;
 use crate::{
     Error,
     flow::FlowPlan,
@@ -60,7 +61,8 @@ impl From<String> for Request {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Settings {
-    /// Voice of the model directory; `None` is the voice for the language of the text, else the default voice.
+    /// Voice by its name or by the path of its file (anything with a slash); `None` is the voice for the language of the
+    /// text, else the default voice.
     pub voice: Option<String>,
     /// Language of a text that has no letters, such as `12:30`, where [`voice`](Self::voice) names no voice of a known
     /// language: that of the text before it, say. `None` is the language of the default voice.
@@ -78,6 +80,8 @@ pub struct Settings {
     pub markup: Markup,
     /// Instruction such as "speak fast", in the model's instruct mode; `None` clones the prompt (zero-shot).
     pub instruct: Option<String>,
+    /// Use of the voice's own words where there is no instruction.
+    pub prompt_mode: PromptMode,
     /// Tempo, 0.5 to 2: the mel is resampled linearly in time, as the official program does.
     pub speed: f64,
     /// Seed of every random draw; the same seed, text and settings give the same samples.
@@ -92,6 +96,8 @@ pub struct Settings {
     pub flow_steps: usize,
     /// Time points of the flow; `None` is the manifest's.
     pub flow_schedule: Option<Schedule>,
+    /// Steps of the flow from one with guidance to the next; 1 is all of them.
+    pub guidance_interval: usize,
     /// Division of the flow's work: whole utterances or windows.
     pub flow_plan: FlowPlan,
     /// Whole utterances, or their pieces as they are made.
@@ -116,6 +122,7 @@ impl Default for Settings {
             lexicon: None,
             markup: Markup::None,
             instruct: None,
+            prompt_mode: PromptMode::default(),
             speed: 1.0,
             seed: 0,
             temperature: 1.0,
@@ -123,6 +130,7 @@ impl Default for Settings {
             top_p: 0.0,
             flow_steps: 0,
             flow_schedule: None,
+            guidance_interval: 1,
             flow_plan: FlowPlan::default(),
             flush: Flush::default(),
             live: false,
@@ -156,6 +164,18 @@ pub enum Flush {
     Auto,
 }
 
+/// Use of a voice's own words: the transcript and the speech tokens of its recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PromptMode {
+    /// Zero-shot, but cross-lingual where the text is in another language than the voice, or the voice has no transcript.
+    #[default]
+    Auto,
+    /// The language model continues them: nearest to the voice.
+    ZeroShot,
+    /// The language model does not get them, and the voice comes from the flow alone: no accent of the voice's language.
+    CrossLingual,
+}
+
 /// Markup that a text may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Markup {
@@ -176,6 +196,10 @@ pub struct Mark {
 }
 
 /// Event of a synthesizer. Events of one request come in order, those of the next one after them.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a few a second, and two at most wait to be taken"
+)]
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
@@ -256,6 +280,8 @@ pub struct Speech {
     pub samples: Vec<f32>,
     /// Named places in it, in order.
     pub marks: Vec<Mark>,
+    /// The words of the text and their samples, estimated by the words' shares of the letters.
+    pub words: Vec<Word>,
     /// Cost of the utterance's synthesis, as far as it is known: complete with the last piece.
     pub stats: UtteranceStats,
 }

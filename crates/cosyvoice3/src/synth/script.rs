@@ -4,7 +4,7 @@ use std::{collections::VecDeque, mem, sync::Arc, time::Duration};
 
 use super::{
     job::{Job, Pause},
-    request::{Markup, Request, RequestId, Settings},
+    request::{Markup, PromptMode, Request, RequestId, Settings},
 };
 use crate::{
     Error, ErrorKind, Result, SAMPLE_RATE,
@@ -49,8 +49,9 @@ pub(super) struct Script {
 struct Passage {
     utterances: Utterances,
     voice: Arc<Voice>,
-    mode: Mode,
     settings: Settings,
+    /// True if the voice has a transcript.
+    transcribed: bool,
 }
 
 impl Script {
@@ -82,6 +83,7 @@ impl Script {
 
     /// Checks all parts before the first is synthesized.
     fn check(&self) -> Result<()> {
+        check_names(self.segments.iter())?;
         for voice in voices(self.segments.iter(), &self.settings) {
             self.model.check_voice(voice)?;
         }
@@ -97,10 +99,19 @@ impl Script {
         settings.voice = text.voice.map(|voice| voice.to_string()).or(settings.voice);
         settings.language = text.language.or(settings.language);
         let (voice, language) = self.speaker(&settings, &text.text)?;
-        let mode = match &settings.instruct {
-            Some(instruction) => Mode::Instruct(instruction.clone()),
-            None => Mode::ZeroShot,
-        };
+        let end = self.model.front_end().tokenizer().end_of_prompt();
+        let transcribed = has_transcript(&voice.prompt_text_ids, end);
+        let instructed = settings.instruct.is_some();
+        if settings.prompt_mode == PromptMode::ZeroShot && !instructed && !transcribed {
+            return Err(Error::new(
+                ErrorKind::Settings,
+                format!(
+                    "the voice \"{}\" has no transcript, which prompt-mode=zero-shot needs: use prompt-mode=auto, or add the \
+                     voice again with the words of its recording",
+                    voice.name
+                ),
+            ));
+        }
         let read_as = ReadAs {
             language: settings.language,
             digits: settings.reading.unwrap_or(self.model.manifest().reading()),
@@ -118,8 +129,8 @@ impl Script {
         Ok(Passage {
             utterances,
             voice: Arc::new(voice),
-            mode,
             settings,
+            transcribed,
         })
     }
 
@@ -174,7 +185,7 @@ impl Script {
         self.language = Some(utterance.language);
         let prompt = Prompt::build(
             self.model.front_end().tokenizer(),
-            &passage.mode,
+            &mode(passage, utterance.language),
             &passage.voice.prompt_text_ids,
             &utterance.ids,
         )?;
@@ -253,6 +264,29 @@ impl Iterator for Script {
     }
 }
 
+/// The mode for an utterance in `language`.
+fn mode(passage: &Passage, language: Language) -> Mode {
+    let settings = &passage.settings;
+    if let Some(instruction) = &settings.instruct {
+        return Mode::Instruct(instruction.clone());
+    }
+    let foreign = || {
+        let own = passage.voice.spoken_language();
+        own.is_some_and(|own| own != language)
+    };
+    match settings.prompt_mode {
+        PromptMode::Auto if !passage.transcribed || foreign() => Mode::CrossLingual,
+        PromptMode::Auto | PromptMode::ZeroShot => Mode::ZeroShot,
+        PromptMode::CrossLingual => Mode::CrossLingual,
+    }
+}
+
+/// True if `ids`, those of a voice's prompt, hold more than the system prefix, which `end_of_prompt` ends.
+fn has_transcript(ids: &[u32], end_of_prompt: u32) -> bool {
+    let prefix = ids.iter().rposition(|id| *id == end_of_prompt);
+    prefix.map_or(0, |end| end + 1) < ids.len()
+}
+
 /// The parts of a text in the markup that `settings` name, and the markup's unsupported elements.
 pub(super) fn segments(text: &str, settings: &Settings) -> Result<(Vec<Segment>, Vec<String>)> {
     match settings.markup {
@@ -271,6 +305,22 @@ pub(super) fn segments(text: &str, settings: &Settings) -> Result<(Vec<Segment>,
             Ok((document.segments, document.unsupported))
         }
     }
+}
+
+/// Checks that a document names voices and no files: it may be a stranger's.
+fn check_names<'a>(segments: impl Iterator<Item = &'a Segment>) -> Result<()> {
+    for segment in segments {
+        if let Segment::Text(text) = segment
+            && let Some(voice) = text.voice.as_deref()
+            && voice.contains('/')
+        {
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!("no voice \"{voice}\": a document names voices, not files"),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The names of voices in a request, each once.
@@ -352,5 +402,23 @@ impl LeftOut {
             self.model,
             self.speaks
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prompt_of_the_system_prefix_alone_is_no_transcript() {
+        const END: u32 = 9;
+        for (ids, transcript) in [
+            (&[][..], false),
+            (&[1, 2, END], false),
+            (&[1, 2, END, 3], true),
+            (&[3, 4], true),
+        ] {
+            assert_eq!(has_transcript(ids, END), transcript, "{ids:?}");
+        }
     }
 }

@@ -5,6 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
+    announcements::{AnnouncementCaching, Announcements},
     job::Job,
     pace::Step,
     queue::Queue,
@@ -41,6 +42,10 @@ pub trait Engine: Send + Sync {
     /// Notice about this model to show to users, or empty.
     fn notice(&self) -> String {
         String::new()
+    }
+    /// Finished announcements, where they are kept, and where to keep them.
+    fn announcements(&self) -> Option<(&Announcements, AnnouncementCaching)> {
+        None
     }
     /// Called on the thread of each stage before its first work.
     fn enter(&self, _stage: Stage) {}

@@ -13,6 +13,7 @@ use super::{
     queue::Popped,
     request::{Event, Playback, RequestId, Speech, UtteranceStats},
     stage::{Engine, VocoderStage},
+    words::words,
 };
 use crate::{
     Error, SAMPLE_RATE,
@@ -128,6 +129,18 @@ impl Voicing<'_> {
                 };
                 self.voice(begun, place);
             }
+            Item::Kept {
+                mut speech,
+                cancel,
+                accepted,
+            } => {
+                speech.stats.since_request = accepted.elapsed();
+                let events = self.line.events_of(speech.request);
+                let last = speech.last;
+                if publish(&events, Event::Speech(speech), &cancel) && last {
+                    self.spoken += 1;
+                }
+            }
             Item::Failed {
                 request,
                 utterance,
@@ -137,12 +150,20 @@ impl Voicing<'_> {
                 self.fail(request, utterance, error, &stopped);
             }
             Item::Warning { request, error } => {
-                self.line.events_of(request).push_now(Event::Warning {
+                let event = Event::Warning {
                     request: Some(request),
                     error,
-                });
+                };
+                self.line.recordings.add(&event);
+                self.line.events_of(request).push_now(event);
             }
             Item::End { request, cancel } => {
+                let recorded = self.line.recordings.end(request);
+                if let (Some((key, utterances)), Some((cache, caching)), false) =
+                    (recorded, self.engine.announcements(), cancel.is_cancelled())
+                {
+                    cache.put(key, utterances, caching);
+                }
                 let events = self.line.events_of(request);
                 self.line.forget(request);
                 events.push_now(Event::Finished {
@@ -265,6 +286,7 @@ impl Voicing<'_> {
             });
             let last = speech.last;
             let event = Event::Speech(speech);
+            self.line.recordings.add(&event);
             if publish(&current.events, event, &current.cancel) && last {
                 self.spoken += 1;
             }
@@ -288,6 +310,7 @@ impl Voicing<'_> {
             utterance,
             error,
         };
+        self.line.recordings.add(&event);
         publish(&self.line.events_of(request), event, cancel);
     }
 }
@@ -342,6 +365,11 @@ impl Current {
         let now = Instant::now();
         let piece = self.pieces;
         self.pieces += 1;
+        // Words are placed by the silences of a whole utterance.
+        let words = match piece == 0 && work.piece.last {
+            true => words(&job.text, &samples, job.delay()),
+            false => Vec::new(),
+        };
         let (samples, marks) = job.with_pauses(samples, piece == 0, work.piece.last);
         let decoded = work.decoded;
         Speech {
@@ -352,6 +380,7 @@ impl Current {
             text: job.text.clone(),
             samples,
             marks,
+            words,
             stats: UtteranceStats {
                 tokens: work.piece.known.0,
                 stop: decoded.as_ref().map_or(StopReason::Natural, |d| d.stop),

@@ -13,9 +13,9 @@ mod utterance;
 pub use cosyvoice3_text::{
     IncrementalText, Language, Lexicon, Reading, cue, is_speakable, next_sentence, ssml,
 };
-pub use prompt::{END_OF_PROMPT, Mode, Prompt, SYSTEM_PREFIX};
+pub use prompt::{Mode, Prompt, SYSTEM_PREFIX};
 pub use split::{ParagraphOptions, Script, split_paragraph};
-pub use tokenizer::Tokenizer;
+pub use tokenizer::{END_OF_PROMPT, Tokenizer};
 pub use utterance::{
     LIMIT_TOKENS, MERGE_TOKENS, ReadAs, TAIL_TOKENS, TextFrontEnd, Utterance, Utterances,
 };

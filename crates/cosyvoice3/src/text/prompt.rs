@@ -1,10 +1,8 @@
 //! The text part of the language model's prefix, as each synthesis mode wants it.
 
-use super::Tokenizer;
+use super::tokenizer::{END_OF_PROMPT, Tokenizer};
 use crate::Result;
 
-/// Ends the system part of the prompt; without it anywhere in the text ids the model does not speak properly.
-pub const END_OF_PROMPT: &str = "<|endofprompt|>";
 /// Opens every prompt of CosyVoice3.
 pub const SYSTEM_PREFIX: &str = "You are a helpful assistant.";
 

@@ -5,9 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::END_OF_PROMPT;
 use crate::{Error, Result, regular_file};
 
+/// Ends the system part of the prompt; without it anywhere in the text ids the model does not speak properly.
+pub const END_OF_PROMPT: &str = "<|endofprompt|>";
 /// Longest file; the published vocabulary takes 10 MB.
 const MAX_FILE: u64 = 256 << 20;
 /// A text of many kinds of characters: what is wrong with a tokenizer shows before anything is to be said.
@@ -38,7 +39,7 @@ impl Tokenizer {
                 path,
                 format!(
                     "{END_OF_PROMPT} is missing, as in the published file: convert the checkpoint with \
-                     cosyvoice3-convert, which adds CosyVoice3's special tokens"
+                     `cosyvoice3 model convert`, which adds CosyVoice3's special tokens"
                 ),
             )
         })?;
@@ -58,6 +59,12 @@ impl Tokenizer {
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let encoding = guarded(&self.path, || self.inner.encode_fast(text, false))?;
         Ok(encoding.get_ids().to_vec())
+    }
+
+    /// The text of `ids`, special tokens included; `None` if they are not the ids of any text.
+    pub fn decode(&self, ids: &[u32]) -> Option<String> {
+        let text = guarded(&self.path, || self.inner.decode(ids, false)).ok()?;
+        (self.encode(&text).ok()? == ids).then_some(text)
     }
 
     /// The id of `<|endofprompt|>`.

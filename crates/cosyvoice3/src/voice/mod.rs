@@ -1,18 +1,19 @@
 //! Voices: the speaker prompts a model clones, one safetensors file each.
 
 mod file;
+pub mod library;
+pub mod places;
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use cosyvoice3_text::Language;
 
 pub use file::FORMAT;
+pub use library::{Library, Place};
+pub use places::Places;
 
 use crate::{
-    Error, ErrorKind, Result,
+    Error, Result, atomic_file,
     constants::{FRAMES_PER_TOKEN, SPEAKER_EMBEDDING, SPEECH_CODES},
     mel::Mel,
     regular_file,
@@ -77,12 +78,7 @@ impl Voice {
     pub fn save(&self, path: &Path) -> Result<()> {
         self.check().map_err(|what| Error::damaged(path, what))?;
         let bytes = file::encode(self).map_err(|what| Error::damaged(path, what))?;
-        let partial = path.with_extension("partial");
-        let written = write_through(&partial, &bytes).and_then(|()| fs::rename(&partial, path));
-        written.map_err(|e| {
-            let _ = fs::remove_file(&partial);
-            Error::io(path, &e)
-        })
+        atomic_file::replace(path, &bytes).map_err(|e| Error::io(path, &e))
     }
 
     /// Checks the voice. The error describes the defect: lengths that do not fit together, ids that are no sounds,
@@ -121,83 +117,23 @@ impl Voice {
     }
 }
 
-/// Saves `voice` under its name in the model directory `model`, which gets a directory of voices if it has none. Returns
-/// the file.
-///
-/// # Errors
-/// [`ErrorKind::Settings`] for a name that no file can have, or that is taken unless `replace` is set; those of
-/// [`Voice::save`].
-pub fn add(model: &Path, voice: &Voice, replace: bool) -> Result<PathBuf> {
-    check_name(&voice.name)?;
-    let path = path(model, &voice.name);
-    if !replace && path.exists() {
-        return Err(Error::new(
-            ErrorKind::Settings,
-            format!(
-                "there is a voice \"{}\" already ({}): take another name, or replace it",
-                voice.name,
-                path.display()
-            ),
-        ));
-    }
-    let dir = model.join(VOICES);
-    fs::create_dir_all(&dir).map_err(|e| Error::io(&dir, &e))?;
-    voice.save(&path)?;
-    Ok(path)
-}
-
-/// Checks that `name` can name a voice: it becomes a file name and a property value.
-///
-/// # Errors
-/// [`ErrorKind::Settings`] for an empty name, one that begins with a point, or has other characters than letters, digits,
-/// '-', '_' and points.
-pub fn check_name(name: &str) -> Result<()> {
-    let plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
-    if !name.is_empty() && name.chars().all(plain) && !name.starts_with('.') {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::Settings,
-        format!("{name:?} cannot name a voice: use letters, digits, '-' and '_'"),
-    ))
-}
-
 /// File of the voice `name` of the model directory `model`.
 pub fn path(model: &Path, name: &str) -> PathBuf {
     model.join(VOICES).join(format!("{name}.{EXTENSION}"))
 }
 
-/// Names of the voices in the model directory `model`, sorted. None where it has no voices.
+/// Names of the voices that lie in the model directory `model`, sorted, without the user's own ([`Places`] knows both).
+/// None where it has no voices.
 pub fn list(model: &Path) -> Result<Vec<String>> {
-    let dir = model.join(VOICES);
-    let entries = match fs::read_dir(&dir) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(Error::io(&dir, &e)),
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(|e| Error::io(&dir, &e))?.path();
-        if path.extension().is_some_and(|e| e == EXTENSION)
-            && let Some(name) = path.file_stem().and_then(|name| name.to_str())
-        {
-            names.push(name.to_owned());
-        }
-    }
-    names.sort();
-    Ok(names)
-}
-
-fn write_through(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = fs::File::create(path)?;
-    io::Write::write_all(&mut file, bytes)?;
-    file.sync_all()
+    places::names_in(&model.join(VOICES))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
-    use crate::constants::MEL_BINS;
+    use crate::{ErrorKind, constants::MEL_BINS};
     use proptest::prelude::*;
 
     fn voice() -> Voice {

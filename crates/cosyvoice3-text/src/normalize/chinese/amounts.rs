@@ -7,10 +7,27 @@ use super::{
 };
 
 /// Signs and codes of currencies before an amount.
-const CURRENCIES: [(&str, &str); 21] = [
+const CURRENCIES: [(&str, &str); 38] = [
     ("US$", "美元"),
     ("HK$", "港元"),
     ("NT$", "新台币"),
+    ("AU$", "澳元"),
+    ("A$", "澳元"),
+    ("CA$", "加元"),
+    ("C$", "加元"),
+    ("NZ$", "新西兰元"),
+    ("S$", "新加坡元"),
+    ("HKD", "港元"),
+    ("TWD", "新台币"),
+    ("AUD", "澳元"),
+    ("CAD", "加元"),
+    ("NZD", "新西兰元"),
+    ("SGD", "新加坡元"),
+    ("KRW", "韩元"),
+    ("RUB", "卢布"),
+    ("THB", "泰铢"),
+    ("CHF", "瑞士法郎"),
+    ("MOP", "澳门元"),
     ("¥", "元"),
     ("$", "美元"),
     ("€", "欧元"),
@@ -117,12 +134,15 @@ pub(super) fn fraction(scan: &Scan, at: usize) -> Option<(String, usize)> {
     }
     let part = |at: usize| {
         let above = scan.number(at)?;
+        // `1 / 2`
+        let blank = usize::from(scan.has(above.end, " / "));
         let below = scan
-            .number(above.end + 1)
-            .filter(|_| scan.char(above.end) == '/')?;
+            .number(above.end + 1 + 2 * blank)
+            .filter(|_| scan.char(above.end + blank) == '/')?;
         let (a, b) = (above.whole()?, below.whole()?);
         let alone = scan.char(below.end) != '/';
-        (alone && 0 < a && a < b && b <= 1000)
+        // Of larger parts than the whole only small ones are fractions and no pair of numbers.
+        (alone && 0 < a && 1 < b && a != b && (a < b || b <= 10 && a <= 30) && b <= 1000)
             .then(|| (format!("{}分之{}", cardinal(b), cardinal(a)), below.end))
     };
     if let Some(found) = part(at) {
@@ -179,14 +199,18 @@ pub(super) fn temperature(scan: &Scan, at: usize) -> Option<(String, usize)> {
 }
 
 /// Units in Latin letters and in one sign; the longer first.
-const UNITS: [(&str, &str); 47] = [
+const UNITS: [(&str, &str); 51] = [
     ("μg", "微克"),
     ("µg", "微克"),
     ("km²", "平方公里"),
     ("km平方", "平方公里"),
     ("m平方", "平方米"),
     ("m立方", "立方米"),
+    ("km2", "平方公里"),
     ("m²", "平方米"),
+    ("m2", "平方米"),
+    ("m3", "立方米"),
+    ("mm2", "平方毫米"),
     ("m³", "立方米"),
     ("cm", "厘米"),
     ("mm", "毫米"),
@@ -231,7 +255,9 @@ const UNITS: [(&str, &str); 47] = [
 
 /// A number and its unit: `60km/h`, `120㎡`, `10-20kg`.
 pub(super) fn measure(scan: &Scan, at: usize) -> Option<(String, usize)> {
-    if scan.before(at).is_ascii_alphanumeric() {
+    // `1h30min`
+    let behind_hours = at > 1 && scan.before(at) == 'h' && scan.is_digit(at - 2);
+    if scan.before(at).is_ascii_alphanumeric() && !behind_hours {
         return None;
     }
     let first = scan.number(at)?;
@@ -240,7 +266,9 @@ pub(super) fn measure(scan: &Scan, at: usize) -> Option<(String, usize)> {
     let at = end + usize::from(scan.char(end) == ' ');
     let (symbol, name) = UNITS.iter().find(|(symbol, _)| scan.has(at, symbol))?;
     let end = at + symbol.chars().count();
-    if scan.char(end).is_ascii_alphanumeric() && symbol.is_ascii() {
+    let goes_on = scan.char(end).is_ascii_alphabetic()
+        || scan.is_digit(end) && !matches!(*symbol, "h" | "min");
+    if goes_on && symbol.is_ascii() {
         return None;
     }
     let said = match second {
@@ -248,6 +276,27 @@ pub(super) fn measure(scan: &Scan, at: usize) -> Option<(String, usize)> {
         None => quantity(&first),
     };
     Some((format!("{said}{name}"), end))
+}
+
+/// `300w`, `10w+`: a letter for 万, or for watts where power is spoken of.
+pub(super) fn ten_thousands(scan: &Scan, at: usize) -> Option<(String, usize)> {
+    let number = scan
+        .number(at)
+        .filter(|_| !scan.before(at).is_ascii_alphanumeric())?;
+    let end = number.end + 1;
+    if !matches!(scan.char(number.end), 'w' | 'W') || scan.char(end).is_ascii_alphanumeric() {
+        return None;
+    }
+    let is_power = scan.char(number.end) == 'W' || scan.follows(at, &["功率", "额定", "瓦数"]);
+    if is_power {
+        return Some((format!("{}瓦", quantity(&number)), end));
+    }
+    // `10w+`
+    let plus = if scan.char(end) == '+' { "加" } else { "" };
+    Some((
+        format!("{}万{plus}", quantity(&number)),
+        end + plus.chars().count(),
+    ))
 }
 
 /// `/h`, `/斤` behind a unit or a price: 每小时.

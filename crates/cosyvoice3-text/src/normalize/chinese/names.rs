@@ -41,7 +41,7 @@ fn groups(scan: &Scan, at: usize) -> (Vec<String>, usize) {
 }
 
 /// Words that a number to call or to type follows.
-const CALLED: [&str; 26] = [
+const CALLED: [&str; 34] = [
     "电话",
     "手机",
     "热线",
@@ -68,6 +68,14 @@ const CALLED: [&str; 26] = [
     "微信",
     "单号",
     "QQ",
+    "QQ群",
+    "群号",
+    "学号",
+    "工号",
+    "证件号",
+    "股票代码",
+    "流水号",
+    "转",
 ];
 
 /// Telephone numbers: mobile ones, with an area code, after 电话.
@@ -105,13 +113,41 @@ pub(super) fn version(scan: &Scan, at: usize) -> Option<(String, usize)> {
         parts.push(part);
         end = after;
     }
+    let is_address = parts.len() == 4 && parts.iter().any(|part| part.len() == 3);
     let said = |part: &String| match part.len() {
+        _ if is_address => digits(part),
         1 | 2 if !part.starts_with('0') || part.len() == 1 => {
             part.parse().map_or_else(|_| digits(part), cardinal)
         }
         _ => digits(part),
     };
     (parts.len() > 2).then(|| (parts.iter().map(said).collect::<Vec<_>>().join("点"), end))
+}
+
+/// Numbers of services that everybody dials.
+const SERVICES: [&str; 24] = [
+    "110", "112", "114", "119", "120", "122", "10000", "10010", "10086", "11185", "12110", "12121",
+    "12123", "12301", "12306", "12315", "12320", "12333", "12345", "12348", "12355", "12358",
+    "12366", "12369",
+];
+
+/// `给12315打电话`, `12306客服`: the number of a service.
+pub(super) fn service(scan: &Scan, at: usize) -> Option<(String, usize)> {
+    const BEFORE: [&str; 10] = [
+        "打", "给", "向", "联系", "找", "通过", "登录", "呼叫", "报警", "上",
+    ];
+    const AFTER: [&str; 12] = [
+        "打", "来电", "报警", "投诉", "举报", "平台", "官网", "订票", "购票", "咨询", "服务",
+        "公众",
+    ];
+    let (number, end) = scan
+        .run(at)
+        .filter(|_| !scan.before(at).is_ascii_alphanumeric() && scan.before(at) != '.')?;
+    let is_bank = number.len() == 5 && number.starts_with("95");
+    let is_service = SERVICES.contains(&number.as_str()) || is_bank;
+    let is_alone = scan.len() == number.len() && number.len() == 3;
+    let is_said = is_alone || scan.follows(at, &BEFORE) || scan.one_of(end, &AFTER).is_some();
+    (is_service && is_said && scan.char(end) != '.').then(|| (called(&number), end))
 }
 
 /// Words after numbers of three digits and more that are called digit by digit.
@@ -148,15 +184,20 @@ pub(super) fn named(scan: &Scan, at: usize) -> Option<(String, usize)> {
     let flat = matches!(number.len(), 3 | 4)
         && matches!(scan.before(at), '元' | '栋' | '幢')
         && !scan.has(end, "元");
+    let is_share = number.len() == 6
+        && scan
+            .one_of(end, &["股票", "股价", "基金", "收盘"])
+            .is_some();
     let serves = number.len() >= 3
         && scan
             .one_of(end, &["报警", "急救", "热线", "电话", "火警", "客服"])
             .is_some();
-    let in_address = scan.before(at) == '.' && at > 1
+    let in_address = scan.before(at) == '.' && at > 1 && !scan.has(at.saturating_sub(3), "No.")
         || scan.char(end) == '.' && scan.char(end + 1).is_ascii_alphabetic();
     let after_letters = scan.before(at).is_ascii_alphabetic() && number.len() >= 3;
     // A full year is read so by its own rule; 房 after an amount of 万 is none of a room.
-    (called_before || flat || serves || in_address || after_letters).then(|| (called(&number), end))
+    (called_before || flat || serves || is_share || in_address || after_letters)
+        .then(|| (called(&number), end))
 }
 
 /// Capital letters and the digits after them.
@@ -183,6 +224,37 @@ fn lettered(scan: &Scan, at: usize) -> Option<(String, usize)> {
         cardinal(number.parse().ok()?)
     };
     Some((format!("{letters}{said}"), end))
+}
+
+/// `8号楼3-502`, `3-1室`: a house and a room, apart by 杠.
+pub(super) fn flat(scan: &Scan, at: usize) -> Option<(String, usize)> {
+    let (house, end) = scan
+        .run(at)
+        .filter(|(house, _)| house.len() <= 2 && !scan.before(at).is_ascii_digit())?;
+    let (room, after) = scan
+        .run(end + 1)
+        .filter(|_| matches!(scan.char(end), '-' | '—'))?;
+    let behind_house = matches!(scan.before(at), '楼' | '栋' | '幢' | '座' | '区' | '苑')
+        && matches!(room.len(), 3 | 4);
+    let is_room = scan.one_of(after, &["室", "号房", "户"]).is_some();
+    let ends = scan.char(after) != '-' && scan.char(after) != '.';
+    let room_said = if room.len() > 2 {
+        called(&room)
+    } else {
+        cardinal(room.parse().ok()?)
+    };
+    let house_said = cardinal(house.parse().ok()?);
+    ((behind_house || is_room) && ends).then(|| (format!("{house_said}杠{room_said}"), after))
+}
+
+/// `O2O`, `B2C`: the figure is *to*.
+pub(super) fn letter_to_letter(scan: &Scan, at: usize) -> Option<(String, usize)> {
+    let (first, second) = (scan.char(at), scan.char(at + 2));
+    let is_pair =
+        first.is_ascii_uppercase() && second.is_ascii_uppercase() && scan.char(at + 1) == '2';
+    let alone =
+        !scan.before(at).is_ascii_alphanumeric() && !scan.char(at + 3).is_ascii_alphanumeric();
+    (is_pair && alone).then(|| (format!("{first} to {second}"), at + 3))
 }
 
 /// `978-7-111-12345-6`, `3-1-2`: numbers of codes and addresses, apart by 杠.

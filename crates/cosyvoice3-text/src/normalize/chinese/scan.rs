@@ -42,7 +42,9 @@ impl Scan {
         let mut chars: Vec<char> = expanded(text)
             .chars()
             .map(|c| match c {
-                '０'..='９' => char::from_u32(c as u32 - 0xfee0).unwrap_or(c),
+                '０'..='９' | 'Ａ'..='Ｚ' | 'ａ'..='ｚ' => {
+                    char::from_u32(c as u32 - 0xfee0).unwrap_or(c)
+                }
                 '％' => '%',
                 '＋' => '+',
                 '＝' => '=',

@@ -4,9 +4,9 @@
 //! announcements unnaturally (trains, rooms, `约1/3`, `+86`, addresses), and correcting them takes as many rules.
 
 use super::{
-    amounts::{fraction, measure, money, percent, rate, temperature},
-    calendar::{clock, date, years},
-    names::{coded, named, plus_country, telephone, version},
+    amounts::{fraction, measure, money, percent, rate, temperature, ten_thousands},
+    calendar::{clock, date, generation, part_of_date, years},
+    names::{coded, flat, letter_to_letter, named, plus_country, service, telephone, version},
     numerals::{called, cardinal, digits},
     scan::{Number, Scan},
 };
@@ -16,20 +16,27 @@ use crate::{Language, normalize::signs};
 type Rule = fn(&Scan, usize) -> Option<(String, usize)>;
 
 /// The most certain first.
-const RULES: [Rule; 20] = [
+const RULES: [Rule; 27] = [
     plus_country,
     telephone,
+    service,
     date,
     years,
+    generation,
+    part_of_date,
     clock,
     version,
     money,
     percent,
     fraction,
     temperature,
+    letter_to_letter,
+    flat,
     named,
+    ten_thousands,
     measure,
     sum,
+    score,
     coded,
     range,
     joint,
@@ -73,7 +80,9 @@ pub(super) fn written(text: &str) -> String {
 /// A sign by its name, all else as it is.
 fn push_sign(out: &mut String, scan: &Scan, at: usize) {
     let c = scan.char(at);
-    let near_number = is_numeral(out.chars().next_back()) || scan.is_digit(at + 1);
+    // `1 + 1`
+    let next = at + 1 + usize::from(scan.char(at + 1) == ' ');
+    let near_number = is_numeral(out.trim_end().chars().next_back()) || scan.is_digit(next);
     let said = match c {
         '×' | '✕' => "乘",
         '÷' => "除以",
@@ -187,6 +196,45 @@ fn sum(scan: &Scan, at: usize) -> Option<(String, usize)> {
         format!("{}减{}", quantity(&first), quantity(&second)),
         second.end,
     ))
+}
+
+/// `中国1-2`, `以3-1获胜`: the score of a game. A range ascends, so that a pair that does not is a score, and so is one
+/// behind a word such as 比分 or at the end of a clause.
+fn score(scan: &Scan, at: usize) -> Option<(String, usize)> {
+    const BEFORE: [&str; 22] = [
+        "比分", "以", "爆冷", "战平", "大胜", "取胜", "领先", "落后", "告负", "不敌", "击败",
+        "战胜", "逼平", "惜败", "队", "主场", "客场", "打成", "总分", "点球", "比赛", "结果",
+    ];
+    const AFTER: [&str; 14] = [
+        "获胜", "取胜", "战胜", "击败", "领先", "战平", "大胜", "告负", "险胜", "完胜", "逆转",
+        "落后", "不敌", "结束",
+    ];
+    let first = scan
+        .number(at)
+        .filter(|_| scan.char(at.wrapping_sub(1)) != '-')?;
+    let second = scan
+        .number(first.end + 1)
+        .filter(|_| scan.char(first.end) == '-')?;
+    let (a, b) = (first.whole()?, second.whole()?);
+    let before = scan.before(at);
+    let before = if before == ' ' {
+        scan.before(at - 1)
+    } else {
+        before
+    };
+    let follows_word = is_han(before) && !"第周期月日年号楼层级共约每隔".contains(before);
+    let next = scan.char(second.end);
+    let ends = matches!(next, '，' | '。' | '！' | '？' | ',' | '!' | '?' | '；') || next == ' ';
+    let is_score = scan.follows(at, &BEFORE)
+        || scan.one_of(second.end, &AFTER).is_some()
+        || follows_word && ends
+        || a >= b && (ends || is_han(next)) && (at == 0 || follows_word);
+    let plain = a <= 200 && b <= 200 && next != '-' && !next.is_ascii_alphanumeric();
+    (is_score && plain).then(|| (format!("{}比{}", cardinal(a), cardinal(b)), second.end))
+}
+
+fn is_han(c: char) -> bool {
+    matches!(c, '\u{4e00}'..='\u{9fff}')
 }
 
 /// `3-5天`, `100~200`: 三到五天.

@@ -377,7 +377,11 @@ impl Reader<'_, English> {
         let opening = self.tokens.number(next).is_some()
             && matches!(self.tokens.text(next + 1), "-" | "/")
             && self.tokens.number(next + 2).is_some();
-        let date_follows = date_follows || hours || opening;
+        // `Tu (2/22)`
+        let in_brackets = self.tokens.text(next) == "("
+            && self.tokens.number(far).is_some()
+            && self.tokens.text(far + 1) == "/";
+        let date_follows = date_follows || hours || opening || in_brackets;
         let in_list = stop > 0
             && self.tokens.text(next) == ","
             && weekday_name(self.tokens.text(far)).is_some();
@@ -437,62 +441,6 @@ impl Reader<'_, English> {
         let joins = stop > 0 && self.tokens.text(self.tokens.skip_space(at + 2)) == "&";
         Some(if joins { at + 2 } else { month.end })
     }
-
-    /// `3Q22`, `1H 2023`: a quarter or a half of a year.
-    pub(super) fn part_of_year(&mut self, at: usize) -> Option<usize> {
-        let part = self.tokens.number(at).and_then(figures::integer)?;
-        let noun = match self.tokens.text(at + 1) {
-            "Q" if (1..=4).contains(&part) => "quarter",
-            "H" if (1..=2).contains(&part) => "half",
-            _ => return None,
-        };
-        let year = self.tokens.skip_space(at + 2);
-        let digits = self.tokens.number(year)?;
-        let value = digits.parse::<u64>().ok()?;
-        let said = match digits.len() {
-            2 if year == at + 2 => short_year(value),
-            4 if is_year(value) => in_pairs(value),
-            _ => return None,
-        };
-        self.out
-            .say(&format!("the {} {noun} of {said}", ordinal(part)));
-        Some(year + 1)
-    }
-
-    /// `1994` and nothing else in the sentence: four digits that count nothing.
-    pub(super) fn lone_year(&mut self, at: usize) -> Option<usize> {
-        let digits = self.tokens.number(at).filter(|digits| digits.len() == 4)?;
-        let value = figures::integer(digits).filter(|value| (1100..2100).contains(value))?;
-        let is_mark = |at| matches!(self.tokens.text(at), " " | "." | "!" | "?" | "\"");
-        let is_alone =
-            self.tokens.len() < 6 && (0..self.tokens.len()).all(|i| i == at || is_mark(i));
-        is_alone.then(|| {
-            self.out.say(&in_pairs(value));
-            at + 1
-        })
-    }
-
-    /// `340 A.D.`, `44 BC`: the year as years are said; the letters come after it.
-    pub(super) fn year_of_era(&mut self, at: usize) -> Option<usize> {
-        let digits = self.tokens.number(at).filter(|digits| digits.len() <= 4)?;
-        let value = figures::integer(digits).filter(|value| *value > 0)?;
-        let next = self.tokens.skip_space(at + 1);
-        let era = self.tokens.text(next);
-        let dotted = self.tokens.text(next + 1) == "."
-            && matches!((era, self.tokens.text(next + 2)), ("A", "D") | ("B", "C"));
-        let before = self.tokens.cased_word_before(at) == "AD";
-        if !dotted && !before && !matches!(era, "AD" | "BC" | "CE" | "BCE") {
-            return None;
-        }
-        self.out.say(&in_pairs(value));
-        if !dotted {
-            return Some(at + 1);
-        }
-        self.out
-            .say(&format!(" {era} {}", self.tokens.text(next + 2)));
-        let stop = self.tokens.text(next + 3) == "." && !self.tokens.ends_sentence(next + 3);
-        Some(next + 3 + usize::from(stop))
-    }
 }
 
 /// True if `word` is a weekday or a month in full; `May` and `March` may be other words.
@@ -509,7 +457,7 @@ pub(super) fn weekday_name(word: &str) -> Option<&'static str> {
 }
 
 /// *oh five*, *ninety-eight*.
-fn short_year(value: u64) -> String {
+pub(super) fn short_year(value: u64) -> String {
     match value {
         0..=9 => format!("oh {}", cardinal(value)),
         _ => cardinal(value),

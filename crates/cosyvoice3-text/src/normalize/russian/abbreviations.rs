@@ -4,6 +4,7 @@ use std::{borrow::Cow, sync::LazyLock};
 
 use super::{
     super::{
+        figures,
         lex::{Tokens, is_cyrillic},
         reader::Reader,
     },
@@ -14,6 +15,7 @@ use super::{
     nouns::{self, Entry, Kind},
     numerals::{Case, Gender},
     roman::roman,
+    units,
 };
 
 const TABLE: &str = include_str!("data/abbreviations.tsv");
@@ -82,6 +84,14 @@ fn parse(
 /// The meanings of `short`, in small letters and without its last full stop.
 fn meanings(short: &str) -> &'static [Abbreviation] {
     BY_SHORT.get(short).map_or(&[], Vec::as_slice)
+}
+
+/// True if `short` is cut short: of a noun, an adjective, a month or a unit; the names of days are not, which sentences end
+/// with.
+pub(in super::super) fn is_abbreviation(short: &str) -> bool {
+    !meanings(short).is_empty()
+        || units::unit(short).is_some_and(|unit| unit.takes_stop())
+        || units::currency(short).is_some_and(|currency| currency.takes_stop())
 }
 
 /// The day of the week that `short` abbreviates.
@@ -159,10 +169,14 @@ impl Reader<'_, Russian> {
         if !matches!(self.tokens.text(at + 1), "." | "-" | "/") {
             return None;
         }
+        if let Some(size) = self.size_of_street(at) {
+            return Some((Cow::Borrowed(size), at + 2));
+        }
         for written in written(self.tokens, at) {
             let is_initial = at + 2 == written.end
                 && written.short != self.tokens.text(at)
-                && written.short.chars().count() == 1;
+                && written.short.chars().count() == 1
+                && !self.is_road(at);
             let numbered = self
                 .tokens
                 .number(self.tokens.skip_space(written.end))
@@ -204,6 +218,34 @@ impl Reader<'_, Russian> {
             || roman(following).is_some();
         let said = match meaning {
             Meaning::Text("свыше") if !number_follows => return None,
+            // A year or a century; else it is a chief.
+            Meaning::BeforeNumber(noun)
+                if matches!(noun.name(), "начало" | "середина" | "конец")
+                    && !self.is_time_of(next) =>
+            {
+                return None;
+            }
+            Meaning::Text(text @ ("остановочный пункт" | "детский сад")) =>
+            {
+                let (stem, noun) = match text {
+                    "детский сад" => ("детск", "сад"),
+                    _ => ("остановочн", "пункт"),
+                };
+                let case = self.place_case(at);
+                let adjective = adjective_ending(stem, Gender::Masculine, case);
+                // The place has a form of its own.
+                let noun = match (noun, case) {
+                    ("сад", Case::Prepositional) => "саду",
+                    (noun, case) => nouns::entry(noun)?.form(false, case),
+                };
+                return Some(Cow::Owned(format!("{stem}{adjective} {noun}")));
+            }
+            // `т. 8-916-123-45-67`
+            Meaning::BeforeNumber(noun)
+                if noun.name() == "том" && figures::telephone(self.tokens, next).is_some() =>
+            {
+                "телефон"
+            }
             Meaning::Text(text) => text,
             Meaning::BeforeNumber(noun) if number_follows => {
                 let noun = if noun.name() == "страница" && self.in_address(at) {
@@ -226,6 +268,12 @@ impl Reader<'_, Russian> {
             Meaning::Adjective(stem, own) => {
                 return self.adjective(at, next, stem, own).map(Cow::Owned);
             }
+            // `корп. Б`, `рис. выше`
+            Meaning::BeforeNumber(noun)
+                if written.short.chars().count() > 2 && self.is_letter_or_place(next) =>
+            {
+                noun.form(false, self.place_case(at))
+            }
             // `3-комнатная кв.`
             Meaning::BeforeNumber(noun) => {
                 let described = forms::adjective(&self.tokens.word_before(at));
@@ -245,10 +293,19 @@ impl Reader<'_, Russian> {
             "в" | "во" | "на" if self.is_way_to(at) => Case::Accusative,
             "в" | "во" | "на" => Case::Prepositional,
             "по" => Case::Dative,
+            "" if self.follows_embankment(at) => Case::Genitive,
             _ if self.is_referred_to(at) => Case::Accusative,
             _ if self.is_part(at) => Case::Genitive,
             _ => governed(&before).unwrap_or(Case::Nominative),
         }
+    }
+
+    /// `наб. р. Мойки`
+    fn follows_embankment(&self, at: usize) -> bool {
+        let stop = self
+            .previous(at)
+            .filter(|stop| self.tokens.text(*stop) == ".");
+        stop.is_some_and(|stop| self.tokens.word_before(stop) == "наб")
     }
 
     /// `пройдите в каб. 5`: the preposition before `at` follows a word of moving.
@@ -300,9 +357,13 @@ impl Reader<'_, Russian> {
             let word = self.tokens.text(at).chars().count() > 1;
             let named =
                 is_name(self.tokens.text(next + quoted)) && (word || !self.is_initial(next));
+            let named = named || self.is_road(at);
+            // `наб. реки Мойки`
+            let of_water = noun.name() == "набережная"
+                && matches!(self.tokens.text(next), "реки" | "канала" | "р" | "кан");
             // `ул. 8 Марта`
             let numbered = word && self.tokens.number(next).is_some();
-            return (named || numbered).then(|| noun.form(false, self.place_case(at)));
+            return (named || numbered || of_water).then(|| noun.form(false, self.place_case(at)));
         }
         let described = forms::adjective(&self.tokens.word_before(at));
         let forms = Forms::of(noun.gender, &CASES).and(described);
@@ -312,6 +373,55 @@ impl Reader<'_, Russian> {
         let cases = governing::place_cases(&first);
         let (case, _) = forms.first(cases).or_else(|| forms.first(&CASES))?;
         Some(noun.form(false, case))
+    }
+
+    /// `ул. Б. Полянка`: *Большая* or *Малая* of a street that is called so, while persons' names are in the genitive.
+    fn size_of_street(&self, at: usize) -> Option<&'static str> {
+        let size = match self.tokens.text(at) {
+            "Б" => "Большая",
+            "М" => "Малая",
+            _ => return None,
+        };
+        let name = self.tokens.text(self.tokens.skip_space(at + 2));
+        let street = match self.previous(at) {
+            Some(stop) if self.tokens.text(stop) == "." => self.tokens.word_before(stop) == "ул",
+            _ => self.tokens.word_before(at) == "улица",
+        };
+        let called = is_name(name) && (name.ends_with("ая") || name.ends_with("ка"));
+        (street && called && self.tokens.text(at + 1) == ".").then_some(size)
+    }
+
+    /// `Ш. Энтузиастов, д. 7`: a road at the head of an address, no initial.
+    fn is_road(&self, at: usize) -> bool {
+        let name = self.tokens.skip_space(at + 2);
+        let house = self.tokens.skip_space(name + 2);
+        matches!(self.tokens.text(at), "Ш" | "ш")
+            && self.tokens.text(at + 1) == "."
+            && is_name(self.tokens.text(name))
+            && self.tokens.text(name + 1) == ","
+            && matches!(self.tokens.text(house), "д" | "дом" | "вл" | "корп")
+    }
+
+    /// `нач. XX в.`, `сер. 90-х`: a century or a decade at `at`.
+    fn is_time_of(&self, at: usize) -> bool {
+        let ends_decade = self.tokens.text(at + 1) == "-" && self.tokens.is_word(at + 2);
+        let year = self
+            .tokens
+            .number(at)
+            .is_some_and(|digits| digits.len() == 4);
+        roman(self.tokens.text(at)).is_some()
+            || self.tokens.number(at).is_some() && (ends_decade || year)
+    }
+
+    /// `корп. Б`, `рис. выше`: a single letter or a word of place at `at`.
+    fn is_letter_or_place(&self, at: usize) -> bool {
+        let word = self.tokens.text(at);
+        let letter = is_name(word) && word.chars().count() == 1 && self.tokens.text(at + 1) != ".";
+        letter
+            || matches!(
+                word,
+                "выше" | "ниже" | "справа" | "слева" | "сверху" | "снизу"
+            )
     }
 
     /// `п. 3 ст. 5`: a section of the one that is named at `at`.

@@ -39,7 +39,8 @@ fn parse([word, reading]: [&'static str; 2]) -> Result<(&'static str, Reading), 
 
 /// The reading of `word`; `None` if it is said as it is written.
 pub(super) fn spelled(word: &str) -> Option<String> {
-    if !word.starts_with(char::is_uppercase) {
+    let greek = word.starts_with(|c| matches!(c, 'α'..='ω'));
+    if !word.starts_with(char::is_uppercase) && !greek {
         return None;
     }
     match READINGS.get(word) {

@@ -30,7 +30,13 @@ pub(super) fn figure_words(figure: &Figure, gender: Gender, case: Case) -> Strin
             None => digits_words(&figure.digits),
         };
     };
-    let (Some(whole), 1..=6, Ok(part)) = (figure.integer(), fraction.len(), fraction.parse())
+    // Long fractions are followed only where few of their digits count: *три миллиардных*.
+    let most = match fraction.trim_start_matches('0').len() {
+        0..=3 => 12,
+        _ => 6,
+    };
+    let (Some(whole), true, Ok(part)) =
+        (figure.integer(), fraction.len() <= most, fraction.parse())
     else {
         return point_words(&figure.digits, fraction);
     };

@@ -104,7 +104,14 @@ pub(super) fn order_forms(number: u64, before: &str, adjectives: Forms, senses: 
     // `с 21 ящиком`: how many there are along.
     let company = forms.and(in_cases(&[Case::Genitive])).is_empty();
     let is_company = matches!(before, "с" | "со") && company;
-    let ordered = if one {
+    // `по 3 пути`, but `по 3 минуты`
+    let along = few
+        && before == "по"
+        && is(Kind::Ordered)
+        && !forms.and(in_cases(&[Case::Dative])).is_empty();
+    let ordered = if along {
+        true
+    } else if one {
         !is_company
             && (is(Kind::Ordered) && !is_amount(before)
                 || is(Kind::OrderedAfterPreposition) && leads_to(before))

@@ -49,7 +49,8 @@ impl Reader<'_, Russian> {
     /// `22.11.2026`: *двадцать второе ноября две тысячи двадцать шестого года*.
     pub(super) fn date(&mut self, at: usize, before: &str) -> Option<usize> {
         let date = figures::date(self.tokens, at, Style::Russian)
-            .or_else(|| self.date_with_short_month(at))?;
+            .or_else(|| self.date_with_short_month(at))
+            .or_else(|| self.date_with_hyphens(at, before))?;
         let named = matches!(before, "дата" | "даты" | "число" | "срок");
         let dated = context::is_noun_like(before) && !named;
         let otherwise = if context::is_predicate(before) || dated {
@@ -99,6 +100,36 @@ impl Reader<'_, Russian> {
         })
     }
 
+    /// `от 31-12-99`: a day that could begin a telephone number too, after a word that asks for a date.
+    fn date_with_hyphens(&self, at: usize, before: &str) -> Option<Date> {
+        let part = |at: usize| {
+            let digits = self.tokens.number(at).filter(|digits| digits.len() == 2);
+            digits.and_then(|digits| digits.parse::<u64>().ok())
+        };
+        let (day, month, year) = (part(at)?, part(at + 2)?, part(at + 4)?);
+        let joined = self.tokens.text(at + 1) == "-"
+            && self.tokens.text(at + 3) == "-"
+            && self.tokens.text(at + 5) != "-";
+        let asks = matches!(
+            before,
+            "до" | "с" | "от" | "к" | "после" | "дата" | "даты" | "срок"
+        ) || before.starts_with("родил")
+            || is_event(before);
+        let valid = (1..=31).contains(&day) && (1..=12).contains(&month);
+        (joined && asks && valid).then_some(Date {
+            day,
+            month: usize::try_from(month).ok()?,
+            year: figures::of_century(year),
+            end: at + 5,
+        })
+    }
+
+    /// True if the tokens from `at` to `end` are the whole text but for a full stop.
+    pub(super) fn is_all(&self, at: usize, end: usize) -> bool {
+        let stop = usize::from(self.tokens.text(end) == ".");
+        self.previous(at).is_none() && self.tokens.skip_space(end + stop) == self.tokens.len()
+    }
+
     /// `до 31.12`: a date after a preposition that asks for one; a decimal number has a comma.
     pub(super) fn short_date(&mut self, at: usize, before: &str) -> Option<usize> {
         let two = |at: usize| self.tokens.number(at).filter(|digits| digits.len() == 2);
@@ -118,11 +149,15 @@ impl Reader<'_, Russian> {
                 | "даты"
         );
         let valid = (1..=31).contains(&day) && (1..=12).contains(&number);
-        let event = is_event(before) || self.hour_follows(at + 3);
+        // `02.05`: no amount begins with a nought, nor does one of a day and a month stand alone.
+        let padded = self.tokens.text(at).starts_with('0')
+            || self.tokens.text(at + 2).starts_with('0') && self.is_all(at, at + 3);
+        let event =
+            is_event(before) || self.hour_follows(at + 3) || self.hour_precedes(at) || padded;
         if !asks && !event || !valid || self.tokens.text(at + 1) != "." {
             return None;
         }
-        let otherwise = if event {
+        let otherwise = if event && !self.is_all(at, at + 3) {
             Case::Genitive
         } else {
             Case::Nominative
@@ -134,16 +169,31 @@ impl Reader<'_, Russian> {
         Some(at + 3)
     }
 
+    /// `в 00:15 25.11`: an hour before a date.
+    fn hour_precedes(&self, at: usize) -> bool {
+        let minutes = self.previous(at).filter(|minutes| minutes + 1 < at);
+        let hour = minutes.and_then(|minutes| minutes.checked_sub(2));
+        hour.is_some_and(|hour| {
+            figures::time(self.tokens, hour).is_some_and(|time| time.end + 1 == at)
+        })
+    }
+
     /// `02.05 в 10:00`: an hour after a date.
     fn hour_follows(&self, end: usize) -> bool {
         let preposition = self.tokens.skip_space(end);
         let hour = self.tokens.skip_space(preposition + 1);
         let minutes = self.tokens.number(hour + 2);
-        preposition > end
-            && self.tokens.text(preposition) == "в"
+        // `26.11 с 9 до 12`
+        let span = self.tokens.text(preposition) == "с"
             && self.tokens.number(hour).is_some_and(|hour| hour.len() <= 2)
-            && matches!(self.tokens.text(hour + 1), ":" | ".")
-            && minutes.is_some_and(|minutes| minutes.len() == 2)
+            && (matches!(self.tokens.text(hour + 1), ":" | ".")
+                || self.tokens.text(self.tokens.skip_space(hour + 1)) == "до");
+        span && preposition > end
+            || preposition > end
+                && self.tokens.text(preposition) == "в"
+                && self.tokens.number(hour).is_some_and(|hour| hour.len() <= 2)
+                && matches!(self.tokens.text(hour + 1), ":" | ".")
+                && minutes.is_some_and(|minutes| minutes.len() == 2)
     }
 
     /// `12.2027`: *декабрь две тысячи двадцать седьмого года*.
@@ -245,6 +295,11 @@ impl Reader<'_, Russian> {
         None
     }
 
+    /// True if a day with its month stands at `at`: `25 нояб.`.
+    pub(super) fn is_day_of_month(&self, at: usize) -> bool {
+        self.days_of_month(at).is_some()
+    }
+
     /// The month at `at` in the genitive or written short, the index after it, and true if it is short.
     fn month_at(&self, at: usize) -> Option<(&'static Entry, usize, bool)> {
         if !self.tokens.is_word(at) {
@@ -262,7 +317,9 @@ impl Reader<'_, Russian> {
             ));
         }
         let month = abbreviations::month(&word)?;
-        let stop = self.tokens.text(at + 1) == "." && !self.tokens.ends_sentence(at + 1);
+        // `1 сент. — День знаний`
+        let dash = self.tokens.text(self.tokens.skip_space(at + 2)) == "—";
+        let stop = self.tokens.text(at + 1) == "." && (dash || !self.tokens.ends_sentence(at + 1));
         Some((month, at + 1 + usize::from(stop), true))
     }
 

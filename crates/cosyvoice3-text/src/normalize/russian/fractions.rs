@@ -9,7 +9,7 @@ use super::{
     Russian,
     amounts::{digits_words, fraction_words, point_words, thirds_words, whole_words},
     governing::governed,
-    numerals::Case,
+    numerals::{Case, Gender, cardinal, ordinal},
     units,
 };
 
@@ -55,9 +55,18 @@ impl Reader<'_, Russian> {
         if let Some(end) = self.blood_pressure(at, before) {
             return Some(end);
         }
-        let case = governed(before).unwrap_or(Case::Nominative);
+        if self.tokens.text(at + 1) == "/"
+            && let Some(end) = self.of_several(at, before)
+        {
+            return Some(end);
+        }
         let (above, below, end) =
             figures::fraction(self.tokens, at).or_else(|| self.improper_fraction(at))?;
+        let case = match governed(before) {
+            // `по 1/2 таблетки`
+            Some(_) if before == "по" && above == 1 => Case::Dative,
+            case => case.unwrap_or(Case::Nominative),
+        };
         let next = self.tokens.skip_space(end);
         let in_text = self.previous(at).is_some() || self.tokens.is_word(next);
         let third = (below == 3 && in_text)
@@ -66,6 +75,37 @@ impl Reader<'_, Russian> {
         let said = third.unwrap_or_else(|| fraction_words(above, below, case));
         self.say_number(&said);
         Some(self.unit_after_fraction(at, end))
+    }
+
+    /// `8/256 ГБ`, `5/9 эт.`, `график 1/3`: two numbers that are no fraction.
+    fn of_several(&mut self, at: usize, before: &str) -> Option<usize> {
+        let (first, second) = (self.tokens.number(at)?, self.tokens.number(at + 2)?);
+        let next = self.tokens.skip_space(at + 3);
+        let word = self.tokens.text(next);
+        let (first, second): (u64, u64) = (first.parse().ok()?, second.parse().ok()?);
+        let count = |value| cardinal(value, Gender::Masculine, Case::Nominative);
+        if units::unit(word).is_some_and(|unit| unit.noun.name() == "гигабайт") {
+            self.out.say(&format!("{} на", count(first)));
+            self.out.say(" ");
+            let second = Figure {
+                digits: second.to_string(),
+                fraction: None,
+                end: at + 3,
+            };
+            return Some(self.quantity(at + 2, second, ""));
+        }
+        if matches!(word, "эт" | "этаж") && first <= second {
+            let of = cardinal(second, Gender::Masculine, Case::Genitive);
+            let floor = ordinal(first, Gender::Masculine, Case::Nominative);
+            self.out.say(&format!("{floor} этаж из {of}"));
+            return Some(self.after_stop(next, word == "эт"));
+        }
+        if before.starts_with("график") || before.starts_with("смен") {
+            self.out
+                .say(&format!("{} через {}", count(first), count(second)));
+            return Some(at + 3);
+        }
+        None
     }
 
     /// `давление 120/80 мм рт. ст.`: two measures that are read together.
@@ -95,7 +135,8 @@ impl Reader<'_, Russian> {
         let sum = [after, before]
             .iter()
             .any(|text| matches!(*text, "=" | "+" | "*" | "×"));
-        (self.tokens.text(at + 1) == "/" && sum && (2..=1000).contains(&below)).then_some((
+        let counts = sum || self.is_all(at, at + 3);
+        (self.tokens.text(at + 1) == "/" && counts && (2..=1000).contains(&below)).then_some((
             above,
             below,
             at + 3,
@@ -105,6 +146,15 @@ impl Reader<'_, Russian> {
     /// `Python 3.11`, `Android 14.1`: a number with a full stop after a Latin name.
     pub(super) fn version(&mut self, at: usize, figure: &Figure, next: usize) -> Option<usize> {
         let fraction = figure.fraction?;
+        // `1.0-beta`
+        let stage = self.tokens.text(figure.end) == "-"
+            && self.tokens.text(figure.end + 1).starts_with(is_latin)
+            && self.tokens.text(figure.end + 1).chars().count() > 1
+            && units::unit(self.tokens.text(figure.end + 1)).is_none();
+        if stage && self.tokens.text(figure.end - 2) == "." {
+            self.out.say(&point_words(&figure.digits, fraction));
+            return Some(figure.end);
+        }
         let name = self.previous_word(at)?;
         let latin = self.tokens.text(name).starts_with(is_latin)
             || self.tokens.text(name).to_lowercase().starts_with("верси");
@@ -117,6 +167,42 @@ impl Reader<'_, Russian> {
         }
         self.out.say(&point_words(&figure.digits, fraction));
         Some(figure.end)
+    }
+
+    /// `ГОСТ 2.105-95`, `СП 1.13130.2020`: the number of a standard.
+    pub(super) fn standard(&mut self, at: usize) -> Option<usize> {
+        const NAMES: [&str; 10] = [
+            "ГОСТ",
+            "ОСТ",
+            "СП",
+            "СНиП",
+            "СанПиН",
+            "ТУ",
+            "ИСО",
+            "ISO",
+            "СНИП",
+            "ПУЭ",
+        ];
+        let name = self.previous_word(at)?;
+        let first = self.tokens.number(at)?;
+        let parted = |at: usize| {
+            matches!(self.tokens.text(at), "." | "-") && self.tokens.number(at + 1).is_some()
+        };
+        if !NAMES.contains(&self.tokens.text(name)) || !parted(at + 1) {
+            return None;
+        }
+        self.out.say(&digits_words(first));
+        let mut end = at + 1;
+        while end < at + 12 && parted(end) {
+            self.out.say(if self.tokens.text(end) == "." {
+                " точка"
+            } else {
+                " - "
+            });
+            self.out.say(&digits_words(self.tokens.number(end + 1)?));
+            end += 2;
+        }
+        Some(end)
     }
 
     /// The parts of a number with two or more full stops, such as `5.3.2`.

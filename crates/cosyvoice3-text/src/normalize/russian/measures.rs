@@ -12,6 +12,9 @@ use super::{
     units,
 };
 
+/// As many tokens before a number are searched for the quote that its own would close.
+const FARTHEST_QUOTE: usize = 40;
+
 impl Reader<'_, Russian> {
     /// The case of a number before a unit that is an abbreviation and so does not show it.
     pub(super) fn unit_case(&self, amount: &Amount, unit: &str) -> Case {
@@ -19,6 +22,12 @@ impl Reader<'_, Russian> {
         let count = amount.last().whole();
         let one = count.is_some_and(|count| count % 10 == 1 && count % 100 != 11);
         let distance = matches!(unit, "км" | "м");
+        // `Стоимость 1 м²`: what has a price, where the unit is no currency.
+        let priced = units::unit(unit).is_some() && units::currency(unit).is_none();
+        if priced && (before.starts_with("стоимост") || matches!(before, "цена" | "цены" | "цену"))
+        {
+            return Case::Genitive;
+        }
         match amount_cases(before).first() {
             Some(Case::Accusative) if before == "по" && one => Case::Dative,
             // `в 5 км отсюда`, but `на расстоянии в 5 км`.
@@ -50,9 +59,19 @@ impl Reader<'_, Russian> {
     ) -> Option<(Noun, usize)> {
         let text = self.tokens.text(next);
         match text {
-            "%" => return Some((Noun::named("процент")?, next + 1)),
+            // `90 % процентов`: the sign and the word.
+            "%" => {
+                let word = self.tokens.skip_space(next + 1);
+                let doubled = self.tokens.text(word).starts_with("процент")
+                    && !nouns::senses(self.tokens.text(word)).is_empty();
+                let end = if doubled { word } else { next };
+                return Some((Noun::named("процент")?, end + 1));
+            }
             "‰" => return Some((Noun::named("промилле")?, next + 1)),
             "°" => return self.degrees(at, next),
+            "\"" if next == last.end && !self.is_in_quotes(next) => {
+                return Some((Noun::named("дюйм")?, next + 1));
+            }
             "-" if next == last.end => {
                 let unit = units::unit(self.tokens.text(next + 1))
                     .filter(|unit| unit.is_length() || !unit.takes_stop())?;
@@ -67,7 +86,17 @@ impl Reader<'_, Russian> {
             return None;
         }
         self.unit_of_two_words(next)
-            .or_else(|| self.squared_or_plain(last, next))
+            .or_else(|| self.squared_or_plain(at, last, next))
+    }
+
+    /// True if a quote that is open stands among the tokens before `at`.
+    fn is_in_quotes(&self, at: usize) -> bool {
+        let before = at.saturating_sub(FARTHEST_QUOTE)..at;
+        before
+            .filter(|i| matches!(self.tokens.text(*i), "\""))
+            .count()
+            % 2
+            == 1
     }
 
     /// `кв. м`, `ст. л.`, `л. с.`.
@@ -93,13 +122,36 @@ impl Reader<'_, Russian> {
             "п" if second == "м" => "погонн",
             _ => return None,
         };
+        // `45 кв. метров`
+        let full = nouns::senses(second)
+            .first()
+            .map(|sense| sense.noun.name())
+            .filter(|name| name.ends_with("метр"));
+        if let Some(noun) = full.and_then(Noun::named) {
+            return Some((noun.with_adjective(adjective), third + 1));
+        }
         let unit = units::unit(second).filter(|unit| unit.is_length())?;
-        let end = self.after_stop(third, unit.takes_stop());
-        Some((unit.noun.clone().with_adjective(adjective), end))
+        let noun = unit.noun.clone().with_adjective(adjective);
+        if let Some((tail, end)) = self.rate(third + 1, false) {
+            return Some((noun.with_tail(&tail), end));
+        }
+        Some((noun, self.after_stop(third, unit.takes_stop())))
     }
 
-    fn squared_or_plain(&self, last: &Figure, next: usize) -> Option<(Noun, usize)> {
+    /// True if hours, written short, stand before the number at `at`.
+    fn follows_hours(&self, at: usize) -> bool {
+        let unit = self
+            .previous(at)
+            .and_then(|before| before.checked_sub(usize::from(self.tokens.text(before) == ".")));
+        unit.is_some_and(|unit| self.tokens.text(unit) == "ч" && self.follows_number(unit))
+    }
+
+    fn squared_or_plain(&self, at: usize, last: &Figure, next: usize) -> Option<(Noun, usize)> {
         let text = self.tokens.text(next);
+        // `1 ч 30 м`
+        if text == "м" && self.follows_hours(at) {
+            return Some((Noun::named("минута")?, self.after_stop(next, true)));
+        }
         let unit = units::unit(text)?;
         let stop = self.tokens.text(next + 1) == ".";
         if stop && next > last.end && self.is_capital_of_name(next) {
@@ -138,7 +190,9 @@ impl Reader<'_, Russian> {
                 self.tokens.text(following),
                 "на" | "до" | "от" | "за" | "и" | "или" | "—"
             );
-        if text == "с" && !glued && goes_on {
+        // `26.11 с 9 до 12`
+        let from = self.tokens.number(following).is_some();
+        if text == "с" && !glued && (goes_on || from) {
             return None;
         }
         Some((noun, self.after_stop(next, unit.takes_stop())))
@@ -167,6 +221,10 @@ impl Reader<'_, Russian> {
         };
         let unit = units::unit(self.tokens.text(at)).filter(|unit| unit.is_length())?;
         let noun = unit.noun.clone().with_adjective(adjective);
+        if self.previous(at).is_none() {
+            self.out.say(&noun.counted(1, Case::Nominative));
+            return Some(at + 2);
+        }
         let said = match context::number_word(&self.tokens.word_before(at)) {
             Some((count, case)) => noun.counted(count, case),
             None if self.tokens.word_before(at).is_empty() => return None,
@@ -174,6 +232,31 @@ impl Reader<'_, Russian> {
         };
         self.out.say(&said);
         Some(at + 2)
+    }
+
+    /// `Скорость в км/ч`, `руб./кг`: a rate without its number.
+    pub(super) fn lone_rate(&mut self, at: usize) -> Option<usize> {
+        let text = self.tokens.text(at);
+        let before = self.tokens.word_before(at);
+        let currency = units::currency(text);
+        let noun = match currency {
+            Some(currency) => currency.noun.clone(),
+            None => units::unit(text)?.noun.clone(),
+        };
+        let stop = usize::from(self.tokens.text(at + 1) == ".");
+        let single = text.chars().count() == 1;
+        if self.follows_number(at) || single && before != "в" {
+            return None;
+        }
+        let (tail, end) = self.rate(at + 1 + stop, currency.is_some())?;
+        let said = match before.as_str() {
+            "в" => noun.counted(5, Case::Prepositional),
+            _ => noun.genitive_plural(),
+        };
+        self.out.say(&said);
+        self.out.say(" ");
+        self.out.say(&tail);
+        Some(end)
     }
 
     /// `/ч`, `/100 км`: the unit after a stroke, which is at `at`.

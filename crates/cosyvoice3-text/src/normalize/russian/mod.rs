@@ -37,6 +37,8 @@ use super::{
     web,
 };
 
+pub(super) use abbreviations::is_abbreviation;
+
 /// The language.
 pub(super) struct Russian;
 
@@ -87,6 +89,12 @@ impl Reader<'_, Russian> {
         if let Some(end) = self.weekday(at) {
             return end;
         }
+        if self.tokens.text(at + 1) == "."
+            && self.tokens.text(at + 2) == "/"
+            && let Some(end) = self.lone_rate(at)
+        {
+            return end;
+        }
         if let Some((text, end)) = self.abbreviation(at) {
             self.out.say(&text);
             return end;
@@ -96,6 +104,7 @@ impl Reader<'_, Russian> {
             .or_else(|| self.sections(at))
             .or_else(|| self.dimension(at))
             .or_else(|| self.lone_unit(at))
+            .or_else(|| self.lone_rate(at))
             .or_else(|| self.wind(at))
         {
             return end;
@@ -107,8 +116,8 @@ impl Reader<'_, Russian> {
                 .say(&numerals::cardinal(year, numerals::Gender::Masculine, case));
             return at + 1;
         }
-        if self.follows_number(at) && matches!(word, "BCE" | "CE") {
-            let era = if word == "CE" {
+        if self.follows_number(at) && matches!(word, "BCE" | "CE" | "AD") {
+            let era = if word != "BCE" {
                 "нашей эры"
             } else {
                 "до нашей эры"
@@ -130,6 +139,15 @@ impl Reader<'_, Russian> {
                 _ => "строение",
             });
             return self.number(next, at);
+        }
+        // `км 25`
+        if word == "км"
+            && next > at + 1
+            && !self.follows_number(at)
+            && self.tokens.number(next).is_some()
+        {
+            self.out.say("километр");
+            return at + 1;
         }
         let glued = at > 0 && self.tokens.number(at - 1).is_some();
         if word == "N" && !glued && self.tokens.number(next).is_some() {
@@ -168,7 +186,10 @@ impl Reader<'_, Russian> {
     /// `8pm`, `10 a.m.`: the hour with its part of the day.
     fn half_of_day(&mut self, at: usize, before: &str) -> Option<usize> {
         let hour: u64 = self.tokens.number(at)?.parse().ok()?;
-        let mark = self.tokens.skip_space(at + 1);
+        let minutes = figures::time(self.tokens, at).filter(|time| time.seconds.is_none());
+        let mark = self
+            .tokens
+            .skip_space(minutes.map_or(at + 1, |time| time.end));
         let (letter, end) = match self.tokens.text(mark) {
             half @ ("am" | "pm" | "AM" | "PM") => (half, mark + 1),
             half @ ("a" | "p")
@@ -189,12 +210,38 @@ impl Reader<'_, Russian> {
         };
         let case = governing::governed(before).unwrap_or(numerals::Case::Nominative);
         let said = match (hour, case) {
+            _ if minutes.is_some_and(|time| time.minutes > 0) => {
+                let words = |value| numerals::cardinal(value, numerals::Gender::Masculine, case);
+                match minutes.map_or(0, |time| time.minutes) {
+                    few @ 1..=9 => format!("{} ноль {}", words(hour), words(few)),
+                    many => format!("{} {}", words(hour), words(many)),
+                }
+            }
             (1, numerals::Case::Genitive) => "часа".to_owned(),
             (1, _) => "час".to_owned(),
+            // *два дня* alone would be two days.
+            (2..=4, _) if part == "дня" => {
+                let hours = nouns::Noun::named("час").map(|noun| noun.counted(hour, case));
+                let said = numerals::cardinal(hour, numerals::Gender::Masculine, case);
+                format!("{said} {}", hours.unwrap_or_default())
+            }
             _ => numerals::cardinal(hour, numerals::Gender::Masculine, case),
         };
         self.out.say(&format!("{said} {part}"));
         Some(end)
+    }
+
+    /// `24/7`: hours a day and days a week.
+    fn around_the_clock(&mut self, at: usize) -> Option<usize> {
+        let written = self.tokens.text(at) == "24"
+            && self.tokens.text(at + 1) == "/"
+            && self.tokens.text(at + 2) == "7"
+            && !matches!(self.tokens.text(at + 3), "/" | "-");
+        if !written || self.is_name(at, at) {
+            return None;
+        }
+        self.out.say("двадцать четыре на семь");
+        Some(at + 3)
     }
 
     /// The number at `at`, whose governing word stands before `start`; the index after it and what belongs to it.
@@ -207,6 +254,8 @@ impl Reader<'_, Russian> {
             .or_else(|| self.telephone(at))
             .or_else(|| self.half_of_day(at, before))
             .or_else(|| self.time(at, before))
+            .or_else(|| self.around_the_clock(at))
+            .or_else(|| self.standard(at))
             .or_else(|| self.suffixed(at, start, before))
             .or_else(|| self.days(at, before))
             .or_else(|| self.short_date(at, before))
@@ -217,7 +266,10 @@ impl Reader<'_, Russian> {
             .or_else(|| self.outline(at))
             .or_else(|| self.month_of_year(at, before))
             .unwrap_or_else(|| match figure(self.tokens, at, Style::Russian) {
-                Some(first) => self.quantity(at, first, before),
+                Some(first) => {
+                    let first = self.with_point_of_thousands(at, first);
+                    self.quantity(at, first, before)
+                }
                 None => self.copy(at),
             })
     }

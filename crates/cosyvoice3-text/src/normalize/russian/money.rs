@@ -53,8 +53,13 @@ impl Reader<'_, Russian> {
         let Some(currency) = units::currency(text).filter(|_| !compound) else {
             return self.priced_in_full(amount, next, case);
         };
-        if text == "р" && self.is_times(next) {
+        let few = amount.last().whole().is_some_and(|count| count <= 10);
+        if text == "р" && self.is_times(next, few) {
             self.say_amount(amount, &Noun::named("раз")?, case);
+            if self.tokens.text(next + 1) == "/" && self.tokens.text(next + 2) == "д" {
+                self.out.say(" в день");
+                return Some(self.after_stop(next + 2, true));
+            }
             let after = self.after_stop(next, true);
             return Some(self.priced_by(next + 1, after));
         }
@@ -70,7 +75,7 @@ impl Reader<'_, Russian> {
     }
 
     /// `2 р. в день`.
-    fn is_times(&self, at: usize) -> bool {
+    fn is_times(&self, at: usize, few: bool) -> bool {
         let stop = usize::from(self.tokens.text(at + 1) == ".");
         let preposition = self.tokens.skip_space(at + 1 + stop);
         let time = self.tokens.text(self.tokens.skip_space(preposition + 1));
@@ -86,10 +91,24 @@ impl Reader<'_, Russian> {
                 | "дешевле"
                 | "быстрее"
         );
-        more || matches!(self.tokens.text(preposition), "в" | "/")
+        // `2 р/день`, but `300 р./день` is a price.
+        let per = match self.tokens.text(preposition) {
+            "в" => true,
+            "/" => few && !matches!(time, "месяц" | "мес" | "год"),
+            _ => false,
+        };
+        more || per
             && matches!(
                 time,
-                "день" | "сутки" | "неделю" | "месяц" | "год" | "сут" | "нед" | "мес"
+                "день"
+                    | "сутки"
+                    | "неделю"
+                    | "месяц"
+                    | "год"
+                    | "сут"
+                    | "нед"
+                    | "мес"
+                    | "д"
             )
     }
 

@@ -29,7 +29,13 @@ impl Reader<'_, Russian> {
         if self.tokens.text(at + 1) == "," && self.tokens.number(at + 2).is_some() {
             return None;
         }
+        if let Some(end) = self.document_number(at) {
+            return Some(end);
+        }
         if let Some(end) = self.name_of_two_parts(at, digits) {
+            return Some(end);
+        }
+        if let Some(end) = self.groups_of_three(at, start) {
             return Some(end);
         }
         self.out.say(&digits_words(digits));
@@ -126,8 +132,9 @@ impl Reader<'_, Russian> {
         }
     }
 
-    /// `12к2`, `5с1`: the block and the building of a house.
+    /// `12к2`, `5с1`, `15-к1`: the block and the building of a house.
     fn building_part(&mut self, at: usize) -> Option<usize> {
+        let at = at + usize::from(self.tokens.text(at) == "-");
         let part = match self.tokens.text(at) {
             "к" | "корп" => "корпус",
             "с" | "стр" => "строение",
@@ -153,8 +160,8 @@ impl Reader<'_, Russian> {
                 None => break,
             }
         }
-        // `кабинет 5, 2 этаж`: the second number belongs to the noun after it.
-        if first != start && !self.phrase(at + 1).senses.is_empty() {
+        // `кабинет 5, 2 этаж`, `поезд № 12, 5 мин.`: the second number belongs to what follows it.
+        if first != start && (!self.phrase(at + 1).senses.is_empty() || self.is_before_unit(at)) {
             return false;
         }
         let signed = |at: usize| matches!(self.tokens.text(at), "№" | "#" | "N");
@@ -168,6 +175,86 @@ impl Reader<'_, Russian> {
             Some(sense) => !self.counts_after(at, sense),
             None => self.is_house(at),
         }
+    }
+
+    /// True if a blank and a unit or a currency follow the number at `at`.
+    fn is_before_unit(&self, at: usize) -> bool {
+        let next = self.tokens.skip_space(at + 1);
+        let text = self.tokens.text(next);
+        let unit = units::unit(text).is_some_and(|unit| {
+            !unit.may_be_letter() && (self.tokens.text(next + 1) == "." || !unit.needs_stop())
+        });
+        next > at + 1
+            && (matches!(text, "%" | "°")
+                || units::currency(text).is_some()
+                || text.chars().count() > 1 && unit)
+    }
+
+    /// `№ 70 123 456`: a long number in groups.
+    fn groups_of_three(&mut self, at: usize, start: usize) -> Option<usize> {
+        let signed = self.tokens.text(start) == "№";
+        let mut end = at + 1;
+        let mut groups = vec![self.tokens.number(at)?];
+        while self.tokens.text(end) == " "
+            && let Some(group) = self.tokens.number(end + 1).filter(|group| group.len() == 3)
+            && groups.len() < LONGEST_LIST
+        {
+            groups.push(group);
+            end += 2;
+        }
+        let alone = !self.tokens.is_word(self.tokens.skip_space(end));
+        if !signed || groups.len() < 2 || groups.len() == 2 && !alone {
+            return None;
+        }
+        // `№ 1 324`
+        if groups.len() == 2 && groups[0].len() <= 3 {
+            self.out.say(&digits_words(&groups.concat()));
+            return Some(end);
+        }
+        let said: Vec<String> = groups.into_iter().map(digits_words).collect();
+        self.out.say(&said.join(", "));
+        Some(end)
+    }
+
+    /// `№ 77-АБ/2026`, `№ 12/45-К`: the parts of a document's number.
+    fn document_number(&mut self, at: usize) -> Option<usize> {
+        let is_series =
+            |word: &str| word.chars().count() <= 4 && word.chars().all(char::is_uppercase);
+        let mut end = at + 1;
+        let mut parts = 0;
+        let mut lettered = false;
+        while parts < LONGEST_LIST && matches!(self.tokens.text(end), "-" | "/") {
+            let series = self.tokens.is_word(end + 1) && is_series(self.tokens.text(end + 1));
+            if !series && self.tokens.number(end + 1).is_none() {
+                break;
+            }
+            lettered |= series;
+            parts += 1;
+            end += 2;
+        }
+        let joints = |sign: &str| (at + 1..end).any(|i| self.tokens.text(i) == sign);
+        if parts < 2 || !(lettered || joints("-") && joints("/")) {
+            return None;
+        }
+        self.out.say(&digits_words(self.tokens.number(at)?));
+        for i in at + 1..end {
+            match (self.tokens.number(i), self.tokens.text(i)) {
+                (Some(digits), _) => self.out.say(&digits_words(digits)),
+                (None, "/") => self.out.say("дробь"),
+                (None, "-")
+                    if self.tokens.number(i - 1).is_some()
+                        && self.tokens.number(i + 1).is_some() =>
+                {
+                    self.out.say(" - ");
+                }
+                (None, "-") => {}
+                (None, series) => {
+                    let said = letters(series).unwrap_or_else(|| series.to_owned());
+                    self.out.say(&said);
+                }
+            }
+        }
+        Some(end)
     }
 
     /// `ул. Кирова, 3/5`.
@@ -224,13 +311,25 @@ impl Reader<'_, Russian> {
             return true;
         }
         let phrase = self.phrase(next);
+        // `п. 2 статьи 5`, `п. 3 правил`: what the section is of.
+        let few = (2..=4).contains(&(number % 10)) && number % 100 / 10 != 1;
+        let senses = phrase.senses.iter();
+        let many = senses.clone().all(|sense| sense.plural);
+        let whole = senses.clone().any(|sense| sense.noun.is(Kind::Section));
+        if named.noun.is(Kind::Section) && (whole || few && many) {
+            return false;
+        }
         if !phrase.senses.is_empty() {
             let governed = counting::count_agreement(number, &[], phrase.adjectives, phrase.senses);
             return governed.is_some();
         }
         let word = text.to_lowercase();
         let oblique = !matches!(named.case, Case::Nominative);
+        // `На камере 1 движение`, `в номере 21 двое`
+        let one = number % 10 == 1 && number % 100 != 11;
         oblique
+            && !one
+            && !matches!(word.as_str(), "двое" | "трое" | "четверо")
             && self.tokens.is_word(next)
             && word.starts_with(is_cyrillic)
             && !context::is_function_word(&word)
@@ -253,7 +352,7 @@ impl Reader<'_, Russian> {
         let is_letter = match (glued, c.is_uppercase()) {
             (true, true) if named => true,
             (true, true) => !self.is_unit_here(at, next),
-            (true, false) if named => hyphen == 0 && !self.is_abbreviated(next),
+            (true, false) if named => !self.is_abbreviated(next),
             (true, false) => {
                 hyphen == 0
                     && units::unit(self.tokens.text(next)).is_none()

@@ -214,6 +214,11 @@ impl Noun {
         })
     }
 
+    /// The name of the noun alone.
+    pub fn name(&self) -> &'static str {
+        self.entry.name()
+    }
+
     /// True if it is of that kind.
     pub fn is(&self, kind: Kind) -> bool {
         self.entry.is(kind)

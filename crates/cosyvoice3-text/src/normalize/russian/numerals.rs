@@ -1,5 +1,8 @@
 //! Russian numerals: cardinals and ordinals in every case.
 
+/// The most numbers that a list may have between a number and the word that decides its case; it keeps time linear.
+pub(super) const LONGEST_LIST: usize = 8;
+
 /// Grammatical case; the order of the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Case {

@@ -24,12 +24,27 @@ impl Reader<'_, Russian> {
     pub(super) fn ordered(&mut self, number: u64, end: usize, before: &str) -> Option<usize> {
         let lettered = self.after_quoted_letter(end);
         let phrase = self.phrase(lettered.unwrap_or(end));
-        if phrase.senses.is_empty() || self.tokens.skip_space(end) == end {
+        if self.tokens.skip_space(end) == end {
+            return None;
+        }
+        // `в 7 «Б»`: a class whose word is left out.
+        if phrase.senses.is_empty() && lettered.is_some() && (1..=11).contains(&number) {
+            let case = governing::place_cases(before).first();
+            let case = case.copied().unwrap_or(Case::Nominative);
+            self.say_number(&ordinal(number, Gender::Masculine, case));
+            return Some(end);
+        }
+        if phrase.senses.is_empty() || self.is_piece_of_luggage(number, &phrase) {
             return None;
         }
         let forms = match lettered {
             Some(_) => phrase.forms_of_each(),
-            None if self.belongs_to_someone(before) => one_of_ordered(&phrase),
+            None if self.belongs_to_someone(before) || is_graded(before, &phrase) => {
+                one_of_ordered(&phrase)
+            }
+            None if is_time_of_many(number, before, self.tokens.text(phrase.at)) => {
+                Forms::of(Gender::Masculine, &[Case::Nominative, Case::Accusative])
+            }
             None => Forms::NONE,
         };
         let forms = forms.or_else(counting::order_forms(
@@ -47,6 +62,23 @@ impl Reader<'_, Russian> {
             .or_else(|| forms.first(&CASES))?;
         self.say_number(&ordinal(number, gender, case));
         Some(end)
+    }
+
+    /// `багаж: 1 место`, `1 место до 23 кг`: one piece, not the first place.
+    fn is_piece_of_luggage(&self, number: u64, phrase: &Phrase) -> bool {
+        let is_luggage = |word: &str| {
+            let word = word.to_lowercase();
+            ["багаж", "клад", "весом"]
+                .iter()
+                .any(|stem| word.starts_with(stem))
+        };
+        let place = phrase.senses.first().map(|sense| sense.noun.name()) == Some("место");
+        let next = self.tokens.skip_space(phrase.at + 1);
+        let around = phrase.at.saturating_sub(8)..phrase.at + 5;
+        number == 1
+            && place
+            && (self.tokens.text(next) == "до"
+                || around.into_iter().any(|i| is_luggage(self.tokens.text(i))))
     }
 
     /// `5 «А» класс`, `1 «А» и 2 «Б» классов`: over the letter, and the others of a list, to the noun.
@@ -121,14 +153,24 @@ impl Reader<'_, Russian> {
             (false, "число") => Forms::of(Gender::Neuter, &[Case::Genitive]),
             _ => self.forms_in_list(amount.before, end, &phrase),
         };
+        // `ученики 5–9 классов`
+        let of_class = noun.name() == "класс" || self.belongs_to_someone(amount.before);
         let (case, gender) = match governing::place_cases(amount.before) {
             [] if noun.name() == "число" => forms.first(&CASES)?,
+            [] if range && of_class => forms
+                .first(&WITHOUT_COUNTS)
+                .or_else(|| forms.first(&[Case::Genitive]))?,
             [] => forms.first(&WITHOUT_COUNTS)?,
             cases => forms.first(cases)?,
         };
         // `через 2–3 остановки` counts them.
         let counts = matches!(case, Case::Nominative | Case::Accusative | Case::Genitive);
-        if range && counts || case == Case::Accusative && !noun.is(Kind::Ordered) {
+        // `в 11 и 12 вагоны`: a form that no number counts.
+        let mut senses = phrase.senses.iter();
+        let counted = range || senses.any(|sense| !sense.plural && sense.case == Case::Genitive);
+        if range && counts && !of_class
+            || case == Case::Accusative && counted && !noun.is(Kind::Ordered)
+        {
             return None;
         }
         self.say_list(start, end, gender, case)
@@ -191,6 +233,26 @@ impl Reader<'_, Russian> {
         }
         at
     }
+}
+
+/// `ожог 3 степени`, `инвалид 2 группы`: a thing of a degree, a class or a season.
+fn is_graded(before: &str, phrase: &Phrase) -> bool {
+    const GRADED: [&str; 6] = ["ожог", "диплом", "орден", "инвалид", "медал", "допуск"];
+    let grade = phrase.senses.first().is_some_and(|sense| {
+        matches!(
+            sense.noun.name(),
+            "степень" | "группа" | "категория" | "сорт" | "класс" | "разряд" | "сезон"
+        )
+    });
+    let thing = senses(before).iter().any(|sense| !sense.plural)
+        || GRADED.iter().any(|stem| before.starts_with(stem));
+    grade && thing
+}
+
+/// `2 раз`, `во 2 раз`: the second time; *два раза* has another form.
+fn is_time_of_many(number: u64, before: &str, noun: &str) -> bool {
+    let few = (2..=4).contains(&(number % 10)) && number % 100 / 10 != 1;
+    few && noun == "раз" && matches!(before, "" | "в" | "во" | "на" | "за")
 }
 
 /// The genitive of one of several numbered things: *ученик второго класса*.

@@ -9,6 +9,8 @@ use super::{
     governing,
     nouns::{self, Kind, forms_of_one, senses},
     numerals::{Case, Gender, cardinal, compound, ordinal},
+    roman::roman,
+    surroundings::LONGEST_LIST,
     units,
 };
 
@@ -126,7 +128,8 @@ impl Reader<'_, Russian> {
         let cases = governing::place_cases(before);
         let of_noun = self
             .forms_by_noun(forms, end)
-            .or_else(self.forms_by_noun_before(start).and(forms));
+            .or_else(self.forms_by_noun_before(start).and(forms))
+            .or_else(self.forms_of_elided(end, start).and(forms));
         let plural = forms.and(Forms::of(Gender::Plural, &CASES));
         // `90-е`, `к 90-м`: round numbers without a noun are years.
         let round = number > 0 && number.is_multiple_of(10);
@@ -145,6 +148,10 @@ impl Reader<'_, Russian> {
         let phrase = self.phrase(self.after_list(end));
         if word == "гг" {
             forms.and(Forms::of(Gender::Plural, &CASES))
+        } else if self.is_half(next) {
+            forms.and(Forms::of(Gender::Feminine, &CASES))
+        } else if self.is_quarter(next) {
+            forms.and(Forms::of(Gender::Masculine, &CASES))
         } else if phrase.senses.iter().any(|sense| sense.noun.is(Kind::Month)) {
             forms.and(Forms::of(Gender::Neuter, &CASES))
         } else if !phrase.senses.is_empty() {
@@ -152,10 +159,33 @@ impl Reader<'_, Russian> {
                 .and(phrase.forms())
                 .or_else(forms.and(phrase.forms_of_each()))
         } else if self.tokens.is_word(next) && !context::is_function_word(word) {
-            forms.and(forms::guess(&word.to_lowercase()))
+            // `1-й Тверской пер.`
+            let word = word.to_lowercase();
+            let named = self.tokens.text(next).starts_with(char::is_uppercase);
+            let described = match named {
+                true => forms.and(forms::adjective(&word)),
+                false => Forms::NONE,
+            };
+            described.or_else(forms.and(forms::guess(&word)))
         } else {
             Forms::NONE
         }
+    }
+
+    /// `1-й кв. 2026`: the quarter of a year, written short at `at`.
+    fn is_quarter(&self, at: usize) -> bool {
+        let year = self.tokens.number(self.tokens.skip_space(at + 2));
+        self.tokens.text(at) == "кв"
+            && self.tokens.text(at + 1) == "."
+            && year.is_some_and(|year| year.len() == 4)
+    }
+
+    /// `1-й пол. XX в.`: the half of a century or a year, written short at `at`.
+    fn is_half(&self, at: usize) -> bool {
+        let next = self.tokens.text(self.tokens.skip_space(at + 2));
+        self.tokens.text(at) == "пол"
+            && self.tokens.text(at + 1) == "."
+            && (roman(next).is_some() || next.starts_with(|c: char| c.is_ascii_digit()))
     }
 
     /// `Елизаветы 3-й`: the forms of the noun before.
@@ -165,7 +195,19 @@ impl Reader<'_, Russian> {
         forms_of_one(senses.iter().filter(|sense| !sense.plural))
     }
 
-    /// `до 41-го км`, `В 60-х гг.`: the abbreviation after an ordinal, in its form.
+    /// `на 2-й товар, 50 % на 3-й.`: the forms of the noun of an ordinal before, where this one has none.
+    fn forms_of_elided(&self, end: usize, start: usize) -> Forms {
+        if self.tokens.is_word(self.tokens.skip_space(end)) {
+            return Forms::NONE;
+        }
+        let noun = (start.saturating_sub(2 * LONGEST_LIST)..start)
+            .rev()
+            .filter(|i| self.tokens.number(*i).is_some() && self.tokens.text(i + 1) == "-")
+            .find_map(|i| self.phrase(i + 3).senses.first());
+        noun.map_or(Forms::NONE, |sense| Forms::of(sense.noun.gender, &CASES))
+    }
+
+    /// `до 41-го км`, `В 60-х гг.`, `в 2-х км`: the abbreviation after an ordinal, in its form.
     fn say_ordered_unit(
         &mut self,
         end: usize,
@@ -173,14 +215,27 @@ impl Reader<'_, Russian> {
         suffix: &str,
         before: &str,
     ) -> Option<usize> {
-        let Some(Ending::Ordinal(forms)) = ending_of(number, suffix) else {
-            return None;
+        let forms = match ending_of(number, suffix)? {
+            Ending::Ordinal(forms) => forms,
+            Ending::Cardinal(forms) => return self.say_counted_unit(end, number, forms, before),
         };
         let next = self.tokens.skip_space(end);
         let stop = self.tokens.text(next + 1) == ".";
         let (said, takes_stop) = match self.tokens.text(next) {
             "гг" => (year_in(forms, Gender::Plural, before)?, true),
             "г" if stop => (year_in(forms, Gender::Masculine, before)?, true),
+            "кв" if self.is_quarter(next) => {
+                let case = case_in(forms, Gender::Masculine, before)?;
+                self.out.say(" ");
+                self.out.say(nouns::entry("квартал")?.form(false, case));
+                return Some(next + 2);
+            }
+            "пол" if self.is_half(next) => {
+                let case = case_in(forms, Gender::Feminine, before)?;
+                self.out.say(" ");
+                self.out.say(nouns::entry("половина")?.form(false, case));
+                return Some(next + 2);
+            }
             text => {
                 let letter = text.chars().count() == 1 && text != "м";
                 let unit = units::unit(text).filter(|unit| {
@@ -193,6 +248,26 @@ impl Reader<'_, Russian> {
         self.out.say(" ");
         self.out.say(&said);
         Some(self.after_stop(next, takes_stop))
+    }
+
+    /// `в 2-х км`, `до 5-ти кг`: says the unit after a count with an ending that can be in `forms`.
+    fn say_counted_unit(
+        &mut self,
+        end: usize,
+        number: u64,
+        forms: Forms,
+        before: &str,
+    ) -> Option<usize> {
+        let next = self.tokens.skip_space(end);
+        let text = self.tokens.text(next);
+        let stop = self.tokens.text(next + 1) == ".";
+        let unit = units::unit(text).filter(|unit| {
+            next > end && !unit.may_be_letter() && (stop || !unit.needs_stop()) && text != "с"
+        })?;
+        let case = case_in(forms, Gender::Plural, before)?;
+        self.out.say(" ");
+        self.out.say(&unit.noun.counted(number, case));
+        Some(self.after_stop(next, unit.takes_stop()))
     }
 
     /// `5 - й этаж`: blanks on both sides of the hyphen, as text from scans has them.
@@ -232,21 +307,76 @@ impl Reader<'_, Russian> {
                     .say(&format!("{}-{}{word}", compound(first), compound(number)));
                 return Some(at + 5);
             }
-            // A decimal has no form that joins: it is said in the genitive.
             let figure = figures::figure(self.tokens, at, figures::Style::Russian)?;
+            // `0,5-литровая`, `1,5-часовой`
+            let halves = match (figure.digits.as_str(), second) {
+                ("0", "5") => Some("полу"),
+                ("1", "5") => Some("полутора"),
+                _ => None,
+            };
+            if let Some(halves) = halves {
+                self.out.say(&format!("{halves}{word}"));
+                return Some(at + 5);
+            }
+            // Another decimal has no form that joins: it is said in the genitive.
             let words = figure_words(&figure, Gender::Feminine, Case::Genitive);
             self.out.say(&format!("{words} {word}"));
             return Some(at + 5);
         }
+        if let Some(end) = self.rooms(at, first) {
+            return Some(end);
+        }
         let ending = matches!(joint, "х" | "и" | "ти");
-        let word_at = self.tokens.skip_space(at + 1 + usize::from(ending));
+        let blank = self.tokens.skip_space(at + 1 + usize::from(ending));
+        // `20 - этажный`
+        let hyphen = usize::from(self.tokens.text(blank) == "-");
+        let word_at = self.tokens.skip_space(blank + hyphen);
         let word = self.tokens.text(word_at);
-        let parted = word_at > at + 1 + usize::from(ending);
-        if !parted || !COUNTED_ADJECTIVES.iter().any(|stem| word.starts_with(stem)) {
+        let parted = blank > at + 1 + usize::from(ending) && (hyphen == 0 || word_at > blank + 1);
+        if !parted || !is_counted_adjective(first, word) {
             return None;
         }
         self.out.say(&format!("{}{word}", compound(first)));
         Some(word_at + 1)
+    }
+
+    /// `3-комн. кв.`, `2-к. квартира`: the rooms of a flat, written short.
+    fn rooms(&mut self, at: usize, number: u64) -> Option<usize> {
+        let short = at + 2;
+        let written = self.tokens.text(at + 1) == "-"
+            && matches!(self.tokens.text(short), "комн" | "к" | "ком");
+        let stop = usize::from(self.tokens.text(short + 1) == ".");
+        let next = self.tokens.skip_space(short + 1 + stop);
+        let flat = self.tokens.text(next);
+        let case = match flat {
+            "кв" if self
+                .tokens
+                .number(self.tokens.skip_space(next + 2))
+                .is_none() =>
+            {
+                let before = self.tokens.word_before(at);
+                let case = governing::place_cases(&before).first();
+                case.copied().unwrap_or(Case::Nominative)
+            }
+            flat => {
+                let flats = senses(flat).iter();
+                let mut flats =
+                    flats.filter(|sense| sense.noun.name() == "квартира" && !sense.plural);
+                flats.next()?.case
+            }
+        };
+        if !written || number > 20 {
+            return None;
+        }
+        let ending = forms::adjective_ending("комнатн", Gender::Feminine, case);
+        self.out
+            .say(&format!("{}комнатн{ending}", compound(number)));
+        if flat != "кв" {
+            return Some(short + 1 + stop);
+        }
+        self.out.say(" ");
+        self.out.say(nouns::entry("квартира")?.form(false, case));
+        Some(self.after_stop(next, true))
     }
 
     /// `100-летие`.
@@ -339,6 +469,8 @@ fn ending_of(number: u64, suffix: &str) -> Option<Ending> {
     match suffix {
         "ти" | "и" if soft => plural(oblique),
         "ми" if matches!(number % 10, 7 | 8) => plural(oblique),
+        "ка" if number % 100 == 40 => plural(oblique),
+        "та" if number == 90 || number == 100 => plural(oblique),
         "мя" if ends_with_few(number) => plural(&[Case::Instrumental]),
         "х" if ends_with_few(number) => plural(&[Case::Genitive, Case::Prepositional]),
         "у" if number % 10 == 1 && number % 100 != 11 => Some(Ending::Cardinal(Forms::of(
@@ -352,16 +484,50 @@ fn ending_of(number: u64, suffix: &str) -> Option<Ending> {
     }
 }
 
-/// Beginnings of adjectives that make no sense without the number before them.
-const COUNTED_ADJECTIVES: [&str; 7] = [
-    "комнатн",
-    "местный",
-    "местная",
-    "местное",
-    "местном",
-    "местного",
-    "ступенчат",
-];
+/// True if `word` is an adjective that is one word with `number` before it: in the singular, since *две литровые банки* are
+/// two of one litre.
+fn is_counted_adjective(number: u64, word: &str) -> bool {
+    const STEMS: [&str; 27] = [
+        "комнатн",
+        "местн",
+        "ступенчат",
+        "этажн",
+        "килограммов",
+        "граммов",
+        "тонн",
+        "литров",
+        "метров",
+        "километров",
+        "дневн",
+        "минутн",
+        "процентн",
+        "вагонн",
+        "дверн",
+        "колёсн",
+        "колесн",
+        "звёздочн",
+        "звездочн",
+        "палубн",
+        "слойн",
+        "секционн",
+        "кратн",
+        "полосн",
+        "цилиндров",
+        "конфорочн",
+        "летн",
+    ];
+    const ENDINGS: [&str; 11] = [
+        "ый", "ий", "ая", "яя", "ое", "ого", "его", "ому", "ую", "ой", "ом",
+    ];
+    let rest = STEMS.iter().find_map(|stem| word.strip_prefix(stem));
+    let plain = rest.is_some_and(|rest| ENDINGS.contains(&rest));
+    // `1 литровая банка`, `2 летний сезон`
+    let alone = matches!(number, 1 | 2) && (word.starts_with("летн") || word.starts_with("литр"));
+    plain && !alone
+        // Only these have no meaning without a number.
+        || word.starts_with("комнатн")
+        || word.starts_with("ступенчат")
+}
 
 /// True if `word` is an adjective of a measure, such as *килограммовый*, *летние*.
 fn is_measure_adjective(word: &str) -> bool {

@@ -126,8 +126,68 @@ impl<'a> Reader<'a, Russian> {
         words
     }
 
+    /// `123456, г. Москва`: the index at the head of an address, in two groups.
+    fn index_of_address(&mut self, at: usize) -> Option<usize> {
+        let digits = self
+            .tokens
+            .number(at)
+            .filter(|digits| digits.len() == LONG + 1)?;
+        let heads = self
+            .previous(at)
+            .is_none_or(|before| self.tokens.text(before) == ":");
+        let place = self.tokens.skip_space(at + 2);
+        let named = (place..place + LONG).any(|i| {
+            matches!(
+                self.tokens.text(i),
+                "г" | "обл"
+                    | "область"
+                    | "край"
+                    | "респ"
+                    | "ул"
+                    | "Москва"
+                    | "Россия"
+                    | "Петербург"
+            )
+        });
+        if !heads || self.tokens.text(at + 1) != "," || !named {
+            return None;
+        }
+        let (first, second) = digits.split_at(3);
+        let (first, second) = (digits_words(first), digits_words(second));
+        self.out.say(&format!("{first}, {second}"));
+        Some(at + 1)
+    }
+
+    /// `паспорт серии 4510 № 123456`: the series by pairs of digits, then the number digit by digit.
+    fn series(&mut self, at: usize) -> Option<usize> {
+        let digits = self.tokens.number(at)?;
+        let of_series = |at: usize| self.tokens.word_before(at).starts_with("сери");
+        if digits.len() == 4 && of_series(at) {
+            let (first, second) = digits.split_at(2);
+            let (first, second) = (digits_words(first), digits_words(second));
+            self.out.say(&format!("{first} {second}"));
+            return Some(at + 1);
+        }
+        let sign = self
+            .previous(at)
+            .filter(|sign| self.tokens.text(*sign) == "№");
+        let before = sign.and_then(|sign| self.previous(sign))?;
+        let follows = self.tokens.number(before).is_some() && of_series(before);
+        if !follows || digits.len() <= LONG {
+            return None;
+        }
+        self.out.say(&each_digit(digits));
+        Some(at + 1)
+    }
+
     /// `ИНН 7701234567`, `карта 4276 1234 5678 9012`: digit by digit, with a pause between groups.
     pub(super) fn code(&mut self, at: usize) -> Option<usize> {
+        if let Some(end) = self.index_of_address(at) {
+            return Some(end);
+        }
+        if let Some(end) = self.series(at) {
+            return Some(end);
+        }
         let first = self.tokens.number(at)?;
         let joined =
             matches!(self.tokens.text(at + 1), " " | "-") && self.tokens.number(at + 2).is_some();
@@ -136,9 +196,12 @@ impl<'a> Reader<'a, Russian> {
         }
         let mut groups = vec![first];
         let mut end = at + 1;
-        while matches!(self.tokens.text(end), " " | "-")
+        while matches!(self.tokens.text(end), " " | "-" | "/")
             && let Some(group) = self.tokens.number(end + 1).filter(|_| groups.len() < 8)
         {
+            if self.tokens.text(end) == "/" && group.len() < LONG {
+                break;
+            }
             groups.push(group);
             end += 2;
         }

@@ -3,6 +3,7 @@
 use super::{
     super::{
         figures::{Figure, Style, figure, range_end},
+        lex::is_latin,
         reader::Reader,
     },
     Russian,
@@ -12,6 +13,7 @@ use super::{
     governing::{self, governed},
     nouns::{Kind, Noun},
     numerals::{Case, Gender, ordinal},
+    units,
 };
 
 /// A number or a range as it stands in the text.
@@ -87,6 +89,31 @@ impl<'a> Reader<'a, Russian> {
                     None => end,
                 }
             })
+    }
+
+    /// `12.000 рублей`: a point before three digits, two noughts among them, parts thousands where no unit is measured.
+    pub(super) fn with_point_of_thousands<'f>(&self, at: usize, figure: Figure<'f>) -> Figure<'f> {
+        let Some(fraction) = figure.fraction else {
+            return figure;
+        };
+        let point = self.tokens.text(figure.end - 2) == ".";
+        let round = fraction.len() == 3 && fraction.ends_with("00");
+        let whole = (1..=3).contains(&figure.digits.len()) && !figure.digits.starts_with('0');
+        let next = self.tokens.skip_space(figure.end);
+        let text = self.tokens.text(next);
+        let measured = units::unit(text).is_some() || matches!(text, "%" | "‰" | "°" | "-" | "—");
+        let of_version = self
+            .previous_word(at)
+            .is_some_and(|word| self.tokens.text(word).starts_with(is_latin));
+        if !point || !round || !whole || measured || of_version {
+            return figure;
+        }
+        let digits = format!("{}{fraction}", figure.digits);
+        Figure {
+            digits,
+            fraction: None,
+            end: figure.end,
+        }
     }
 
     /// The second number of a range.

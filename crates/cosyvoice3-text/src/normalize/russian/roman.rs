@@ -74,6 +74,7 @@ impl Reader<'_, Russian> {
         let numerals = self.numerals(at)?;
         let next = self.tokens.skip_space(numerals.end);
         self.abbreviated_century(at, &numerals, next, &before)
+            .or_else(|| self.of_known_ruler(at, value, next))
             .or_else(|| self.ordered_by_noun(&numerals, next, &before))
             .or_else(|| self.of_ruler(at, value))
             .or_else(|| self.plain_roman(at, value))
@@ -123,6 +124,7 @@ impl Reader<'_, Russian> {
             "в" | "вв" => "век",
             "кв" => "квартал",
             "ст" | "стол" => "столетие",
+            "пол" => "половина",
             _ => return None,
         };
         if self.tokens.text(next + 1) != "." {
@@ -141,7 +143,9 @@ impl Reader<'_, Russian> {
             || short == "кв" && numerals.is_one_list() && numerals.all.len() > 1;
         self.out.say(" ");
         self.out.say(noun.form(plural, last_case));
-        Some(next + 1 + usize::from(!self.ends_here(at, next + 1)))
+        // `II пол. XX в.`
+        let goes_on = roman(self.tokens.text(self.tokens.skip_space(next + 2))).is_some();
+        Some(next + 1 + usize::from(goes_on || !self.ends_here(at, next + 1)))
     }
 
     /// `в 19 в.`, `18–19 вв.`, `за 1–3 кв.`: centuries and quarters in Arabic figures.
@@ -180,11 +184,22 @@ impl Reader<'_, Russian> {
         if governed(before) == Some(Case::Accusative) {
             return Case::Accusative;
         }
-        if self.follows_noun(at) {
+        if self.follows_noun(at) || self.follows_part(at) {
             Case::Genitive
         } else {
             Case::Nominative
         }
+    }
+
+    /// `II пол. XX в.`, `нач. XX в.`: a part of a century, written short, stands before `at`.
+    fn follows_part(&self, at: usize) -> bool {
+        let stop = self
+            .previous(at)
+            .filter(|stop| self.tokens.text(*stop) == ".");
+        stop.is_some_and(|stop| {
+            let part = self.tokens.word_before(stop);
+            matches!(part.as_str(), "пол" | "нач" | "кон" | "сер" | "четв")
+        })
     }
 
     /// True if the word before `at` may be a noun.
@@ -278,6 +293,17 @@ impl Reader<'_, Russian> {
             }
             self.say_number(&ordinal(numeral.value, gender, case));
         }
+    }
+
+    /// `Людовик XIV правил`: the word after a ruler's numeral is none that it orders, unless it is one like *век*.
+    fn of_known_ruler(&mut self, at: usize, value: u64, next: usize) -> Option<usize> {
+        let name = self.tokens.text(self.previous_word(at)?);
+        let is = |word: &str, kind| senses(word).iter().any(|sense| sense.noun.is(kind));
+        let ruler = name.starts_with(char::is_uppercase) && is(name, Kind::Ruler);
+        if !ruler || is(self.tokens.text(next), Kind::Roman) {
+            return None;
+        }
+        self.of_ruler(at, value)
     }
 
     /// `при Дарии I`, `король Генрих VIII`.
@@ -398,7 +424,7 @@ fn is_ordered(noun: &str) -> bool {
 
 /// Words that Roman numerals number: *глава четыре*.
 fn is_section(word: &str) -> bool {
-    const STEMS: [&str; 10] = [
+    const STEMS: [&str; 11] = [
         "глав",
         "част",
         "том",
@@ -407,6 +433,7 @@ fn is_section(word: &str) -> bool {
         "статья",
         "статьи",
         "уровн",
+        "уровень",
         "тип",
         "вариант",
     ];

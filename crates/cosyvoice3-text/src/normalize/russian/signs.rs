@@ -9,7 +9,7 @@ use super::{
         signs,
     },
     Russian,
-    amounts::figure_words,
+    amounts::{digits_words, figure_words},
     governing::governed,
     nouns::senses,
     numerals::{Case, Gender},
@@ -25,6 +25,9 @@ impl Reader<'_, Russian> {
         if self.tokens.number(next).is_some()
             && let Some(end) = self.sign_of_number(at, next)
         {
+            return end;
+        }
+        if let Some(end) = self.keys(at) {
             return end;
         }
         match self.tokens.text(at) {
@@ -49,6 +52,32 @@ impl Reader<'_, Russian> {
         at + 1
     }
 
+    /// `*100#`, `0412#`: keys of a telephone.
+    fn keys(&mut self, at: usize) -> Option<usize> {
+        if self.tokens.text(at) == "#" && at > 0 && self.tokens.number(at - 1).is_some() {
+            self.out.say(" решётка");
+            return Some(at + 1);
+        }
+        let mut end = at;
+        while end - at <= LONGEST_LIST
+            && self.tokens.text(end) == "*"
+            && self.tokens.number(end + 1).is_some()
+        {
+            end += 2;
+        }
+        if end == at || self.tokens.text(end) != "#" {
+            return None;
+        }
+        for i in at..end {
+            match self.tokens.number(i) {
+                Some(digits) => self.out.say(&digits_words(digits)),
+                None => self.out.say(" звёздочка"),
+            }
+        }
+        self.out.say(" решётка");
+        Some(end + 1)
+    }
+
     /// A sign that belongs to the number at `next`.
     fn sign_of_number(&mut self, at: usize, next: usize) -> Option<usize> {
         let mark = self.tokens.text(at);
@@ -63,6 +92,7 @@ impl Reader<'_, Russian> {
                 self.out.say(" минус ");
                 return Some(at + 1);
             } // Their cases are in the table of governing words.
+            "√" => " корень из ",
             "≥" => " больше или равно ",
             "≤" => " меньше или равно ",
             ">" => " больше ",
@@ -75,7 +105,8 @@ impl Reader<'_, Russian> {
                 return Some(self.money(at, next));
             }
             "×" | "*" if self.follows_number(at) => {
-                self.out.say(if self.is_product(next) {
+                let power = self.tokens.text(next + 1) == "^";
+                self.out.say(if power || self.is_product(next) {
                     " умножить на "
                 } else {
                     " на "
@@ -85,7 +116,7 @@ impl Reader<'_, Russian> {
             _ => return None,
         };
         self.out.say(name);
-        let start = if matches!(mark, "≥" | "≤" | ">" | "<") {
+        let start = if matches!(mark, "≥" | "≤" | ">" | "<" | "√") {
             next
         } else {
             at
@@ -132,10 +163,7 @@ impl Reader<'_, Russian> {
             .rev()
             .find(|i| self.tokens.number(*i).is_some())?;
         let word = self.tokens.word_before(first);
-        let scale = ["масштаб", "соотношени", "пропорци", "отношени"]
-            .iter()
-            .any(|stem| word.starts_with(stem));
-        if scale {
+        if is_scale(&word) {
             let figure = figure(self.tokens, next, Style::Russian)?;
             self.out.say(" к ");
             self.out
@@ -149,6 +177,13 @@ impl Reader<'_, Russian> {
         });
         None
     }
+}
+
+/// True if two numbers with a colon after `word` are a scale or a proportion.
+pub(super) fn is_scale(word: &str) -> bool {
+    ["масштаб", "соотношени", "пропорци", "отношени"]
+        .iter()
+        .any(|stem| word.starts_with(stem))
 }
 
 /// True if a noun that is no nominative, or a word that governs, stands before `№`: *к путям номер один - шесть*.
@@ -191,7 +226,7 @@ fn name(sign: &str) -> Option<&'static str> {
         "∶" => " к ",
         "²" => " в квадрате ",
         "³" => " в кубе ",
-        "#" | "*" | "_" | "~" | "/" | "\\" | "<" | ">" | "^" => " ",
+        "#" | "*" | "_" | "~" | "/" | "\\" | "<" | ">" => " ",
         _ => return None,
     })
 }

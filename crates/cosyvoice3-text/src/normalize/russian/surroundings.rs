@@ -11,10 +11,10 @@ use super::{
     governing,
     nouns::{Sense, forms_of_one, senses},
     numerals::Gender,
+    units,
 };
 
-/// The most numbers that a list may have between a number and the word that decides its case; it keeps time linear.
-pub(super) const LONGEST_LIST: usize = 8;
+pub(super) use super::numerals::LONGEST_LIST;
 
 /// Adjectives and the known noun after them.
 pub(super) struct Phrase {
@@ -75,17 +75,29 @@ impl Reader<'_, Russian> {
                 return String::new();
             };
             if !self.tokens.is_word(before) {
+                if let Some(first) = self.larger_part(at) {
+                    at = first;
+                    continue;
+                }
                 match self.tokens.text(before) {
                     "+" | "-" | "±" | "≈" | "~" if before + 1 == at => at = before,
                     "." => return self.abbreviated_governor(before),
-                    sign @ ("≥" | "≤" | ">" | "<") => return sign.to_owned(),
+                    sign @ ("≥" | "≤" | ">" | "<" | "√") => return sign.to_owned(),
                     _ => return String::new(),
                 }
                 continue;
             }
+            // `п/о 12`
+            if before > 0 && self.tokens.text(before - 1) == "/" {
+                return String::new();
+            }
             // `С1`: a letter, no preposition.
             if before + 1 == at && self.tokens.text(before).starts_with(char::is_uppercase) {
                 return String::new();
+            }
+            if let Some(first) = self.larger_part(at) {
+                at = first;
+                continue;
             }
             let word = self.tokens.text(before).to_lowercase();
             match word.as_str() {
@@ -97,6 +109,41 @@ impl Reader<'_, Russian> {
             }
         }
         String::new()
+    }
+
+    /// `до 2 ч. 30 мин.`: the number of the larger unit before `at`, where the smaller one follows the number there.
+    fn larger_part(&self, at: usize) -> Option<usize> {
+        const PAIRS: [(&str, &str); 7] = [
+            ("час", "минута"),
+            // `1 ч 30 м`
+            ("час", "метр"),
+            ("минута", "секунда"),
+            ("метр", "сантиметр"),
+            ("километр", "метр"),
+            ("килограмм", "грамм"),
+            ("год", "месяц"),
+        ];
+        self.tokens.number(at)?;
+        let before = self.previous(at)?;
+        let stop = usize::from(self.tokens.text(before) == ".");
+        let unit = before.checked_sub(stop)?;
+        let number = self.previous(unit)?;
+        self.tokens.number(number)?;
+        let larger = self.measured_by(unit)?;
+        let smaller = self.measured_by(self.tokens.skip_space(at + 1))?;
+        PAIRS.contains(&(larger, smaller)).then_some(number)
+    }
+
+    /// The name of the unit or the noun at `at`.
+    fn measured_by(&self, at: usize) -> Option<&'static str> {
+        let word = self.tokens.text(at);
+        if !self.tokens.is_word(at) {
+            return None;
+        }
+        match units::unit(word) {
+            Some(unit) => Some(unit.noun.name()),
+            None => senses(word).first().map(|sense| sense.noun.name()),
+        }
     }
 
     fn abbreviated_governor(&self, stop: usize) -> String {

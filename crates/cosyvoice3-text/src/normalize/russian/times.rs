@@ -9,6 +9,7 @@ use super::{
     governing::governed,
     nouns::{Kind, senses},
     numerals::{Case, Gender, cardinal},
+    signs::is_scale,
     units,
 };
 
@@ -54,6 +55,9 @@ impl Reader<'_, Russian> {
         if let Some(end) = self.hours_of_weekday(at) {
             return Some(end);
         }
+        if is_scale(before) {
+            return None;
+        }
         let (first, dotted) = match figures::time(self.tokens, at) {
             Some(time) => (time, false),
             None => (self.dotted_time(at, before)?, true),
@@ -65,6 +69,14 @@ impl Reader<'_, Russian> {
             let from = time_words(first, Case::Genitive, true);
             let to = time_words(second, Case::Genitive, true);
             self.out.say(&format!("{from} до {to}"));
+            return Some(second.end);
+        }
+        if before == "между"
+            && let Some(second) = self.time_after_and(first.end)
+        {
+            let from = time_words(first, Case::Instrumental, true);
+            let to = time_words(second, Case::Instrumental, true);
+            self.out.say(&format!("{from} и {to}"));
             return Some(second.end);
         }
         let case = match governed(before) {
@@ -109,6 +121,14 @@ impl Reader<'_, Russian> {
                 .any(|sense| sense.noun.is(Kind::Weekday))
     }
 
+    /// `между 10:00 и 12:00`
+    fn time_after_and(&self, end: usize) -> Option<Time> {
+        let joint = self.tokens.skip_space(end);
+        let next = self.tokens.skip_space(joint + 1);
+        let second = figures::time(self.tokens, next).or_else(|| self.hours_and_minutes(next));
+        second.filter(|_| self.tokens.text(joint) == "и")
+    }
+
     fn time_after_dash(&self, end: usize) -> Option<Time> {
         let dash = self.tokens.skip_space(end);
         if !matches!(self.tokens.text(dash), "-" | "—") {
@@ -129,7 +149,11 @@ impl Reader<'_, Russian> {
         if counted {
             return None;
         }
-        let sure = self.is_part_of_day(next) || before == "в" || self.is_occasion(at);
+        let hyphen = self.tokens.text(at + 1) == "-";
+        let sure = self.is_part_of_day(next) || before == "в" || hyphen || self.is_occasion(at);
+        // `9.00` and nothing else
+        let alone = self.is_all(at, time.end) && self.tokens.text(at + 2) == "00";
+        let sure = sure || alone;
         let bound = BOUNDS.contains(&before) || self.time_after_dash(time.end).is_some();
         let may = bound && (!self.is_day_and_month(at) || self.is_beside_time(at, time.end));
         (sure || may).then_some(time)
@@ -146,14 +170,31 @@ impl Reader<'_, Russian> {
         let follows =
             at >= 2 && self.tokens.text(at - 1) == "." && self.tokens.number(at - 2).is_some();
         let (hours, minutes) = (hours.parse().ok()?, minutes.parse().ok()?);
-        let good =
-            self.tokens.text(at + 1) == "." && hours <= 24 && minutes < 60 && !more && !follows;
+        let joint = self.tokens.text(at + 1) == "." || self.is_hyphened_time(at);
+        let good = joint && hours <= 24 && minutes < 60 && !more && !follows;
         good.then_some(Time {
             hours,
             minutes,
             seconds: None,
             end: at + 3,
         })
+    }
+
+    /// `в 9-00`, `до 17-30`: a hyphen before full minutes where nothing is counted.
+    fn is_hyphened_time(&self, at: usize) -> bool {
+        let minutes = self.tokens.text(at + 2);
+        let before = self.tokens.word_before(at);
+        let led = matches!(before.as_str(), "в" | "с" | "до" | "к" | "после");
+        let round = matches!(minutes, "10" | "15" | "20" | "30" | "40" | "45" | "50");
+        let next = self.tokens.skip_space(at + 3);
+        let word = self.tokens.text(next).to_lowercase();
+        let counts = matches!(word.as_str(), "%" | "‰" | "°" | "-" | "/" | "$" | "€" | "₽")
+            || self.tokens.is_word(next)
+                && !self.is_part_of_day(next)
+                && !context::is_function_word(&word)
+                && !context::is_verb(&word);
+        let dated = self.tokens.text(at + 1) == "-" && self.tokens.text(at + 3) != "-";
+        dated && (minutes == "00" || led && round) && !counts
     }
 
     fn is_day_and_month(&self, at: usize) -> bool {

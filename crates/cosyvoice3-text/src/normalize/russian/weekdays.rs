@@ -1,8 +1,12 @@
 //! Days of the week written short: `пн–пт`, `по вт. и чт.`, `в сб`.
 
 use super::{
-    super::reader::Reader, Russian, abbreviations, governing::governed, nouns::Entry,
-    numerals::Case, surroundings::LONGEST_LIST,
+    super::{figures, reader::Reader},
+    Russian, abbreviations,
+    governing::governed,
+    nouns::Entry,
+    numerals::Case,
+    surroundings::LONGEST_LIST,
 };
 
 impl Reader<'_, Russian> {
@@ -69,7 +73,11 @@ impl Reader<'_, Russian> {
             || word.chars().count() == 2
                 && word.chars().nth(1).is_some_and(char::is_lowercase)
                 && word != "Ср";
-        certain || led || listed
+        let next = self.tokens.skip_space(end);
+        let dated = self.tokens.text(end) == "," && self.tokens.text(at + 1) == "."
+            || self.is_day_of_month(next)
+            || figures::time(self.tokens, next).is_some();
+        certain || led || listed || dated
     }
 
     fn day_before_in_list(&self, at: usize) -> Option<usize> {

@@ -72,7 +72,9 @@ impl Reader<'_, Russian> {
             era: self.era_at(next) || self.is_year_word(word) && self.era_at(self.after_word(next)),
             guess: self.year_case(at, before),
         };
-        let (case, word, end) = if matches!(word, "г" | "гг") {
+        let (case, word, end) = if let Some((case, end)) = self.school_year(next, &told) {
+            (case, Some(school_year_word(case)), end)
+        } else if matches!(word, "г" | "гг") {
             let (case, said, end) = self.abbreviated_year(next, &told)?;
             (case, Some(said), end)
         } else if let Some(case) = self.written_year_case(word, before, &told) {
@@ -141,9 +143,50 @@ impl Reader<'_, Russian> {
         {
             return Some((case, None, end));
         }
+        if self.is_span_of_years(amount, told, end) || self.is_in_brackets(amount.at, told, end) {
+            return Some((told.guess, None, end));
+        }
         let led = matches!(amount.before, "в" | "во") && amount.single().is_some();
         let alone = led && self.is_year_alone(told.year, self.tokens.skip_space(end));
         alone.then_some((Case::Prepositional, None, end))
+    }
+
+    /// `(1805)`, `(1799–1837)`: nothing but years between brackets.
+    fn is_in_brackets(&self, at: usize, told: &Told, end: usize) -> bool {
+        let opens = at.checked_sub(1).map(|before| self.tokens.text(before)) == Some("(");
+        opens && self.tokens.text(end) == ")" && (1000..2100).contains(&told.year)
+    }
+
+    /// `План 2025–2027`: two years of one age, one after the other, that count and measure nothing.
+    fn is_span_of_years(&self, amount: &Amount, told: &Told, end: usize) -> bool {
+        const AMOUNTS: [&str; 13] = [
+            "цен",
+            "стоим",
+            "сумм",
+            "тираж",
+            "вес",
+            "масс",
+            "зарплат",
+            "оклад",
+            "тариф",
+            "расход",
+            "числ",
+            "количеств",
+            "населени",
+        ];
+        let modern = |year: &u64| (1900..2100).contains(year);
+        let second = amount.second.as_ref().and_then(|second| second.whole());
+        let span = modern(&told.year)
+            && second.is_some_and(|second| modern(&second) && told.year < second);
+        let before = amount.before;
+        let of_what = before.is_empty()
+            || matches!(before, "в" | "за" | "на")
+            || context::is_noun_like(before)
+                && !AMOUNTS.iter().any(|stem| before.starts_with(stem));
+        let next = self.tokens.skip_space(end);
+        span && of_what
+            && !self.is_measured(amount.at)
+            && self.is_counted_by_nothing(second.unwrap_or(0), next)
     }
 
     /// `1997-98`, `2024/2025`: the second year of a range without its century, or after a stroke.
@@ -171,6 +214,20 @@ impl Reader<'_, Russian> {
         matches!(word, "г" | "гг")
             || word.starts_with("год") && nouns::senses(word).iter().any(|s| s.noun.name() == "год")
     }
+    /// `2026/27 уч. году`, `2026–2027 уч. г.`: the case of a school year at `at` and the index after it.
+    fn school_year(&self, at: usize, told: &Told) -> Option<(Case, usize)> {
+        let year = self.tokens.skip_space(at + 2);
+        let school =
+            matches!(self.tokens.text(at), "уч" | "учеб") && self.tokens.text(at + 1) == ".";
+        let case = match self.tokens.text(year) {
+            "г" | "год" => told.guess,
+            "года" => Case::Genitive,
+            "году" => Case::Prepositional,
+            _ => return None,
+        };
+        (school && told.long).then(|| (case, self.after_stop(year, true)))
+    }
+
     /// `годы 1941–1945`: the case of the word before.
     fn year_word_before(&self, at: usize) -> Option<Case> {
         let word = self.tokens.text(self.previous_word(at)?);
@@ -187,8 +244,11 @@ impl Reader<'_, Russian> {
 
     /// `н. э.` or `до н. э.`.
     fn era_at(&self, at: usize) -> bool {
-        if matches!(self.tokens.text(at), "BCE" | "CE") {
-            return true;
+        let of_anno = self.tokens.text(at + 1) == "." && self.tokens.text(at + 2) == "D";
+        match self.tokens.text(at) {
+            "BCE" | "CE" | "AD" => return true,
+            "A" if of_anno => return true,
+            _ => {}
         }
         let at = match self.tokens.text(at) {
             "до" => self.tokens.skip_space(at + 1),
@@ -292,10 +352,12 @@ impl Reader<'_, Russian> {
             "учебный" | "финансовый" if long => Some(guess),
             "учебном" | "финансовом" if long => Some(Case::Prepositional),
             "учебного" | "финансового" if long => Some(Case::Genitive),
-            "году" if long || far || prepositional || dative => Some(match dative {
-                true => Case::Dative,
-                false => Case::Prepositional,
-            }),
+            "году" if long || far || prepositional || dative || before.is_empty() => {
+                Some(match dative {
+                    true => Case::Dative,
+                    false => Case::Prepositional,
+                })
+            }
             "годам" if long => Some(Case::Dative),
             "годом" | "годами" if long => Some(Case::Instrumental),
             "годе" | "годах" if long => Some(Case::Prepositional),
@@ -370,6 +432,7 @@ impl Reader<'_, Russian> {
         let word = self.tokens.text(next).to_lowercase();
         let closed = matches!(word.as_str(), "" | "." | "," | ";" | ")" | "!" | "?")
             && self.tokens.number(next + 1).is_none();
+        let closed = closed || self.tokens.is_word(next) && self.is_counted_by_nothing(last, next);
         modern(first) && modern(last) && first < last && closed
     }
 
@@ -389,6 +452,11 @@ impl Reader<'_, Russian> {
         if !modern && !old {
             return false;
         }
+        self.is_counted_by_nothing(value, next)
+    }
+
+    /// True if what stands at `next` is neither a unit nor a noun that `value` could count.
+    fn is_counted_by_nothing(&self, value: u64, next: usize) -> bool {
         if !self.tokens.is_word(next) {
             let counts = matches!(
                 self.tokens.text(next),
@@ -408,6 +476,17 @@ impl Reader<'_, Russian> {
                 || self.is_no_count(value, next));
         other && !counted
     }
+}
+
+fn school_year_word(case: Case) -> &'static str {
+    [
+        "учебный год",
+        "учебного года",
+        "учебному году",
+        "учебный год",
+        "учебным годом",
+        "учебном году",
+    ][case as usize]
 }
 
 fn year_word(case: Case, plural: bool) -> &'static str {

@@ -1,147 +1,47 @@
-//! Computed prefixes in a private directory, one file each, the least recently used first to go.
+//! Computed prefixes in a private directory, one file each.
 
-use std::{
-    ffi::OsStr,
-    fs::{self, File},
-    io::{self, Read},
-    path::{Path, PathBuf},
-    sync::Once,
-    time::{Duration, SystemTime},
-};
+use std::path::PathBuf;
 
 use super::{
     file,
     state::{Key, PrefixState},
 };
-use crate::cache_dir;
+use crate::cache_dir::PrivateFiles;
 
 const EXTENSION: &str = "prefix";
-/// Age at which a file that never got its name was left behind by a process that is gone.
-const ABANDONED: Duration = Duration::from_secs(3600);
 
-/// Files of no more than `limit` bytes together; their modification times say when each was used last.
-pub(super) struct Disk {
-    dir: PathBuf,
-    limit: u64,
-    /// One warning that the directory is not used.
-    refused: Once,
-}
+/// Files of no more than a limit of bytes together, the least recently used first to go.
+pub(super) struct Disk(PrivateFiles);
 
 impl Disk {
     /// The files of `dir`, which is made when the first one is written.
     pub fn new(dir: PathBuf, limit: u64) -> Self {
-        Self {
-            dir,
-            limit,
-            refused: Once::new(),
-        }
+        Self(PrivateFiles::new(dir, limit, EXTENSION))
     }
 
     /// The state stored under `key`. `None` if it cannot be read, or is not what [`store`](Self::store) wrote.
     pub fn load(&self, key: &Key) -> Option<PrefixState> {
-        let path = self.path(key);
-        let read = || -> io::Result<Option<Vec<u8>>> {
-            let meta = match fs::symlink_metadata(&path) {
-                Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-                meta => meta?,
-            };
-            // Opening a pipe would block.
-            if !meta.is_file() || meta.len() > self.limit {
-                return Err(io::Error::from(io::ErrorKind::InvalidData));
-            }
-            self.ensure_private()?;
-            let file = File::open(&path)?;
-            let mut bytes = Vec::with_capacity(meta.len() as usize);
-            (&file).take(self.limit).read_to_end(&mut bytes)?;
-            // Not more than a wrong order where it fails.
-            let _ = file.set_modified(SystemTime::now());
-            Ok(Some(bytes))
-        };
-        let state = match read() {
-            Ok(None) => return None,
-            Ok(Some(bytes)) => file::decode(key, &bytes).ok_or_else(|| "damaged".to_owned()),
-            Err(e) => Err(e.to_string()),
-        };
-        state
-            .inspect_err(|why| {
-                tracing::debug!("{}: {why}: computed again", path.display());
-            })
-            .ok()
+        self.0
+            .load(&key.to_string(), |bytes| file::decode(key, bytes))
     }
 
     /// Stores `state` under `key`, and removes what was not used for longest where the files grow too large.
     pub fn store(&self, key: &Key, state: &PrefixState) {
-        let path = self.path(key);
-        let bytes = file::encode(key, state);
-        if bytes.len() as u64 > self.limit {
-            return;
-        }
-        let stored = self
-            .ensure_private()
-            .and_then(|()| cache_dir::write_atomically(&path, &bytes))
-            .and_then(|()| self.evict(&path));
-        if let Err(e) = stored {
-            tracing::debug!("{}: {e}: the prefix is kept in memory only", path.display());
-        }
-    }
-
-    fn path(&self, key: &Key) -> PathBuf {
-        self.dir.join(key.to_string()).with_extension(EXTENSION)
-    }
-
-    /// The directory above counts as well: a user who may write to it can replace this one.
-    fn ensure_private(&self) -> io::Result<()> {
-        cache_dir::ensure_private(self.dir.parent().unwrap_or(Path::new("/")))
-            .and_then(|()| cache_dir::ensure_private(&self.dir))
-            .inspect_err(|e| {
-                self.refused.call_once(|| {
-                    tracing::warn!(
-                        "{e}: computed prefixes are neither read from disk nor kept there"
-                    );
-                });
-            })
-    }
-
-    /// Removes files until the rest fits, never `kept`. Other processes may do the same at the same time.
-    fn evict(&self, kept: &Path) -> io::Result<()> {
-        let now = SystemTime::now();
-        let mut files = Vec::new();
-        for entry in fs::read_dir(&self.dir)? {
-            let path = entry?.path();
-            let Ok(meta) = fs::symlink_metadata(&path) else {
-                continue;
-            };
-            let used = meta.modified()?;
-            if path.extension() == Some(OsStr::new(EXTENSION)) {
-                files.push((used, meta.len(), path));
-            } else if path
-                .file_name()
-                .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
-                && now.duration_since(used).is_ok_and(|age| age > ABANDONED)
-            {
-                let _ = fs::remove_file(&path);
-            }
-        }
-        files.sort();
-        let mut total: u64 = files.iter().map(|(_, len, _)| len).sum();
-        for (_, len, path) in files {
-            if total <= self.limit {
-                break;
-            }
-            if path != kept {
-                let _ = fs::remove_file(&path);
-                total -= len;
-            }
-        }
-        Ok(())
+        self.0.store(&key.to_string(), &file::encode(key, state));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::{
+        fs::{self, File},
+        os::unix::fs::{PermissionsExt, symlink},
+        path::Path,
+        time::{Duration, SystemTime},
+    };
 
     use super::*;
+    use crate::cache_dir::ABANDONED;
 
     const LIMIT: u64 = 10_000;
 
@@ -163,7 +63,7 @@ mod tests {
 
     fn set_used(disk: &Disk, n: u8, seconds: u64) {
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-        let file = File::open(disk.path(&key(n))).unwrap();
+        let file = File::open(disk.0.path(&key(n).to_string())).unwrap();
         file.set_modified(time).unwrap();
     }
 
@@ -173,9 +73,9 @@ mod tests {
         let disk = disk(&dir);
         disk.store(&key(1), &state(1));
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode(&disk.dir), 0o700);
+        assert_eq!(mode(&disk.0.dir), 0o700);
         assert_eq!(mode(&dir.path().join("cosyvoice3")), 0o700);
-        assert_eq!(mode(&disk.path(&key(1))), 0o600);
+        assert_eq!(mode(&disk.0.path(&key(1).to_string())), 0o600);
     }
 
     #[test]
@@ -183,7 +83,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let disk = disk(&dir);
         disk.store(&key(1), &state(1));
-        for open in [&disk.dir, &dir.path().join("cosyvoice3")] {
+        for open in [&disk.0.dir, &dir.path().join("cosyvoice3")] {
             fs::set_permissions(open, fs::Permissions::from_mode(0o777)).unwrap();
             assert_eq!(disk.load(&key(1)), None);
             disk.store(&key(2), &state(2));
@@ -225,7 +125,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let disk = disk(&dir);
         disk.store(&key(1), &state(1));
-        let [left, fresh, foreign] = [".left", ".fresh", "notes.txt"].map(|n| disk.dir.join(n));
+        let [left, fresh, foreign] = [".left", ".fresh", "notes.txt"].map(|n| disk.0.dir.join(n));
         for path in [&left, &fresh, &foreign] {
             fs::write(path, b"x").unwrap();
         }
@@ -247,7 +147,7 @@ mod tests {
         let disk = disk(&dir);
         assert_eq!(disk.load(&key(1)), None, "no directory");
         disk.store(&key(1), &state(1));
-        let path = disk.path(&key(1));
+        let path = disk.0.path(&key(1).to_string());
 
         let good = fs::read(&path).unwrap();
         fs::write(&path, &good[..good.len() / 2]).unwrap();
@@ -263,9 +163,9 @@ mod tests {
             "replaced by a whole one"
         );
 
-        fs::rename(&path, disk.path(&key(2))).unwrap();
+        fs::rename(&path, disk.0.path(&key(2).to_string())).unwrap();
         assert_eq!(disk.load(&key(2)), None, "of another prefix");
-        symlink(disk.path(&key(2)), &path).unwrap();
+        symlink(disk.0.path(&key(2).to_string()), &path).unwrap();
         assert_eq!(disk.load(&key(1)), None, "a link");
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();
@@ -301,7 +201,7 @@ mod tests {
             }
         });
         disk.store(&key(9), &state(9));
-        let files: Vec<_> = fs::read_dir(&disk.dir)
+        let files: Vec<_> = fs::read_dir(&disk.0.dir)
             .unwrap()
             .map(|e| e.unwrap())
             .collect();

@@ -157,7 +157,7 @@ impl PrefixCache {
 }
 
 /// The running program, down to its build, and the kind of CPU; `None` if it cannot find its own file.
-fn program() -> Option<String> {
+pub(crate) fn program() -> Option<String> {
     let file = fs::metadata(own_file()?).ok()?;
     Some(format!(
         "{} {} {} {}.{} {}",

@@ -1,0 +1,37 @@
+//! `cosyvoice3 serve` in a process of its own, and its clients. With the feature `rtsp`, RTSP clients hear each announcement,
+//! complete and in order.
+#![allow(missing_docs)]
+
+#[cfg(feature = "rtsp")]
+use test_support::{hearing, launch};
+
+#[cfg(feature = "rtsp")]
+mod announcements;
+mod balanced;
+#[cfg(feature = "rtsp")]
+mod camera;
+#[cfg(feature = "rtsp")]
+mod clients;
+mod clients_of_openai;
+mod http;
+#[cfg(feature = "rtsp")]
+mod listener;
+mod openai;
+mod page;
+mod place;
+mod process;
+mod request;
+mod screen_reader;
+#[cfg(feature = "rtsp")]
+mod secrets;
+mod server;
+mod service;
+#[cfg(feature = "rtsp")]
+mod speech;
+#[cfg(feature = "rtsp")]
+mod strained;
+mod wyoming;
+
+use place::{PATIENCE, root, tiny};
+#[cfg(feature = "rtsp")]
+use place::{long, new_dir};

@@ -1,0 +1,64 @@
+//! A server without free descriptors, and one whose log cannot be written.
+
+use std::{net::TcpStream, process::Stdio, thread, time::Duration};
+
+use crate::{
+    listener::Listener,
+    process::{descriptors, limit_descriptors, ticks},
+    server::{Server, command},
+};
+
+#[test]
+fn without_free_descriptors_nothing_spins_and_requests_are_answered_afterwards() {
+    let server = Server::new(&["--camera", "none"]);
+    let id = server.say("Да.");
+    server.wait_for(&format!("announcement {id} finished"));
+    let pid = server.pid();
+    let before = limit_and_fill(&server);
+    server.wait_for_start("warning: RTSP connections cannot be accepted");
+    let main = "cosyvoice3";
+    let used = ticks(pid, "http") + ticks(pid, main);
+    thread::sleep(Duration::from_secs(2));
+    let used = ticks(pid, "http") + ticks(pid, main) - used;
+    println!("{used} ticks of 10 ms in 2 s");
+    // A loop without a pause would take all that it gets of 200.
+    assert!(used < 20, "{used} ticks of 10 ms in 2 s");
+    drop(before);
+    assert_eq!(server.post("/cancel-all", "").0, 202);
+    let listener = Listener::new(server.uri("/speech"));
+    listener.wait_for(50);
+    drop(listener);
+    assert!(server.end());
+}
+
+/// Takes all descriptors that the server may have, by connections that send nothing.
+fn limit_and_fill(server: &Server) -> Vec<TcpStream> {
+    let pid = server.pid();
+    // Enough for a client that plays, once the connections are gone.
+    let most = descriptors(pid) + 24;
+    limit_descriptors(pid, most);
+    let rtsp = || TcpStream::connect(server.rtsp()).expect("it listens");
+    let mut streams: Vec<TcpStream> = (0..40).map(|_| rtsp()).collect();
+    let http = || TcpStream::connect(server.http()).expect("it listens");
+    streams.extend((0..40).map(|_| http()));
+    streams
+}
+
+#[test]
+fn a_log_that_cannot_be_written_ends_nothing() {
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let unread = || Stdio::from(std::io::pipe().unwrap().1);
+    for log in [Stdio::from(full), unread()] {
+        let server = Server::start(command().args(["--camera", "none"]).stderr(log));
+        for _ in 0..2 {
+            let listener = Listener::new(server.uri("/speech"));
+            listener.wait_for(1);
+            server.say("Да.");
+            listener.wait_for(listener.count() + 50);
+        }
+        assert!(server.end());
+    }
+}

@@ -1,0 +1,206 @@
+//! The voices of the model directory, by the names that clients use.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::{Context, Result, ensure};
+use axum::http::StatusCode;
+use cosyvoice3::{
+    Language,
+    manifest::Manifest,
+    voice::{Library, Places, Voice},
+};
+use serde::Serialize;
+
+use crate::{
+    http::{Refusal, wrong},
+    log::log,
+    options::Arguments,
+};
+
+/// Names by which clients ask for the voice that the model has for the text's language.
+const ANY: [&str; 2] = ["", "default"];
+
+/// The voices, read from the directory anew for each question: others may add some.
+#[derive(Clone)]
+pub struct Voices(Arc<State>);
+
+struct State {
+    dir: PathBuf,
+    manifest: Manifest,
+    /// The model's voices, and the user's own.
+    places: Places,
+    aliases: BTreeMap<String, String>,
+    /// Clients may delete voices.
+    changes: bool,
+}
+
+/// A voice as clients see it.
+#[derive(Serialize)]
+pub struct Described {
+    pub id: String,
+    pub object: &'static str,
+    pub name: String,
+    /// Language of its recording.
+    pub language: Option<String>,
+    /// Languages whose texts it speaks where no voice is named.
+    pub default_for: Vec<String>,
+    /// The voice that it is another name of.
+    pub alias_of: Option<String>,
+}
+
+impl Voices {
+    /// # Errors
+    /// The directory has no manifest, or an alias names no voice.
+    pub fn new(dir: &Path, arguments: &Arguments) -> Result<Self> {
+        let manifest = Manifest::read(dir)?;
+        let places = Places::new(dir, &manifest.name);
+        let names = places.names()?;
+        let mut aliases = BTreeMap::new();
+        for pair in &arguments.voice_alias {
+            let (name, of) = pair
+                .split_once('=')
+                .with_context(|| format!("--voice-alias {pair}: expected NAME=VOICE"))?;
+            ensure!(
+                names.iter().any(|known| known == of),
+                "--voice-alias {pair}: there is no voice {of:?}, but {}",
+                names.join(", ")
+            );
+            aliases.insert(name.to_string(), of.to_string());
+        }
+        Ok(Self(Arc::new(State {
+            dir: dir.to_owned(),
+            manifest,
+            places,
+            aliases,
+            changes: arguments.voice_changes,
+        })))
+    }
+
+    /// Name of the model.
+    pub fn model(&self) -> &str {
+        &self.0.manifest.name
+    }
+
+    /// Languages that the model speaks, by their tags.
+    pub fn languages(&self) -> Vec<&'static str> {
+        let languages = self.0.manifest.spoken_languages();
+        let languages = match languages.is_empty() {
+            true => vec![Language::Russian, Language::English, Language::Chinese],
+            false => languages,
+        };
+        languages.into_iter().map(Language::tag).collect()
+    }
+
+    /// The voice for texts of a language, by its tag (`ru`, `en-GB`).
+    pub fn for_language(&self, tag: &str) -> Option<String> {
+        let language = tag.split(['-', '_']).next()?.to_ascii_lowercase();
+        self.0.manifest.voice_for_language.get(&language).cloned()
+    }
+
+    /// The names of the voices and the other names for them.
+    pub fn names(&self) -> Vec<String> {
+        let mut names = self.own_names();
+        names.extend(self.0.aliases.keys().cloned());
+        names
+    }
+
+    fn own_names(&self) -> Vec<String> {
+        self.0.places.names().unwrap_or_else(|error| {
+            log!("warning: {error}");
+            Vec::new()
+        })
+    }
+
+    /// The voice that a client means; `None` for that of the text's language.
+    ///
+    /// # Errors
+    /// There is no such voice; the refusal names those that there are.
+    pub fn find(&self, name: &str) -> Result<Option<String>, Refusal> {
+        if ANY.contains(&name) {
+            return Ok(None);
+        }
+        if let Some(of) = self.0.aliases.get(name) {
+            return Ok(Some(of.clone()));
+        }
+        let names = self.names();
+        match names.iter().any(|known| known == name) {
+            true => Ok(Some(name.into())),
+            false => Err(wrong(format!(
+                "there is no voice {name:?}, but {}",
+                names.join(", ")
+            ))
+            .param("voice")
+            .code("voice_not_found")),
+        }
+    }
+
+    /// All voices, and the other names for them.
+    pub fn describe(&self) -> Vec<Described> {
+        self.names()
+            .into_iter()
+            .map(|name| self.describe_one(name))
+            .collect()
+    }
+
+    fn describe_one(&self, name: String) -> Described {
+        let alias_of = self.0.aliases.get(&name).cloned();
+        let of = alias_of.as_ref().unwrap_or(&name);
+        let file = self.0.places.find(of);
+        let language = file.and_then(|file| Voice::load(&file).ok()?.language);
+        let languages = self.0.manifest.voice_for_language.iter();
+        let default_for = languages
+            .filter(|(_, voice)| *voice == of)
+            .map(|(language, _)| language.clone())
+            .collect();
+        Described {
+            id: name.clone(),
+            object: "audio.voice",
+            name,
+            language,
+            default_for,
+            alias_of,
+        }
+    }
+
+    /// Deletes a voice from the directory.
+    ///
+    /// # Errors
+    /// The server does not allow it, there is no such voice, texts without a voice need it, or the file cannot be removed.
+    pub fn delete(&self, name: &str) -> Result<(), Refusal> {
+        if !self.0.changes {
+            let words = "voices cannot be changed by clients: the server is started with --voice-changes for that";
+            return Err(
+                Refusal::new(StatusCode::FORBIDDEN, words).code("voice_changes_not_allowed")
+            );
+        }
+        if self.0.places.find(name).is_none() {
+            let words = format!(
+                "there is no voice {name:?}, but {}",
+                self.own_names().join(", ")
+            );
+            return Err(Refusal::new(StatusCode::NOT_FOUND, words).code("voice_not_found"));
+        }
+        let manifest = &self.0.manifest;
+        let needed = manifest.default_voice == name
+            || manifest
+                .voice_for_language
+                .values()
+                .any(|voice| voice == name)
+            || self.0.aliases.values().any(|voice| voice == name);
+        if needed {
+            let words = format!(
+                "the voice {name:?} speaks texts for which no voice is named, or has another name: it stays"
+            );
+            return Err(Refusal::new(StatusCode::CONFLICT, words).code("voice_in_use"));
+        }
+        let removed = Library::of(&self.0.dir).and_then(|library| library.remove(name));
+        removed.map(|_| ()).map_err(|error| {
+            log!("warning: {error}");
+            Refusal::from(&error)
+        })
+    }
+}

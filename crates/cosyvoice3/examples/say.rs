@@ -1,0 +1,121 @@
+//! Speaks a text into a WAV file, by the engine alone, without GStreamer.
+//!
+//! `cargo run --release -p cosyvoice3 --example say -- MODEL_DIR TEXT OUT.wav [OPTION..]`, where the options are
+//! `--windows` (the flow's window plan), `--steps N` (of the flow), `--tokens N` (exactly so many speech tokens an
+//! utterance; 25 are a second) and `--timeline OUT.svg` (a picture of which stage worked when).
+
+use std::{fs, path::PathBuf};
+
+use anyhow::{Context, Result, bail};
+use cosyvoice3::{
+    constants::SAMPLE_RATE,
+    flow::FlowPlan,
+    synth::{Event, Options, Recorder, Request, Settings, Speech, Synthesizer, timeline},
+};
+
+struct Args {
+    dir: PathBuf,
+    wav: PathBuf,
+    timeline: Option<PathBuf>,
+    request: Request,
+}
+
+fn args() -> Result<Args> {
+    let mut settings = Settings::default();
+    let mut timeline = None;
+    let mut positional = Vec::new();
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let mut value = || {
+            words
+                .next()
+                .with_context(|| format!("{word} needs a value"))
+        };
+        match word.as_str() {
+            "--windows" => settings.flow_plan = FlowPlan::Windows,
+            "--steps" => settings.flow_steps = value()?.parse()?,
+            "--tokens" => settings.forced_tokens = Some(value()?.parse()?),
+            "--timeline" => timeline = Some(value()?.into()),
+            _ => positional.push(word),
+        }
+    }
+    let Ok([dir, text, wav]) = <[String; 3]>::try_from(positional) else {
+        bail!(
+            "usage: say MODEL_DIR TEXT OUT.wav [--windows] [--steps N] [--tokens N] [--timeline OUT.svg]"
+        );
+    };
+    Ok(Args {
+        dir: dir.into(),
+        wav: wav.into(),
+        timeline,
+        request: Request::new(text).with_settings(settings),
+    })
+}
+
+fn main() -> Result<()> {
+    let args = args()?;
+    let mut options = Options::new(args.dir);
+    if args.timeline.is_some() {
+        options.recorder = Recorder::on();
+    }
+    let synth = Synthesizer::open_model(options);
+    synth.say(args.request);
+    let mut samples = Vec::new();
+    while let Some(event) = synth.next_event() {
+        match event {
+            Event::Ready { after, notice } => println!("loaded in {after:.1?}. {notice}"),
+            Event::LoadFailed(error) => return Err(error.into()),
+            Event::Warning { error, .. } => eprintln!("warning: {error}"),
+            Event::UtteranceFailed { error, .. } => eprintln!("error: {error}"),
+            Event::Speech(speech) => {
+                report(&speech);
+                samples.extend(speech.samples);
+            }
+            Event::Finished { .. } => break,
+            _ => {}
+        }
+    }
+    fs::write(&args.wav, wav(&samples)).with_context(|| args.wav.display().to_string())?;
+    if let Some(path) = &args.timeline {
+        fs::write(path, timeline::svg(&synth.spans()))
+            .with_context(|| path.display().to_string())?;
+    }
+    Ok(())
+}
+
+fn report(speech: &Speech) {
+    let stats = &speech.stats;
+    println!(
+        "{:?}: {:.2} s ({} tokens) after {:.1?}; prefill {:.2?}, decode {:.2?}, flow {:.2?}, vocoder {:.2?}",
+        speech.text,
+        speech.samples.len() as f64 / f64::from(SAMPLE_RATE),
+        stats.tokens,
+        stats.since_request,
+        stats.prefill,
+        stats.decode,
+        stats.flow,
+        stats.vocoder,
+    );
+}
+
+/// A WAV file of mono 32-bit float samples.
+fn wav(samples: &[f32]) -> Vec<u8> {
+    const FLOAT: u16 = 3;
+    const BYTES: u16 = 4;
+    let data_bytes = samples.len() as u32 * u32::from(BYTES);
+    let mut wav = Vec::new();
+    wav.extend(b"RIFF");
+    wav.extend((36 + data_bytes).to_le_bytes());
+    wav.extend(b"WAVEfmt ");
+    wav.extend(16u32.to_le_bytes());
+    wav.extend(FLOAT.to_le_bytes());
+    wav.extend(1u16.to_le_bytes());
+    wav.extend(SAMPLE_RATE.to_le_bytes());
+    wav.extend((SAMPLE_RATE * u32::from(BYTES)).to_le_bytes());
+    wav.extend(BYTES.to_le_bytes());
+    wav.extend((8 * BYTES).to_le_bytes());
+    wav.extend(b"data");
+    wav.extend(data_bytes.to_le_bytes());
+    wav.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
+    wav
+}

@@ -1,0 +1,33 @@
+//! Shared by the tests of all crates. Not published.
+#![allow(missing_docs)]
+
+pub mod alone;
+#[cfg(feature = "element")]
+pub mod c_caller;
+#[cfg(feature = "element")]
+pub mod clock;
+pub mod fade;
+pub mod hearing;
+pub mod launch;
+pub mod mel_to_audio;
+pub mod model_dir;
+pub mod models;
+pub mod played;
+#[cfg(feature = "element")]
+pub mod playing;
+pub mod process;
+#[cfg(feature = "element")]
+pub mod script;
+pub mod wav;
+
+use std::path::{Path, PathBuf};
+
+/// The repository.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Makes paths on the command line those from the repository: Cargo starts a benchmark in the folder of its package.
+pub fn enter_root() {
+    std::env::set_current_dir(root()).expect("the repository is there");
+}

@@ -1,0 +1,131 @@
+"""The page of `cosyvoice3 serve` in a real browser: page.py http://ADDRESS [SCREENSHOT]
+
+Needs chromium and chromedriver (Debian: chromium, chromium-driver). Types a text, plays it while it is made, stops it, downloads
+it, queues and cancels an announcement, changes the language; by keyboard alone where a person would.
+Run by crates/cosyvoice3-cli/tests/serve/page.rs where chromedriver is installed.
+"""
+import base64
+import json
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+PATIENCE = 120
+
+
+class Browser:
+    """A session of WebDriver, which is JSON by HTTP."""
+
+    def __init__(self):
+        self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, text=True)
+        for line in self.driver.stdout:
+            if "successfully on port " in line:
+                port = line.split("on port ")[1].strip().rstrip(".")
+                break
+        self.base = f"http://127.0.0.1:{port}/session"
+        arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--mute-audio", "--window-size=1000,1100",
+                     "--autoplay-policy=no-user-gesture-required", "--lang=en"]
+        capabilities = {"alwaysMatch": {"goog:chromeOptions": {"args": arguments}, "goog:loggingPrefs": {"browser": "ALL"}}}
+        try:
+            self.base += "/" + self.call("", {"capabilities": capabilities})["sessionId"]
+        except OSError:
+            self.driver.kill()
+            raise
+
+    def call(self, path, data=None, method=None):
+        body = None if data is None else json.dumps(data).encode()
+        request = urllib.request.Request(self.base + path, body, {"Content-Type": "application/json"}, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+                return json.load(answer)["value"]
+        except urllib.error.HTTPError as error:
+            raise OSError(json.load(error)["value"]["message"]) from None
+
+    def run(self, script, *arguments):
+        return self.call("/execute/sync", {"script": script, "args": list(arguments)})
+
+    def wait(self, what, script):
+        end = time.monotonic() + PATIENCE
+        while not self.run(f"return {script}"):
+            assert time.monotonic() < end, f"{what}: {self.run('return document.body.innerText')}"
+
+    def press(self, keys):
+        keys = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
+        self.call("/actions", {"actions": [{"type": "key", "id": "keys", "actions": keys}]})
+
+    def click(self, selector):
+        (element,) = self.call("/element", {"using": "css selector", "value": selector}).values()
+        self.call(f"/element/{element}/click", {})
+
+    def end(self):
+        try:
+            # Without it the browser outlives its driver.
+            self.call("", method="DELETE")
+        finally:
+            self.driver.terminate()
+            self.driver.wait()
+
+
+TAB, ENTER = "\ue004", "\ue007"
+
+
+def check(browser, address, screenshot):
+    browser.call("/url", {"url": address})
+    browser.wait("the voices", "document.querySelectorAll('#voice option').length > 1")
+    # By keyboard: the text, then Tab to the button.
+    browser.run("document.getElementById('text').focus()")
+    browser.press("Да. Поезд отправляется через пять минут.")
+    for _ in range(10):
+        browser.press([TAB])
+        if browser.run("return document.activeElement.id") == "speak":
+            break
+    browser.press([ENTER])
+    browser.wait("the speech", "!document.getElementById('download').hidden")
+    status = browser.run("return document.getElementById('status').textContent")
+    assert "s of speech" in status, status
+    drawn = "[...document.getElementById('wave').getContext('2d').getImageData(0, 0, 1200, 160).data].filter(Boolean).length"
+    assert browser.run(f"return {drawn}") > 1000, "no waveform"
+    size = browser.run("return Number(document.getElementById('download').textContent.match(/[0-9]+/)?.[0])")
+    assert size > 10, f"{size} kB to download"
+    if screenshot:
+        with open(screenshot, "wb") as file:
+            file.write(base64.b64decode(browser.call("/screenshot")))
+    # A long text, stopped in the middle.
+    browser.run("document.getElementById('text').value = 'Поезд отправляется через пять минут. '.repeat(100)")
+    browser.click("#speak")
+    browser.wait("the first sound", "length() > 0")
+    browser.click("#stop")
+    browser.wait("the end", "document.getElementById('status').textContent === 'Stopped.'")
+    # An announcement waits behind another, and is taken back.
+    browser.wait("the queue", "!document.getElementById('queue').hidden")
+    for _ in range(2):
+        browser.click("#announce")
+    browser.wait("two announcements", "document.querySelectorAll('#announcements li').length === 2")
+    browser.click("#announcements li:last-child button")
+    browser.wait("one announcement", "document.querySelectorAll('#announcements li').length === 1")
+    browser.click("#announcements li:last-child button")
+    browser.wait("none", "!document.getElementById('nothing').hidden")
+    # Every control has a name for screen readers, in both languages.
+    names = "return [...document.querySelectorAll('button, input, select, textarea')].filter((node) => node.offsetParent " \
+            "&& !(node.labels?.[0]?.textContent || node.textContent || node.ariaLabel)).map((node) => node.id)"
+    assert browser.run(names) == [], browser.run(names)
+    browser.run("const t = document.getElementById('tongue'); t.value = 'ru'; t.dispatchEvent(new Event('change'))")
+    assert browser.run("return document.getElementById('speak').textContent") == "Произнести"
+    assert browser.run("return document.documentElement.lang") == "ru"
+    browser.run("document.getElementById('text').value = '!?'")
+    browser.click("#speak")
+    browser.wait("the error", "document.getElementById('status').classList.contains('error')")
+    # Nothing from outside, and no error but those that were asked for.
+    outside = "return performance.getEntriesByType('resource').map((entry) => entry.name)"
+    others = [name for name in browser.run(outside) if not name.startswith((address, "blob:", "data:"))]
+    assert not others, others
+
+
+browser = Browser()
+try:
+    check(browser, sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None)
+finally:
+    browser.end()
+print("page: keyboard, speech, waveform, download, stop, queue, cancel, names, Russian, error")
