@@ -49,7 +49,6 @@ fn voice(tokens: usize) -> Voice {
         language: None,
         prompt_text: None,
         prompt_text_ids: Vec::new(),
-        tail_tokens: Vec::new(),
         prompt_mel: Mel::from_frames(&mel).columns(0..FRAMES_PER_TOKEN * tokens),
         prompt_tokens,
         tail_tokens: Vec::new(),
