@@ -156,6 +156,27 @@ fn speed_divides_the_mel_frames_and_rounds_down() {
 }
 
 #[test]
+fn under_flush_chunk_each_piece_is_a_buffer_and_a_seed_means_the_same_samples() {
+    let text = "Раз два три четыре пять шесть семь восемь девять десять.";
+    let whole = say(text, &[]).samples();
+    let settings = [("flush", "chunk"), ("flow-backend", "cpu")];
+    let played = say(text, &settings);
+    assert!(played.buffers.len() >= 3, "{}", played.buffers.len());
+    // The first second of speech without the frames that the vocoder looks ahead.
+    assert_eq!(played.buffers[0].size(), 42 * SAMPLES_PER_FRAME * 4);
+    let mut at = 0;
+    for buffer in &played.buffers {
+        let end = at + buffer.size() as u64 / 4;
+        assert_eq!(buffer.pts(), Some(time_of(at)));
+        assert_eq!(buffer.duration(), Some(time_of(end) - time_of(at)));
+        assert_eq!((buffer.offset(), buffer.offset_end()), (at, end));
+        at = end;
+    }
+    assert_eq!(at as usize, whole.len(), "as long as the whole utterance");
+    assert_eq!(say(text, &settings).samples(), played.samples());
+}
+
+#[test]
 fn the_window_plan_speaks_as_long_as_the_whole_plan() {
     let whole = [("flow-plan", "whole"), ("flow-backend", "cpu")];
     let whole = say("Да.", &whole).samples();

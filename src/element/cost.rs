@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::timeline::time_of;
-use cosyvoice3::{Error, Hit, SAMPLE_RATE, SAMPLES_PER_TOKEN, UtteranceStats, abandoned_threads};
+use cosyvoice3::{
+    Error, Hit, Playback, SAMPLE_RATE, SAMPLES_PER_TOKEN, Speech, UtteranceStats, abandoned_threads,
+};
 
 /// Progress of one announcement.
 #[derive(Debug, Default)]
@@ -23,9 +25,14 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Adds the cost of one utterance.
-    pub fn add(&mut self, stats: &UtteranceStats) {
-        self.cost.add(stats);
+    /// Adds the cost of one utterance, with its last piece.
+    pub fn add(&mut self, speech: &Speech) {
+        let cost = &mut self.cost;
+        cost.first_audio.get_or_insert(speech.stats.since_request);
+        cost.pieces += u64::from(speech.stats.playback.is_some());
+        if speech.last {
+            cost.add(&speech.stats);
+        }
     }
 }
 
@@ -42,7 +49,13 @@ pub(super) struct Cost {
     /// Prefixes that needed no prefill, and that needed a part of it.
     full_hits: u64,
     shared_hits: u64,
-    /// From the request to the first utterance.
+    /// Pieces of utterances that did not leave whole.
+    pieces: u64,
+    /// Time for which a player of these had nothing to play.
+    dry: Duration,
+    /// The latest of them.
+    playback: Option<Playback>,
+    /// From the request to the first speech.
     pub first_audio: Option<Duration>,
     flow_backend: &'static str,
 }
@@ -61,8 +74,11 @@ impl Cost {
             Hit::Shared(_) => self.shared_hits += 1,
             Hit::Memory | Hit::Disk => self.full_hits += 1,
         }
-        self.first_audio.get_or_insert(stats.since_request);
         self.flow_backend = stats.flow_backend;
+        if let Some(playback) = stats.playback {
+            self.dry += playback.dry;
+            self.playback = Some(playback);
+        }
     }
 
     /// Adds the cost of another announcement, whose first audio becomes the latest one.
@@ -76,6 +92,9 @@ impl Cost {
         self.overlap += other.overlap;
         self.full_hits += other.full_hits;
         self.shared_hits += other.shared_hits;
+        self.pieces += other.pieces;
+        self.dry += other.dry;
+        self.playback = other.playback.or(self.playback);
         self.first_audio = other.first_audio.or(self.first_audio);
         if other.utterances > 0 {
             self.flow_backend = other.flow_backend;
@@ -105,6 +124,17 @@ impl Cost {
             .field_if_some("rtf", rtf(self.work().saturating_sub(self.overlap)))
             .field("prefix-full-hits", self.full_hits)
             .field("prefix-shared-hits", self.shared_hits)
+            .field("pieces", self.pieces)
+            .field("playback-dry", self.dry.as_secs_f64())
+            .field_if_some(
+                "playback-foreseen",
+                self.playback
+                    .map(|playback| playback.foreseen.as_secs_f64()),
+            )
+            .field_if_some(
+                "playback-came",
+                self.playback.map(|playback| playback.came.as_secs_f64()),
+            )
             .field_if_some(
                 "flow-backend",
                 Some(self.flow_backend).filter(|name| !name.is_empty()),

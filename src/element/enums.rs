@@ -39,6 +39,32 @@ pub enum FlowPlanSetting {
     Windows = 2,
 }
 
+/// Time at which speech leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstCosyVoice3Flush")]
+#[repr(i32)]
+pub enum FlushSetting {
+    /// With the end of its utterance.
+    #[default]
+    #[enum_value(
+        name = "Whole utterances, of which the flow model sees everything",
+        nick = "fullmel"
+    )]
+    FullMel = 0,
+    /// Piece by piece.
+    #[enum_value(
+        name = "Pieces of utterances as they are made, the first one second long",
+        nick = "chunk"
+    )]
+    Chunk = 1,
+    /// Piece by piece where that is sooner.
+    #[enum_value(
+        name = "Whole utterances that are ready at most 300 ms later than their first piece, else pieces",
+        nick = "auto"
+    )]
+    Auto = 2,
+}
+
 /// Storage of computed prefixes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstCosyVoice3PrefixCache")]

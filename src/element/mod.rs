@@ -62,6 +62,7 @@
 //! | `temperature=0.7 top-k=10 top-p=0.9` | a more even manner |
 //! | `level=limit` | as loud as the model made it |
 //! | `flow-steps=5 flow-schedule=linear flow-plan=windows` | less work for the flow model, and sooner begun |
+//! | `flush=chunk`, `flush=auto` | speech leaves while its utterance is still made; only where that is sooner |
 //! | `flow-backend=npu npu-device=1 axcl-library=/opt/axcl/lib` | the second card, or an error |
 //! | `threads=2 cpu-affinity="lm=4-7,vocoder=4-7,flow=0-3"` | which cores work, and how many |
 //! | `prefix-cache=memory` | nothing is written to disk |

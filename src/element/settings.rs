@@ -6,7 +6,7 @@ use gst::{glib, prelude::*};
 
 use super::{enums::*, gvalue};
 use cosyvoice3::{
-    self as synth, AxclOptions, FlowChoice, FlowPlan, FlowTarget, Language, Level, Markup,
+    self as synth, AxclOptions, FlowChoice, FlowPlan, FlowTarget, Flush, Language, Level, Markup,
     PrefixCaching, PromptMode, Reading, Schedule, Verify,
 };
 
@@ -205,6 +205,12 @@ properties! {
         .mutable_playing()
         .build();
 
+    flush: FlushSetting = FlushSetting::default(), |name, default| glib::ParamSpecEnum::builder_with_default(name, default)
+        .nick("Flush")
+        .blurb("When speech leaves. In a live stream the first piece of an utterance waits until the others will be in time, as the speeds measured so far have it")
+        .mutable_playing()
+        .build();
+
     flow_backend: FlowBackendSetting = FlowBackendSetting::default(), |name, default| glib::ParamSpecEnum::builder_with_default(name, default)
         .nick("Flow back end")
         .blurb("Device of the flow model. The NPU needs axmodels in the model directory (`cosyvoice3 model npu`)")
@@ -298,7 +304,7 @@ properties! {
 
     buffer_duration: u64 = 0, |name, default| glib::ParamSpecUInt64::builder(name)
         .nick("Buffer duration")
-        .blurb("Maximum duration of one buffer in nanoseconds; 0: one buffer for each utterance. A live stream can be cancelled between two buffers")
+        .blurb("Maximum duration of one buffer in nanoseconds; 0: one buffer for each utterance, or for each piece under \"flush\". A live stream can be cancelled between two buffers")
         .default_value(default)
         .mutable_playing()
         .build();
@@ -357,6 +363,12 @@ impl Settings {
             FlowPlanSetting::Whole => FlowPlan::Whole,
             FlowPlanSetting::Windows => FlowPlan::Windows,
         };
+        settings.flush = match self.flush {
+            FlushSetting::FullMel => Flush::FullMel,
+            FlushSetting::Chunk => Flush::Chunk,
+            FlushSetting::Auto => Flush::Auto,
+        };
+        settings.live = self.is_live;
         settings.level = match self.level {
             LevelSetting::Normalize => Level::Normalize,
             LevelSetting::Limit => Level::Limit,

@@ -24,7 +24,7 @@ impl State {
             announcement.dropped = true;
             return true;
         }
-        announcement.progress.add(&speech.stats);
+        announcement.progress.add(&speech);
         if speech.samples.is_empty() {
             return true;
         }

@@ -58,8 +58,8 @@ pub use model::Keeper;
 #[doc(hidden)]
 pub use synth::{Engine, Loading, Recorder};
 pub use synth::{
-    Event, LmThreads, MAX_TEXT, Mark, Markup, Options, PromptMode, Request, RequestId, Settings,
-    Speaking, Speech, Synthesizer, UtteranceStats, Word,
+    Event, Flush, LmThreads, MAX_TEXT, Mark, Markup, Options, Playback, PromptMode, Request,
+    RequestId, Settings, Speaking, Speech, Synthesizer, UtteranceStats, Word,
 };
 pub use text::{IncrementalText, Language, Reading, cue, is_speakable};
 pub use vocoder::level::Level;

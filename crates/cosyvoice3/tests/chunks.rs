@@ -14,6 +14,10 @@ use cosyvoice3::{
     },
     manifest::{Manifest, Schedule},
     mel::Mel,
+    vocoder::{
+        Vocoder,
+        level::{Level, Leveller},
+    },
     voice::Voice,
 };
 use support::{golden, max_diff, tiny_f32};
@@ -161,7 +165,7 @@ fn stream(model: &mut FlowModel, voice: &Voice, tokens: &[u32], at_once: usize) 
             .unwrap()
             .is_some()
         {
-            parts.push(utterance.take(false));
+            parts.push(utterance.take());
         }
         if finished {
             return parts;
@@ -249,7 +253,7 @@ fn the_first_chunk_of_a_known_voice_computes_only_what_is_new() {
     let mut frames = || {
         let mut utterance = model.utterance(&voice, &options()).unwrap();
         let call = utterance.advance(&tokens, false, &Cancel::new()).unwrap();
-        assert_eq!(utterance.take(false).frames(), 50);
+        assert_eq!(utterance.take().frames(), 50);
         call.unwrap().frames
     };
     // The prompt's last chunk depends on the speech, its first two do not.
@@ -291,4 +295,78 @@ fn a_cancelled_chunk_ends_and_leaves_the_model_usable() {
     let error = utterance.advance(&tokens, false, &cancel).unwrap_err();
     assert!(error.is_cancelled(), "{error}");
     assert_eq!(joined(&stream(&mut model, &voice, &tokens, 1)).frames(), 56);
+}
+
+fn vocoder() -> Vocoder {
+    let manifest = Manifest::read(&tiny_f32()).unwrap();
+    Vocoder::load(&tiny_f32(), &manifest.vocoder, 1, &Cancel::new()).unwrap()
+}
+
+/// The mels of the goldens, one after another: 245 frames.
+fn long_mel() -> Mel {
+    let mut mel = Mel::zeros(0);
+    for frames in [50, 58, 137] {
+        let array = golden::<f32>(&format!("hift_{frames}.npz"), "mel");
+        mel.append(&Mel::from_bins(array.iter().copied().collect()));
+    }
+    mel
+}
+
+/// The samples of `mel` in pieces of so many frames, again and again.
+fn vocode_in_pieces(vocoder: &mut Vocoder, mel: &Mel, pieces: &[usize], level: Level) -> Vec<f32> {
+    let mut stream = vocoder.stream(7);
+    let mut leveller = Leveller::new(level).unwrap();
+    let mut samples = Vec::new();
+    let mut at = 0;
+    for length in pieces.iter().cycle() {
+        let end = mel.frames().min(at + length);
+        let last = end == mel.frames();
+        let part = mel.columns(at..end);
+        let mut piece = vocoder
+            .synthesize_after(&mut stream, &part, last, &Cancel::new())
+            .unwrap();
+        leveller.apply_to_piece(&mut piece).unwrap();
+        samples.extend(piece);
+        at = end;
+        if last {
+            return samples;
+        }
+    }
+    unreachable!("the pieces never end")
+}
+
+#[test]
+fn audio_in_pieces_equals_the_audio_of_the_whole_mel() {
+    let mut vocoder = vocoder();
+    let mel = long_mel();
+    for level in [Level::None, Level::Limit] {
+        let mut whole = vocoder.synthesize(&mel, 7, &Cancel::new()).unwrap();
+        Leveller::new(level).unwrap().apply(&mut whole).unwrap();
+        for pieces in [&[50, 50, 100][..], &[200], &[1, 7, 3], &[13], &[245]] {
+            let samples = vocode_in_pieces(&mut vocoder, &mel, pieces, level);
+            assert_eq!(samples.len(), whole.len());
+            let difference = max_diff(&samples, &whole);
+            println!("{level:?}, pieces of {pieces:?}: {difference:.1e}");
+            assert!(difference < 1e-5, "{level:?}, {pieces:?}: {difference:.1e}");
+        }
+    }
+}
+
+#[test]
+fn a_piece_of_mel_is_heard_but_for_its_last_eight_frames() {
+    let mut vocoder = vocoder();
+    let mel = long_mel();
+    let mut stream = vocoder.stream(7);
+    let mut hear = |range: std::ops::Range<usize>, last| {
+        let part = mel.columns(range);
+        let samples = vocoder.synthesize_after(&mut stream, &part, last, &Cancel::new());
+        samples.unwrap().len() / 480
+    };
+    let heard = [
+        hear(0..50, false),
+        hear(50..54, false),
+        hear(54..100, false),
+        hear(100..100, true),
+    ];
+    assert_eq!(heard, [42, 4, 46, 8]);
 }

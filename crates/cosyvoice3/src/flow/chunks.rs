@@ -89,6 +89,11 @@ impl Hops {
         })
     }
 
+    /// Returns true if no run follows.
+    pub fn is_complete(&self) -> bool {
+        self.ended
+    }
+
     fn border(&self) -> usize {
         match HOPS.get(self.runs).unwrap_or(&HOPS[HOPS.len() - 1]) {
             _ if self.runs == 0 => {
@@ -125,6 +130,16 @@ impl Chunks {
 
     pub fn next(&mut self, available: usize, finished: bool) -> Option<Hop> {
         self.hops.next(available, finished)
+    }
+
+    pub fn is_complete(&self) -> bool {
+        self.hops.is_complete()
+    }
+
+    /// The runs that follow, if the speech has `total` tokens.
+    pub fn to_come(&self, total: usize) -> impl Iterator<Item = Hop> {
+        let mut hops = self.hops.clone();
+        std::iter::from_fn(move || hops.next(total, true))
     }
 
     /// The mel of `hop`'s tokens, and the number of frames that were computed. `tokens` are all tokens so far.

@@ -138,7 +138,11 @@ impl FlowModel {
         })
     }
 
-    fn check_stream(&self, plan: FlowPlan) -> Result<()> {
+    /// As [`streams`](Self::streams), with the reason.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Settings`] if it cannot.
+    pub fn check_stream(&self, plan: FlowPlan) -> Result<()> {
         if self.streams(plan) {
             return Ok(());
         }
@@ -305,10 +309,48 @@ impl Utterance<'_> {
         })
     }
 
-    /// Takes out the mel that no later call changes. `finished` says that no call follows.
-    pub fn take(&mut self, finished: bool) -> Mel {
+    /// The calls that follow, if the speech has `total` tokens.
+    pub fn to_come(&self, total: usize) -> Vec<Call> {
+        let steps = self.times.len() - 1;
+        match &self.cursor {
+            Cursor::Whole { .. } => Vec::new(),
+            Cursor::Windows(windows) => {
+                let mut windows = windows.clone();
+                std::iter::from_fn(|| windows.next(total, true))
+                    .map(|window| Call {
+                        frames: FRAMES_PER_TOKEN * self.prompt_tokens + window.frames(),
+                        tokens: window.tokens,
+                        new_frames: window.new_frames,
+                        steps,
+                    })
+                    .collect()
+            }
+            Cursor::Chunks(chunks) => chunks
+                .to_come(total)
+                .map(|hop| Call {
+                    frames: FRAMES_PER_TOKEN * hop.tokens.len(),
+                    new_frames: FRAMES_PER_TOKEN * hop.tokens.start
+                        ..FRAMES_PER_TOKEN * hop.tokens.end,
+                    tokens: hop.tokens,
+                    steps,
+                })
+                .collect(),
+        }
+    }
+
+    /// Returns true if no call follows.
+    pub fn is_complete(&self) -> bool {
+        match &self.cursor {
+            Cursor::Whole { done } => *done,
+            Cursor::Windows(windows) => windows.is_complete(),
+            Cursor::Chunks(chunks) => chunks.is_complete(),
+        }
+    }
+
+    /// Takes out the mel that no later call changes.
+    pub fn take(&mut self) -> Mel {
         let blended = match self.cursor {
-            Cursor::Windows(_) if !finished => BLEND_FRAMES,
+            Cursor::Windows(_) if !self.is_complete() => BLEND_FRAMES,
             _ => 0,
         };
         self.mel.take(blended)

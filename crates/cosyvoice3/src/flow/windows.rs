@@ -89,6 +89,11 @@ impl Windows {
         None
     }
 
+    /// Returns true if no window follows.
+    pub fn is_complete(&self) -> bool {
+        self.ended
+    }
+
     fn chunk(&mut self) -> Window {
         let start = self.done.saturating_sub(CONTEXT_TOKENS);
         let done = self.done;

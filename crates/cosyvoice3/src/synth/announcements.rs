@@ -236,6 +236,8 @@ fn decode(key: &Key, bytes: &[u8]) -> Option<Vec<Speech>> {
         utterances.push(kept(Speech {
             request: 0,
             utterance,
+            piece: 0,
+            last: true,
             text: header.text,
             samples: samples.map(|sample| f32::from_le_bytes(*sample)).collect(),
             marks: header
@@ -277,6 +279,7 @@ fn stats(tokens: usize) -> UtteranceStats {
         vocoder: Duration::ZERO,
         since_request: Duration::ZERO,
         elapsed: Duration::ZERO,
+        playback: None,
     }
 }
 
@@ -330,6 +333,8 @@ mod tests {
         kept(Speech {
             request: 0,
             utterance: 0,
+            piece: 0,
+            last: true,
             text: text.into(),
             samples: (0..samples).map(|i| i as f32 / 7.0).collect(),
             marks: vec![Mark {

@@ -1,23 +1,29 @@
 //! The stages of the product: loaded models behind the pipeline's traits.
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
     announcements::{AnnouncementCaching, Announcements},
     job::Job,
     loading::Loading,
+    pace::Step,
     request::{Request, RequestId, Settings},
     script::Script,
-    speed,
-    stage::{Decoded, Engine, FlowStage, Jobs, LmStage, Tokens, VocoderStage},
+    speed::{self, Tempo},
+    stage::{Decoded, Engine, FlowStage, Jobs, LmStage, Piece, Tokens, VocoderStage},
     trace::Recorder,
 };
 use crate::{
     Error, ErrorKind, Result,
     cancel::Cancel,
+    constants::{FRAMES_PER_TOKEN, LOOKAHEAD_TOKENS},
     cpu::{Affinity, Topology, worker::Worker},
     flow::{
-        FlowModel, FlowOptions,
+        FlowModel, FlowOptions, Utterance,
         choice::{self, FlowTarget},
     },
     lm::{Decoding, LmOptions, LmSession, Prefix, PrefixCaching},
@@ -29,7 +35,7 @@ use crate::{
     model::{self, Keeper, LoadObserver, LoadOptions, Model},
     onnx,
     stage::Stage,
-    vocoder::level::Leveller,
+    vocoder::{VocoderStream, level::Leveller},
     voice::Places,
 };
 
@@ -223,6 +229,8 @@ impl Engine for Models {
             affinity: self.affinity.clone(),
             backend: "",
             warning: None,
+            unable: None,
+            unable_known: false,
         }))
     }
 
@@ -230,6 +238,7 @@ impl Engine for Models {
         Ok(Box::new(Vocode {
             model: self.model.clone(),
             leveller: None,
+            stream: None,
         }))
     }
 }
@@ -307,16 +316,42 @@ struct Flow {
     affinity: Affinity,
     backend: &'static str,
     warning: Option<Error>,
+    /// The reason for which speech cannot leave in pieces, until it was reported.
+    unable: Option<Error>,
+    /// True once that is known.
+    unable_known: bool,
 }
 
 impl FlowStage for Flow {
     fn run(&mut self, job: &Job, tokens: &mut Tokens, cancel: &Cancel) -> Result<Mel> {
+        let mut mel = Mel::zeros(0);
+        self.run_in_pieces(job, tokens, false, 0, cancel, &mut |piece| mel = piece.mel)?;
+        Ok(mel)
+    }
+
+    fn run_in_pieces(
+        &mut self,
+        job: &Job,
+        tokens: &mut Tokens,
+        pieces: bool,
+        expected: usize,
+        cancel: &Cancel,
+        out: &mut dyn FnMut(Piece),
+    ) -> Result<()> {
         let mut flow = self.model.flow().take(cancel)?;
         self.bind(flow.backend().name());
-        let mel = make_mel(&mut flow, &self.recorder, job, tokens, cancel);
+        let pieces = pieces && self.check_pieces(&flow, job);
+        let mut making = MelInPieces {
+            recorder: &self.recorder,
+            job,
+            pieces,
+            expected,
+        };
+        let made = making.run(&mut flow, tokens, cancel, out);
         self.bind(flow.backend().name());
-        self.warning = flow.backend().take_warning();
-        mel
+        let failure = flow.backend().take_warning();
+        self.warning = failure.or_else(|| self.unable.take());
+        made
     }
 
     fn backend(&self) -> &'static str {
@@ -329,6 +364,19 @@ impl FlowStage for Flow {
 }
 
 impl Flow {
+    /// Returns true if the model can hand out its mel in pieces. The first time that it cannot, this is a warning.
+    fn check_pieces(&mut self, flow: &FlowModel, job: &Job) -> bool {
+        match flow.check_stream(job.settings.flow_plan) {
+            Ok(()) => true,
+            Err(error) => {
+                if !std::mem::replace(&mut self.unable_known, true) {
+                    self.unable = Some(error.context("whole utterances leave instead"));
+                }
+                false
+            }
+        }
+    }
+
     /// Moves this thread to the cores that suit the back end.
     fn bind(&mut self, backend: &'static str) {
         if std::mem::replace(&mut self.backend, backend) == backend {
@@ -353,30 +401,104 @@ pub fn make_mel(
     tokens: &mut Tokens,
     cancel: &Cancel,
 ) -> Result<Mel> {
-    let settings = &job.settings;
-    let options = FlowOptions {
-        plan: settings.flow_plan,
-        steps: settings.flow_steps,
-        schedule: settings.flow_schedule,
-        guidance_interval: settings.guidance_interval,
-        ..Default::default()
+    let mut whole = Mel::zeros(0);
+    let mut making = MelInPieces {
+        recorder,
+        job,
+        pieces: false,
+        expected: 0,
     };
-    let mut utterance = flow.utterance(&job.voice, &options)?;
-    let mut calls = 0;
-    loop {
-        let (available, finished) = tokens.wait(utterance.wanted())?;
+    making.run(flow, tokens, cancel, &mut |piece| whole = piece.mel)?;
+    Ok(whole)
+}
+
+/// The making of one utterance's mel.
+struct MelInPieces<'a> {
+    recorder: &'a Recorder,
+    job: &'a Job,
+    /// True if frames are handed out as soon as they are final.
+    pieces: bool,
+    /// Tokens that may come.
+    expected: usize,
+}
+
+impl MelInPieces<'_> {
+    fn run(
+        &mut self,
+        flow: &mut FlowModel,
+        tokens: &mut Tokens,
+        cancel: &Cancel,
+        out: &mut dyn FnMut(Piece),
+    ) -> Result<()> {
+        let settings = &self.job.settings;
+        let options = FlowOptions {
+            plan: settings.flow_plan,
+            steps: settings.flow_steps,
+            schedule: settings.flow_schedule,
+            guidance_interval: settings.guidance_interval,
+            stream: self.pieces,
+            context: None,
+        };
+        let backend = flow.backend().name();
+        let mut utterance = flow.utterance(&self.job.voice, &options)?;
+        let (mut calls, mut computed, mut took) = (0, 0, Duration::ZERO);
         loop {
-            let started = Instant::now();
-            let Some(call) = utterance.advance(available, finished, cancel)? else {
-                break;
-            };
-            calls += 1;
-            let what = format!("call {calls}, {} frames x {}", call.frames, call.steps);
-            recorder.span(Stage::Flow, job, &what, started, Instant::now());
+            let (available, finished) = tokens.wait(utterance.wanted())?;
+            loop {
+                let started = Instant::now();
+                let Some(call) = utterance.advance(available, finished, cancel)? else {
+                    break;
+                };
+                calls += 1;
+                let what = format!("call {calls}, {} frames x {}", call.frames, call.steps);
+                let ended = Instant::now();
+                self.recorder
+                    .span(Stage::Flow, self.job, &what, started, ended);
+                computed += call.frames;
+                took += ended - started;
+                if self.pieces && !utterance.is_complete() {
+                    let known = (available.len(), finished);
+                    out(Piece {
+                        mel: utterance.take(),
+                        last: false,
+                        computed: std::mem::take(&mut computed),
+                        took: std::mem::take(&mut took),
+                        backend,
+                        known,
+                        to_come: self.to_come(&utterance, known),
+                    });
+                }
+            }
+            if finished {
+                out(Piece {
+                    mel: utterance.into_mel(),
+                    last: true,
+                    computed,
+                    took,
+                    backend,
+                    known: tokens.known(),
+                    to_come: Vec::new(),
+                });
+                return Ok(());
+            }
         }
-        if finished {
-            return Ok(utterance.into_mel());
-        }
+    }
+
+    /// The calls that follow, as far as the number of tokens is known.
+    fn to_come(&self, utterance: &Utterance<'_>, known: (usize, bool)) -> Vec<Step> {
+        let (tokens, complete) = known;
+        let total = match complete {
+            true => tokens,
+            false => self.expected.max(tokens),
+        };
+        let calls = utterance.to_come(total).into_iter();
+        calls
+            .map(|call| Step {
+                tokens: (call.new_frames.end / FRAMES_PER_TOKEN + LOOKAHEAD_TOKENS).min(total),
+                computed: call.frames,
+                frames: call.new_frames.len(),
+            })
+            .collect()
     }
 }
 
@@ -384,6 +506,8 @@ struct Vocode {
     model: Arc<Model>,
     /// Leveller of the last utterance's request.
     leveller: Option<(RequestId, Leveller)>,
+    /// The utterance of which pieces have come.
+    stream: Option<(Tempo, VocoderStream)>,
 }
 
 impl VocoderStage for Vocode {
@@ -392,15 +516,41 @@ impl VocoderStage for Vocode {
         let mel = speed::resample(&mel, settings.speed);
         let mut vocoder = self.model.vocoder().take(cancel)?;
         let mut samples = vocoder.synthesize(&mel, settings.seed, cancel)?;
-        let leveller = match &mut self.leveller {
-            Some((request, leveller)) if *request == job.request => leveller,
-            stale => {
-                &mut stale
-                    .insert((job.request, Leveller::new(settings.level)?))
-                    .1
-            }
-        };
-        leveller.apply(&mut samples)?;
+        self.leveller(job)?.apply(&mut samples)?;
         Ok(samples)
+    }
+
+    fn run_piece(
+        &mut self,
+        job: &Job,
+        mel: Mel,
+        first: bool,
+        last: bool,
+        cancel: &Cancel,
+    ) -> Result<Vec<f32>> {
+        if first && last {
+            return self.run(job, mel, cancel);
+        }
+        let settings = &job.settings;
+        let mut vocoder = self.model.vocoder().take(cancel)?;
+        let stream = match self.stream.take() {
+            Some(stream) if !first => stream,
+            _ => (Tempo::new(settings.speed), vocoder.stream(settings.seed)),
+        };
+        let (tempo, stream) = self.stream.insert(stream);
+        let mel = tempo.push(mel, last);
+        let mut samples = vocoder.synthesize_after(stream, &mel, last, cancel)?;
+        self.leveller(job)?.apply_to_piece(&mut samples)?;
+        Ok(samples)
+    }
+}
+
+impl Vocode {
+    fn leveller(&mut self, job: &Job) -> Result<&mut Leveller> {
+        let of_this = |(request, _): &(RequestId, Leveller)| *request == job.request;
+        if !self.leveller.as_ref().is_some_and(of_this) {
+            self.leveller = Some((job.request, Leveller::new(job.settings.level)?));
+        }
+        Ok(&mut self.leveller.as_mut().expect("just made").1)
     }
 }

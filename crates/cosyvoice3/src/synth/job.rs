@@ -49,9 +49,17 @@ impl Job {
         silences.sum()
     }
 
-    /// `samples` of the utterance with the silence around it, and where its marks are.
-    pub(super) fn with_pauses(&self, samples: Vec<f32>) -> (Vec<f32>, Vec<Mark>) {
-        if self.before.is_empty() && self.after.is_empty() {
+    /// `samples`, the `first` or `last` ones of the utterance or neither, with the silence around it, and where its marks
+    /// are among them.
+    pub(super) fn with_pauses(
+        &self,
+        samples: Vec<f32>,
+        first: bool,
+        last: bool,
+    ) -> (Vec<f32>, Vec<Mark>) {
+        let before = if first { &self.before[..] } else { &[] };
+        let after = if last { &self.after[..] } else { &[] };
+        if before.is_empty() && after.is_empty() {
             return (samples, Vec::new());
         }
         let mut all = Vec::new();
@@ -67,9 +75,9 @@ impl Job {
                 }
             }
         };
-        pause(&mut all, &self.before);
+        pause(&mut all, before);
         all.extend(samples);
-        pause(&mut all, &self.after);
+        pause(&mut all, after);
         (all, marks)
     }
 }

@@ -25,6 +25,8 @@ mod announcements;
 mod engine;
 mod job;
 mod loading;
+#[doc(hidden)]
+pub mod pace;
 mod pipeline;
 mod queue;
 mod request;
@@ -35,6 +37,7 @@ mod stage;
 #[doc(hidden)]
 pub mod timeline;
 mod trace;
+mod voicing;
 mod words;
 
 use std::{
@@ -54,11 +57,12 @@ pub use job::{Job, Pause};
 #[doc(hidden)]
 pub use loading::Loading;
 pub use request::{
-    Event, Mark, Markup, PromptMode, Request, RequestId, Settings, Speech, UtteranceStats,
+    Event, Flush, Mark, Markup, Playback, PromptMode, Request, RequestId, Settings, Speech,
+    UtteranceStats,
 };
 pub use speaking::Speaking;
 #[doc(hidden)]
-pub use stage::{Decoded, Engine, FlowStage, Jobs, LmStage, Tokens, VocoderStage};
+pub use stage::{Decoded, Engine, FlowStage, Jobs, LmStage, Piece, Tokens, VocoderStage};
 #[doc(hidden)]
 pub use trace::{Recorder, Span};
 pub use words::Word;

@@ -18,19 +18,21 @@ use std::{
 use super::{
     announcements::{MAX_TEXT, Recordings},
     job::Job,
+    pace::{Known, Pace},
     queue::Queue,
-    request::{Event, Request, RequestId, Speech, UtteranceStats},
-    stage::{Decoded, Engine, Jobs, TokenMessage, Tokens},
+    request::{Event, Flush, Request, RequestId, Speech},
+    stage::{Decoded, Engine, FlowStage, Jobs, Piece, TokenMessage, Tokens},
     trace::Recorder,
-    words::words,
+    voicing,
 };
 use crate::{
     Error, ErrorKind, Result,
     cancel::Cancel,
+    constants::{FRAMES_PER_TOKEN, LOOKAHEAD_TOKENS},
     cpu::worker::{Task, Worker},
+    flow::chunks::CHUNK_TOKENS,
     lm::StopReason,
     lock::lock,
-    mel::Mel,
     stage::Stage,
 };
 
@@ -44,19 +46,23 @@ const UTTERANCES_IN_LINE: usize = 6;
 /// Events that may wait to be taken, one of them a whole utterance at most.
 const EVENTS_AHEAD: usize = 2;
 
+/// Tokens of the first piece.
+const FIRST_TOKENS: usize = CHUNK_TOKENS + LOOKAHEAD_TOKENS;
+
 /// A message between stages.
 #[expect(
     clippy::large_enum_variant,
     reason = "a few a second, and never many at once"
 )]
-enum Item<T> {
+pub(super) enum Item<T> {
     Begin {
         job: Arc<Job>,
         accepted: Instant,
         cancel: Cancel,
         /// When the language model took it up.
         started: Instant,
-        place: Place,
+        /// Its place in the line, which goes with the last piece.
+        place: Option<Place>,
         work: T,
     },
     /// Speech that was kept.
@@ -81,7 +87,7 @@ enum Item<T> {
 }
 
 /// A place in the pipeline, freed when dropped.
-struct Place(Arc<Queue<()>>);
+pub(super) struct Place(Arc<Queue<()>>);
 
 impl Place {
     fn wait(line: &Line, cancel: &Cancel) -> Result<Self> {
@@ -97,15 +103,21 @@ impl Drop for Place {
 }
 
 /// The flow's output for the vocoder.
-struct Voiced {
-    mel: Mel,
-    tokens: usize,
-    decoded: Decoded,
-    flow: Duration,
-    flow_backend: &'static str,
-    started: Instant,
+pub(super) struct Voiced {
+    pub piece: Piece,
+    /// Number of the piece in its utterance.
+    pub index: usize,
+    /// When the flow handed it out.
+    pub handed: Instant,
+    /// Tokens that the utterance may have.
+    pub expected: usize,
+    /// The language model's report, with the last piece.
+    pub decoded: Option<Decoded>,
+    /// Time that the flow has computed for the utterance.
+    pub flow: Duration,
     /// The vocoder's.
-    task: Task,
+    #[expect(dead_code, reason = "held until the piece is made")]
+    pub task: Task,
 }
 
 #[derive(Clone)]
@@ -144,14 +156,16 @@ pub(super) struct Line {
     inbox_changed: Condvar,
     tokens: Arc<Queue<TokenMessage>>,
     to_flow: Arc<Queue<Item<()>>>,
-    to_vocoder: Arc<Queue<Item<Voiced>>>,
+    pub(super) to_vocoder: Arc<Queue<Item<Voiced>>>,
     places: Arc<Queue<()>>,
-    recordings: Recordings,
+    pub(super) recordings: Recordings,
     /// By stage.
     workers: [Arc<Worker>; 3],
     /// Of the engine, and of requests without events of their own.
     pub(super) events: Events,
     pub(super) recorder: Recorder,
+    /// Speeds of the stages.
+    pub(super) pace: Mutex<Pace>,
     stop: Cancel,
 }
 
@@ -168,6 +182,7 @@ impl Line {
             workers: Stage::ALL.map(|_| Worker::new()),
             events: events(),
             recorder,
+            pace: Mutex::default(),
             stop: Cancel::new(),
         })
     }
@@ -307,7 +322,7 @@ impl Line {
     }
 
     /// The queue for the events of a request.
-    fn events_of(&self, request: RequestId) -> Events {
+    pub(super) fn events_of(&self, request: RequestId) -> Events {
         let inbox = self.inbox();
         let alive = inbox.alive.iter().find(|alive| alive.id == request);
         alive
@@ -315,7 +330,7 @@ impl Line {
             .clone()
     }
 
-    fn forget(&self, request: RequestId) {
+    pub(super) fn forget(&self, request: RequestId) {
         self.inbox().alive.retain(|alive| alive.id != request);
     }
 
@@ -352,7 +367,7 @@ pub(super) fn start(
                 match stage {
                     Stage::Lm => run_lm(&line, &*engine, ready),
                     Stage::Flow => run_flow(&line, &*engine),
-                    Stage::Vocoder => run_vocoder(&line, &*engine),
+                    Stage::Vocoder => voicing::run(&line, &*engine),
                 }
             })
             .map_err(|e| {
@@ -367,17 +382,17 @@ pub(super) fn start(
 }
 
 /// A stage that is made on first use and again after it panicked.
-struct Slot<S: ?Sized> {
+pub(super) struct Slot<S: ?Sized> {
     stage: Option<Box<S>>,
     name: &'static str,
 }
 
 impl<S: ?Sized> Slot<S> {
-    fn new(name: &'static str) -> Self {
+    pub fn new(name: &'static str) -> Self {
         Self { stage: None, name }
     }
 
-    fn run<R>(
+    pub fn run<R>(
         &mut self,
         make: impl FnOnce() -> Result<Box<S>>,
         work: impl FnOnce(&mut S) -> Result<R>,
@@ -519,7 +534,7 @@ fn decode(
             accepted,
             cancel: cancel.clone(),
             started: Instant::now(),
-            place,
+            place: Some(place),
             work: (),
         },
         cancel,
@@ -579,7 +594,7 @@ fn cut_short(job: &Job, stop: StopReason) -> Option<Error> {
 }
 
 fn run_flow(line: &Line, engine: &dyn Engine) {
-    let mut slot = Slot::<dyn super::stage::FlowStage>::new("the flow stage");
+    let mut slot = Slot::<dyn FlowStage>::new("the flow stage");
     while let Some(item) = line.to_flow.pop() {
         let next = match item {
             Item::Begin {
@@ -590,58 +605,18 @@ fn run_flow(line: &Line, engine: &dyn Engine) {
                 place,
                 work: (),
             } => {
-                let mut tokens = Tokens::new(line.tokens.clone(), line.worker(Stage::Flow).clone());
-                let since = Instant::now();
-                let mut warning = None;
-                let mut flow_backend = "";
-                let mel = slot.run(
-                    || engine.flow(&line.recorder),
-                    |stage| {
-                        let mel = stage.run(&job, &mut tokens, &cancel);
-                        warning = stage.take_warning();
-                        flow_backend = stage.backend();
-                        mel
-                    },
-                );
-                let flow = since.elapsed().saturating_sub(tokens.waited());
-                match flow_backend {
-                    "npu" => line.worker(Stage::Flow).settle(Vec::new()),
-                    _ => line.worker(Stage::Flow).settle_here(),
-                }
-                if let Some(error) = warning {
-                    line.to_vocoder.push_now(Item::Warning {
-                        request: job.request,
-                        error,
-                    });
-                }
-                let task = line.worker(Stage::Vocoder).begin();
-                let (count, decoded) = tokens.drain();
-                let voiced = decoded.and_then(|decoded| {
-                    Ok(Voiced {
-                        mel: mel?,
-                        tokens: count,
-                        decoded,
-                        flow,
-                        flow_backend,
-                        started,
-                        task,
-                    })
-                });
-                match voiced {
-                    Ok(work) => Item::Begin {
-                        job,
-                        accepted,
-                        cancel,
-                        started,
-                        place,
-                        work,
-                    },
-                    Err(error) => Item::Failed {
-                        request: job.request,
-                        utterance: job.utterance,
-                        error,
-                    },
-                }
+                let mut flowing = Flowing {
+                    line,
+                    job,
+                    accepted,
+                    cancel,
+                    started,
+                    expected: 0,
+                    pieces: 0,
+                    flow: Duration::ZERO,
+                    last: None,
+                };
+                flowing.run(&mut slot, engine, place)
             }
             Item::Failed {
                 request,
@@ -662,128 +637,152 @@ fn run_flow(line: &Line, engine: &dyn Engine) {
                 cancel,
                 accepted,
             },
-            Item::End { request, cancel } => {
-                line.to_vocoder.push_now(Item::End { request, cancel });
-                continue;
-            }
+            Item::End { request, cancel } => Item::End { request, cancel },
         };
         line.to_vocoder.push_now(next);
     }
 }
 
-fn run_vocoder(line: &Line, engine: &dyn Engine) {
-    let mut slot = Slot::<dyn super::stage::VocoderStage>::new("the vocoder stage");
-    let mut spoken = 0;
-    while let Some(item) = line.to_vocoder.pop() {
-        match item {
-            Item::Begin {
-                job,
-                accepted,
-                cancel,
-                work,
-                place,
-                ..
-            } => {
-                let started = Instant::now();
-                let samples = cancel.check().and_then(|()| {
-                    slot.run(
-                        || engine.vocoder(),
-                        |stage| stage.run(&job, work.mel, &cancel),
-                    )
-                });
-                let ended = Instant::now();
-                drop(work.task);
-                let event = match samples {
-                    Ok(samples) => {
-                        line.recorder
-                            .span(Stage::Vocoder, &job, "vocode", started, ended);
-                        let words = words(&job.text, &samples, job.delay());
-                        let (samples, marks) = job.with_pauses(samples);
-                        Event::Speech(Speech {
-                            request: job.request,
-                            utterance: job.utterance,
-                            text: job.text.clone(),
-                            samples,
-                            marks,
-                            words,
-                            stats: UtteranceStats {
-                                tokens: work.tokens,
-                                stop: work.decoded.stop,
-                                prefill: work.decoded.prefill,
-                                decode: work.decoded.decode,
-                                hit: work.decoded.hit,
-                                flow: work.flow,
-                                flow_backend: work.flow_backend,
-                                elapsed: ended - work.started,
-                                vocoder: ended - started,
-                                since_request: ended - accepted,
-                            },
-                        })
-                    }
-                    Err(error) => Event::UtteranceFailed {
-                        request: job.request,
-                        utterance: job.utterance,
-                        error,
-                    },
-                };
-                line.recordings.add(&event);
-                spoken += publish(&line.events_of(job.request), event, &cancel);
-                drop(place);
-            }
-            Item::Kept {
-                mut speech,
-                cancel,
-                accepted,
-            } => {
-                speech.stats.since_request = accepted.elapsed();
-                let events = line.events_of(speech.request);
-                spoken += publish(&events, Event::Speech(speech), &cancel);
-            }
-            Item::Failed {
-                request,
-                utterance,
+/// One utterance in the flow.
+struct Flowing<'l> {
+    line: &'l Line,
+    job: Arc<Job>,
+    accepted: Instant,
+    cancel: Cancel,
+    started: Instant,
+    /// Tokens that may come.
+    expected: usize,
+    /// Pieces that came out.
+    pieces: usize,
+    /// Time that they took.
+    flow: Duration,
+    /// The last one, until the language model's report is there.
+    last: Option<(Piece, Instant)>,
+}
+
+impl Flowing<'_> {
+    /// Sends all pieces but the last on their way and returns the last one's message.
+    fn run(
+        &mut self,
+        slot: &mut Slot<dyn FlowStage>,
+        engine: &dyn Engine,
+        place: Option<Place>,
+    ) -> Item<Voiced> {
+        let line = self.line;
+        let (job, cancel) = (self.job.clone(), self.cancel.clone());
+        let mut tokens = Tokens::new(line.tokens.clone(), line.worker(Stage::Flow).clone());
+        let since = Instant::now();
+        self.expected = lock(&line.pace).expected_tokens(job.text_ids.len());
+        let (pieces, expected) = (self.in_pieces(&mut tokens), self.expected);
+        let (mut warning, mut flow_backend) = (None, "");
+        let made = slot.run(
+            || engine.flow(&line.recorder),
+            |stage| {
+                let out = &mut |piece| self.take(piece);
+                let made = stage.run_in_pieces(&job, &mut tokens, pieces, expected, &cancel, out);
+                warning = stage.take_warning();
+                flow_backend = stage.backend();
+                made
+            },
+        );
+        let flow = since.elapsed().saturating_sub(tokens.waited());
+        match flow_backend {
+            "npu" => line.worker(Stage::Flow).settle(Vec::new()),
+            _ => line.worker(Stage::Flow).settle_here(),
+        }
+        if let Some(error) = warning {
+            line.to_vocoder.push_now(Item::Warning {
+                request: job.request,
                 error,
-            } => {
-                let event = Event::UtteranceFailed {
-                    request,
-                    utterance,
-                    error,
+            });
+        }
+        let task = line.worker(Stage::Vocoder).begin();
+        let (count, decoded) = tokens.drain();
+        let voiced = decoded.and_then(|decoded| {
+            made?;
+            let ids = job.text_ids.len();
+            lock(&line.pace).decoded(count, ids, decoded.decode.as_secs_f64());
+            let (mut piece, handed) = self
+                .last
+                .take()
+                .ok_or_else(|| Error::failed("the flow stage did not end its utterance"))?;
+            piece.known = (count, true);
+            piece.backend = flow_backend;
+            Ok(Voiced {
+                piece,
+                index: self.pieces - 1,
+                handed,
+                expected: count,
+                decoded: Some(decoded),
+                flow,
+                task,
+            })
+        });
+        match voiced {
+            Ok(work) => self.message(work, place),
+            Err(error) => Item::Failed {
+                request: job.request,
+                utterance: job.utterance,
+                error,
+            },
+        }
+    }
+
+    /// Returns true if the utterance leaves in pieces.
+    fn in_pieces(&self, tokens: &mut Tokens) -> bool {
+        match self.job.settings.flush {
+            Flush::FullMel => false,
+            Flush::Chunk => true,
+            Flush::Auto => {
+                // A failure of the language model is met by the stage as well.
+                let _ = tokens.wait(FIRST_TOKENS);
+                let (tokens, complete) = tokens.known();
+                let total = match complete {
+                    true => tokens,
+                    false => self.expected.max(tokens),
                 };
-                line.recordings.add(&event);
-                publish(&line.events_of(request), event, line.stopped());
-            }
-            Item::Warning { request, error } => {
-                let event = Event::Warning {
-                    request: Some(request),
-                    error,
+                let known = Known {
+                    tokens,
+                    total,
+                    complete,
                 };
-                line.recordings.add(&event);
-                line.events_of(request).push_now(event);
-            }
-            Item::End { request, cancel } => {
-                let recorded = line.recordings.end(request);
-                if let (Some((key, utterances)), Some((cache, caching)), false) =
-                    (recorded, engine.announcements(), cancel.is_cancelled())
-                {
-                    cache.put(key, utterances, caching);
-                }
-                let events = line.events_of(request);
-                line.forget(request);
-                events.push_now(Event::Finished {
-                    request,
-                    cancelled: cancel.is_cancelled(),
-                    spoken: std::mem::take(&mut spoken),
-                });
+                let prompt = FRAMES_PER_TOKEN * self.job.voice.prompt_tokens.len();
+                !lock(&self.line.pace).whole_is_soon(known, prompt)
             }
         }
     }
-}
 
-/// Queues an event; 1 if it was speech that the caller will get. Cancellations are reported by `Finished` alone.
-fn publish(events: &Events, event: Event, cancel: &Cancel) -> usize {
-    let is_speech = matches!(event, Event::Speech(_));
-    match &event {
-        Event::UtteranceFailed { error, .. } if error.is_cancelled() => 0,
-        _ => usize::from(events.push(event, cancel).is_ok() && is_speech),
+    fn take(&mut self, piece: Piece) {
+        let handed = Instant::now();
+        if !piece.took.is_zero() {
+            lock(&self.line.pace).flowed(piece.computed, piece.took.as_secs_f64());
+        }
+        self.flow += piece.took;
+        self.pieces += 1;
+        if piece.last {
+            self.last = Some((piece, handed));
+            return;
+        }
+        let work = Voiced {
+            piece,
+            index: self.pieces - 1,
+            handed,
+            expected: self.expected,
+            decoded: None,
+            flow: self.flow,
+            task: self.line.worker(Stage::Vocoder).begin(),
+        };
+        self.line.to_vocoder.push_now(self.message(work, None));
+    }
+
+    fn message(&self, work: Voiced, place: Option<Place>) -> Item<Voiced> {
+        Item::Begin {
+            job: self.job.clone(),
+            accepted: self.accepted,
+            cancel: self.cancel.clone(),
+            started: self.started,
+            place,
+            work,
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock},
+    time::Instant,
 };
 
 use crate::{Error, Result, cancel::Cancel, lock::lock};
@@ -99,6 +100,29 @@ impl<T: Send + 'static> Queue<T> {
         }
     }
 
+    /// As [`pop`](Self::pop), but waits no longer than to `deadline`.
+    pub fn pop_before(&self, deadline: Instant) -> Popped<T> {
+        let mut state = lock(&self.state);
+        loop {
+            if state.closed {
+                return Popped::Closed;
+            }
+            if let Some(item) = state.items.pop_front() {
+                self.changed.notify_all();
+                return Popped::Item(item);
+            }
+            if state.finished {
+                return Popped::Closed;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Popped::Nothing;
+            }
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(|e| e.into_inner()).0;
+        }
+    }
+
     /// Takes the oldest item if there is one.
     pub fn try_pop(&self) -> Option<T> {
         let mut state = lock(&self.state);
@@ -116,6 +140,11 @@ impl<T: Send + 'static> Queue<T> {
         };
         self.changed.notify_all();
         item
+    }
+
+    /// Returns true if there is no item.
+    pub fn is_empty(&self) -> bool {
+        lock(&self.state).items.is_empty()
     }
 
     /// Drops the items that `keep` refuses.
@@ -150,6 +179,17 @@ impl<T: Send + 'static> Queue<T> {
     }
 }
 
+/// Result of a wait that has an end.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Popped<T> {
+    /// The oldest item.
+    Item(T),
+    /// None came in time.
+    Nothing,
+    /// None will come any more.
+    Closed,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,6 +217,17 @@ mod tests {
         };
         cancel.cancel();
         assert!(producer.join().unwrap().unwrap_err().is_cancelled());
+    }
+
+    #[test]
+    fn a_wait_with_an_end_takes_what_is_there_and_else_ends() {
+        let queue = Queue::new(1);
+        queue.push_now(1);
+        let now = Instant::now();
+        assert_eq!(queue.pop_before(now), Popped::Item(1));
+        assert_eq!(queue.pop_before(now), Popped::Nothing);
+        queue.close();
+        assert_eq!(queue.pop_before(now), Popped::Closed);
     }
 
     #[test]

@@ -100,6 +100,11 @@ pub struct Settings {
     pub guidance_interval: usize,
     /// Division of the flow's work: whole utterances or windows.
     pub flow_plan: FlowPlan,
+    /// Whole utterances, or their pieces as they are made.
+    pub flush: Flush,
+    /// True if the speech is played as it comes: the first piece of an utterance then leaves when the others will be in
+    /// time, as the speeds measured so far have it, so that playback does not run dry.
+    pub live: bool,
     /// Level control of the speech.
     pub level: Level,
     /// Exactly so many speech tokens per utterance, for benchmarks; the natural end is ignored.
@@ -127,6 +132,8 @@ impl Default for Settings {
             flow_schedule: None,
             guidance_interval: 1,
             flow_plan: FlowPlan::default(),
+            flush: Flush::default(),
+            live: false,
             level: Level::default(),
             forced_tokens: None,
         }
@@ -141,6 +148,20 @@ impl Settings {
             ..self
         }
     }
+}
+
+/// Time at which speech leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Flush {
+    /// When its utterance is complete. The flow sees all of it at once.
+    #[default]
+    FullMel,
+    /// Piece by piece, the first after a second of speech. The flow sees what was before and half a second more, as the
+    /// model was trained to in half of its steps.
+    Chunk,
+    /// As [`FullMel`](Self::FullMel) where the whole utterance is ready at most 300 ms later than its first piece would be,
+    /// else as [`Chunk`](Self::Chunk). Which it is depends on the machine's speed, and so do the samples.
+    Auto,
 }
 
 /// Use of a voice's own words: the transcript and the speech tokens of its recording.
@@ -206,7 +227,7 @@ pub enum Event {
         /// The error.
         error: Error,
     },
-    /// One utterance is ready.
+    /// One utterance is ready, or a piece of it.
     Speech(Speech),
     /// One utterance failed; the request goes on with the next one.
     UtteranceFailed {
@@ -241,7 +262,7 @@ impl Event {
     }
 }
 
-/// The speech of one utterance.
+/// The speech of one utterance, or a piece of it.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Speech {
@@ -249,7 +270,11 @@ pub struct Speech {
     pub request: RequestId,
     /// Number of the utterance in its request, from 0.
     pub utterance: usize,
-    /// Text as synthesized, after normalisation.
+    /// Number of the piece in its utterance, from 0.
+    pub piece: usize,
+    /// True for the last piece of its utterance; always true without [`Flush`].
+    pub last: bool,
+    /// Text of the utterance as synthesized, after normalisation.
     pub text: String,
     /// 24 kHz mono samples, silence of breaks around the utterance included.
     pub samples: Vec<f32>,
@@ -257,7 +282,7 @@ pub struct Speech {
     pub marks: Vec<Mark>,
     /// The words of the text and their samples, estimated by the words' shares of the letters.
     pub words: Vec<Word>,
-    /// Cost of its synthesis.
+    /// Cost of the utterance's synthesis, as far as it is known: complete with the last piece.
     pub stats: UtteranceStats,
 }
 
@@ -285,6 +310,20 @@ pub struct UtteranceStats {
     pub since_request: Duration,
     /// From the beginning of its prefix to this speech.
     pub elapsed: Duration,
+    /// Playback in pieces; `None` for an utterance that left whole.
+    pub playback: Option<Playback>,
+}
+
+/// The playback of an utterance whose pieces left as they were made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Playback {
+    /// From the first piece to the last one, as foreseen when the first one left.
+    pub foreseen: Duration,
+    /// From the first piece to this one.
+    pub came: Duration,
+    /// Time for which a player that began with the first piece had nothing to play.
+    pub dry: Duration,
 }
 
 impl UtteranceStats {

@@ -7,6 +7,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     announcements::{AnnouncementCaching, Announcements},
     job::Job,
+    pace::Step,
     queue::Queue,
     request::{Request, RequestId},
     trace::Recorder,
@@ -77,6 +78,32 @@ pub trait FlowStage {
     /// Makes the mel of `job`, two frames a token, from `tokens` as they come.
     fn run(&mut self, job: &Job, tokens: &mut Tokens, cancel: &Cancel) -> Result<Mel>;
 
+    /// As [`run`](Self::run), with each frame handed out as soon as it is final where `pieces` are wanted; else, or where
+    /// that is impossible, all at once. `expected` is the number of tokens that may come. The last piece is marked so.
+    fn run_in_pieces(
+        &mut self,
+        job: &Job,
+        tokens: &mut Tokens,
+        pieces: bool,
+        expected: usize,
+        cancel: &Cancel,
+        out: &mut dyn FnMut(Piece),
+    ) -> Result<()> {
+        let _ = (pieces, expected);
+        let mel = self.run(job, tokens, cancel)?;
+        let backend = self.backend();
+        out(Piece {
+            computed: mel.frames(),
+            mel,
+            last: true,
+            took: Duration::ZERO,
+            backend,
+            known: tokens.known(),
+            to_come: Vec::new(),
+        });
+        Ok(())
+    }
+
     /// The back end that ran the networks of the last run, as [`FlowBackend::name`](crate::flow::FlowBackend::name).
     fn backend(&self) -> &'static str {
         ""
@@ -88,8 +115,41 @@ pub trait FlowStage {
     }
 }
 
+/// A piece of an utterance's mel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Piece {
+    /// Its frames, which follow those of the piece before.
+    pub mel: Mel,
+    /// True if none follows.
+    pub last: bool,
+    /// Frames that the flow computed for it.
+    pub computed: usize,
+    /// Time that this took.
+    pub took: Duration,
+    /// As [`FlowBackend::name`](crate::flow::FlowBackend::name).
+    pub backend: &'static str,
+    /// Tokens that are there, and true if these are all.
+    pub known: (usize, bool),
+    /// Calls that follow.
+    pub to_come: Vec<Step>,
+}
+
 /// Mel to samples.
 pub trait VocoderStage {
+    /// The samples that the next piece of an utterance completes; all that are left with its `last` piece. Calls for one
+    /// utterance follow one another, the `first` one begins anew.
+    fn run_piece(
+        &mut self,
+        job: &Job,
+        mel: Mel,
+        first: bool,
+        last: bool,
+        cancel: &Cancel,
+    ) -> Result<Vec<f32>> {
+        let _ = (first, last);
+        self.run(job, mel, cancel)
+    }
+
     /// Makes the samples of `job`, level and tempo as its settings ask.
     fn run(&mut self, job: &Job, mel: Mel, cancel: &Cancel) -> Result<Vec<f32>>;
 }
@@ -152,6 +212,11 @@ impl Tokens {
     /// Waits for all tokens.
     pub fn wait_all(&mut self) -> Result<&[u32]> {
         self.wait(usize::MAX).map(|(tokens, _)| tokens)
+    }
+
+    /// Number of tokens that are there, and true if these are all.
+    pub fn known(&self) -> (usize, bool) {
+        (self.tokens.len(), self.end.is_some())
     }
 
     /// Time spent waiting for the language model.

@@ -3,7 +3,7 @@
 //! The source turns F0 into a phase that grows over the whole utterance, so an error of 4e-4 Hz (what float32 costs)
 //! is heard as an error of 1.6e-3 in the samples after a few seconds, and grows on.
 
-use ndarray::{Array1, Array2, ArrayView2, linalg::general_mat_mul, s};
+use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate, linalg::general_mat_mul, s};
 
 use super::weights::SourceWeights;
 use crate::{Result, cancel::Cancel, constants::MEL_BINS, mel::Mel};
@@ -55,17 +55,52 @@ impl F0Predictor {
 
     /// F0 in Hz, one value per frame of `mel`; unvoiced frames come out at 10 Hz or less.
     pub fn predict(&self, mel: &Mel, cancel: &Cancel) -> Result<Vec<f32>> {
+        self.predict_after(&mut self.stream(), mel, true, cancel)
+    }
+
+    /// An utterance of which nothing has come yet.
+    pub fn stream(&self) -> F0Stream {
+        let before = self.convolutions.iter().map(|convolution| {
+            let inputs = convolution.taps[0].nrows();
+            Array2::zeros((convolution.history, inputs))
+        });
+        F0Stream {
+            before: before.collect(),
+        }
+    }
+
+    /// F0 of the frames that `mel`, the next ones, completes: it comes [`LOOKAHEAD_FRAMES`] later than the mel, but for
+    /// the `last` frames.
+    pub(super) fn predict_after(
+        &self,
+        stream: &mut F0Stream,
+        mel: &Mel,
+        last: bool,
+        cancel: &Cancel,
+    ) -> Result<Vec<f32>> {
         let bins = ArrayView2::from_shape((MEL_BINS, mel.frames()), mel.as_slice())
             .expect("a mel holds MEL_BINS rows");
         let mut x = bins.t().mapv(f64::from);
-        for convolution in &self.convolutions {
+        if last {
+            let zeros = Array2::zeros((LOOKAHEAD_FRAMES, MEL_BINS));
+            x = concatenate![Axis(0), x, zeros];
+        }
+        for (convolution, before) in std::iter::zip(&self.convolutions, &mut stream.before) {
             cancel.check()?;
-            x = convolution.apply(&x);
+            let seen = concatenate![Axis(0), *before, x];
+            x = convolution.apply(&seen);
             x.mapv_inplace(elu);
+            let left = seen.nrows() - seen.nrows().min(convolution.taps.len() - 1);
+            *before = seen.slice(s![left.., ..]).to_owned();
         }
         let f0 = x.dot(&self.classifier);
         Ok(f0.iter().map(|f0| (f0 + self.bias).abs() as f32).collect())
     }
+}
+
+/// The frames that each convolution still needs.
+pub struct F0Stream {
+    before: Vec<Array2<f64>>,
 }
 
 fn elu(x: f64) -> f64 {
@@ -77,7 +112,7 @@ struct Convolution {
     /// One matrix `[inputs x outputs]` per position of the kernel.
     taps: Vec<Array2<f64>>,
     bias: Array1<f64>,
-    /// Frames before the current one that the kernel reaches; the rest of it lies ahead.
+    /// Frames before the current one that the kernel reaches, zeros at the beginning; the rest of it lies ahead.
     history: usize,
 }
 
@@ -114,18 +149,17 @@ impl Convolution {
         })
     }
 
-    /// `[frames x inputs]` to `[frames x outputs]`; beyond both ends lie zeros.
+    /// `[frames x inputs]` to `[frames - kernel + 1 x outputs]`.
     fn apply(&self, x: &Array2<f64>) -> Array2<f64> {
-        let frames = x.nrows();
+        let frames = (x.nrows() + 1).saturating_sub(self.taps.len());
         let mut y = Array2::zeros((frames, self.bias.len()));
         y += &self.bias;
+        if frames == 0 {
+            return y;
+        }
         for (position, tap) in self.taps.iter().enumerate() {
-            // y[t] += x[t + position - history] * tap, for the frames where that lies inside
-            let behind = self.history.saturating_sub(position).min(frames);
-            let ahead = position.saturating_sub(self.history).min(frames);
-            let from = x.slice(s![ahead..frames - behind, ..]);
-            let mut to = y.slice_mut(s![behind..frames - ahead, ..]);
-            general_mat_mul(1.0, &from, tap, 1.0, &mut to);
+            let from = x.slice(s![position..position + frames, ..]);
+            general_mat_mul(1.0, &from, tap, 1.0, &mut y);
         }
         y
     }
@@ -137,15 +171,14 @@ mod tests {
 
     use super::*;
 
-    /// The definition: `y[t, o] = bias[o] + sum over k, i of x[t + k - history, i] * weight[o, i, k]`.
+    /// The definition: `y[t, o] = bias[o] + sum over k, i of x[t + k, i] * weight[o, i, k]`.
     fn naive(convolution: &Convolution, x: &Array2<f64>) -> Array2<f64> {
-        Array2::from_shape_fn((x.nrows(), convolution.bias.len()), |(t, output)| {
+        let frames = (x.nrows() + 1).saturating_sub(convolution.taps.len());
+        Array2::from_shape_fn((frames, convolution.bias.len()), |(t, output)| {
             let mut sum = convolution.bias[output];
             for (k, tap) in convolution.taps.iter().enumerate() {
                 for input in 0..x.ncols() {
-                    let from = (t + k).checked_sub(convolution.history);
-                    let x = from.and_then(|t| x.get([t, input])).unwrap_or(&0.0);
-                    sum += x * tap[[input, output]];
+                    sum += x[[t + k, input]] * tap[[input, output]];
                 }
             }
             sum
@@ -162,12 +195,12 @@ mod tests {
     proptest! {
         #[test]
         fn convolution_equals_its_definition(
-            frames in 0usize..12, kernel in 1usize..5, history in 0usize..4, seed in any::<u64>(),
+            frames in 0usize..12, kernel in 1usize..5, seed in any::<u64>(),
         ) {
             let convolution = Convolution {
                 taps: (0..kernel as u64).map(|k| matrix(7, 5, seed ^ k)).collect(),
                 bias: matrix(1, 5, seed ^ 99).row(0).to_owned(),
-                history: history.min(kernel - 1),
+                history: 0,
             };
             let x = matrix(frames, 7, seed ^ 77);
             let difference = convolution.apply(&x) - naive(&convolution, &x);

@@ -13,7 +13,13 @@ use crate::{
     onnx::{Element, FREE, Port, Session, SessionOptions, Tensor},
 };
 
-use super::{f0::F0Predictor, finite, noise::Noise, source::Source, weights::SourceWeights};
+use super::{
+    f0::{F0Predictor, F0Stream},
+    finite,
+    noise::Noise,
+    source::{Source, SourceStream},
+    weights::SourceWeights,
+};
 
 /// HiFT: F0 predictor, harmonic source and decoder.
 pub struct Hift {
@@ -73,6 +79,35 @@ impl Hift {
     /// The harmonic source for `f0` with the given noise; see [`Source::signal`].
     pub fn source(&self, f0: &[f32], noise: impl Fn(usize) -> f32) -> Vec<f32> {
         self.source.signal(f0, noise)
+    }
+
+    pub(super) fn f0_stream(&self) -> F0Stream {
+        self.f0.stream()
+    }
+
+    pub(super) fn source_stream(&self) -> SourceStream {
+        self.source.stream()
+    }
+
+    /// F0 of the frames that `mel` completes.
+    pub(super) fn f0_after(
+        &self,
+        stream: &mut F0Stream,
+        mel: &Mel,
+        last: bool,
+        cancel: &Cancel,
+    ) -> Result<Vec<f32>> {
+        self.f0.predict_after(stream, mel, last, cancel)
+    }
+
+    /// The source for `f0`, the next frames.
+    pub(super) fn source_after(
+        &self,
+        stream: &mut SourceStream,
+        f0: &[f32],
+        noise: impl Fn(usize) -> f32,
+    ) -> Vec<f32> {
+        self.source.signal_after(stream, f0, noise)
     }
 
     /// Filters `source`, [`SAMPLES_PER_FRAME`] samples per frame of `mel`, to speech of the same length.

@@ -42,6 +42,22 @@ impl Leveller {
         })
     }
 
+    /// As [`apply`](Self::apply), for the samples of the next piece of an utterance: with [`Level::Normalize`] the gain
+    /// [glides](Loudness::glide) from piece to piece, too slowly to be heard.
+    ///
+    /// # Errors
+    /// As [`Loudness::glide`].
+    pub fn apply_to_piece(&mut self, samples: &mut [f32]) -> Result<()> {
+        if self.level != Level::Normalize {
+            return self.apply(samples);
+        }
+        let glide = self.loudness.glide(samples)?;
+        for (index, sample) in samples.iter_mut().enumerate() {
+            *sample = limit(*sample * glide.at(index));
+        }
+        Ok(())
+    }
+
     /// Applies the level to the samples of the next utterance, which must be finite. None leaves -1..1.
     ///
     /// # Errors

@@ -23,6 +23,37 @@ const EVIDENCE_SAMPLES: usize = SAMPLE_RATE as usize;
 /// Length of a gating block. Shorter speech has none.
 const BLOCK_SAMPLES: usize = SAMPLE_RATE as usize * 4 / 10;
 
+/// Change of the gain inside an utterance, decibels a second.
+const GLIDE: f64 = 0.5;
+/// The same until [`SURE_SAMPLES`] were measured.
+const FIRST_GLIDE: f64 = 3.0;
+/// Speech whose loudness hardly changes when more follows.
+const SURE_SAMPLES: usize = 3 * SAMPLE_RATE as usize;
+
+/// A gain that moves evenly from the first sample of a piece to its last.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Glide {
+    from: f64,
+    to: f64,
+    samples: usize,
+}
+
+impl Glide {
+    fn steady(gain: f64) -> Self {
+        Self {
+            from: gain,
+            to: gain,
+            samples: 1,
+        }
+    }
+
+    /// The gain of sample `index` of the piece.
+    pub fn at(&self, index: usize) -> f32 {
+        let share = (index + 1) as f64 / self.samples as f64;
+        (self.from + (self.to - self.from) * share.min(1.0)) as f32
+    }
+}
+
 /// Loudness of one request so far.
 pub struct Loudness {
     meter: EbuR128,
@@ -76,6 +107,39 @@ impl Loudness {
         let gain = gain.min(PEAK / f64::from(peak));
         self.gain = Some(gain);
         Ok(gain as f32)
+    }
+
+    /// The gain of the next piece of an utterance, whose `samples` must be finite: it begins with that of the piece before
+    /// and moves towards what [`gain`](Self::gain) would be, by half a decibel a second; by three until
+    /// three seconds were measured, since the first piece may be one quiet word. The limiter cares for peaks.
+    ///
+    /// # Errors
+    /// As [`gain`](Self::gain).
+    pub fn glide(&mut self, samples: &[f32]) -> Result<Glide> {
+        let peak = samples.iter().fold(0f32, |peak, x| peak.max(x.abs()));
+        if peak <= SILENCE {
+            return Ok(Glide::steady(self.gain.unwrap_or(1.0).min(1.0)));
+        }
+        let sure = self.heard >= SURE_SAMPLES;
+        self.heard += samples.len();
+        self.peak = self.peak.max(peak);
+        let wanted = (10f64.powf((TARGET - self.measure(samples)?) / 20.0))
+            .min(MAX_GAIN)
+            .min(PEAK / f64::from(self.peak));
+        let Some(before) = self.gain else {
+            self.gain = Some(wanted);
+            return Ok(Glide::steady(wanted));
+        };
+        let seconds = samples.len() as f64 / f64::from(SAMPLE_RATE);
+        let decibels = seconds * if sure { GLIDE } else { FIRST_GLIDE };
+        let most = 10f64.powf(decibels / 20.0);
+        let after = wanted.clamp(before / most, before * most);
+        self.gain = Some(after);
+        Ok(Glide {
+            from: before,
+            to: after,
+            samples: samples.len(),
+        })
     }
 
     /// Loudness of all utterances so far, in LUFS.
@@ -137,6 +201,29 @@ mod tests {
         let at = |frequency| measured(&sine(frequency, 0.1, 4.0)) - loudness;
         assert!((at(4000.0) - 3.3).abs() < 0.3, "{}", at(4000.0));
         assert!(at(60.0) < -1.5, "{}", at(60.0));
+    }
+
+    #[test]
+    fn inside_an_utterance_the_gain_has_no_steps_and_does_not_pump() {
+        let mut loudness = Loudness::new().unwrap();
+        let mut gains = Vec::new();
+        // A quiet word, then loud and quiet ones in turns for twenty seconds.
+        for (i, peak) in [0.05, 0.2, 0.1].into_iter().cycle().take(20).enumerate() {
+            let piece = sine(997.0, peak, 1.0);
+            let glide = loudness.glide(&piece).unwrap();
+            if let Some(before) = gains.last() {
+                let step: f32 = decibels(glide.at(0) / before);
+                assert!(step.abs() < 0.001, "piece {i} begins with {step} dB");
+            }
+            gains.push(glide.at(piece.len() - 1));
+        }
+        let settled = &gains[5..];
+        let steps = settled
+            .windows(2)
+            .map(|pair| decibels(pair[1] / pair[0]).abs());
+        assert!(steps.clone().all(|step| step < 0.51), "{gains:?}");
+        // It comes to rest, however the words go on.
+        assert!(steps.skip(10).sum::<f32>() < 1.0, "{gains:?}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Vocoder: mel to 24 kHz samples, all of an utterance at once. [`level`] follows.
+//! Vocoder: mel to 24 kHz samples, all of an utterance at once or [piece by piece](stream). [`level`] follows.
 //!
 //! There are two kinds: [`Hift`], whose source is made here and means the same sound for the same seed, and
 //! [`MelToAudio`], a graph that does all by itself.
@@ -10,10 +10,12 @@ pub mod loudness;
 mod mel_to_audio;
 pub mod noise;
 pub mod source;
+pub mod stream;
 pub mod weights;
 
 use std::path::Path;
 
+use self::stream::HiftStream;
 pub use self::{hift::Hift, mel_to_audio::MelToAudio};
 
 use crate::{Error, Result, cancel::Cancel, manifest, mel::Mel};
@@ -64,15 +66,70 @@ impl Vocoder {
     /// [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled), or [`ErrorKind::Failed`](crate::ErrorKind::Failed) if the
     /// mel or the samples are not finite or ONNX Runtime fails.
     pub fn synthesize(&mut self, mel: &Mel, seed: u64, cancel: &Cancel) -> Result<Vec<f32>> {
-        if mel.as_slice().iter().any(|value| !value.is_finite()) {
-            return Err(Error::failed(
-                "the vocoder was given a mel that is not finite: the flow model's output is broken",
-            ));
-        }
+        check(mel)?;
         match self {
             Self::Hift(hift) => hift.synthesize(mel, seed, cancel),
             Self::MelToAudio(graph) => graph.synthesize(mel, cancel),
         }
+    }
+
+    /// Returns true if samples leave [piece by piece](Self::synthesize_after). [`MelToAudio`] makes its source anew in
+    /// each call, so it needs whole utterances.
+    pub fn streams(&self) -> bool {
+        matches!(self, Self::Hift(_))
+    }
+
+    /// An utterance of which nothing has come yet.
+    pub fn stream(&self, seed: u64) -> VocoderStream {
+        VocoderStream(match self {
+            Self::Hift(hift) => Kind::Hift(Box::new(HiftStream::new(hift, seed))),
+            Self::MelToAudio(_) => Kind::Whole(Mel::zeros(0)),
+        })
+    }
+
+    /// The samples that `mel`, the next frames of the utterance, completes: all that are left if they are the `last`. All
+    /// pieces together are what [`synthesize`](Self::synthesize) makes of the whole mel, to rounding.
+    ///
+    /// # Errors
+    /// As [`synthesize`](Self::synthesize); then the utterance cannot go on.
+    pub fn synthesize_after(
+        &mut self,
+        stream: &mut VocoderStream,
+        mel: &Mel,
+        last: bool,
+        cancel: &Cancel,
+    ) -> Result<Vec<f32>> {
+        check(mel)?;
+        match (self, &mut stream.0) {
+            (Self::Hift(hift), Kind::Hift(stream)) => stream.push(hift, mel, last, cancel),
+            (Self::MelToAudio(graph), Kind::Whole(whole)) => {
+                whole.append(mel);
+                match last {
+                    true => graph.synthesize(whole, cancel),
+                    false => Ok(Vec::new()),
+                }
+            }
+            _ => Err(Error::failed(
+                "an utterance cannot go on with another vocoder",
+            )),
+        }
+    }
+}
+
+/// An utterance of which some mel has come.
+pub struct VocoderStream(Kind);
+
+enum Kind {
+    Hift(Box<HiftStream>),
+    Whole(Mel),
+}
+
+fn check(mel: &Mel) -> Result<()> {
+    match mel.as_slice().iter().all(|value| value.is_finite()) {
+        true => Ok(()),
+        false => Err(Error::failed(
+            "the vocoder was given a mel that is not finite: the flow model's output is broken",
+        )),
     }
 }
 

@@ -71,29 +71,40 @@ impl Source {
     /// `noise(HARMONICS * n + h)` is the noise of sample `n`, counted from the start of the utterance, and harmonic `h`
     /// (from 0), uniform in [0, 1).
     pub fn signal(&self, f0: &[f32], noise: impl Fn(usize) -> f32) -> Vec<f32> {
-        match self.kind {
-            SourceKind::Staircase => self.mix(Staircase::default(), f0, noise),
-            SourceKind::Sine => self.mix(Sine::default(), f0, noise),
+        self.signal_after(&mut self.stream(), f0, noise)
+    }
+
+    /// An utterance of which nothing has come yet.
+    pub fn stream(&self) -> SourceStream {
+        let oscillator: Box<dyn Oscillator + Send> = match self.kind {
+            SourceKind::Staircase => Box::new(Staircase::default()),
+            SourceKind::Sine => Box::new(Sine::default()),
+        };
+        SourceStream {
+            oscillator,
+            samples: 0,
         }
     }
 
-    fn mix(
+    /// As [`signal`](Self::signal), for the frames that come next.
+    pub(super) fn signal_after(
         &self,
-        mut oscillator: impl Oscillator,
+        stream: &mut SourceStream,
         f0: &[f32],
         noise: impl Fn(usize) -> f32,
     ) -> Vec<f32> {
         let mut signal = Vec::with_capacity(f0.len() * SAMPLES_PER_FRAME);
         for &f0 in f0 {
-            oscillator.begin_frame(f0);
+            stream.oscillator.begin_frame(f0);
             let (sine_amplitude, noise_amplitude) = if f0 > VOICED_ABOVE {
                 (SINE_AMPLITUDE, VOICED_NOISE)
             } else {
                 (0.0, UNVOICED_NOISE)
             };
             for _ in 0..SAMPLES_PER_FRAME {
-                let sines = oscillator.next_sines();
-                let first = HARMONICS * signal.len();
+                let sines = stream.oscillator.next_sines();
+                let first = HARMONICS * stream.samples;
+                stream.samples += 1;
                 let mut sum = self.bias;
                 for (h, sine) in sines.into_iter().enumerate() {
                     let noise = noise_amplitude * noise(first + h);
@@ -104,6 +115,12 @@ impl Source {
         }
         signal
     }
+}
+
+/// The phase of the sines, and the place of the noise.
+pub struct SourceStream {
+    oscillator: Box<dyn Oscillator + Send>,
+    samples: usize,
 }
 
 /// Generator of the sines.

@@ -1,0 +1,429 @@
+//! The vocoder's thread: mel to speech, and the moment at which the pieces of an utterance leave.
+
+use std::{
+    mem,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    job::Job,
+    pace::{self, Known, Outlook},
+    pipeline::{Events, Item, Line, Place, Slot, Voiced},
+    queue::Popped,
+    request::{Event, Playback, RequestId, Speech, UtteranceStats},
+    stage::{Engine, VocoderStage},
+    words::words,
+};
+use crate::{
+    Error, SAMPLE_RATE,
+    cancel::Cancel,
+    lm::{Hit, StopReason},
+    lock::lock,
+    stage::Stage,
+};
+
+/// Waits shorter than this are none.
+const AT_ONCE: f64 = 0.001;
+
+/// Makes the speech of all mel that comes, until the line closes.
+pub(super) fn run(line: &Line, engine: &dyn Engine) {
+    let mut voicing = Voicing {
+        line,
+        engine,
+        slot: Slot::new("the vocoder stage"),
+        zero: Instant::now(),
+        spoken: 0,
+        current: None,
+    };
+    while let Some(item) = voicing.next() {
+        voicing.take(item);
+    }
+}
+
+struct Voicing<'l> {
+    line: &'l Line,
+    engine: &'l dyn Engine,
+    slot: Slot<dyn VocoderStage>,
+    /// Zero of the times in seconds.
+    zero: Instant,
+    /// Utterances of the request that became speech.
+    spoken: usize,
+    /// The utterance of which pieces have come.
+    current: Option<Current>,
+}
+
+/// An utterance on its way out.
+struct Current {
+    request: RequestId,
+    utterance: usize,
+    cancel: Cancel,
+    events: Events,
+    /// Pieces that are made.
+    pieces: usize,
+    /// Pieces that wait for the moment to begin.
+    held: Vec<Speech>,
+    /// Their length in seconds.
+    audio: f64,
+    /// Time that the vocoder has computed for it.
+    vocoder: Duration,
+    /// Since the first piece left.
+    playback: Option<pace::Playback>,
+    /// Time of the next decision.
+    due: Option<Instant>,
+    ahead: Ahead,
+    /// It failed, so that its further pieces are dropped.
+    failed: bool,
+}
+
+/// What is known of the rest of an utterance.
+struct Ahead {
+    known: Known,
+    to_come: Vec<pace::Step>,
+    handed: Instant,
+    live: bool,
+    last: bool,
+}
+
+/// One piece and what belongs to it.
+struct Begun {
+    job: Arc<Job>,
+    accepted: Instant,
+    cancel: Cancel,
+    started: Instant,
+    work: Voiced,
+}
+
+impl Voicing<'_> {
+    /// The next message; held pieces leave when their time comes.
+    fn next(&mut self) -> Option<Item<Voiced>> {
+        loop {
+            let due = self.current.as_ref().and_then(|current| current.due);
+            let Some(due) = due else {
+                return self.line.to_vocoder.pop();
+            };
+            match self.line.to_vocoder.pop_before(due) {
+                Popped::Item(item) => return Some(item),
+                Popped::Closed => return None,
+                Popped::Nothing => self.decide(),
+            }
+        }
+    }
+
+    fn take(&mut self, item: Item<Voiced>) {
+        match item {
+            Item::Begin {
+                job,
+                accepted,
+                cancel,
+                started,
+                place,
+                work,
+            } => {
+                let begun = Begun {
+                    job,
+                    accepted,
+                    cancel,
+                    started,
+                    work,
+                };
+                self.voice(begun, place);
+            }
+            Item::Kept {
+                mut speech,
+                cancel,
+                accepted,
+            } => {
+                speech.stats.since_request = accepted.elapsed();
+                let events = self.line.events_of(speech.request);
+                let last = speech.last;
+                if publish(&events, Event::Speech(speech), &cancel) && last {
+                    self.spoken += 1;
+                }
+            }
+            Item::Failed {
+                request,
+                utterance,
+                error,
+            } => {
+                let stopped = self.line.stopped().clone();
+                self.fail(request, utterance, error, &stopped);
+            }
+            Item::Warning { request, error } => {
+                let event = Event::Warning {
+                    request: Some(request),
+                    error,
+                };
+                self.line.recordings.add(&event);
+                self.line.events_of(request).push_now(event);
+            }
+            Item::End { request, cancel } => {
+                let recorded = self.line.recordings.end(request);
+                if let (Some((key, utterances)), Some((cache, caching)), false) =
+                    (recorded, self.engine.announcements(), cancel.is_cancelled())
+                {
+                    cache.put(key, utterances, caching);
+                }
+                let events = self.line.events_of(request);
+                self.line.forget(request);
+                events.push_now(Event::Finished {
+                    request,
+                    cancelled: cancel.is_cancelled(),
+                    spoken: mem::take(&mut self.spoken),
+                });
+                self.current = None;
+            }
+        }
+    }
+
+    /// Makes the samples of one piece. `place` is free once they have left.
+    fn voice(&mut self, begun: Begun, place: Option<Place>) {
+        let Begun {
+            job, cancel, work, ..
+        } = &begun;
+        let current = match self.current.take() {
+            Some(current) if current.is(job.request, job.utterance) => current,
+            _ => Current::new(self.line, job, cancel),
+        };
+        let current = self.current.insert(current);
+        if current.failed {
+            return;
+        }
+        let (first, last) = (work.index == 0, work.piece.last);
+        let frames = work.piece.mel.frames();
+        let started = Instant::now();
+        let (slot, engine) = (&mut self.slot, self.engine);
+        let samples = cancel.check().and_then(|()| {
+            slot.run(
+                || engine.vocoder(),
+                |stage| stage.run_piece(job, work.piece.mel.clone(), first, last, cancel),
+            )
+        });
+        let took = started.elapsed();
+        match samples {
+            Ok(samples) => {
+                lock(&self.line.pace).voiced(frames, took.as_secs_f64());
+                let ended = Instant::now();
+                self.line
+                    .recorder
+                    .span(Stage::Vocoder, job, "vocode", started, ended);
+                self.offer(begun, samples, took);
+            }
+            Err(error) => {
+                let (request, utterance, cancel) = (job.request, job.utterance, cancel.clone());
+                drop(begun);
+                self.fail(request, utterance, error, &cancel);
+            }
+        }
+        drop(place);
+    }
+
+    /// Lets the samples of a piece leave, or holds them.
+    fn offer(&mut self, begun: Begun, samples: Vec<f32>, took: Duration) {
+        let Some(current) = &mut self.current else {
+            return;
+        };
+        let last = begun.work.piece.last;
+        current.ahead = Ahead::new(&begun);
+        current.vocoder += took;
+        if samples.is_empty() && !last {
+            return;
+        }
+        let whole = last && current.pieces == 0;
+        let speech = current.speech(begun, samples);
+        if whole {
+            current.held.push(speech);
+            self.leave();
+            return;
+        }
+        let audio = speech.samples.len() as f64 / f64::from(SAMPLE_RATE);
+        if let Some(playback) = &mut current.playback {
+            let now = self.zero.elapsed().as_secs_f64();
+            // Where earlier pieces still wait to be taken, nothing runs dry.
+            let late = current.events.is_empty();
+            playback.go_on(if late { now } else { f64::NEG_INFINITY }, audio);
+            current.held.push(speech);
+            self.leave();
+            return;
+        }
+        current.audio += audio;
+        current.held.push(speech);
+        self.decide();
+    }
+
+    /// Begins the playback if the rest will be in time.
+    fn decide(&mut self) {
+        let Some(current) = &mut self.current else {
+            return;
+        };
+        let now = Instant::now();
+        let outlook = current.outlook(&lock(&self.line.pace), now);
+        if current.ahead.live && !current.ahead.last && outlook.wait > AT_ONCE {
+            current.due = Some(now + Duration::from_secs_f64(outlook.wait.min(3600.0)));
+            return;
+        }
+        current.due = None;
+        let seconds = now.duration_since(self.zero).as_secs_f64();
+        current.playback = Some(pace::Playback::begin(
+            seconds,
+            current.audio,
+            outlook.complete,
+        ));
+        self.leave();
+    }
+
+    /// Publishes what is held.
+    fn leave(&mut self) {
+        let now = self.zero.elapsed().as_secs_f64();
+        let Some(current) = &mut self.current else {
+            return;
+        };
+        for mut speech in mem::take(&mut current.held) {
+            speech.stats.playback = current.playback.map(|playback| Playback {
+                foreseen: seconds(playback.foreseen()),
+                came: seconds(playback.since(now)),
+                dry: seconds(playback.dry()),
+            });
+            let last = speech.last;
+            let event = Event::Speech(speech);
+            self.line.recordings.add(&event);
+            if publish(&current.events, event, &current.cancel) && last {
+                self.spoken += 1;
+            }
+        }
+    }
+
+    /// Reports the failure of an utterance, once, and drops what nobody has heard of it.
+    fn fail(&mut self, request: RequestId, utterance: usize, error: Error, cancel: &Cancel) {
+        if let Some(current) = &mut self.current
+            && current.is(request, utterance)
+        {
+            if current.failed {
+                return;
+            }
+            current.failed = true;
+            current.due = None;
+            current.held.clear();
+        }
+        let event = Event::UtteranceFailed {
+            request,
+            utterance,
+            error,
+        };
+        self.line.recordings.add(&event);
+        publish(&self.line.events_of(request), event, cancel);
+    }
+}
+
+impl Current {
+    fn new(line: &Line, job: &Job, cancel: &Cancel) -> Self {
+        Self {
+            request: job.request,
+            utterance: job.utterance,
+            cancel: cancel.clone(),
+            events: line.events_of(job.request),
+            pieces: 0,
+            held: Vec::new(),
+            audio: 0.0,
+            vocoder: Duration::ZERO,
+            playback: None,
+            due: None,
+            ahead: Ahead {
+                known: Known {
+                    tokens: 0,
+                    total: 0,
+                    complete: true,
+                },
+                to_come: Vec::new(),
+                handed: Instant::now(),
+                live: false,
+                last: false,
+            },
+            failed: false,
+        }
+    }
+
+    fn is(&self, request: RequestId, utterance: usize) -> bool {
+        (self.request, self.utterance) == (request, utterance)
+    }
+
+    fn outlook(&self, pace: &pace::Pace, now: Instant) -> Outlook {
+        let ahead = &self.ahead;
+        let busy = now.saturating_duration_since(ahead.handed).as_secs_f64();
+        pace.outlook(ahead.known, &ahead.to_come, busy, self.audio)
+    }
+
+    /// The event of the next piece.
+    fn speech(&mut self, begun: Begun, samples: Vec<f32>) -> Speech {
+        let Begun {
+            job,
+            accepted,
+            started,
+            work,
+            ..
+        } = begun;
+        let now = Instant::now();
+        let piece = self.pieces;
+        self.pieces += 1;
+        // Words are placed by the silences of a whole utterance.
+        let words = match piece == 0 && work.piece.last {
+            true => words(&job.text, &samples, job.delay()),
+            false => Vec::new(),
+        };
+        let (samples, marks) = job.with_pauses(samples, piece == 0, work.piece.last);
+        let decoded = work.decoded;
+        Speech {
+            request: job.request,
+            utterance: job.utterance,
+            piece,
+            last: work.piece.last,
+            text: job.text.clone(),
+            samples,
+            marks,
+            words,
+            stats: UtteranceStats {
+                tokens: work.piece.known.0,
+                stop: decoded.as_ref().map_or(StopReason::Natural, |d| d.stop),
+                prefill: decoded.as_ref().map_or(Duration::ZERO, |d| d.prefill),
+                decode: decoded.as_ref().map_or(Duration::ZERO, |d| d.decode),
+                hit: decoded.map_or(Hit::None, |d| d.hit),
+                flow: work.flow,
+                flow_backend: work.piece.backend,
+                elapsed: now - started,
+                vocoder: self.vocoder,
+                since_request: now - accepted,
+                playback: None,
+            },
+        }
+    }
+}
+
+impl Ahead {
+    fn new(begun: &Begun) -> Self {
+        let work = &begun.work;
+        let (tokens, complete) = work.piece.known;
+        Self {
+            known: Known {
+                tokens,
+                total: work.expected.max(tokens),
+                complete,
+            },
+            to_come: work.piece.to_come.clone(),
+            handed: work.handed,
+            live: begun.job.settings.live,
+            last: work.piece.last,
+        }
+    }
+}
+
+fn seconds(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds.max(0.0))
+}
+
+/// Queues an event; true if the caller will get it. Cancellations are reported by `Finished` alone.
+fn publish(events: &Events, event: Event, cancel: &Cancel) -> bool {
+    match &event {
+        Event::UtteranceFailed { error, .. } if error.is_cancelled() => false,
+        _ => events.push(event, cancel).is_ok(),
+    }
+}
