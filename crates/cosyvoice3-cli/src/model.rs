@@ -141,10 +141,10 @@ pub struct ConvertArgs {
     checkpoint: PathBuf,
     /// Directory to make
     model: PathBuf,
-    /// Small and fast, or as close to the checkpoint as pays; --lm and --estimator choose one by one
+    /// Small and fast, or close to the checkpoint; --lm and --estimator choose one by one
     #[arg(long, value_enum, default_value_t)]
     quality: Quality,
-    /// How the language model is stored [default: q4_0; best: q8_0]
+    /// How the language model is stored [default: q4_k_m; fast: q4_0; best: q8_0]
     #[arg(long, value_enum)]
     lm: Option<Quantization>,
     /// File of the language model (llm.rl.pt is the one tuned by reinforcement learning)
@@ -153,7 +153,7 @@ pub struct ConvertArgs {
     /// How flow and vocoder are stored; they compute in f32 either way (but see --estimator)
     #[arg(long, value_enum, default_value_t)]
     weights: WeightType,
-    /// How the flow estimator's transformer blocks compute [default: int8; best: f32]
+    /// How the flow estimator's transformer blocks compute [default: f32; fast: int8]
     #[arg(long, value_enum)]
     estimator: Option<BlockArithmetic>,
     /// Also write the fixed-shape flow graphs that NPU tools compile
@@ -181,9 +181,11 @@ pub struct ConvertArgs {
 
 #[derive(Clone, Copy, Default, ValueEnum)]
 enum Quality {
-    /// Integers: a quarter of the memory, several times as fast
-    #[default]
+    /// Integers: a quarter of the memory, several times as fast; nobody has listened to the official weights so
     Fast,
+    /// The flow in f32, the language model in 4 bits
+    #[default]
+    Standard,
     /// The flow in f32, the language model in 8 bits
     Best,
 }
@@ -191,7 +193,8 @@ enum Quality {
 impl Quality {
     fn types(self) -> (Quantization, BlockArithmetic) {
         match self {
-            Self::Fast => (Quantization::default(), BlockArithmetic::default()),
+            Self::Fast => (Quantization::Q4_0, BlockArithmetic::Int8),
+            Self::Standard => (Quantization::default(), BlockArithmetic::default()),
             Self::Best => (Quantization::Q8_0, BlockArithmetic::F32),
         }
     }

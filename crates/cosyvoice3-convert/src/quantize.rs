@@ -21,10 +21,10 @@ pub enum Quantization {
     #[value(name = "q8_0")]
     Q8_0,
     /// 4 bits with super-blocks where the width allows it.
+    #[default]
     #[value(name = "q4_k_m")]
     Q4KM,
     /// 4 bits, blocks of 32: the fastest. Embedding and head have 8.
-    #[default]
     #[value(name = "q4_0")]
     Q4_0,
 }

@@ -89,9 +89,9 @@ pub fn flow_estimator_fixed(
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum BlockArithmetic {
     /// Single precision.
+    #[default]
     F32,
     /// 8-bit integers with weights of 7 bits: a quarter of the space and several times the speed, the same on every CPU.
-    #[default]
     Int8,
     /// 8-bit integers with weights of 8 bits: half the rounding error, for ARM and for x86-64 with VNNI. Others saturate.
     Int8Wide,
