@@ -1,6 +1,6 @@
 """Begins trainings with the networks of a converted model directory, so that every run goes on from what is shipped.
 
-    python begin_with.py MODEL              writes start/{lm,flow,vocoder,f0}.npz in the work directory
+    python begin_with.py MODEL              writes start/{lm,flow,vocoder,f0,speaker}.npz in the work directory
 
 Undoes what export and conversion fold: q8_0 and half precision become floats, scales of the outer layers are divided out,
 added taps of the upsampling are told apart, and what is computed from a token's digits begins anew at zero. The speech
@@ -20,9 +20,10 @@ import workdir
 from flow import Flow
 from hift import UPSAMPLING, HiFT
 from qwen2 import SpeechLM
+from speaker import Encoder
 from train_lm import TEMPERATURE, geometry
 
-STEPS = {"lm": 15484, "flow": 6909, "vocoder": 7040, "f0": 4481}     # behind the networks of models/demo
+STEPS = {"lm": 15484, "flow": 6909, "vocoder": 7040, "f0": 4481, "speaker": 1789}     # behind the networks of models/demo
 GGUF_NAMES = {"attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj",
               "attn_output": "self_attn.o_proj", "attn_norm": "input_layernorm",
               "ffn_norm": "post_attention_layernorm", "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj",
@@ -132,11 +133,21 @@ def f0_predictor(folder: Path) -> torch.nn.Module:
     return predictor
 
 
+@torch.no_grad()
+def speaker_encoder(folder: Path) -> Encoder:
+    model = Encoder()
+    weights = initializers(folder / "campplus.onnx")
+    for key, values in model.state_dict().items():
+        values.copy_(weights[key])
+    return model
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     folder = parser.parse_args().model
-    for name, make in (("lm", language_model), ("flow", flow), ("vocoder", vocoder), ("f0", f0_predictor)):
+    for name, make in (("lm", language_model), ("flow", flow), ("vocoder", vocoder), ("f0", f0_predictor),
+                       ("speaker", speaker_encoder)):
         state = {k: v.numpy() for k, v in make(folder).state_dict().items()}
         target = workdir.path("start", f"{name}.npz")
         workdir.write_atomically(target, lambda p: np.savez(p.open("wb"), steps=STEPS[name], **state))

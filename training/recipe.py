@@ -30,8 +30,11 @@ JOBS = {
     "lm": (("encode", "begin"), "train_lm.py train --device {device}"),
     "flow": (("encode", "begin"), "train_flow.py train --device {device}"),
     "vocoder": (("speech_en", "speech_ru", "begin"), "train_vocoder.py audio --device {device}"),
+    "rates": (("corpus",), "speaker.py make"),
+    "speaker": (("rates", "begin"), "speaker.py train --device {device}"),
     "prompts": (("lm",), "prompts.py"),
-    "export": (("prompts", "flow", "vocoder", "f0"), "export.py"),
+    "front_end": (("tokens", "speaker"), "front_end.py"),
+    "export": (("prompts", "flow", "vocoder", "f0", "front_end"), "export.py"),
 }
 
 

@@ -16,6 +16,7 @@ import argparse
 import subprocess
 import tempfile
 import time
+from dataclasses import dataclass
 from fractions import Fraction
 from multiprocessing import Process
 from pathlib import Path
@@ -32,8 +33,17 @@ import workdir
 SHARD = 200                                     # utterances
 SPEAKERS = {"en": ["en_female", "en_male"], "ru": ["ru_male", "ru_female"]}
 ALL_SPEAKERS = SPEAKERS["en"] + SPEAKERS["ru"]
-MALE_SLOWING, MALE_PITCH = Fraction(11, 9), 0.9    # the second on top of the first
-FEMALE_SPEED = Fraction(59, 50)
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a teacher is played."""
+    speed: Fraction         # higher is faster, with a higher pitch and a shorter vocal tract
+    pitch: float = 1.0      # on top of that, where the engine takes a pitch
+
+
+MANNERS = {"en_female": Manner(Fraction(1)), "en_male": Manner(Fraction(9, 11), 0.9),
+           "ru_male": Manner(Fraction(1)), "ru_female": Manner(Fraction(59, 50))}
 
 
 class English:
@@ -42,12 +52,12 @@ class English:
         self.dsp = dsp
         self.engine = Hibari()
 
-    def say(self, texts: list[str], speaker: str, seed: int):
+    def say(self, texts: list[str], manner: Manner, seed: int):
         """Yields (samples, f0 per mel frame of the untrimmed samples) or None."""
         rng = np.random.default_rng(seed)
         for text in texts:
             speed = rng.uniform(0.95, 1.05)
-            parts = [self.one(p, speaker, speed, rng) for p in self.engine.phonemize(text)]
+            parts = [self.one(p, manner, speed, rng) for p in self.engine.phonemize(text)]
             if not parts:
                 yield None
                 continue
@@ -55,13 +65,13 @@ class English:
             pitch = np.concatenate([p for _, p in parts])
             yield audio, pitch
 
-    def one(self, phonemes, speaker, speed, rng):
+    def one(self, phonemes, manner, speed, rng):
         ids = np.asarray([self.engine.ids(phonemes)], np.int64)
-        slow = Fraction(1) if speaker == "en_female" else MALE_SLOWING
+        # spoken faster by what it is played slower: the tempo stays
+        slow = 1 / manner.speed
         outputs = self.engine.sess.run(None, {"ids": ids, "speed": np.asarray([float(speed * slow)], np.float32)})
         *parts, pitch = (o[0] for o in outputs)
-        if slow != 1:
-            pitch = pitch * MALE_PITCH
+        pitch = pitch * manner.pitch
         audio = self.dsp.synth(*parts, pitch, rng)
         return resample_poly(audio, slow.numerator, slow.denominator).astype(np.float32), pitch
 
@@ -78,7 +88,7 @@ def english_f0(pitch: np.ndarray, slow: float, start: int, frames: int) -> np.nd
 class Russian:
     SCRIPT = ("(voice_msu_ru_nsh_clunits)\n(define (say u file) (utt.synth u) (utt.save.wave u file 'riff))\n")
 
-    def say(self, texts: list[str], speaker: str, seed: int):
+    def say(self, texts: list[str], manner: Manner, seed: int):
         with tempfile.TemporaryDirectory() as folder:
             calls = []
             for i, text in enumerate(texts):
@@ -94,7 +104,7 @@ class Russian:
                     continue
                 audio, rate = soundfile.read(wave, dtype="float32")
                 assert rate == 16_000, rate
-                ratio = Fraction(3, 2) / (1 if speaker == "ru_male" else FEMALE_SPEED)
+                ratio = Fraction(3, 2) / manner.speed
                 yield resample_poly(audio, ratio.numerator, ratio.denominator).astype(np.float32), None
 
 
@@ -119,7 +129,7 @@ def trim(audio: np.ndarray) -> tuple[np.ndarray, int]:
 
 def synthesize(engine, language, speaker, entries, seed, with_f0=True):
     """Yields (entry, samples int16, mel, whisper mel, f0) for each sentence the teacher could speak."""
-    for entry, spoken in zip(entries, engine.say([e["spoken"] for e in entries], speaker, seed)):
+    for entry, spoken in zip(entries, engine.say([e["spoken"] for e in entries], MANNERS[speaker], seed)):
         if spoken is None or len(spoken[0]) < 4800 or np.abs(spoken[0]).max() < 1e-3:
             continue
         audio, start = trim(spoken[0])
@@ -129,7 +139,7 @@ def synthesize(engine, language, speaker, entries, seed, with_f0=True):
         audio = samples.astype(np.float32) / 32768
         mel = features.mel(torch.from_numpy(audio)).numpy()
         if language == "en":
-            pitch = english_f0(spoken[1], float(MALE_SLOWING) if speaker == "en_male" else 1, start, len(mel))
+            pitch = english_f0(spoken[1], float(1 / MANNERS[speaker].speed), start, len(mel))
         elif with_f0:
             pitch = features.f0(audio)
         else:
