@@ -64,7 +64,7 @@ fn utterances_are_buffers_stamped_to_the_sample_from_zero_without_a_gap() {
 }
 
 #[test]
-fn a_stream_is_start_caps_segment_and_in_the_end_eos() {
+fn a_stream_is_start_caps_segment_tag_and_in_the_end_eos() {
     let played = say("Да.", &[]);
     assert_eq!(
         types(&played.events),
@@ -72,6 +72,7 @@ fn a_stream_is_start_caps_segment_and_in_the_end_eos() {
             gst::EventType::StreamStart,
             gst::EventType::Caps,
             gst::EventType::Segment,
+            gst::EventType::Tag,
             gst::EventType::Eos
         ]
     );

@@ -278,7 +278,8 @@ fn weights_in_a_file_of_their_own_compute_the_same_and_damage_to_it_is_named() {
     let whole = guidance.run_free(&mut load(&model), 50);
     for prepacking in [false, true] {
         let apart = guidance.run_free(&mut load_it(prepacking).unwrap(), 50);
-        assert_eq!(apart, whole, "prepacking {prepacking}");
+        // Without prepacking other kernels multiply the integers' scales.
+        assert_close(&format!("prepacking {prepacking}"), &apart, &whole, 5e-3);
     }
 
     // A file of another place is not read, whatever the graph says.
