@@ -412,7 +412,7 @@ fn a_prompt_text_of_characters_becomes_ids_by_the_models_tokenizer() {
 
     fs::remove_file(&tokenizer).unwrap();
     let why = fails(&add_voice("boris", &prompt, &model, &[]));
-    for part in ["prompt_text.txt", "token ids are wanted", "tokenizer.json"] {
+    for part in ["prompt_text", "token ids are wanted", "tokenizer.json"] {
         assert!(why.contains(part), "{part} in {why}");
     }
 }

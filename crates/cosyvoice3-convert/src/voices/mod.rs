@@ -297,7 +297,7 @@ impl Prompt {
 fn encode(text: &str, at: &Path, tokenizer: &Path) -> Result<Vec<u32>> {
     let tokenizer = Tokenizer::load(tokenizer).with_context(|| {
         format!(
-            "{}: it holds characters where token ids are wanted, and the model's tokenizer cannot encode them: put the \
+            "{}: its prompt_text holds characters where token ids are wanted, and the model's tokenizer cannot encode them: put the \
              ids of the text into it, with those of {SYSTEM_PREFIX}{END_OF_PROMPT} in front",
             at.display()
         )

@@ -35,6 +35,11 @@ pub fn are_in(dir: &Path) -> bool {
 pub fn read(dir: &Path) -> Result<Prompt> {
     let tokens: Vec<u32> = numbers(&dir.join(LM_TOKENS))?;
     let flow_tokens: Vec<u32> = numbers(&dir.join(FLOW_TOKENS))?;
+    ensure!(
+        tokens.starts_with(&flow_tokens),
+        "{}: {LM_TOKENS} and {FLOW_TOKENS} differ: they must hold the same reference speech",
+        dir.display()
+    );
     let embedding: Vec<f32> = numbers(&dir.join(FLOW_EMBEDDING))?;
     // The language model of CosyVoice3 takes no speaker embedding; the file must be there, but only the flow's counts.
     let _: Vec<f32> = numbers(&dir.join(LM_EMBEDDING))?;
