@@ -467,7 +467,11 @@ impl Model<'_> {
             let (sure, all) = expected(epoch);
             for (i, text) in all.iter().enumerate() {
                 let mut ahead = queued.clone();
-                if ahead.next() == Some(text) {
+                // Lines of one cue that are one sentence are queued as one line.
+                if ahead
+                    .next()
+                    .is_some_and(|queued| cue::joined(queued) == cue::joined(text))
+                {
                     queued = ahead;
                 } else if i < sure {
                     return Err(format!("{text:?} from upstream is lost"));

@@ -24,7 +24,6 @@ const HEAD: &str = "output.weight";
 /// Numbers of tensor types in GGUF files.
 const F32: u32 = 0;
 const F16: u32 = 1;
-const Q4_0: u32 = 2;
 const Q5_0: u32 = 6;
 const Q8_0: u32 = 8;
 const Q4_K: u32 = 12;
@@ -225,8 +224,7 @@ fn table_types(quantization: Quantization, width: usize) -> (u32, u32) {
     match quantization {
         Quantization::F32 => (F32, F32),
         Quantization::F16 => (F16, F16),
-        Quantization::Q8_0 => (Q8_0, Q8_0),
-        Quantization::Q4_0 => (Q4_0, head),
+        Quantization::Q8_0 | Quantization::Q4_0 => (Q8_0, Q8_0),
         Quantization::Q4KM if super_blocks => (Q4_K, head),
         Quantization::Q4KM => (Q5_0, head),
     }
