@@ -278,8 +278,9 @@ fn weights_in_a_file_of_their_own_compute_the_same_and_damage_to_it_is_named() {
     let whole = guidance.run_free(&mut load(&model), 50);
     for prepacking in [false, true] {
         let apart = guidance.run_free(&mut load_it(prepacking).unwrap(), 50);
-        // Without prepacking other kernels multiply the integers' scales.
-        assert_close(&format!("prepacking {prepacking}"), &apart, &whole, 5e-3);
+        // Without prepacking other kernels round, by no more than the integers err anyway.
+        let bound = if prepacking { 0.0 } else { 5e-2 };
+        assert_close(&format!("prepacking {prepacking}"), &apart, &whole, bound);
     }
 
     // A file of another place is not read, whatever the graph says.

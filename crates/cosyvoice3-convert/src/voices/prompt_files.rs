@@ -43,6 +43,13 @@ pub fn read(dir: &Path) -> Result<Prompt> {
     let embedding: Vec<f32> = numbers(&dir.join(FLOW_EMBEDDING))?;
     // The language model of CosyVoice3 takes no speaker embedding; the file must be there, but only the flow's counts.
     let _: Vec<f32> = numbers(&dir.join(LM_EMBEDDING))?;
+    let mel: Vec<f32> = numbers(&dir.join(MEL))?;
+    ensure!(
+        mel.len().is_multiple_of(MEL_BINS),
+        "{}: {} values are no whole number of frames of {MEL_BINS}: the file is damaged",
+        dir.join(MEL).display(),
+        mel.len()
+    );
     let transcript = regular_file::read_text(&dir.join(TRANSCRIPT), MAX_FILE);
     Ok(Prompt {
         name: None,
@@ -50,7 +57,7 @@ pub fn read(dir: &Path) -> Result<Prompt> {
         transcript: transcript.ok().map(|text| text.trim().to_owned()),
         tokens,
         flow_tokens,
-        mel: numbers(&dir.join(MEL))?,
+        mel,
         embedding,
     })
 }

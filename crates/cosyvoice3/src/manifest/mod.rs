@@ -557,6 +557,11 @@ impl Manifest {
                 return wrong(format!("{file} has no entry under [files]"));
             }
         }
+        for (file, entry) in &self.files {
+            if !entry.sha256.bytes().all(|c| c.is_ascii_hexdigit()) {
+                return wrong(format!("the SHA-256 of {file} is no hexadecimal number"));
+            }
+        }
         self.check_front_end().or_else(wrong)
     }
 
