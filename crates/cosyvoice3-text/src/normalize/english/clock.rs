@@ -7,7 +7,7 @@ use crate::normalize::{
 };
 
 /// Words that speak of a timetable: a decimal point after one of them and `at` parts hours and minutes.
-const TIMETABLE: [&str; 24] = [
+const TIMETABLE: [&str; 33] = [
     "leaves",
     "leave",
     "left",
@@ -32,6 +32,23 @@ const TIMETABLE: [&str; 24] = [
     "flight",
     "ferry",
     "boarding",
+    "trains",
+    "buses",
+    "flights",
+    "ferries",
+    "departure",
+    "departures",
+    "arrival",
+    "arrivals",
+    "sessions",
+];
+
+/// As far back as a list of times is followed, so that reading stays linear.
+const LONGEST_LIST: usize = 12;
+
+/// Vehicles that are named by the time at which they leave.
+const VEHICLES: [&str; 8] = [
+    "train", "bus", "coach", "ferry", "flight", "service", "express", "tram",
 ];
 
 /// *A M* or *P M*, written in one of many ways.
@@ -110,7 +127,7 @@ impl Reader<'_, English> {
 
     /// The time at `at`; `hours` lets a number alone be one.
     fn one_time(&mut self, at: usize, hours: bool) -> Option<usize> {
-        let time = figures::time(self.tokens, at).or_else(|| self.dotted_time(at));
+        let time = figures::time(self.tokens, at).or_else(|| self.dotted_time(at, LONGEST_LIST));
         let Some(time) = time else {
             return self.hours_alone(at, hours);
         };
@@ -169,7 +186,7 @@ impl Reader<'_, English> {
     }
 
     /// `1.59 p.m.`, `leaves at 9.30`.
-    fn dotted_time(&self, at: usize) -> Option<Time> {
+    fn dotted_time(&self, at: usize, depth: usize) -> Option<Time> {
         let part = |at: usize, lengths: std::ops::RangeInclusive<usize>, below: u64| {
             let digits = self
                 .tokens
@@ -190,7 +207,57 @@ impl Reader<'_, English> {
         };
         let next = self.tokens.skip_space(time.end);
         let has_half = self.half(next).is_some();
-        (has_half || self.is_at_a_time(at, &time, next)).then_some(time)
+        let sure = has_half
+            || self.is_at_a_time(at, &time, next)
+            || self.is_name_of_departure(at, next)
+            || depth > 0 && self.is_listed_time(at, time.end, depth - 1);
+        sure.then_some(time)
+    }
+
+    /// `the 10.45 train`, `the 9.30 to Leeds`
+    fn is_name_of_departure(&self, at: usize, next: usize) -> bool {
+        let place = self.tokens.text(self.tokens.skip_space(next + 1));
+        let leads = matches!(self.tokens.text(next), "to" | "from");
+        matches!(
+            self.tokens.word_before(at).as_str(),
+            "the" | "a" | "this" | "last" | "next" | "our" | "my"
+        ) && (VEHICLES.contains(&self.tokens.text(next))
+            || leads && place.starts_with(char::is_uppercase))
+    }
+
+    /// `at 9.05, 10.10 and 11.20`: what is listed after a time is one too.
+    fn is_listed_time(&self, at: usize, end: usize, depth: usize) -> bool {
+        let next = self.tokens.skip_space(end);
+        if self.is_decimal_of(next, end) {
+            return false;
+        }
+        let before = |at: usize| {
+            (0..at)
+                .rev()
+                .find(|i| !self.tokens.text(*i).trim().is_empty())
+        };
+        let Some(joint) = before(at) else {
+            return false;
+        };
+        let comma = before(joint).filter(|i| self.tokens.text(*i) == ",");
+        let last = match self.tokens.text(joint) {
+            "," => before(joint),
+            "and" | "or" => comma.map_or_else(|| before(joint), before),
+            _ => None,
+        };
+        last.and_then(|last| last.checked_sub(2))
+            .is_some_and(|first| self.dotted_time(first, depth).is_some())
+    }
+
+    /// True if a sign or word at `next` makes a decimal of the number that ends at `end`.
+    fn is_decimal_of(&self, next: usize, end: usize) -> bool {
+        let follows = self.tokens.text(next);
+        next == end && self.tokens.is_word(next)
+            || matches!(
+                follows,
+                "%" | "°" | "$" | "€" | "£" | "percent" | "million" | "billion"
+            )
+            || super::units::unit(follows).is_some()
     }
 
     fn is_at_a_time(&self, at: usize, time: &Time, next: usize) -> bool {
@@ -202,12 +269,7 @@ impl Reader<'_, English> {
             return false;
         }
         let follows = self.tokens.text(next);
-        let counts = next == time.end && self.tokens.is_word(next)
-            || matches!(
-                follows,
-                "%" | "°" | "$" | "€" | "£" | "percent" | "million" | "billion"
-            )
-            || super::units::unit(follows).is_some();
+        let counts = self.is_decimal_of(next, time.end);
         let from = at.saturating_sub(12);
         let scheduled =
             (from..at).any(|i| TIMETABLE.contains(&self.tokens.text(i).to_lowercase().as_str()));

@@ -10,11 +10,12 @@ use super::{
     nouns::{Kind, senses},
     numerals::{Case, Gender, cardinal},
     signs::is_scale,
+    surroundings::LONGEST_LIST,
     units,
 };
 
 /// Words after which two numbers with a full stop are a time.
-const OCCASIONS: [&str; 18] = [
+const OCCASIONS: [&str; 24] = [
     "начало",
     "конец",
     "окончание",
@@ -33,6 +34,12 @@ const OCCASIONS: [&str; 18] = [
     "обед",
     "посадка",
     "сеанс",
+    "сеансы",
+    "поезда",
+    "рейсы",
+    "автобусы",
+    "электрички",
+    "отправления",
 ];
 
 /// Prepositions after which the full hour is read without its minutes.
@@ -60,7 +67,7 @@ impl Reader<'_, Russian> {
         }
         let (first, dotted) = match figures::time(self.tokens, at) {
             Some(time) => (time, false),
-            None => (self.dotted_time(at, before)?, true),
+            None => (self.dotted_time(at, before, LONGEST_LIST)?, true),
         };
         if let Some(second) = self.time_after_dash(first.end) {
             if before != "с" {
@@ -139,24 +146,57 @@ impl Reader<'_, Russian> {
     }
 
     /// `8.00` where something says that it is a time and nothing that it is a date or an amount.
-    fn dotted_time(&self, at: usize, before: &str) -> Option<Time> {
+    fn dotted_time(&self, at: usize, before: &str, depth: usize) -> Option<Time> {
         let time = self.hours_and_minutes(at)?;
         let next = self.tokens.skip_space(time.end);
         let counted = matches!(self.tokens.text(next), "%" | "‰" | "°" | "/")
             || units::currency(self.tokens.text(next)).is_some()
             || units::unit(self.tokens.text(next)).is_some_and(|unit| !unit.may_be_letter())
-            || !self.phrase(next).senses.is_empty() && !self.is_part_of_day(next);
+                && !self.is_from(time.end)
+            || self
+                .phrase(next)
+                .senses
+                .iter()
+                .any(|sense| may_be_counted(sense.case))
+                && !self.is_part_of_day(next);
         if counted {
             return None;
         }
         let hyphen = self.tokens.text(at + 1) == "-";
         let sure = self.is_part_of_day(next) || before == "в" || hyphen || self.is_occasion(at);
+        let sure = sure || depth > 0 && self.is_listed_time(at, depth - 1);
         // `9.00` and nothing else
         let alone = self.is_all(at, time.end) && self.tokens.text(at + 2) == "00";
         let sure = sure || alone;
         let bound = BOUNDS.contains(&before) || self.time_after_dash(time.end).is_some();
         let may = bound && (!self.is_day_and_month(at) || self.is_beside_time(at, time.end));
         (sure || may).then_some(time)
+    }
+
+    /// `9.05, 10.10 и 11.20`: what is listed after a time is one too.
+    fn is_listed_time(&self, at: usize, depth: usize) -> bool {
+        let joint = self
+            .previous(at)
+            .filter(|joint| matches!(self.tokens.text(*joint), "," | "и" | "или"));
+        let first = joint
+            .and_then(|joint| self.previous(joint))
+            .and_then(|last| last.checked_sub(2));
+        first.is_some_and(|first| {
+            self.dotted_time(first, &self.tokens.word_before(first), depth)
+                .is_some()
+        })
+    }
+
+    /// `в 9.05 с 14-го пути`: the letter is the preposition, as its word or number follows; seconds end their phrase.
+    fn is_from(&self, end: usize) -> bool {
+        let letter = self.tokens.skip_space(end);
+        let word = self.tokens.skip_space(letter + 1);
+        let follows = self.tokens.is_word(word) || self.tokens.number(word).is_some();
+        let other = matches!(
+            self.tokens.text(word),
+            "и" | "или" | "на" | "до" | "от" | "за" | "лишним" | "небольшим"
+        );
+        letter > end && word > letter + 1 && self.tokens.text(letter) == "с" && follows && !other
     }
 
     /// Two numbers with a full stop that can be hours and minutes.
@@ -241,6 +281,11 @@ impl Reader<'_, Russian> {
             "утра" | "дня" | "вечера" | "ночи" | "час" | "часа" | "часов"
         ) || context::is_day_part(self.tokens.text(at))
     }
+}
+
+/// True if a noun in `case` can be what a decimal counts; `рейсом` in `в 7.40 рейсом 21` cannot.
+fn may_be_counted(case: Case) -> bool {
+    !matches!(case, Case::Instrumental | Case::Prepositional)
 }
 
 /// *девять ноль пять*; the full hour without its minutes where `short`.
