@@ -23,7 +23,6 @@ rtsp=cosyvoice3-cli/rtsp,cosyvoice3-serve/rtsp
 note "formatting and lints"
 cargo fmt --all --check
 cargo clippy --release --quiet --workspace --features "$rtsp" --all-targets -- -D warnings
-./ci/imports.py
 note "tests"
 cargo test --release --workspace --features "$rtsp" --quiet
 note "the element's tests once more, with the flow model on the stand-in for an NPU"
