@@ -110,7 +110,7 @@ class Crate:
         graph = {}
         for module, uses in self.uses.items():
             targets = {self.file_of(path) for path in uses}
-            # What holds a file is no user of it and none that it uses: `mod.rs` only lists it.
+            # A module neither uses its parent nor is used by it: `mod.rs` only lists it.
             graph[module] = sorted(target for target in targets if target is not None and target != module)
         return graph
 

@@ -17,7 +17,7 @@ const SHORTEST_KEY: usize = 16;
 /// Paths that show nothing of anybody's, and take no key: the page asks for one, and supervisors of services have none.
 const OPEN: [&str; 3] = ["/", "/favicon.ico", "/healthz"];
 
-/// What clients must show.
+/// Key, hosts and origins that clients must show.
 pub struct Access {
     /// Hashes of the keys, so that a comparison takes as long whatever the key; empty where none is needed.
     keys: Vec<[u8; 32]>,

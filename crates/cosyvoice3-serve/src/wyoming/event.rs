@@ -11,7 +11,7 @@ const MAX_LINE: u64 = 64 * 1024;
 const MAX_DATA: usize = 256 * 1024;
 const MAX_PAYLOAD: u64 = 1 << 20;
 
-/// What a client sends.
+/// An event of a client.
 #[derive(Debug, PartialEq)]
 pub struct Event {
     pub kind: String,

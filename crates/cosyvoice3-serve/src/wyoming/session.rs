@@ -322,7 +322,7 @@ impl Session<'_> {
         Ok(settings)
     }
 
-    /// What this server is, and its voices.
+    /// The description of this server and its voices.
     fn info(&self) -> Value {
         let attribution = json!({ "name": "cosyvoice3src", "url": env!("CARGO_PKG_REPOSITORY") });
         let languages = self.service.voices.languages();
