@@ -115,6 +115,14 @@ impl Options {
         Places::of(&self.dir)?.names()
     }
 
+    /// Name of the model, from its manifest.
+    ///
+    /// # Errors
+    /// The manifest cannot be read or understood.
+    pub fn model_name(&self) -> Result<String> {
+        Ok(Manifest::read(&self.dir)?.name)
+    }
+
     /// Cores for each stage.
     fn cores(&self) -> Result<Affinity> {
         let topology = Topology::read();

@@ -1,6 +1,6 @@
 //! A loader's view of the synthesizer that waits for it.
 
-use super::{pipeline::Line, request::Event};
+use super::{line::Line, request::Event};
 use crate::{Error, cancel::Cancel};
 
 /// Handle for a loader: takes its progress and warnings, and shows if it is cancelled.

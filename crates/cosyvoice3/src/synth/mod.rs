@@ -22,15 +22,20 @@
 //! ```
 
 mod announcements;
+mod decoding;
 mod engine;
+mod flowing;
 mod job;
+mod line;
 mod loading;
+mod message;
 #[doc(hidden)]
 pub mod pace;
 mod pipeline;
 mod queue;
 mod request;
 mod script;
+mod slot;
 mod speaking;
 mod speed;
 mod stage;
@@ -68,7 +73,7 @@ pub use trace::{Recorder, Span};
 pub use words::Word;
 
 use crate::{Error, Result, lock::lock, model};
-use pipeline::Line;
+use line::Line;
 
 /// Longest text of one request, in bytes.
 pub const MAX_TEXT: usize = 1 << 20;
@@ -263,7 +268,7 @@ fn run_loader(
     let since = Instant::now();
     let loading = Loading::new(line);
     let loaded = catch_unwind(AssertUnwindSafe(|| load(&loading)))
-        .unwrap_or_else(|panic| Err(pipeline::panicked("loading", &*panic)));
+        .unwrap_or_else(|panic| Err(slot::panicked("loading", &*panic)));
     let started = loaded.and_then(|engine| {
         let mut threads = lock(threads);
         line.stopped().check()?;

@@ -1,7 +1,7 @@
 //! One request as an iterator over its speech.
 
 use super::{
-    pipeline::{self, Events, Line},
+    line::{self, Events, Line},
     request::{Event, Request, RequestId, Speech},
 };
 use crate::{Error, ErrorKind, Result};
@@ -24,7 +24,7 @@ pub struct Speaking<'a> {
 
 impl<'a> Speaking<'a> {
     pub(super) fn new(line: &'a Line, request: Request) -> Self {
-        let events = pipeline::events();
+        let events = line::events();
         Self {
             line,
             request: line.say(request, Some(events.clone())),

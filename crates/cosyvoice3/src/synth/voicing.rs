@@ -8,10 +8,12 @@ use std::{
 
 use super::{
     job::Job,
+    line::{Events, Line},
+    message::{Item, Place, Voiced},
     pace::{self, Known, Outlook},
-    pipeline::{Events, Item, Line, Place, Slot, Voiced},
     queue::Popped,
     request::{Event, Playback, RequestId, Speech, UtteranceStats},
+    slot::Slot,
     stage::{Engine, VocoderStage},
     words::words,
 };
