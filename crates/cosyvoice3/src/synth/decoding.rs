@@ -3,7 +3,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
     slot::{Slot, panicked},
     stage::{Engine, Jobs, LmStage, TokenMessage},
 };
-use crate::{Error, ErrorKind, Result, cancel::Cancel, lm::StopReason, stage::Stage};
+use crate::{Error, ErrorKind, Result, cancel::Cancel, lm::StopReason, lock::lock, stage::Stage};
 
 /// Decodes what is asked for, request by request, until the line closes.
 pub(super) fn run(line: &Line, engine: &dyn Engine, ready: Instant) {
@@ -135,11 +135,15 @@ fn decode(
     )?;
     let started = Instant::now();
     let task = line.worker(Stage::Lm).begin();
+    let mut speed = DecodeSpeed::default();
     let decoded = slot.run(
         || engine.lm(line.worker(Stage::Lm)),
         |stage| {
             stage.run(job, cancel, &mut |token| {
-                line.tokens.push(TokenMessage::Token(token), cancel)
+                speed.token(line);
+                let pushed = line.tokens.push(TokenMessage::Token(token), cancel);
+                speed.since = Some(Instant::now());
+                pushed
             })
         },
     );
@@ -169,6 +173,32 @@ fn decode(
         });
     }
     Ok(())
+}
+
+/// Time that the language model takes for its tokens, measured while it decodes: the first utterance of a session, and a
+/// machine that slows down in the middle of one, have no other figure.
+#[derive(Default)]
+struct DecodeSpeed {
+    /// Return to the language model after the last token. Time in the queue is not the model's.
+    since: Option<Instant>,
+    tokens: usize,
+    took: Duration,
+}
+
+impl DecodeSpeed {
+    /// Tokens that are measured together: a single one says little beside other programs.
+    const TOGETHER: usize = 8;
+
+    /// A token has come. The first one only starts the clock: before it was the prefill.
+    fn token(&mut self, line: &Line) {
+        let Some(since) = self.since else { return };
+        self.took += since.elapsed();
+        self.tokens += 1;
+        if self.tokens == Self::TOGETHER {
+            lock(&line.pace).decoding(self.tokens, self.took.as_secs_f64());
+            (self.tokens, self.took) = (0, Duration::ZERO);
+        }
+    }
 }
 
 /// Warning about speech that the model did not end by itself.

@@ -398,40 +398,24 @@ impl Flow {
     }
 }
 
-/// The mel of `job`: each call of `flow` is made as soon as its tokens are there.
-///
-/// # Errors
-/// Those of `flow`, and of the stage that makes the tokens.
-pub fn make_mel(
-    flow: &mut FlowModel,
-    recorder: &Recorder,
-    job: &Job,
-    tokens: &mut Tokens,
-    cancel: &Cancel,
-) -> Result<Mel> {
-    let mut whole = Mel::zeros(0);
-    let mut making = MelInPieces {
-        recorder,
-        job,
-        pieces: false,
-        expected: 0,
-    };
-    making.run(flow, tokens, cancel, &mut |piece| whole = piece.mel)?;
-    Ok(whole)
-}
-
-/// The making of one utterance's mel.
-struct MelInPieces<'a> {
-    recorder: &'a Recorder,
-    job: &'a Job,
+/// The making of one utterance's mel, as [`FlowStage::run_in_pieces`] asks for it.
+pub struct MelInPieces<'a> {
+    /// Receives a span for each call of the flow.
+    pub recorder: &'a Recorder,
+    /// The utterance.
+    pub job: &'a Job,
     /// True if frames are handed out as soon as they are final.
-    pieces: bool,
+    pub pieces: bool,
     /// Tokens that may come.
-    expected: usize,
+    pub expected: usize,
 }
 
 impl MelInPieces<'_> {
-    fn run(
+    /// Makes each call of `flow` as soon as its tokens are there.
+    ///
+    /// # Errors
+    /// Those of `flow`, and of the stage that makes the tokens.
+    pub fn run(
         &mut self,
         flow: &mut FlowModel,
         tokens: &mut Tokens,

@@ -135,7 +135,7 @@ impl Flowing<'_> {
         let voiced = decoded.and_then(|decoded| {
             made?;
             let ids = job.text_ids.len();
-            lock(&line.pace).decoded(count, ids, decoded.decode.as_secs_f64());
+            lock(&line.pace).decoded(count, ids);
             let (mut piece, handed) = self
                 .last
                 .take()

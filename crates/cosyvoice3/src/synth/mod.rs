@@ -55,7 +55,7 @@ use std::{
 
 pub use announcements::{AnnouncementCaching, Announcements};
 #[doc(hidden)]
-pub use engine::make_mel;
+pub use engine::MelInPieces;
 pub use engine::{LmThreads, Options};
 #[doc(hidden)]
 pub use job::{Job, Pause};
