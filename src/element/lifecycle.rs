@@ -98,7 +98,9 @@ impl CosyVoice3Src {
             false => how,
         };
         synth.check(&text, &how)?;
-        let model = self.options(&settings).and_then(|options| options.model_name());
+        let model = self
+            .options(&settings)
+            .and_then(|options| options.model_name());
         let wake = self.wake.clone();
         synth.on_event(move || wake.wake());
         self.watch_candidates();

@@ -2,7 +2,7 @@
 
 use std::{ops::Range, path::Path};
 
-use super::{Conditions, Encoded, FlowBackend, Memory, times::Times};
+use super::{Conditions, Device, Encoded, FlowBackend, Memory, times::Times};
 use crate::{
     Error, Result,
     cancel::Cancel,
@@ -182,8 +182,8 @@ impl CpuFlow {
 }
 
 impl FlowBackend for CpuFlow {
-    fn name(&self) -> &'static str {
-        "cpu"
+    fn device(&self) -> Device {
+        Device::Cpu
     }
 
     fn estimator_lengths(&self) -> Option<&[usize]> {

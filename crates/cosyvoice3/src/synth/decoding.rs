@@ -10,9 +10,10 @@ use super::{
     announcements::MAX_TEXT,
     job::Job,
     line::{Line, Pending},
-    message::Item,
+    message::{Item, Note, Work},
     slot::{Slot, panicked},
-    stage::{Engine, Jobs, LmStage, TokenMessage},
+    stages::{Engine, Jobs, LmStage},
+    tokens,
 };
 use crate::{Error, ErrorKind, Result, cancel::Cancel, lm::StopReason, stage::Stage};
 
@@ -48,10 +49,10 @@ pub(super) fn run(line: &Line, engine: &dyn Engine, ready: Instant) {
                 }
                 // A text that cannot be spoken is a warning, anything else fails the utterance.
                 Some(Err(error)) if error.kind() == ErrorKind::Text => {
-                    line.to_flow.push_now(Item::Warning { request: id, error });
+                    line.note(Note::Warning { request: id, error });
                 }
                 Some(Err(error)) => {
-                    line.to_flow.push_now(Item::Failed {
+                    line.note(Note::Failed {
                         request: id,
                         utterance,
                         error,
@@ -61,7 +62,7 @@ pub(super) fn run(line: &Line, engine: &dyn Engine, ready: Instant) {
             }
             utterance += 1;
         }
-        line.to_flow.push_now(Item::End {
+        line.note(Note::End {
             request: id,
             cancel,
         });
@@ -100,11 +101,12 @@ fn recall(
     for speech in &*utterances {
         let mut speech = speech.clone();
         speech.request = pending.id;
-        let item = Item::Kept {
-            speech,
+        let kept = Note::Kept {
+            speech: Box::new(speech),
             cancel: pending.cancel.clone(),
             accepted,
         };
+        let item = Item::Note(kept);
         if line.to_flow.push(item, &pending.cancel).is_err() {
             break;
         }
@@ -122,24 +124,24 @@ fn decode(
     cancel: &Cancel,
 ) -> Result<()> {
     let place = line.place(cancel)?;
-    line.to_flow.push(
-        Item::Begin {
-            job: job.clone(),
-            accepted,
-            cancel: cancel.clone(),
-            started: Instant::now(),
-            place: Some(place),
-            work: (),
-        },
-        cancel,
-    )?;
+    let (sender, tokens) = tokens::channel(line.worker(Stage::Flow));
+    let work = Work {
+        job: job.clone(),
+        accepted,
+        cancel: cancel.clone(),
+        started: Instant::now(),
+        place: Some(place),
+        content: tokens,
+    };
+    line.to_flow.push(Item::Work(Box::new(work)), cancel)?;
     let started = Instant::now();
     let task = line.worker(Stage::Lm).begin();
     let decoded = slot.run(
         || engine.lm(line.worker(Stage::Lm)),
         |stage| {
             stage.run(job, cancel, &mut |token| {
-                line.tokens.push(TokenMessage::Token(token), cancel)
+                cancel.check()?;
+                sender.send(token)
             })
         },
     );
@@ -154,8 +156,7 @@ fn decode(
         Ok(decoded) if job.settings.forced_tokens.is_none() => cut_short(job, decoded.stop),
         _ => None,
     };
-    line.tokens
-        .push_now(TokenMessage::End(decoded, line.worker(Stage::Flow).begin()));
+    sender.end(decoded, line.worker(Stage::Flow).begin());
     drop(task);
     let no_stage = || Err(Error::cancelled());
     let _ = slot.run(no_stage, |stage| {
@@ -163,7 +164,7 @@ fn decode(
         Ok(())
     });
     if let Some(error) = cut {
-        line.to_flow.push_now(Item::Warning {
+        line.note(Note::Warning {
             request: job.request,
             error,
         });

@@ -56,10 +56,10 @@ impl Iterator for Speaking<'_> {
                 Some(Event::Speech(speech)) => Ok(speech),
                 Some(Event::UtteranceFailed { error, .. }) => Err(error),
                 Some(Event::LoadFailed(error)) => return self.end(Some(error)),
-                Some(Event::Warning { error, .. }) => {
-                    tracing::warn!("{error}");
-                    if error.kind() == ErrorKind::Text {
-                        self.warning = Some(error);
+                Some(Event::Warning { kind, message, .. }) => {
+                    tracing::warn!("{message}");
+                    if kind == ErrorKind::Text {
+                        self.warning = Some(Error::new(kind, message));
                     }
                     continue;
                 }
