@@ -484,7 +484,7 @@ fn report_silence(this: &CosyVoice3Src) {
         failure.filter(|_| !stream.timeline.live)
     };
     if let Some(error) = failure {
-        this.post_error(&error.context("nothing could be said"));
+        this.post_error(&error.context("nothing could be spoken"));
     }
 }
 

@@ -86,7 +86,7 @@ struct Text {
     /// Samples of speech that were made, and that the client has taken.
     made: u64,
     taken: u64,
-    /// Why nothing was said, if nothing is.
+    /// Why nothing was spoken, if nothing is.
     problem: Option<Error>,
 }
 

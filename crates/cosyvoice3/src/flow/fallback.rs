@@ -67,8 +67,11 @@ impl Fallback {
             return Err(Error::cancelled());
         }
         self.spare = None;
-        self.backend =
-            loaded.map_err(|e| e.context(format!("{error}; and instead of the {from}")))?;
+        self.backend = loaded.map_err(|e| {
+            e.context(format!(
+                "{error}; then loading the replacement for the {from} failed"
+            ))
+        })?;
         self.warning = Some(error.context(format!(
             "the flow model continues on the {} because the {from} failed",
             self.backend.device()

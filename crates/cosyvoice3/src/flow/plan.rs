@@ -155,7 +155,7 @@ impl FlowModel {
         };
         Err(Error::new(
             ErrorKind::Settings,
-            format!("speech cannot leave in chunks: {why}"),
+            format!("speech cannot be sent in chunks: {why}"),
         ))
     }
 }
@@ -408,7 +408,7 @@ fn check_tokens(tokens: &[u32]) -> Result<()> {
     match tokens.iter().find(|id| **id >= SPEECH_CODES) {
         None => Ok(()),
         Some(id) => Err(Error::failed(format!(
-            "speech token {id} is no sound (0..{SPEECH_CODES}): it must not reach the flow"
+            "speech token {id} is outside 0..{SPEECH_CODES}: control ids must not reach the flow model"
         ))),
     }
 }

@@ -80,7 +80,7 @@ impl Loader<'_> {
             return Err(Error::damaged(
                 &path,
                 format!(
-                    "{} ids, but the language model has {rows} text embeddings: the files are of different models",
+                    "{} ids, but the language model has {rows} text embeddings: the files belong to different models",
                     tokenizer.vocabulary(),
                 ),
             ));

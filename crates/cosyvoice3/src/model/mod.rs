@@ -29,7 +29,7 @@ use crate::{
     manifest::{Manifest, verify::Verify},
     regular_file,
     synth::Announcements,
-    text::{Language, Lexicon, TextFrontEnd, Tokenizer},
+    text::{Language, Lexicon, TextFrontEnd},
     vocoder::Vocoder,
     voice::{Places, Voice, library},
 };
@@ -183,7 +183,7 @@ impl Model {
             return Err(Error::damaged(
                 &path,
                 format!(
-                    "text id {id}, but the model has {} text embeddings: the voice is of another model",
+                    "text id {id}, but the model has {} text embeddings: the voice belongs to another model",
                     self.manifest.lm.text_vocab
                 ),
             ));

@@ -176,7 +176,7 @@ fn decode(
 fn cut_short(job: &Job, stop: StopReason) -> Option<Error> {
     let why = match stop {
         StopReason::Natural => return None,
-        StopReason::MaxLength => "was cut at the longest length that its text allows",
+        StopReason::MaxLength => "was cut at the maximum length for its text",
         StopReason::Loop => "was cut because it only repeated itself",
         StopReason::ContextFull => "was cut because the language model's context is full",
     };

@@ -156,7 +156,7 @@ pub(super) fn load(options: &Options, mut loading: &Loading<'_>) -> Result<Arc<d
         loading.warn(Error::new(
             ErrorKind::Settings,
             format!(
-                "threads={} is more than there are cores: {most} are used, since more make it slower",
+                "threads={} exceeds the number of cores: {most} are used, because more would be slower",
                 options.threads
             ),
         ));
@@ -379,7 +379,7 @@ impl Flow {
             Ok(()) => true,
             Err(error) => {
                 if !std::mem::replace(&mut self.unable_known, true) {
-                    self.unable = Some(error.context("whole utterances leave instead"));
+                    self.unable = Some(error.context("whole utterances are sent instead"));
                 }
                 false
             }

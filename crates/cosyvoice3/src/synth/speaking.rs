@@ -17,7 +17,7 @@ pub struct Speaking<'a> {
     events: Events,
     /// Neither speech nor a failure was handed out yet.
     nothing_yet: bool,
-    /// Why nothing was said, if nothing is.
+    /// Why nothing was spoken, if nothing is.
     warning: Option<Error>,
     done: bool,
 }
