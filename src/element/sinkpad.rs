@@ -38,7 +38,7 @@ pub(super) fn caps() -> gst::Caps {
 /// Makes the sink pad of the element.
 pub(super) fn add(this: &CosyVoice3Src, template: &gst::PadTemplate) -> Option<gst::Pad> {
     if std::mem::replace(&mut this.state().has_input, true) {
-        gst::warning!(CAT, imp = this, "there is a sink pad already");
+        gst::warning!(CAT, imp = this, "there is already a sink pad");
         return None;
     }
     let pad = new_pad(template);

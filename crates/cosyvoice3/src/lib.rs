@@ -48,7 +48,7 @@ pub mod voice;
 pub use constants::{SAMPLE_RATE, SAMPLES_PER_TOKEN};
 pub use error::{Error, ErrorKind, Result};
 pub use flow::{
-    FlowPlan,
+    Device, FlowPlan,
     axcl::{AxclOptions, abandoned_threads},
     choice::{FlowChoice, FlowTarget},
 };

@@ -11,7 +11,7 @@ use cosyvoice3::{
     constants::{CFG_RATE, FRAMES_PER_TOKEN, LOOKAHEAD_TOKENS, MEL_BINS, SPEAKER_EMBEDDING},
     cpu::worker::Worker,
     flow::{
-        Conditions, Encoded, FlowBackend, FlowModel,
+        Conditions, Device, Encoded, FlowBackend, FlowModel,
         noise::Noise,
         windows::{PROMPT_TOKENS, Window, Windows},
     },
@@ -396,8 +396,8 @@ struct Silence<F> {
 }
 
 impl<F: FnMut(Instant, usize) + Send> FlowBackend for Silence<F> {
-    fn name(&self) -> &'static str {
-        "silence"
+    fn device(&self) -> Device {
+        Device::Cpu
     }
 
     fn estimator_lengths(&self) -> Option<&[usize]> {

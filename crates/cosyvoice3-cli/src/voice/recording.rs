@@ -48,7 +48,7 @@ pub fn hear(path: &Path, progress: &Progress) -> Result<Heard> {
         }
     }
     let (_, intake) =
-        intake.with_context(|| format!("{}: there is no sound in it", path.display()))?;
+        intake.with_context(|| format!("{}: it contains no sound", path.display()))?;
     Ok(intake.finish())
 }
 

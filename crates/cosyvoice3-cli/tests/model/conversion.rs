@@ -455,5 +455,9 @@ fn a_model_lists_the_languages_that_it_was_converted_for() {
         &dir.path().join("no"),
         &["--languages", "klingon"],
     );
-    assert!(said(&refused).contains("ru, en, zh"), "{}", said(&refused));
+    assert!(
+        said(&refused).contains("ru, en or zh"),
+        "{}",
+        said(&refused)
+    );
 }

@@ -181,7 +181,7 @@ fn voice(
     };
     voice
         .check()
-        .map_err(|what| Error::failed(format!("the networks made no voice of it: {what}")))?;
+        .map_err(|what| Error::failed(format!("the networks produced no usable voice: {what}")))?;
     Ok(voice)
 }
 
@@ -199,7 +199,7 @@ impl Speech {
         let range = levels.speech_range();
         if range.is_empty() || levels.speech() < SILENCE {
             return Err(recording(format!(
-                "there is no speech in {:.1} s of recording, only silence: check the microphone and the file",
+                "the recording ({:.1} s) contains only silence, no speech: check the microphone and the file",
                 heard.seconds
             )));
         }

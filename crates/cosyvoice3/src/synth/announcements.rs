@@ -39,8 +39,6 @@ const DISK_LIMIT: u64 = 256 << 20;
 const EXTENSION: &str = "speech";
 /// The first bytes of a file, the version of this layout in them.
 const MAGIC: [u8; 8] = *b"CV3SPE\0\x01";
-/// Back end of the flow in the statistics of speech that was kept.
-pub(super) const BACKEND: &str = "cache";
 
 /// Storage of finished announcements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -275,7 +273,7 @@ fn stats(tokens: usize) -> UtteranceStats {
         hit: Hit::None,
         decode: Duration::ZERO,
         flow: Duration::ZERO,
-        flow_backend: BACKEND,
+        flow_backend: None,
         vocoder: Duration::ZERO,
         since_request: Duration::ZERO,
         elapsed: Duration::ZERO,

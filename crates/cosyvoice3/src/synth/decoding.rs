@@ -10,9 +10,10 @@ use super::{
     announcements::MAX_TEXT,
     job::Job,
     line::{Line, Pending},
-    message::Item,
+    message::{Item, Note, Work},
     slot::{Slot, panicked},
-    stage::{Engine, Jobs, LmStage, TokenMessage},
+    stages::{Engine, Jobs, LmStage},
+    tokens,
 };
 use crate::{Error, ErrorKind, Result, cancel::Cancel, lm::StopReason, lock::lock, stage::Stage};
 
@@ -48,10 +49,10 @@ pub(super) fn run(line: &Line, engine: &dyn Engine, ready: Instant) {
                 }
                 // A text that cannot be spoken is a warning, anything else fails the utterance.
                 Some(Err(error)) if error.kind() == ErrorKind::Text => {
-                    line.to_flow.push_now(Item::Warning { request: id, error });
+                    line.note(Note::Warning { request: id, error });
                 }
                 Some(Err(error)) => {
-                    line.to_flow.push_now(Item::Failed {
+                    line.note(Note::Failed {
                         request: id,
                         utterance,
                         error,
@@ -61,7 +62,7 @@ pub(super) fn run(line: &Line, engine: &dyn Engine, ready: Instant) {
             }
             utterance += 1;
         }
-        line.to_flow.push_now(Item::End {
+        line.note(Note::End {
             request: id,
             cancel,
         });
@@ -100,11 +101,12 @@ fn recall(
     for speech in &*utterances {
         let mut speech = speech.clone();
         speech.request = pending.id;
-        let item = Item::Kept {
-            speech,
+        let kept = Note::Kept {
+            speech: Box::new(speech),
             cancel: pending.cancel.clone(),
             accepted,
         };
+        let item = Item::Note(kept);
         if line.to_flow.push(item, &pending.cancel).is_err() {
             break;
         }
@@ -122,17 +124,16 @@ fn decode(
     cancel: &Cancel,
 ) -> Result<()> {
     let place = line.place(cancel)?;
-    line.to_flow.push(
-        Item::Begin {
-            job: job.clone(),
-            accepted,
-            cancel: cancel.clone(),
-            started: Instant::now(),
-            place: Some(place),
-            work: (),
-        },
-        cancel,
-    )?;
+    let (sender, tokens) = tokens::channel(line.worker(Stage::Flow));
+    let work = Work {
+        job: job.clone(),
+        accepted,
+        cancel: cancel.clone(),
+        started: Instant::now(),
+        place: Some(place),
+        content: tokens,
+    };
+    line.to_flow.push(Item::Work(Box::new(work)), cancel)?;
     let started = Instant::now();
     let task = line.worker(Stage::Lm).begin();
     let mut speed = DecodeSpeed::default();
@@ -141,9 +142,10 @@ fn decode(
         |stage| {
             stage.run(job, cancel, &mut |token| {
                 speed.token(line);
-                let pushed = line.tokens.push(TokenMessage::Token(token), cancel);
+                cancel.check()?;
+                let sent = sender.send(token);
                 speed.since = Some(Instant::now());
-                pushed
+                sent
             })
         },
     );
@@ -158,8 +160,7 @@ fn decode(
         Ok(decoded) if job.settings.forced_tokens.is_none() => cut_short(job, decoded.stop),
         _ => None,
     };
-    line.tokens
-        .push_now(TokenMessage::End(decoded, line.worker(Stage::Flow).begin()));
+    sender.end(decoded, line.worker(Stage::Flow).begin());
     drop(task);
     let no_stage = || Err(Error::cancelled());
     let _ = slot.run(no_stage, |stage| {
@@ -167,7 +168,7 @@ fn decode(
         Ok(())
     });
     if let Some(error) = cut {
-        line.to_flow.push_now(Item::Warning {
+        line.note(Note::Warning {
             request: job.request,
             error,
         });
@@ -179,7 +180,7 @@ fn decode(
 /// machine that slows down in the middle of one, have no other figure.
 #[derive(Default)]
 struct DecodeSpeed {
-    /// Return to the language model after the last token. Time in the queue is not the model's.
+    /// Return to the language model after the last token.
     since: Option<Instant>,
     tokens: usize,
     took: Duration,
@@ -205,7 +206,7 @@ impl DecodeSpeed {
 fn cut_short(job: &Job, stop: StopReason) -> Option<Error> {
     let why = match stop {
         StopReason::Natural => return None,
-        StopReason::MaxLength => "was cut at the longest length that its text allows",
+        StopReason::MaxLength => "was cut at the maximum length for its text",
         StopReason::Loop => "was cut because it only repeated itself",
         StopReason::ContextFull => "was cut because the language model's context is full",
     };

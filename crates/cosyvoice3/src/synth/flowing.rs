@@ -8,17 +8,19 @@ use std::{
 use super::{
     job::Job,
     line::Line,
-    message::{Item, Place, Voiced},
+    message::{Item, Note, Place, Voiced, Work},
     pace::Known,
     request::Flush,
     slot::Slot,
-    stage::{Engine, FlowStage, Piece, Tokens},
+    stages::{Engine, FlowStage, Piece},
+    tokens::{Decoded, Tokens},
 };
 use crate::{
-    Error,
+    Error, Result,
     cancel::Cancel,
     constants::{FRAMES_PER_TOKEN, LOOKAHEAD_TOKENS},
-    flow::chunks::CHUNK_TOKENS,
+    cpu::worker::Task,
+    flow::{Device, chunks::CHUNK_TOKENS},
     lock::lock,
     stage::Stage,
 };
@@ -31,47 +33,8 @@ pub(super) fn run(line: &Line, engine: &dyn Engine) {
     let mut slot = Slot::<dyn FlowStage>::new("the flow stage");
     while let Some(item) = line.to_flow.pop() {
         let next = match item {
-            Item::Begin {
-                job,
-                accepted,
-                cancel,
-                started,
-                place,
-                work: (),
-            } => {
-                let mut flowing = Flowing {
-                    line,
-                    job,
-                    accepted,
-                    cancel,
-                    started,
-                    expected: 0,
-                    pieces: 0,
-                    flow: Duration::ZERO,
-                    last: None,
-                };
-                flowing.run(&mut slot, engine, place)
-            }
-            Item::Failed {
-                request,
-                utterance,
-                error,
-            } => Item::Failed {
-                request,
-                utterance,
-                error,
-            },
-            Item::Warning { request, error } => Item::Warning { request, error },
-            Item::Kept {
-                speech,
-                cancel,
-                accepted,
-            } => Item::Kept {
-                speech,
-                cancel,
-                accepted,
-            },
-            Item::End { request, cancel } => Item::End { request, cancel },
+            Item::Work(work) => Flowing::new(line, &work).run(&mut slot, engine, *work),
+            Item::Note(note) => Item::Note(note),
         };
         line.to_vocoder.push_now(next);
     }
@@ -94,72 +57,111 @@ struct Flowing<'l> {
     last: Option<(Piece, Instant)>,
 }
 
-impl Flowing<'_> {
+impl<'l> Flowing<'l> {
+    fn new(line: &'l Line, work: &Work<Tokens>) -> Self {
+        Self {
+            line,
+            job: work.job.clone(),
+            accepted: work.accepted,
+            cancel: work.cancel.clone(),
+            started: work.started,
+            expected: lock(&line.pace).expected_tokens(work.job.text_ids.len()),
+            pieces: 0,
+            flow: Duration::ZERO,
+            last: None,
+        }
+    }
+
     /// Sends all pieces but the last on their way and returns the last one's message.
     fn run(
         &mut self,
         slot: &mut Slot<dyn FlowStage>,
         engine: &dyn Engine,
-        place: Option<Place>,
+        work: Work<Tokens>,
     ) -> Item<Voiced> {
-        let line = self.line;
-        let (job, cancel) = (self.job.clone(), self.cancel.clone());
-        let mut tokens = Tokens::new(line.tokens.clone(), line.worker(Stage::Flow).clone());
+        let Work {
+            content: mut tokens,
+            place,
+            ..
+        } = work;
         let since = Instant::now();
-        self.expected = lock(&line.pace).expected_tokens(job.text_ids.len());
-        let (pieces, expected) = (self.in_pieces(&mut tokens), self.expected);
-        let (mut warning, mut flow_backend) = (None, "");
+        let (made, device) = self.make(slot, engine, &mut tokens);
+        let flow = since.elapsed().saturating_sub(tokens.waited());
+        let worker = self.line.worker(Stage::Flow);
+        match device {
+            Some(Device::Npu) => worker.settle(Vec::new()),
+            _ => worker.settle_here(),
+        }
+        let task = self.line.worker(Stage::Vocoder).begin();
+        let voiced = made
+            .and_then(|()| tokens.finish())
+            .and_then(|(count, decoded)| self.last_piece(count, decoded, device, flow, task));
+        match voiced {
+            Ok(voiced) => self.message(voiced, place),
+            Err(error) => Item::Note(Note::Failed {
+                request: self.job.request,
+                utterance: self.job.utterance,
+                error,
+            }),
+        }
+    }
+
+    /// Runs the stage, with what it may warn about. Also returns its device.
+    fn make(
+        &mut self,
+        slot: &mut Slot<dyn FlowStage>,
+        engine: &dyn Engine,
+        tokens: &mut Tokens,
+    ) -> (Result<()>, Option<Device>) {
+        let (line, expected) = (self.line, self.expected);
+        let (job, cancel) = (self.job.clone(), self.cancel.clone());
+        let pieces = self.in_pieces(tokens);
+        let (mut warning, mut device) = (None, None);
         let made = slot.run(
             || engine.flow(&line.recorder),
             |stage| {
                 let out = &mut |piece| self.take(piece);
-                let made = stage.run_in_pieces(&job, &mut tokens, pieces, expected, &cancel, out);
+                let made = stage.run_in_pieces(&job, tokens, pieces, expected, &cancel, out);
                 warning = stage.take_warning();
-                flow_backend = stage.backend();
+                device = stage.device();
                 made
             },
         );
-        let flow = since.elapsed().saturating_sub(tokens.waited());
-        match flow_backend {
-            "npu" => line.worker(Stage::Flow).settle(Vec::new()),
-            _ => line.worker(Stage::Flow).settle_here(),
-        }
         if let Some(error) = warning {
-            line.to_vocoder.push_now(Item::Warning {
+            line.to_vocoder.push_now(Item::Note(Note::Warning {
                 request: job.request,
                 error,
-            });
+            }));
         }
-        let task = line.worker(Stage::Vocoder).begin();
-        let (count, decoded) = tokens.drain();
-        let voiced = decoded.and_then(|decoded| {
-            made?;
-            let ids = job.text_ids.len();
-            lock(&line.pace).decoded(count, ids);
-            let (mut piece, handed) = self
-                .last
-                .take()
-                .ok_or_else(|| Error::failed("the flow stage did not end its utterance"))?;
-            piece.known = (count, true);
-            piece.backend = flow_backend;
-            Ok(Voiced {
-                piece,
-                index: self.pieces - 1,
-                handed,
-                expected: count,
-                decoded: Some(decoded),
-                flow,
-                task,
-            })
-        });
-        match voiced {
-            Ok(work) => self.message(work, place),
-            Err(error) => Item::Failed {
-                request: job.request,
-                utterance: job.utterance,
-                error,
-            },
-        }
+        (made, device)
+    }
+
+    /// The last piece, with the language model's report on all `count` tokens.
+    fn last_piece(
+        &mut self,
+        count: usize,
+        decoded: Decoded,
+        device: Option<Device>,
+        flow: Duration,
+        task: Task,
+    ) -> Result<Voiced> {
+        let ids = self.job.text_ids.len();
+        lock(&self.line.pace).decoded(count, ids);
+        let (mut piece, handed) = self
+            .last
+            .take()
+            .ok_or_else(|| Error::failed("the flow stage did not end its utterance"))?;
+        piece.known = (count, true);
+        piece.device = device;
+        Ok(Voiced {
+            piece,
+            index: self.pieces - 1,
+            handed,
+            expected: count,
+            decoded: Some(decoded),
+            flow,
+            task,
+        })
     }
 
     /// Returns true if the utterance leaves in pieces.
@@ -197,7 +199,7 @@ impl Flowing<'_> {
             self.last = Some((piece, handed));
             return;
         }
-        let work = Voiced {
+        let voiced = Voiced {
             piece,
             index: self.pieces - 1,
             handed,
@@ -206,17 +208,17 @@ impl Flowing<'_> {
             flow: self.flow,
             task: self.line.worker(Stage::Vocoder).begin(),
         };
-        self.line.to_vocoder.push_now(self.message(work, None));
+        self.line.to_vocoder.push_now(self.message(voiced, None));
     }
 
-    fn message(&self, work: Voiced, place: Option<Place>) -> Item<Voiced> {
-        Item::Begin {
+    fn message(&self, content: Voiced, place: Option<Place>) -> Item<Voiced> {
+        Item::Work(Box::new(Work {
             job: self.job.clone(),
             accepted: self.accepted,
             cancel: self.cancel.clone(),
             started: self.started,
             place,
-            work,
-        }
+            content,
+        }))
     }
 }

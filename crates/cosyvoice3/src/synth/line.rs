@@ -8,17 +8,15 @@ use std::{
 
 use super::{
     announcements::Recordings,
-    message::{Item, Place, Voiced},
+    message::{Item, Note, Place, Voiced},
     pace::Pace,
     queue::Queue,
     request::{Event, Request, RequestId},
-    stage::TokenMessage,
+    tokens::Tokens,
     trace::Recorder,
 };
 use crate::{Error, Result, cancel::Cancel, cpu::worker::Worker, lock::lock, stage::Stage};
 
-/// Tokens the language model may be ahead of the flow: some 80 seconds of speech.
-const TOKENS_AHEAD: usize = 2048;
 /// Utterances that may wait in front of the flow.
 const UTTERANCES_AHEAD: usize = 2;
 /// Utterances between the beginning of their prefix and the end of their speech. The language model waits for a place
@@ -61,8 +59,7 @@ struct Inbox {
 pub(super) struct Line {
     inbox: Mutex<Inbox>,
     inbox_changed: Condvar,
-    pub(super) tokens: Arc<Queue<TokenMessage>>,
-    pub(super) to_flow: Arc<Queue<Item<()>>>,
+    pub(super) to_flow: Arc<Queue<Item<Tokens>>>,
     pub(super) to_vocoder: Arc<Queue<Item<Voiced>>>,
     places: Arc<Queue<()>>,
     pub(super) recordings: Recordings,
@@ -81,7 +78,6 @@ impl Line {
         Arc::new(Self {
             inbox: Mutex::default(),
             inbox_changed: Condvar::new(),
-            tokens: Queue::new(TOKENS_AHEAD),
             to_flow: Queue::new(UTTERANCES_AHEAD),
             to_vocoder: Queue::new(UTTERANCES_IN_LINE),
             places: Queue::new(UTTERANCES_IN_LINE),
@@ -198,7 +194,6 @@ impl Line {
     fn close_stages(&self) {
         self.inbox().closed = true;
         self.inbox_changed.notify_all();
-        self.tokens.close();
         self.to_flow.close();
         self.to_vocoder.close();
         self.places.close();
@@ -211,6 +206,11 @@ impl Line {
     /// Waits for a place for one more utterance.
     pub(super) fn place(&self, cancel: &Cancel) -> Result<Place> {
         Place::wait(&self.places, cancel)
+    }
+
+    /// Sends news to the flow, without waiting.
+    pub(super) fn note(&self, note: Note) {
+        self.to_flow.push_now(Item::Note(note));
     }
 
     /// Waits for a request; `None` once the line is closed.

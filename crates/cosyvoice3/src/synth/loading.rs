@@ -23,10 +23,7 @@ impl<'a> Loading<'a> {
 
     /// Reports something that does not stop the loading.
     pub fn warn(&self, error: Error) {
-        self.line.events.push_now(Event::Warning {
-            request: None,
-            error,
-        });
+        self.line.events.push_now(Event::warning(None, &error));
     }
 
     /// Cancelled when the synthesizer is closed meanwhile.

@@ -9,29 +9,35 @@ use super::{
     job::Job,
     queue::Queue,
     request::{RequestId, Speech},
-    stage::{Decoded, Piece},
+    stages::Piece,
+    tokens::Decoded,
 };
 use crate::{Error, Result, cancel::Cancel, cpu::worker::Task};
 
-/// A message between stages.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a few a second, and never many at once"
-)]
+/// A message to the next stage.
 pub(super) enum Item<T> {
-    Begin {
-        job: Arc<Job>,
-        accepted: Instant,
-        cancel: Cancel,
-        /// When the language model took it up.
-        started: Instant,
-        /// Its place in the line, which goes with the last piece.
-        place: Option<Place>,
-        work: T,
-    },
+    Work(Box<Work<T>>),
+    /// One that every stage passes on, in its order among the work.
+    Note(Note),
+}
+
+/// An utterance, or a piece of it, with what the next stage needs.
+pub(super) struct Work<T> {
+    pub job: Arc<Job>,
+    pub accepted: Instant,
+    pub cancel: Cancel,
+    /// When the language model took it up.
+    pub started: Instant,
+    /// Its place in the line, which goes with the last piece.
+    pub place: Option<Place>,
+    pub content: T,
+}
+
+/// News about a request.
+pub(super) enum Note {
     /// Speech that was kept.
     Kept {
-        speech: Speech,
+        speech: Box<Speech>,
         cancel: Cancel,
         accepted: Instant,
     },

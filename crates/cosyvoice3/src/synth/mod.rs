@@ -23,12 +23,12 @@
 
 mod announcements;
 mod decoding;
-mod engine;
 mod flowing;
 mod job;
 mod line;
 mod loading;
 mod message;
+mod models;
 #[doc(hidden)]
 pub mod pace;
 mod pipeline;
@@ -38,9 +38,10 @@ mod script;
 mod slot;
 mod speaking;
 mod speed;
-mod stage;
+mod stages;
 #[doc(hidden)]
 pub mod timeline;
+mod tokens;
 mod trace;
 mod voicing;
 mod words;
@@ -55,19 +56,21 @@ use std::{
 
 pub use announcements::{AnnouncementCaching, Announcements};
 #[doc(hidden)]
-pub use engine::MelInPieces;
-pub use engine::{LmThreads, Options};
-#[doc(hidden)]
 pub use job::{Job, Pause};
 #[doc(hidden)]
 pub use loading::Loading;
+#[doc(hidden)]
+pub use models::MelInPieces;
+pub use models::{LmThreads, Options};
 pub use request::{
     Event, Flush, Mark, Markup, Playback, PromptMode, Request, RequestId, Settings, Speech,
     UtteranceStats,
 };
 pub use speaking::Speaking;
 #[doc(hidden)]
-pub use stage::{Decoded, Engine, FlowStage, Jobs, LmStage, Piece, Tokens, VocoderStage};
+pub use stages::{Engine, FlowStage, Jobs, LmStage, Piece, VocoderStage};
+#[doc(hidden)]
+pub use tokens::{Decoded, Tokens};
 #[doc(hidden)]
 pub use trace::{Recorder, Span};
 pub use words::Word;
@@ -105,7 +108,7 @@ impl Synthesizer {
                     return Ok(synth);
                 }
                 Event::LoadFailed(error) => return Err(error),
-                Event::Warning { error, .. } => tracing::warn!("{error}"),
+                Event::Warning { message, .. } => tracing::warn!("{message}"),
                 _ => {}
             }
         }
@@ -117,7 +120,7 @@ impl Synthesizer {
     pub fn open_model(options: Options) -> Self {
         let recorder = options.recorder.clone();
         let dir = options.dir.clone();
-        let mut synth = Self::open(recorder, move |loading| engine::load(&options, loading));
+        let mut synth = Self::open(recorder, move |loading| models::load(&options, loading));
         synth.dir = Some(dir);
         synth
     }

@@ -13,7 +13,7 @@ use std::{
     time::Instant,
 };
 
-use super::{decoding, flowing, line::Line, stage::Engine, voicing};
+use super::{decoding, flowing, line::Line, stages::Engine, voicing};
 use crate::{Error, ErrorKind, Result, stage::Stage};
 
 /// Starts the stage threads over `engine`, and adds them to `threads` one by one.

@@ -17,7 +17,7 @@ pub struct Speaking<'a> {
     events: Events,
     /// Neither speech nor a failure was handed out yet.
     nothing_yet: bool,
-    /// Why nothing was said, if nothing is.
+    /// Why nothing was spoken, if nothing is.
     warning: Option<Error>,
     done: bool,
 }
@@ -56,10 +56,10 @@ impl Iterator for Speaking<'_> {
                 Some(Event::Speech(speech)) => Ok(speech),
                 Some(Event::UtteranceFailed { error, .. }) => Err(error),
                 Some(Event::LoadFailed(error)) => return self.end(Some(error)),
-                Some(Event::Warning { error, .. }) => {
-                    tracing::warn!("{error}");
-                    if error.kind() == ErrorKind::Text {
-                        self.warning = Some(error);
+                Some(Event::Warning { kind, message, .. }) => {
+                    tracing::warn!("{message}");
+                    if kind == ErrorKind::Text {
+                        self.warning = Some(Error::new(kind, message));
                     }
                     continue;
                 }

@@ -9,7 +9,7 @@ pub fn check(mel: &Mel) -> Result<()> {
     match mel.as_slice().iter().all(|value| value.is_finite()) {
         true => Ok(()),
         false => Err(Error::failed(
-            "the vocoder was given a mel that is not finite: the flow model's output is broken",
+            "the flow model produced a mel that is not finite: convert the checkpoint again, or try another flow-backend",
         )),
     }
 }
@@ -20,7 +20,7 @@ pub fn samples(path: &Path, samples: Vec<f32>) -> Result<Vec<f32>> {
         return Ok(samples);
     }
     Err(Error::failed(format!(
-        "{}: the samples are not finite",
+        "{}: it produced samples that are not finite: its weights are damaged; convert the checkpoint again",
         path.display()
     )))
 }

@@ -14,7 +14,8 @@ use super::{
     request::{Request, RequestId, Settings},
     script::Script,
     speed::{self, Tempo},
-    stage::{Decoded, Engine, FlowStage, Jobs, LmStage, Piece, Tokens, VocoderStage},
+    stages::{Engine, FlowStage, Jobs, LmStage, Piece, VocoderStage},
+    tokens::{Decoded, Tokens},
     trace::Recorder,
 };
 use crate::{
@@ -23,7 +24,7 @@ use crate::{
     constants::{FRAMES_PER_TOKEN, LOOKAHEAD_TOKENS},
     cpu::{Affinity, Topology, worker::Worker},
     flow::{
-        FlowModel, FlowOptions, Utterance,
+        Device, FlowModel, FlowOptions, Utterance,
         choice::{self, FlowTarget},
     },
     lm::{Decoding, LmOptions, LmSession, Prefix, PrefixCaching},
@@ -155,7 +156,7 @@ pub(super) fn load(options: &Options, mut loading: &Loading<'_>) -> Result<Arc<d
         loading.warn(Error::new(
             ErrorKind::Settings,
             format!(
-                "threads={} is more than there are cores: {most} are used, since more make it slower",
+                "threads={} exceeds the number of cores: {most} are used, because more would be slower",
                 options.threads
             ),
         ));
@@ -235,7 +236,7 @@ impl Engine for Models {
             model: self.model.clone(),
             recorder: recorder.clone(),
             affinity: self.affinity.clone(),
-            backend: "",
+            device: None,
             warning: None,
             unable: None,
             unable_known: false,
@@ -322,7 +323,7 @@ struct Flow {
     model: Arc<Model>,
     recorder: Recorder,
     affinity: Affinity,
-    backend: &'static str,
+    device: Option<Device>,
     warning: Option<Error>,
     /// The reason for which speech cannot leave in pieces, until it was reported.
     unable: Option<Error>,
@@ -347,7 +348,7 @@ impl FlowStage for Flow {
         out: &mut dyn FnMut(Piece),
     ) -> Result<()> {
         let mut flow = self.model.flow().take(cancel)?;
-        self.bind(flow.backend().name());
+        self.bind(flow.backend().device());
         let pieces = pieces && self.check_pieces(&flow, job);
         let mut making = MelInPieces {
             recorder: &self.recorder,
@@ -356,14 +357,14 @@ impl FlowStage for Flow {
             expected,
         };
         let made = making.run(&mut flow, tokens, cancel, out);
-        self.bind(flow.backend().name());
+        self.bind(flow.backend().device());
         let failure = flow.backend().take_warning();
         self.warning = failure.or_else(|| self.unable.take());
         made
     }
 
-    fn backend(&self) -> &'static str {
-        self.backend
+    fn device(&self) -> Option<Device> {
+        self.device
     }
 
     fn take_warning(&mut self) -> Option<Error> {
@@ -378,22 +379,22 @@ impl Flow {
             Ok(()) => true,
             Err(error) => {
                 if !std::mem::replace(&mut self.unable_known, true) {
-                    self.unable = Some(error.context("whole utterances leave instead"));
+                    self.unable = Some(error.context("whole utterances are sent instead"));
                 }
                 false
             }
         }
     }
 
-    /// Moves this thread to the cores that suit the back end.
-    fn bind(&mut self, backend: &'static str) {
-        if std::mem::replace(&mut self.backend, backend) == backend {
+    /// Moves this thread to the cores that suit the device.
+    fn bind(&mut self, device: Device) {
+        if self.device.replace(device) == Some(device) {
             return;
         }
         let affinity = self.affinity.clone();
-        match backend {
-            "npu" => affinity.enter(Stage::Flow),
-            _ => affinity.without_npu().enter(Stage::Flow),
+        match device {
+            Device::Npu => affinity.enter(Stage::Flow),
+            Device::Cpu => affinity.without_npu().enter(Stage::Flow),
         }
     }
 }
@@ -431,7 +432,7 @@ impl MelInPieces<'_> {
             stream: self.pieces,
             context: None,
         };
-        let backend = flow.backend().name();
+        let device = Some(flow.backend().device());
         let mut utterance = flow.utterance(&self.job.voice, &options)?;
         let (mut calls, mut computed, mut took) = (0, 0, Duration::ZERO);
         loop {
@@ -455,7 +456,7 @@ impl MelInPieces<'_> {
                         last: false,
                         computed: std::mem::take(&mut computed),
                         took: std::mem::take(&mut took),
-                        backend,
+                        device,
                         known,
                         to_come: self.to_come(&utterance, known),
                     });
@@ -467,7 +468,7 @@ impl MelInPieces<'_> {
                     last: true,
                     computed,
                     took,
-                    backend,
+                    device,
                     known: tokens.known(),
                     to_come: Vec::new(),
                 });
