@@ -23,7 +23,7 @@ pub use language::Language;
 pub use lexicon::{Lexicon, LexiconError};
 pub use normalize::{Change, Reading, explain, normalize, normalize_as};
 pub use sentence::{is_clause_end, next_sentence};
-pub use stress::mark_stress;
+pub use stress::{explain_stress, mark_stress};
 
 /// Returns true if anything in `text` has a sound: a letter or a digit of any script.
 pub fn is_speakable(text: &str) -> bool {

@@ -11,71 +11,83 @@ use super::{
     quantities::{counted, quantity},
     scan::{Number, Scan},
 };
-use crate::{Language, normalize::signs};
+use crate::{Change, Language, normalize::signs};
 
-/// A way to read what stands at an index: the reading, and the index after what was read.
-type Rule = fn(&Scan, usize) -> Option<(String, usize)>;
+/// A name, and a way to read what stands at an index: the reading, and the index after what was read.
+type Rule = (&'static str, fn(&Scan, usize) -> Option<(String, usize)>);
 
 /// The most certain first.
 const RULES: [Rule; 27] = [
-    plus_country,
-    telephone,
-    service,
-    date,
-    years,
-    generation,
-    part_of_date,
-    clock,
-    version,
-    money,
-    percent,
-    fraction,
-    temperature,
-    letter_to_letter,
-    flat,
-    named,
-    ten_thousands,
-    measure,
-    sum,
-    score,
-    coded,
-    range,
-    joint,
-    signed,
-    power,
-    rate,
-    plain,
+    ("telephone", plus_country),
+    ("telephone", telephone),
+    ("telephone", service),
+    ("date", date),
+    ("year", years),
+    ("year", generation),
+    ("date", part_of_date),
+    ("time", clock),
+    ("version", version),
+    ("money", money),
+    ("percent", percent),
+    ("fraction", fraction),
+    ("temperature", temperature),
+    ("letters", letter_to_letter),
+    ("address", flat),
+    ("name", named),
+    ("quantity", ten_thousands),
+    ("measure", measure),
+    ("sum", sum),
+    ("score", score),
+    ("code", coded),
+    ("range", range),
+    ("range", joint),
+    ("sign", signed),
+    ("power", power),
+    ("rate", rate),
+    ("number", plain),
 ];
 
-/// `text` in characters alone.
-pub(super) fn written(text: &str) -> String {
-    let scan = Scan::of(text);
+/// `text` in characters alone; what is read otherwise than written goes to `changes` too.
+pub(super) fn written(text: &str, mut changes: Option<&mut Vec<Change>>) -> String {
+    let scan = Scan::of(text, changes.as_deref_mut());
     let mut out = String::with_capacity(2 * text.len());
     let mut at = 0;
     while at < scan.len() {
-        let c = scan.char(at);
-        if let Some(control) = scan.control(at) {
-            at += control.chars().count();
-            out.push_str(&control);
-            continue;
-        }
-        let starts =
-            c.is_ascii_digit() || c.is_ascii_uppercase() || !c.is_alphanumeric() && c != ' ';
-        let read = starts
-            .then(|| RULES.iter().find_map(|rule| rule(&scan, at)))
-            .flatten();
-        match read {
-            Some((said, end)) => {
-                out.push_str(&said);
-                at = end;
-            }
-            None => {
-                push_sign(&mut out, &scan, at);
-                at += 1;
+        let before = out.len();
+        let (end, rule) = push_read(&mut out, &scan, at);
+        if let Some(changes) = changes.as_deref_mut() {
+            let (written, said) = (scan.text(at, end), &out[before..]);
+            if written != said {
+                changes.push(Change::new(&written, said, rule));
             }
         }
+        at = end;
     }
     out
+}
+
+/// Adds the reading of what stands at `at`; the index after it, and the rule that reads it.
+fn push_read(out: &mut String, scan: &Scan, at: usize) -> (usize, &'static str) {
+    if let Some(control) = scan.control(at) {
+        out.push_str(&control);
+        return (at + control.chars().count(), "control");
+    }
+    let c = scan.char(at);
+    let starts = c.is_ascii_digit() || c.is_ascii_uppercase() || !c.is_alphanumeric() && c != ' ';
+    let found = RULES
+        .iter()
+        .filter(|_| starts)
+        .find_map(|(name, rule)| Some((rule(scan, at)?, *name)));
+    match found {
+        Some(((said, end), name)) => {
+            out.push_str(&said);
+            (end, name)
+        }
+        None => {
+            push_sign(out, scan, at);
+            (at + 1, "sign")
+        }
+    }
 }
 
 /// A sign by its name, all else as it is.
