@@ -8,8 +8,7 @@ use super::{
 };
 
 /// Signs that languages read out or that numbers are written with.
-const SIGNS: &str =
-    ".,!?;:-—()\"'«»…%‰№#$€£¥₽₴¢°+=&@/*×÷±~_²³§<>\\∶≥≤≈≠→←↔↑↓∞√∑∆‱^₩₹₺₸₿₪฿₫₦₱©∈∉⊂⊆⊃⊇∩∪∅∏∫∝∠⊥∥∀∃∴⋈";
+const SIGNS: &str = ".,!?;:-—()\"'«»…%‰№#$€£¥₽₴¢°+=&@/*×÷±~_²³§<>\\∶≥≤≈≠→←↔↑↓∞√∑∆‱^₩₹₺₸₿₪฿₫₦₱©∈∉⊂⊆⊃⊇∩∪∅∏∫∝∠⊥∥∀∃∴⋈★☆♥❤♠♣♦✓✔✗✘☎✉☀☁☂♀♂♿⚠⚡✈™®";
 
 /// Zeros of the decimal digits of other scripts.
 const ZEROS: [u32; 26] = [
@@ -132,6 +131,8 @@ fn push_clean(out: &mut String, c: char, rest: &str) {
         '✕' | '✖' | '⨯' => out.push('×'),
         '㎡' => out.push_str("m²"),
         '㎥' => out.push_str("m³"),
+        // Marks on a name, which nobody says.
+        '™' | '℠' | '®' if out.ends_with(char::is_alphanumeric) => {}
         '℃' => out.push_str("°C"),
         '℉' => out.push_str("°F"),
         '⁰' | '¹' | '⁴'..='⁹' | '⁻' | '²' | '³' if is_power(out, c) => {
@@ -227,7 +228,8 @@ pub(super) fn tidy_symbols(text: &str, mut changes: Option<&mut Vec<Change>>) ->
 fn is_named_sign(c: char) -> bool {
     matches!(c,
         '¢'..='¥' | '§' | '©' | '®' | '±' | 'µ' | '¶' | '×' | '÷'
-        | '\u{2030}'..='\u{2034}' | '※' | '\u{20a0}'..='\u{20cf}' | '\u{2100}'..='\u{22ff}' | '\u{3300}'..='\u{33ff}'
+        | '★' | '☆' | '♥' | '❤' | '♠' | '♣' | '♦' | '✓' | '✔' | '✗' | '✘' | '☎' | '✉' | '☀' | '☁' | '☂' | '♀' | '♂'
+        | '♿' | '⚠' | '⚡' | '✈' | '\u{2030}'..='\u{2034}' | '※' | '\u{20a0}'..='\u{20cf}' | '\u{2100}'..='\u{22ff}' | '\u{3300}'..='\u{33ff}'
         | '￠'..='￦')
 }
 

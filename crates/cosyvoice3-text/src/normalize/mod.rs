@@ -90,6 +90,16 @@ pub fn explain(text: &str, language: Language, reading: Reading) -> Vec<Change> 
     changes
 }
 
+/// True if `c` is a sign that is said where no letter and no digit stands beside it.
+pub(crate) fn is_sign_with_sound(c: char) -> bool {
+    signs::means_something(c)
+}
+
+/// True if `text` is one sign with a name.
+pub(crate) fn is_named_sign(text: &str) -> bool {
+    signs::alone(text, Language::English).is_some()
+}
+
 /// True if `run`, which has no blanks inside, is an address of the web or of mail, with or without marks around it.
 pub(crate) fn is_address(run: &str) -> bool {
     web::address(run).is_some()
@@ -110,8 +120,20 @@ fn speak(
     text: &str,
     language: Language,
     reading: Reading,
-    changes: Option<&mut Vec<Change>>,
+    mut changes: Option<&mut Vec<Change>>,
 ) -> String {
+    if let Some(name) = signs::alone(text, language) {
+        if let Some(changes) = changes {
+            changes.push(Change::new(text, name, "sign"));
+        }
+        return name.to_owned();
+    }
+    // Of signs alone the model makes noise.
+    let reading = match text.chars().any(char::is_alphanumeric) {
+        true => reading,
+        false => Reading::Written,
+    };
+    let text = &signs::count_stars(text, language, changes.as_deref_mut());
     match (language, reading) {
         (Language::Russian, _) => speak_words::<russian::Russian>(text, changes),
         (Language::English, _) => speak_words::<english::English>(text, changes),

@@ -58,8 +58,10 @@ pub(super) fn part_of_date(scan: &Scan, at: usize) -> Option<(String, usize)> {
         }
         (1 | 2, 1 | 2) => {
             let announced = scan.follows(at, &BEFORE_DATE) || follows_time(scan, after);
-            let dated =
-                is_padded(&first) && second.len() == 2 || separator == '/' && announced && !counts;
+            // `5/1放假`: no fraction has a whole for a part.
+            let first_of_month = separator == '/' && second == "1" && first != "1";
+            let dated = is_padded(&first) && second.len() == 2
+                || separator == '/' && (announced || first_of_month) && !counts;
             let (month, day) = (part(&first, 12)?, part(&second, 31)?);
             dated.then(|| (format!("{}月{}日", cardinal(month), cardinal(day)), after))
         }
@@ -216,6 +218,8 @@ fn time_of_day(scan: &Scan, at: usize) -> Option<(String, usize)> {
         {
             (format!("{hours}点"), end)
         }
+        // `13:00整`
+        (0, None) if scan.char(end) == '整' => (format!("{hours}点"), end),
         (0, None) => (format!("{hours}点整"), end),
         (minutes, None) => (format!("{hours}点{}分", padded(minutes)), end),
     };

@@ -189,7 +189,13 @@ fn expanded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            '①'..='⑳' => out.push_str(&(c as u32 - '①' as u32 + 1).to_string()),
+            '①'..='⑳' => {
+                // `①②` are two numbers.
+                if out.ends_with(|c: char| c.is_ascii_digit()) {
+                    out.push('、');
+                }
+                out.push_str(&(c as u32 - '①' as u32 + 1).to_string());
+            }
             '¼'..='¾' | '⅐'..='⅞' => {
                 if out.ends_with(|c: char| c.is_ascii_digit()) {
                     out.push(' ');

@@ -6,7 +6,10 @@
 use super::{
     amounts::{fraction, measure, money, percent, rate, temperature, ten_thousands},
     calendar::{clock, date, generation, part_of_date, years},
-    names::{coded, flat, letter_to_letter, named, plus_country, service, telephone, version},
+    names::{
+        abbreviated, coded, day_and_night, flat, floor, letter_to_letter, named, plus_country,
+        section, service, telephone, version,
+    },
     numerals::{called, cardinal},
     quantities::{counted, quantity},
     scan::{Number, Scan},
@@ -17,7 +20,7 @@ use crate::{Change, Language, normalize::signs};
 type Rule = (&'static str, fn(&Scan, usize) -> Option<(String, usize)>);
 
 /// The most certain first.
-const RULES: [Rule; 27] = [
+const RULES: [Rule; 31] = [
     ("telephone", plus_country),
     ("telephone", telephone),
     ("telephone", service),
@@ -27,6 +30,9 @@ const RULES: [Rule; 27] = [
     ("date", part_of_date),
     ("time", clock),
     ("version", version),
+    ("section", section),
+    ("section", abbreviated),
+    ("name", day_and_night),
     ("money", money),
     ("percent", percent),
     ("fraction", fraction),
@@ -36,6 +42,7 @@ const RULES: [Rule; 27] = [
     ("name", named),
     ("quantity", ten_thousands),
     ("measure", measure),
+    ("floor", floor),
     ("sum", sum),
     ("score", score),
     ("code", coded),
@@ -104,6 +111,9 @@ fn push_sign(out: &mut String, scan: &Scan, at: usize) {
         '+' if near_number => "加",
         '<' if near_number => "小于",
         '>' if near_number => "大于",
+        // `39°54′`
+        '′' if is_numeral(out.chars().next_back()) => "分",
+        '″' if is_numeral(out.chars().next_back()) => "秒",
         '℃' => "摄氏度",
         '℉' => "华氏度",
         '°' => "度",
@@ -136,17 +146,18 @@ fn power(scan: &Scan, at: usize) -> Option<(String, usize)> {
     Some((format!("的{}次方", quantity(&number)), number.end))
 }
 
+const WEEKDAYS: [&str; 7] = ["周一", "周二", "周三", "周四", "周五", "周六", "周日"];
+
 /// `1日-7日`, `30元~50元`, `5#楼`, `~100`: marks between words and numbers.
 fn joint(scan: &Scan, at: usize) -> Option<(String, usize)> {
     let before = scan.before(at);
     let counts = "年月日号元点时分秒岁层楼级米度吨斤件页章条人万亿%".contains(before);
     let said = match scan.char(at) {
         '-' | '~' | '—' if counts && scan.is_digit(at + 1) => "到",
+        // `周一~周五`
+        '-' | '~' | '—' if scan.char(at + 1) == '周' && scan.follows(at, &WEEKDAYS) => "到",
         '~' if scan.is_digit(at + 1) => "约",
         '#' if before.is_ascii_digit() && scan.char(at + 1).is_alphabetic() => "号",
-        'N' if scan.has(at, "No.") && scan.is_digit(at + 3) && !before.is_ascii_alphanumeric() => {
-            return Some(("编号".to_owned(), at + 3));
-        }
         _ => return None,
     };
     Some((said.to_owned(), at + 1))

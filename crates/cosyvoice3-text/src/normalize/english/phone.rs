@@ -57,6 +57,7 @@ impl Reader<'_, English> {
                         && !matches!(self.tokens.word_before(at).as_str(), "at" | "on")
             }
             (" ", [3, 3, 4]) => true,
+            (" ", [1, 3, 3, 4]) => groups[0] == "1",
             (" ", [_, _, ..]) => {
                 groups[0].starts_with('0') && (9..=12).contains(&all) && groups[0].len() >= 2
             }
