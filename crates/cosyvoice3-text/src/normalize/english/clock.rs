@@ -198,18 +198,6 @@ impl Reader<'_, English> {
         let value = figures::integer(digits).filter(|value| (1..=12).contains(value))?;
         let next = self.tokens.skip_space(at + 1);
         let half = self.half(next);
-        // `it am` and `5 a day` are no times; a half with a blank before it is written with points or in capitals.
-        if half.is_none()
-            && self.tokens.text(at + 1) == "-"
-            && self.tokens.number(at + 2).is_some_and(|d| d.len() <= 2)
-        {
-            let second = self.half(self.tokens.skip_space(at + 3))?;
-            let last = self.tokens.number(at + 2).and_then(figures::integer)?;
-            self.out
-                .say(&format!("{} to {} ", cardinal(value), cardinal(last)));
-            self.out.say(second.words);
-            return Some(second.end);
-        }
         let dash = self.tokens.skip_space(at + 1);
         let second = self.tokens.skip_space(dash + 1);
         // `8 - 9:15 pm`
@@ -222,6 +210,18 @@ impl Reader<'_, English> {
         {
             self.out.say(&format!("{} to ", cardinal(value)));
             return self.one_time(second, false);
+        }
+        // `it am` and `5 a day` are no times; a half with a blank before it is written with points or in capitals.
+        if half.is_none()
+            && self.tokens.text(at + 1) == "-"
+            && self.tokens.number(at + 2).is_some_and(|d| d.len() <= 2)
+        {
+            let second = self.half(self.tokens.skip_space(at + 3))?;
+            let last = self.tokens.number(at + 2).and_then(figures::integer)?;
+            self.out
+                .say(&format!("{} to {} ", cardinal(value), cardinal(last)));
+            self.out.say(second.words);
+            return Some(second.end);
         }
         if half.is_none() && !hours {
             return None;

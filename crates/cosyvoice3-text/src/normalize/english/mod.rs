@@ -244,6 +244,7 @@ impl<'t> Reader<'t, English> {
             .or_else(|| self.per_unit(at))
             .or_else(|| self.joint_of_words(at))
             .or_else(|| self.repeated_mark(at))
+            .or_else(|| self.slash_between_ratings(at))
             .unwrap_or_else(|| {
                 self.sign(at);
                 at + 1

@@ -293,6 +293,7 @@ impl<'t> Reader<'t, English> {
             "M" | "m" | "mn" | "mln" | "mm" | "MM" if next == figure.end => Some("million"),
             "B" | "b" | "bn" | "Bn" if next == figure.end => Some("billion"),
             "T" | "t" | "tn" if next == figure.end => Some("trillion"),
+            "k" | "K" if self.is_power_of_money(at, next) => Some("thousand"),
             "b" | "B" if self.is_power_of_money(at, next) => Some("billion"),
             "m" | "M" if self.is_power_of_money(at, next) => Some("million"),
             "mn" | "mln" => Some("million"),

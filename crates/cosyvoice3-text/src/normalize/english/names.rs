@@ -289,7 +289,9 @@ impl Reader<'_, English> {
             self.out.say(&in_pairs(number.parse().ok()?));
             return Some(at + 1);
         }
-        if number.len() == 4 && at > 0 && self.tokens.text(at - 1) == "FY" {
+        let is_fiscal_year =
+            at > 0 && self.tokens.text(at - 1) == "FY" || self.tokens.cased_word_before(at) == "FY";
+        if number.len() == 4 && is_fiscal_year {
             self.out.say(&in_pairs(number.parse().ok()?));
             return Some(at + 1);
         }
@@ -313,6 +315,17 @@ impl Reader<'_, English> {
         let wants = noun.is_some_and(|(least, round)| {
             number.len() >= least && (round || !number.ends_with("00"))
         }) || number.len() >= 3 && self.is_ending(at);
+        // `Rooms 201-210`
+        let last = self
+            .tokens
+            .number(at + 2)
+            .filter(|last| self.tokens.text(at + 1) == "-" && last.len() == number.len())
+            .filter(|last| *last > number && self.tokens.text(at + 3) != "-");
+        if let Some(last) = last.filter(|_| wants) {
+            self.out
+                .say(&format!("{} to {}", digits(number), digits(last)));
+            return Some(at + 3);
+        }
         if attached && self.tokens.word_before(at).len() <= 4 || long || emergency || wants {
             self.out.say(&digits(number));
             return Some(at + 1);

@@ -220,7 +220,9 @@ impl<'t> Reader<'t, English> {
     pub(super) fn mixed_fraction(&mut self, at: usize) -> Option<usize> {
         let first = figure(self.tokens, at, Style::English)?;
         let value = first.whole()?;
-        let next = self.tokens.skip_space(first.end);
+        // `3-1/2` is no range: its second number is a part.
+        let hyphen = usize::from(self.tokens.text(first.end) == "-" && value < 100);
+        let next = self.tokens.skip_space(first.end) + hyphen;
         let (above, below, end) =
             figures::fraction(self.tokens, next).filter(|_| next > first.end)?;
         let end = self.past_ordinal_suffix(end);
@@ -409,8 +411,9 @@ impl<'t> Reader<'t, English> {
         }
         // `a 5-lb bag`
         let symbol = self.tokens.text(end + 1);
+        let thing = self.tokens.text(self.tokens.skip_space(end + 2));
         if self.tokens.text(end) == "-"
-            && symbol.len() > 1
+            && (symbol.len() > 1 || super::units::is_measured(thing))
             && self.tokens.text(end + 2) != "-"
             && let Some(unit) = super::units::unit(symbol)
         {

@@ -70,8 +70,21 @@ impl Reader<'_, English> {
     fn is_joint(&self, at: usize) -> bool {
         matches!(
             self.tokens.text(at),
-            " " | "," | "/" | "*" | ";" | "and" | "or" | "at" | "max"
+            " " | "," | "/" | "*" | ";" | "and" | "or" | "at" | "max" | "DC" | "AC"
         )
+    }
+
+    /// `5V/2A`: a pause for the slash between two ratings.
+    pub(super) fn slash_between_ratings(&mut self, at: usize) -> Option<usize> {
+        let is_slash = self.tokens.text(at) == "/" && at >= 2;
+        let before = is_slash.then(|| self.tokens.text(at - 1))?;
+        let joins = ELECTRIC.contains(&before)
+            && self.tokens.number(at - 2).is_some()
+            && self.rating_behind(at).is_some();
+        joins.then(|| {
+            self.out.say(", ");
+            at + 1
+        })
     }
 
     /// `50/60Hz`, `110/220 V`: one or the other.

@@ -70,6 +70,12 @@ const UNITS: &[(&str, &str, &str)] = &[
     ("MPa", "megapascal", "megapascals"),
     ("mmHg", "millimeter of mercury", "millimeters of mercury"),
     ("mbar", "millibar", "millibars"),
+    ("kt|kts", "knot", "knots"),
+    ("kbit|Kbit", "kilobit", "kilobits"),
+    ("Mbit", "megabit", "megabits"),
+    ("Gbit", "gigabit", "gigabits"),
+    ("IU", "international unit", "international units"),
+    ("BTU|Btu", "B T U", "B T U"),
     ("psi", "pound per square inch", "pounds per square inch"),
     ("hp|HP", "horsepower", "horsepower"),
     ("dB|db", "decibel", "decibels"),
@@ -107,7 +113,7 @@ const UNITS: &[(&str, &str, &str)] = &[
     ("pcs", "piece", "pieces"),
     ("tsp", "teaspoon", "teaspoons"),
     ("tbsp", "tablespoon", "tablespoons"),
-    ("qt", "quart", "quarts"),
+    ("qt|qts", "quart", "quarts"),
     ("cc", "C C", "C C"),
     ("ppl", "person", "people"),
     ("pax", "passenger", "passengers"),
@@ -133,7 +139,12 @@ const PER: &[(&str, &str)] = &[
 ];
 
 /// Words beside a number with one letter that show it to be a measure: `a 5V adapter`, `a current of 2A`.
-const MEASURED: [&str; 36] = [
+const MEASURED: [&str; 41] = [
+    "fuses",
+    "circuit",
+    "circuits",
+    "adapters",
+    "max",
     "battery",
     "batteries",
     "power",
@@ -195,6 +206,11 @@ pub(super) fn unit(symbol: &str) -> Option<Unit> {
         .iter()
         .find(|(symbols, ..)| symbols.split('|').any(|known| known == symbol))?;
     Some(Unit { one, many })
+}
+
+/// True if `thing` has an electric rating: `adapter`.
+pub(super) fn is_measured(thing: &str) -> bool {
+    MEASURED.contains(&thing)
 }
 
 /// The thing that a price or speed is per: *hour* for `h`.
@@ -262,7 +278,9 @@ impl Reader<'_, English> {
         let after = self.tokens.text(self.tokens.skip_space(at + 1));
         let stop = usize::from(self.tokens.text(at + 1) == ".");
         let thing = self.tokens.text(self.tokens.skip_space(at + 1 + stop));
-        let attributive = at == end && MEASURED.contains(&after.to_lowercase().as_str())
+        let attributive = (at == end || symbol.len() == 1)
+            && after != "max"
+            && MEASURED.contains(&after.to_lowercase().as_str())
             || THINGS.contains(&thing)
             || self.is_attributive(first, at + 1 + usize::from(self.tokens.text(at + 1) == "."));
         let noun = if one || attributive {
@@ -343,7 +361,13 @@ impl Reader<'_, English> {
             at >= 4 && self.tokens.number(at - 2).is_some() && self.tokens.text(at - 3) == ".";
         let is_short = after == "." && !self.tokens.ends_sentence(at + 1);
         // `Rain: .25 in.` ends its sentence with the unit.
-        let is_measure = is_measure || decimal && after == ".";
+        // So does `6 in.` alone.
+        let stop = usize::from(self.tokens.text(at + 1) == ".");
+        let is_last = self
+            .tokens
+            .text(self.tokens.skip_space(at + 1 + stop))
+            .is_empty();
+        let is_measure = is_measure || decimal && after == "." || is_last;
         if self.tokens.text(at) != "in" || !is_measure && !is_short {
             return None;
         }
