@@ -962,10 +962,16 @@ fn single_letter_ends_sentence(letter: char, before: &str, next: char, rest: &st
     // `60 км/ч.`, `5 кВт·ч.`
     let ends_unit = head.ends_with(['/', '·', '⋅', '*', '°']);
     let is_name = letter.is_uppercase() && names_letters(head);
+    // `I met Mr. T. He was kind.`
+    let title = last_word(head.trim_end_matches('.'));
+    let is_titled = head.ends_with('.')
+        && matches!(title, "Mr" | "Mrs" | "Ms" | "Dr" | "Prof")
+        && OPENERS.contains(&first_word(rest));
     if ends_list && letter != 'е'
         || follows_number
         || ends_unit
         || is_name
+        || is_titled
         || !letter.is_alphabetic()
     {
         return next.is_uppercase();

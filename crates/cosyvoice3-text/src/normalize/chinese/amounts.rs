@@ -199,11 +199,12 @@ pub(super) fn temperature(scan: &Scan, at: usize) -> Option<(String, usize)> {
 }
 
 /// Units in Latin letters and in one sign; the longer first.
-const UNITS: [(&str, &str); 57] = [
+const UNITS: [(&str, &str); 58] = [
     ("μg", "微克"),
     ("µg", "微克"),
     ("s平方", "二次方秒"),
     ("s²", "二次方秒"),
+    ("mmHg", "毫米汞柱"),
     ("mmol", "毫摩尔"),
     ("dL", "分升"),
     ("dl", "分升"),
@@ -319,6 +320,18 @@ fn follows_unit(scan: &Scan, at: usize) -> bool {
     at > letters && scan.is_digit(at - letters - 1)
 }
 
+/// `50Hz/60Hz`: true if the letters before `at` stand behind the number after it too.
+fn follows_same_unit(scan: &Scan, at: usize) -> bool {
+    const LONGEST_UNIT: usize = 5;
+    let Some(number) = scan.number(at + 1) else {
+        return false;
+    };
+    let letters = (1..=LONGEST_UNIT)
+        .take_while(|back| *back <= at && scan.char(at - back).is_ascii_alphabetic())
+        .count();
+    letters > 0 && (0..letters).all(|i| scan.char(at - letters + i) == scan.char(number.end + i))
+}
+
 /// True if an amount with a sign of a currency before it ends before `at`: `¥3.5`, `$1.2万`.
 fn follows_price(scan: &Scan, at: usize) -> bool {
     const LONGEST_AMOUNT: usize = 16;
@@ -352,6 +365,9 @@ pub(super) fn rate(scan: &Scan, at: usize) -> Option<(String, usize)> {
     let in_words = scan
         .number(at + 1)
         .is_some_and(|number| "克斤公千毫升米次人小分天".contains(scan.char(number.end)));
+    if scan.is_digit(at + 1) && follows_same_unit(scan, at) {
+        return None;
+    }
     if scan.is_digit(at + 1) && (in_words || measure(scan, at + 1).is_some()) {
         return Some(("每".to_owned(), at + 1));
     }

@@ -69,6 +69,21 @@ pub(super) fn part_of_date(scan: &Scan, at: usize) -> Option<(String, usize)> {
     }
 }
 
+/// `2024/25赛季`, `2024-2025学年`: the two years of a season.
+pub(super) fn season(scan: &Scan, at: usize) -> Option<(String, usize)> {
+    let (first, end) = scan
+        .run(at)
+        .filter(|(year, _)| is_year(year) && !scan.before(at).is_ascii_digit())?;
+    let (second, after) = scan
+        .run(end + 1)
+        .filter(|_| matches!(scan.char(end), '/' | '-' | '—' | '~'))?;
+    let is_season = scan
+        .one_of(after, &["赛季", "学年", "年度", "财年"])
+        .is_some();
+    (matches!(second.len(), 2 | 4) && is_season)
+        .then(|| (format!("{}到{}", digits(&first), digits(&second)), after))
+}
+
 /// Words before a date: `截至12/31`.
 const BEFORE_DATE: [&str; 14] = [
     "日期",

@@ -125,6 +125,21 @@ pub(super) fn version(scan: &Scan, at: usize) -> Option<(String, usize)> {
     (parts.len() > 2).then(|| (parts.iter().map(said).collect::<Vec<_>>().join("点"), end))
 }
 
+/// `(010) 6512 3456`: a telephone number with its area code in brackets.
+pub(super) fn bracketed_area(scan: &Scan, at: usize) -> Option<(String, usize)> {
+    if scan.char(at) != '(' {
+        return None;
+    }
+    let (area, end) = scan
+        .run(at + 1)
+        .filter(|(area, end)| area.starts_with('0') && area.len() <= 4 && scan.char(*end) == ')')?;
+    let next = end + 1 + usize::from(matches!(scan.char(end + 1), ' ' | '-'));
+    let (groups, after) = groups(scan, next);
+    let all: usize = groups.iter().map(String::len).sum();
+    let said: Vec<String> = groups.iter().map(|group| called(group)).collect();
+    matches!(all, 7 | 8).then(|| (format!("{}，{}", called(&area), said.join("，")), after))
+}
+
 /// Numbers of services that everybody dials.
 const SERVICES: [&str; 24] = [
     "110", "112", "114", "119", "120", "122", "10000", "10010", "10086", "11185", "12110", "12121",
@@ -364,5 +379,16 @@ pub(super) fn floor(scan: &Scan, at: usize) -> Option<(String, usize)> {
         ));
     }
     let is_floor = scan.char(end) == 'F' && !scan.char(end + 1).is_ascii_alphanumeric();
-    is_floor.then(|| (format!("{}层", cardinal(number)), end + 1))
+    if !is_floor {
+        return None;
+    }
+    // `5F-501`
+    if scan.char(end + 1) == '-'
+        && let Some((room, after)) = scan
+            .run(end + 2)
+            .filter(|(room, _)| matches!(room.len(), 3 | 4))
+    {
+        return Some((format!("{}层{}", cardinal(number), called(&room)), after));
+    }
+    Some((format!("{}层", cardinal(number)), end + 1))
 }

@@ -5,10 +5,10 @@
 
 use super::{
     amounts::{fraction, measure, money, percent, rate, temperature, ten_thousands},
-    calendar::{clock, date, generation, part_of_date, years},
+    calendar::{clock, date, generation, part_of_date, season, years},
     names::{
-        abbreviated, coded, day_and_night, flat, floor, letter_to_letter, named, plus_country,
-        section, service, telephone, version,
+        abbreviated, bracketed_area, coded, day_and_night, flat, floor, letter_to_letter, named,
+        plus_country, section, service, telephone, version,
     },
     numerals::{called, cardinal},
     quantities::{counted, quantity},
@@ -20,11 +20,13 @@ use crate::{Change, Language, normalize::signs};
 type Rule = (&'static str, fn(&Scan, usize) -> Option<(String, usize)>);
 
 /// The most certain first.
-const RULES: [Rule; 31] = [
+const RULES: [Rule; 33] = [
     ("telephone", plus_country),
+    ("telephone", bracketed_area),
     ("telephone", telephone),
     ("telephone", service),
     ("date", date),
+    ("year", season),
     ("year", years),
     ("year", generation),
     ("date", part_of_date),
@@ -146,6 +148,21 @@ fn power(scan: &Scan, at: usize) -> Option<(String, usize)> {
     Some((format!("的{}次方", quantity(&number)), number.end))
 }
 
+/// `A12-A15`: true if one letter stands before the numbers on both sides of the dash at `at`.
+fn joins_names(scan: &Scan, at: usize) -> bool {
+    const LONGEST_NUMBER: usize = 5;
+    let digits = (1..=LONGEST_NUMBER)
+        .take_while(|back| *back <= at && scan.is_digit(at - back))
+        .count();
+    let letter = scan.char(at + 1);
+    digits > 0
+        && letter.is_ascii_uppercase()
+        && scan.is_digit(at + 2)
+        && at
+            .checked_sub(digits + 1)
+            .is_some_and(|first| scan.char(first) == letter)
+}
+
 const WEEKDAYS: [&str; 7] = ["周一", "周二", "周三", "周四", "周五", "周六", "周日"];
 
 /// `1日-7日`, `30元~50元`, `5#楼`, `~100`: marks between words and numbers.
@@ -156,6 +173,7 @@ fn joint(scan: &Scan, at: usize) -> Option<(String, usize)> {
         '-' | '~' | '—' if counts && scan.is_digit(at + 1) => "到",
         // `周一~周五`
         '-' | '~' | '—' if scan.char(at + 1) == '周' && scan.follows(at, &WEEKDAYS) => "到",
+        '-' | '~' | '—' if joins_names(scan, at) => "到",
         '~' if scan.is_digit(at + 1) => "约",
         '#' if before.is_ascii_digit() && scan.char(at + 1).is_alphabetic() => "号",
         _ => return None,

@@ -471,7 +471,18 @@ impl Reader<'_, English> {
             word.starts_with(char::is_uppercase) && word.is_ascii() && month_index(word).is_some()
         };
         let stop = usize::from(self.tokens.text(at + 1) == ".");
-        if word.len() > 4 || !is_month(word) || !self.is_paired(at, stop, is_month) {
+        // `in Jan. we open`: no full stop that ends a sentence has a small letter behind it.
+        let next = self.tokens.skip_space(at + 1 + stop);
+        let is_short = stop > 0
+            && next > at + 2
+            && word.len() < 5
+            && word != "May"
+            && self
+                .tokens
+                .text(next)
+                .starts_with(|c: char| c.is_ascii_lowercase());
+        let is_named = is_short || self.is_paired(at, stop, is_month);
+        if word.len() > 4 || !is_month(word) || !is_named {
             return None;
         }
         self.out.say(MONTHS[month.index]);

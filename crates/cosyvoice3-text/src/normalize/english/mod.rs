@@ -449,33 +449,3 @@ fn figure_words(figure: &Figure) -> String {
         None => whole,
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use std::{hint::black_box, time::Instant};
-
-    use crate::{Language, normalize};
-
-    /// Prints what a number costs in a text of numbers, and in one four times as long, so that one sees that it is linear.
-    /// `cargo test --release -p cosyvoice3-text -- --ignored --nocapture english::tests::time_per_number`
-    #[test]
-    #[ignore = "prints times, asserts nothing"]
-    fn time_per_number() {
-        let line = "Flight 102 leaves Gate 3A at 9:30 a.m. on Nov. 22, 2026. The fare is $1,299.99 plus 5.5% tax. \
-            The 3rd train, no. 7, has 15 cars and 1,024 seats. Call 212-555-0123. It is -5 °C, wind 15 mph. ";
-        for lines in [50, 200] {
-            let text = line.repeat(lines);
-            let starts = |pair: &&[u8]| !pair[0].is_ascii_digit() && pair[1].is_ascii_digit();
-            let numbers = text.as_bytes().windows(2).filter(starts).count();
-            let best = (0..15)
-                .map(|_| {
-                    let start = Instant::now();
-                    black_box(normalize(black_box(&text), Language::English));
-                    start.elapsed().as_secs_f64()
-                })
-                .fold(f64::MAX, f64::min);
-            let each = best * 1e6 / numbers as f64;
-            println!("{numbers} numbers: {each:.2} us each");
-        }
-    }
-}
