@@ -802,7 +802,19 @@ fn full_stop_ends_sentence(before: &str, rest: &str) -> bool {
     }
     if matches!(
         lower.as_str(),
-        "st" | "jr" | "sr" | "mt" | "pt" | "dept" | "univ" | "mgr"
+        "st" | "jr"
+            | "sr"
+            | "mt"
+            | "pt"
+            | "dept"
+            | "univ"
+            | "mgr"
+            | "rep"
+            | "pres"
+            | "adm"
+            | "hon"
+            | "maj"
+            | "cpl"
     ) || is_latin_initials(word)
     {
         return OPENERS.contains(&follows);

@@ -71,7 +71,13 @@ fn composed(text: &str, mut changes: Option<&mut Vec<Change>>) -> String {
         }
     };
     let mut text = text.to_owned();
-    for (typed, sign) in [(">=", "≥"), ("<=", "≤"), ("!=", "≠")] {
+    for (typed, sign) in [
+        (">=", "≥"),
+        ("<=", "≤"),
+        ("!=", "≠"),
+        ("->", "→"),
+        ("=>", "→"),
+    ] {
         text.matches(typed).for_each(|typed| note(typed, sign));
         text = text.replace(typed, sign);
     }
@@ -304,6 +310,7 @@ mod tests {
             ("^\u{c68}", "²"),
             ("a >\u{200b}= b", "a ≥ b"),
             ("^^2", "^²"),
+            ("a -> b => c", "a → b → c"),
         ] {
             assert_eq!(clean(text, None), cleaned, "{text:?}");
             assert_eq!(clean(cleaned, None), cleaned, "{text:?}");

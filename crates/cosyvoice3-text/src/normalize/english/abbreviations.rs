@@ -427,7 +427,19 @@ impl Reader<'_, English> {
             && next > at + 1
             && name.chars().nth(1).is_some_and(char::is_lowercase)
             && name.starts_with(char::is_uppercase);
-        is_saint.then(|| ("Saint".into(), at + 1))
+        if is_saint {
+            return Some(("Saint".into(), at + 1));
+        }
+        // `Dr Smith`, as the British write
+        let is_name = next > at + 1
+            && name.len() > 1
+            && name.starts_with(char::is_uppercase)
+            && name.chars().nth(1).is_some_and(char::is_lowercase);
+        matches!(word, "Dr" | "Prof" | "Mt")
+            .then(|| full_word(word))
+            .flatten()
+            .filter(|_| is_name)
+            .map(|full| (full.into(), at + 1))
     }
 
     /// `e.g.`, `a.m.`, `U.S.`, whose second letter stands at `second`.
