@@ -7,8 +7,8 @@ use std::{
 
 use anyhow::{Context, Result};
 use cosyvoice3_text::{
-    Change, Language, Lexicon, Reading, explain, is_speakable, mark_stress, next_sentence,
-    normalize_as,
+    Change, Language, Lexicon, Reading, explain, explain_stress, is_speakable, mark_stress,
+    next_sentence, normalize_as,
 };
 
 use crate::options::TextOptions;
@@ -94,8 +94,15 @@ impl Reader {
         let mut at = 0;
         while let Some(range) = next_sentence(line, at) {
             at = range.end;
-            let mut worded = self.lexicon.apply(&line[range]).into_owned();
+            let mut changes = Vec::new();
+            let mut worded = self.lexicon.apply(&line[range.clone()]).into_owned();
+            if self.explain {
+                changes.extend(self.lexicon.explain(&line[range]));
+            }
             if self.stress {
+                if self.explain {
+                    changes.extend(explain_stress(&worded));
+                }
                 worded = mark_stress(&worded).into_owned();
             }
             if !is_speakable(&worded) {
@@ -104,10 +111,9 @@ impl Reader {
             if self.given.is_none() {
                 self.language = Language::detect(&worded).unwrap_or(self.language);
             }
-            let changes = match self.explain {
-                true => explain(&worded, self.language, self.reading),
-                false => Vec::new(),
-            };
+            if self.explain {
+                changes.extend(explain(&worded, self.language, self.reading));
+            }
             sentences.push(Sentence {
                 said: normalize_as(&worded, self.language, self.reading),
                 changes,
@@ -169,5 +175,32 @@ mod tests {
             "{changes:?}"
         );
         assert!(read(&[], "Осталось 5 минут.")[0].changes.is_empty());
+    }
+
+    #[test]
+    fn words_of_the_lexicon_and_stress_marks_are_explained_before_all_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("words.txt");
+        fs::write(&file, "ВДНХ = вэдэнх+а\n").unwrap();
+        let options = [
+            "--lexicon",
+            file.to_str().unwrap(),
+            "--stress-mark",
+            "--explain",
+        ];
+        let rules: Vec<_> = read(&options, "ВДНХ, 5 з+амков.")[0]
+            .changes
+            .iter()
+            .map(|change| (change.rule, change.written.clone()))
+            .collect();
+        assert_eq!(
+            rules[..3],
+            [
+                ("lexicon", "ВДНХ".to_owned()),
+                ("stress mark", "вэдэнх+а,".to_owned()),
+                ("stress mark", "з+амков.".to_owned()),
+            ]
+        );
+        assert!(rules.len() > 3, "{rules:?}");
     }
 }

@@ -54,19 +54,35 @@ pub fn without_special_tokens(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = rest.find("<|") {
-        let Some(length) = special_token(&rest[start..]) else {
-            out.push_str(&rest[..start + 1]);
-            rest = &rest[start + 1..];
-            continue;
-        };
-        out.push_str(&rest[..start]);
+    let mut done = 0;
+    for (start, token) in special_token_indices(text) {
+        out.push_str(&text[done..start]);
         out.push(' ');
-        rest = &rest[start + length..];
+        done = start + token.len();
     }
-    out.push_str(rest);
+    out.push_str(&text[done..]);
     Cow::Owned(out)
+}
+
+/// The special tokens of `text`, in order.
+pub(crate) fn special_tokens(text: &str) -> impl Iterator<Item = &str> {
+    special_token_indices(text).map(|(_, token)| token)
+}
+
+/// The special tokens of `text`, and the bytes at which they begin.
+fn special_token_indices(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let start = from + text[from..].find("<|")?;
+            let Some(length) = special_token(&text[start..]) else {
+                from = start + 1;
+                continue;
+            };
+            from = start + length;
+            return Some((start, &text[start..from]));
+        }
+    })
 }
 
 /// Length of the special token that `text` starts with: `<|`, a name, `|>`.

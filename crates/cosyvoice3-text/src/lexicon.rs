@@ -19,12 +19,12 @@
 //!
 //! A lexicon comes before all other reading. Looking up is linear in the text, whatever the number of entries.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{borrow::Cow, collections::HashMap, ops::Range};
 
 use aho_corasick::AhoCorasick;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-use crate::normalize::is_combining;
+use crate::{Change, normalize::is_combining};
 
 /// Longest side of an entry, in bytes. It bounds the work for each byte of a text, too.
 const LONGEST_SIDE: usize = 400;
@@ -157,33 +157,62 @@ impl Lexicon {
 
     /// `text` with what stands in the lexicon as it is to be said. Allocates only where something does.
     pub fn apply<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let Some(finder) = &self.finder else {
+        if self.is_empty() {
             return Cow::Borrowed(text);
-        };
-        let text: Cow<'t, str> = match is_nfc_quick(text.chars()) {
-            IsNormalized::Yes => Cow::Borrowed(text),
-            _ => Cow::Owned(text.nfc().collect()),
-        };
-        let mut found: Vec<(usize, usize, usize)> = finder
-            .find_overlapping_iter(text.as_ref())
-            .filter(|found| is_whole(&text, found.start(), found.end()))
-            .map(|found| (found.start(), found.end(), found.pattern().as_usize()))
-            .collect();
+        }
+        let text = composed(text);
+        let found = self.find(&text);
         if found.is_empty() {
             return text;
         }
-        found.sort_unstable_by_key(|(start, end, _)| (*start, std::cmp::Reverse(*end)));
         let mut out = String::with_capacity(text.len());
         let mut done = 0;
-        for (start, end, entry) in found {
-            if start >= done {
-                out.push_str(&text[done..start]);
-                out.push_str(&self.entries[entry].1);
-                done = end;
-            }
+        for (range, entry) in found {
+            out.push_str(&text[done..range.start]);
+            out.push_str(&self.entries[entry].1);
+            done = range.end;
         }
         out.push_str(&text[done..]);
         Cow::Owned(out)
+    }
+
+    /// The words and phrases of `text` that [`apply`](Self::apply) says otherwise, in their order.
+    pub fn explain(&self, text: &str) -> Vec<Change> {
+        let text = composed(text);
+        self.find(&text)
+            .into_iter()
+            .map(|(range, entry)| Change::new(&text[range], &self.entries[entry].1, "lexicon"))
+            .collect()
+    }
+
+    /// The places in the composed `text` of entries that count, in order, with their indices.
+    fn find(&self, text: &str) -> Vec<(Range<usize>, usize)> {
+        let Some(finder) = &self.finder else {
+            return Vec::new();
+        };
+        let mut found: Vec<_> = finder
+            .find_overlapping_iter(text)
+            .filter(|found| is_whole(text, found.start(), found.end()))
+            .map(|found| (found.range(), found.pattern().as_usize()))
+            .collect();
+        found.sort_unstable_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
+        let mut done = 0;
+        found.retain(|(range, _)| {
+            let counts = range.start >= done;
+            if counts {
+                done = range.end;
+            }
+            counts
+        });
+        found
+    }
+}
+
+/// `text` in composed form (NFC), in which entries are kept.
+fn composed(text: &str) -> Cow<'_, str> {
+    match is_nfc_quick(text.chars()) {
+        IsNormalized::Yes => Cow::Borrowed(text),
+        _ => Cow::Owned(text.nfc().collect()),
     }
 }
 
@@ -262,6 +291,19 @@ mod tests {
             assert_eq!(lexicon.apply(text), expected, "{text}");
         }
         assert!(matches!(lexicon.apply("ничего"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn each_word_of_the_lexicon_is_explained() {
+        let lexicon = lexicon("кот = котик\nкот учёный = учёный котик");
+        assert_eq!(
+            lexicon.explain("Кот и кот учёный, котёл"),
+            [
+                Change::new("Кот", "Котик", "lexicon"),
+                Change::new("кот учёный", "учёный котик", "lexicon"),
+            ]
+        );
+        assert!(Lexicon::default().explain("кот").is_empty());
     }
 
     #[test]

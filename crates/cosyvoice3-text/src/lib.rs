@@ -23,9 +23,48 @@ pub use language::Language;
 pub use lexicon::{Lexicon, LexiconError};
 pub use normalize::{Change, Reading, explain, normalize, normalize_as};
 pub use sentence::{is_clause_end, next_sentence};
-pub use stress::mark_stress;
+pub use stress::{explain_stress, mark_stress};
 
-/// Returns true if anything in `text` has a sound: a letter or a digit of any script.
+/// Returns true if anything in `text` has a sound: a letter or a digit of any script, a sign with a name such as `%`, or
+/// another sign that is all of the text, such as `*`. Rules and bullets (`***`, `•`) have none.
 pub fn is_speakable(text: &str) -> bool {
     text.chars().any(char::is_alphanumeric)
+        || text.chars().any(normalize::is_sign_with_sound)
+        || normalize::is_named_sign(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sign_with_a_name_has_a_sound_and_a_rule_or_bullet_has_none() {
+        for text in [
+            "a",
+            "5",
+            "%",
+            "&",
+            "°",
+            "€",
+            "*",
+            "#",
+            " @ ",
+            "% & ° €",
+            "≥",
+            "★",
+            "♥",
+            "★★★★",
+        ] {
+            assert!(is_speakable(text), "{text}");
+            for language in [Language::Russian, Language::English, Language::Chinese] {
+                let said = normalize(text, language);
+                assert!(said.contains(char::is_alphanumeric), "{text}: {said}");
+            }
+        }
+        for text in [
+            "", " ", "...", "?!", "***", "* * *", "---", "—", "•", "■", "___", "=====", "♪", "🎉",
+        ] {
+            assert!(!is_speakable(text), "{text}");
+        }
+    }
 }

@@ -94,6 +94,31 @@ const NEVER_END: &[&str] = &[
     "lt",
     "sgt",
     "messrs",
+    "conf",
+    "attn",
+    "asst",
+    "incl",
+    "excl",
+    "intl",
+    "natl",
+    "elem",
+    "supt",
+    "cmdr",
+    "pvt",
+];
+
+/// Words whose full stop ends no sentence before one letter that is the name of a place: `Bldg. C`.
+const BEFORE_LETTER: &[&str] = &[
+    "rm", "apt", "bldg", "ste", "fl", "flr", "blk", "term", "conf",
+];
+
+/// English abbreviations whose full stop ends no sentence where a small letter follows.
+const INNER: &[&str] = &[
+    "dept", "mgr", "hosp", "univ", "temp", "qty", "amt", "conf", "bldg", "bldgs", "dist", "est",
+    "avg", "misc", "assn", "bros", "pres", "jct", "sta", "ctr", "hts", "appt", "mtg", "pkwy",
+    "hwy", "blvd", "hrs", "arr", "dep", "ave", "rd", "ln", "ct", "corp", "ltd", "inc", "approx",
+    "max", "min", "tel", "ext", "apt", "ste", "tsp", "tbsp", "mins", "secs", "lbs", "doz", "acct",
+    "mon", "tue", "tues", "wed", "thu", "thur", "thurs", "fri", "sat", "sun",
 ];
 
 /// Words whose full stop ends no sentence where a number follows.
@@ -171,6 +196,34 @@ const BEFORE_NUMBER: &[&str] = &[
     "sec",
     "hwy",
     "rte",
+    "fl",
+    "flr",
+    "flt",
+    "ph",
+    "hrs",
+    "qty",
+    "rt",
+    "jct",
+    "sta",
+    "term",
+    "arr",
+    "dep",
+    "temp",
+    "amt",
+    "pg",
+    "ver",
+    "lvl",
+    "blk",
+    "avg",
+    "dept",
+    "conf",
+    "art",
+    "mob",
+    "trk",
+    "chap",
+    "acct",
+    "chap",
+    "acct",
 ];
 
 /// Words that follow a time of day and belong to it: `at 5 p.m. Monday`.
@@ -747,7 +800,27 @@ fn full_stop_ends_sentence(before: &str, rest: &str) -> bool {
     {
         return OPENERS.contains(&follows);
     }
-    if matches!(lower.as_str(), "st" | "jr" | "sr" | "mt" | "pt") || is_latin_initials(word) {
+    if matches!(
+        lower.as_str(),
+        "st" | "jr"
+            | "sr"
+            | "mt"
+            | "pt"
+            | "dept"
+            | "univ"
+            | "mgr"
+            | "rep"
+            | "pres"
+            | "adm"
+            | "hon"
+            | "maj"
+            | "cpl"
+    ) || is_latin_initials(word)
+    {
+        return OPENERS.contains(&follows);
+    }
+    // `Elm Dr. The next stop`, but `watch Dr. Who`
+    if lower == "dr" && follows_name(before, word) {
         return OPENERS.contains(&follows);
     }
     if NEVER_END.contains(&lower.as_str()) || is_initials(word) {
@@ -755,7 +828,17 @@ fn full_stop_ends_sentence(before: &str, rest: &str) -> bool {
     }
     let begins_number = |c: char| c.is_ascii_digit() || "$€£¥₩₽#№+".contains(c);
     let numbers = begins_number(next) || follows.contains(|c: char| c.is_ascii_digit());
-    if numbers && BEFORE_NUMBER.contains(&lower.as_str()) {
+    // `Tues.-Thurs. 10-4`
+    let last = lower.rsplit('-').next().unwrap_or_default();
+    let is_before_number = BEFORE_NUMBER.contains(&last);
+    if is_before_number && (numbers || rest.trim_start().starts_with(['-', '–', '—'])) {
+        return false;
+    }
+    let is_letter = follows.len() == 1 && follows.starts_with(|c: char| c.is_ascii_uppercase());
+    if is_letter && follows != "I" && BEFORE_LETTER.contains(&lower.as_str())
+        || next.is_lowercase() && INNER.contains(&last)
+        || numbers && is_first_of_two_units(&lower, before, rest)
+    {
         return false;
     }
     if matches!(lower.as_str(), "a.m" | "p.m") && BEHIND_TIME.contains(&follows) {
@@ -780,6 +863,31 @@ fn full_stop_ends_sentence(before: &str, rest: &str) -> bool {
         return next.is_uppercase() && !country && !roman && !dash;
     }
     !(next.is_lowercase() && word.chars().count() <= 3)
+}
+
+/// `5 ft. 10 in.`, `2 hr. 30 min.`: two units of one measure.
+fn is_first_of_two_units(unit: &str, before: &str, rest: &str) -> bool {
+    const FIRST: [&str; 14] = [
+        "ft", "lb", "lbs", "hr", "hrs", "yd", "yds", "gal", "min", "mins", "mi", "st", "d", "h",
+    ];
+    const SECOND: [&str; 14] = [
+        "in", "oz", "min", "mins", "sec", "secs", "ft", "qt", "pt", "yd", "yds", "lb", "lbs", "s",
+    ];
+    let head = before[..before.len() - unit.len()].trim_end();
+    let second = rest
+        .trim_start()
+        .trim_start_matches(|c: char| c.is_ascii_digit());
+    FIRST.contains(&unit)
+        && head.ends_with(|c: char| c.is_ascii_digit())
+        && SECOND.contains(&first_word(second))
+}
+
+/// True if a name with a capital, and not the first word of its sentence, stands before `word` at the end of `before`.
+fn follows_name(before: &str, word: &str) -> bool {
+    let head = before[..before.len() - word.len()].trim_end();
+    let name = last_word(head);
+    let is_first = head.len() == name.len();
+    !is_first && name.starts_with(char::is_uppercase)
 }
 
 /// The word that `rest` begins with, behind blanks.
@@ -866,10 +974,16 @@ fn single_letter_ends_sentence(letter: char, before: &str, next: char, rest: &st
     // `60 км/ч.`, `5 кВт·ч.`
     let ends_unit = head.ends_with(['/', '·', '⋅', '*', '°']);
     let is_name = letter.is_uppercase() && names_letters(head);
+    // `I met Mr. T. He was kind.`
+    let title = last_word(head.trim_end_matches('.'));
+    let is_titled = head.ends_with('.')
+        && matches!(title, "Mr" | "Mrs" | "Ms" | "Dr" | "Prof")
+        && OPENERS.contains(&first_word(rest));
     if ends_list && letter != 'е'
         || follows_number
         || ends_unit
         || is_name
+        || is_titled
         || !letter.is_alphabetic()
     {
         return next.is_uppercase();

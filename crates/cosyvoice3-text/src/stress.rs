@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::Change;
+
 /// `text` with the stress that a `+` before its vowel marks (`з+амок`) as U+0301 after it (`за́мок`), which the model
 /// reads. A `+` elsewhere, as in `2+2` and `а + б`, stays; before `ё`, which always has the stress, it goes.
 ///
@@ -35,6 +37,17 @@ pub fn mark_stress(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// The words of `text` whose stress [`mark_stress`] marks.
+pub fn explain_stress(text: &str) -> Vec<Change> {
+    let marked = mark_stress(text);
+    // A stress mark is no blank, so that the words are the same ones.
+    text.split_whitespace()
+        .zip(marked.split_whitespace())
+        .filter(|(written, marked)| written != marked)
+        .map(|(written, marked)| Change::new(written, marked, "stress mark"))
+        .collect()
+}
+
 fn is_vowel(c: char) -> bool {
     "аеёиоуыэюяАЕЁИОУЫЭЮЯіїєІЇЄ".contains(c)
 }
@@ -55,5 +68,16 @@ mod tests {
         ] {
             assert_eq!(mark_stress(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn each_word_whose_stress_is_marked_is_explained() {
+        assert_eq!(
+            explain_stress("старый з+амок, 2+2, вс+ё"),
+            [
+                Change::new("з+амок,", "за\u{301}мок,", "stress mark"),
+                Change::new("вс+ё", "всё", "stress mark"),
+            ]
+        );
     }
 }

@@ -2,11 +2,13 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::lex::{control, is_combining};
+use super::{
+    Change,
+    lex::{control, is_combining},
+};
 
 /// Signs that languages read out or that numbers are written with.
-const SIGNS: &str =
-    ".,!?;:-—()\"'«»…%‰№#$€£¥₽₴¢°+=&@/*×÷±~_²³§<>\\∶≥≤≈≠→←↔↑↓∞√∑∆‱^₩₹₺₸₿₪฿₫₦₱©∈∉⊂⊆⊃⊇∩∪∅∏∫∝∠⊥∥∀∃∴⋈";
+const SIGNS: &str = ".,!?;:-—()\"'«»…%‰№#$€£¥₽₴¢°+=&@/*×÷±~_²³§<>\\∶≥≤≈≠→←↔↑↓∞√∑∆‱^₩₹₺₸₿₪฿₫₦₱©∈∉⊂⊆⊃⊇∩∪∅∏∫∝∠⊥∥∀∃∴⋈★☆♥❤♠♣♦✓✔✗✘☎✉☀☁☂♀♂♿⚠⚡✈™®";
 
 /// Zeros of the decimal digits of other scripts.
 const ZEROS: [u32; 26] = [
@@ -16,30 +18,69 @@ const ZEROS: [u32; 26] = [
 ];
 
 /// `text` composed (NFC), with ASCII digits, plain blanks and plain quotes, and without what has no sound.
-pub(super) fn clean(text: &str) -> String {
+///
+/// Characters that are another one then, or gone, go to `changes`, neighbours as one piece; blanks do not.
+pub(super) fn clean(text: &str, mut changes: Option<&mut Vec<Change>>) -> String {
     let text: String = text.nfc().collect();
     let mut out = String::with_capacity(text.len());
     let mut rest = text.as_str();
+    let mut joins = false;
     while let Some(c) = rest.chars().next() {
         let length = control(rest).unwrap_or(c.len_utf8());
         let (head, tail) = rest.split_at(length);
+        let before = out.len();
         if length > c.len_utf8() {
             out.push_str(head);
         } else {
             push_clean(&mut out, c, tail);
         }
+        if let Some(changes) = changes.as_deref_mut() {
+            joins = note(changes, head, &out[before..], joins);
+        }
         rest = tail;
     }
-    composed(&out)
+    composed(&out, changes)
+}
+
+/// Notes that `written` became `clean`, in the last change where it `joins` that; returns whether the next one joins it.
+fn note(changes: &mut Vec<Change>, written: &str, clean: &str, joins: bool) -> bool {
+    if written == clean || written.chars().all(char::is_whitespace) {
+        return false;
+    }
+    let rule = if clean.trim().is_empty() {
+        "no sound"
+    } else {
+        "character"
+    };
+    match changes.last_mut().filter(|last| joins && last.rule == rule) {
+        Some(last) => {
+            last.written.push_str(written);
+            last.said.push_str(clean.trim());
+        }
+        None => changes.push(Change::new(written, clean.trim(), rule)),
+    }
+    true
 }
 
 /// Signs that are typed as two characters as the one that they mean. It comes last: what stood between the two, or a digit
 /// of another script, is gone or ASCII only now.
-fn composed(text: &str) -> String {
-    let text = text
-        .replace(">=", "≥")
-        .replace("<=", "≤")
-        .replace("!=", "≠");
+fn composed(text: &str, mut changes: Option<&mut Vec<Change>>) -> String {
+    let mut note = |written: &str, sign: &str| {
+        if let Some(changes) = changes.as_deref_mut() {
+            changes.push(Change::new(written, sign, "character"));
+        }
+    };
+    let mut text = text.to_owned();
+    for (typed, sign) in [
+        (">=", "≥"),
+        ("<=", "≤"),
+        ("!=", "≠"),
+        ("->", "→"),
+        ("=>", "→"),
+    ] {
+        text.matches(typed).for_each(|typed| note(typed, sign));
+        text = text.replace(typed, sign);
+    }
     let mut out = String::with_capacity(text.len());
     let mut rest = text.as_str();
     while let Some(at) = rest.find('^') {
@@ -48,15 +89,16 @@ fn composed(text: &str) -> String {
         // `m^2` is m², `10^24` is another power.
         let follows_digit = power.chars().nth(2).is_some_and(|c| c.is_ascii_digit());
         let sign = match power.as_bytes().get(1) {
-            Some(b'2') if !follows_digit => '²',
-            Some(b'3') if !follows_digit => '³',
+            Some(b'2') if !follows_digit => "²",
+            Some(b'3') if !follows_digit => "³",
             _ => {
                 out.push('^');
                 rest = &power[1..];
                 continue;
             }
         };
-        out.push(sign);
+        note(&power[..2], sign);
+        out.push_str(sign);
         rest = &power[2..];
     }
     out + rest
@@ -95,6 +137,8 @@ fn push_clean(out: &mut String, c: char, rest: &str) {
         '✕' | '✖' | '⨯' => out.push('×'),
         '㎡' => out.push_str("m²"),
         '㎥' => out.push_str("m³"),
+        // Marks on a name, which nobody says.
+        '™' | '℠' | '®' if out.ends_with(char::is_alphanumeric) => {}
         '℃' => out.push_str("°C"),
         '℉' => out.push_str("°F"),
         '⁰' | '¹' | '⁴'..='⁹' | '⁻' | '²' | '³' if is_power(out, c) => {
@@ -164,7 +208,9 @@ fn push_number(out: &mut String, c: char) {
 }
 
 /// `text` without symbols and format characters; letters, digits, punctuation and inline controls of any script stay.
-pub(super) fn tidy_symbols(text: &str) -> String {
+///
+/// What goes is noted in `changes`, neighbours as one piece.
+pub(super) fn tidy_symbols(text: &str, mut changes: Option<&mut Vec<Change>>) -> String {
     let keeps = |c: char| {
         c.is_alphanumeric()
             || is_combining(c) && !matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{20d0}'..='\u{20ff}')
@@ -172,19 +218,29 @@ pub(super) fn tidy_symbols(text: &str) -> String {
             || is_named_sign(c)
             || matches!(c, ' ' | '·' | '°' | '\u{2010}'..='\u{201f}' | '…' | '\u{3001}'..='\u{303f}' | '！'..='￥')
     };
-    text.chars().filter(|c| keeps(*c)).collect()
+    let mut joins = false;
+    text.chars()
+        .filter(|c| {
+            let kept = keeps(*c);
+            if let Some(changes) = changes.as_deref_mut() {
+                joins = !kept && note(changes, c.encode_utf8(&mut [0; 4]), "", joins);
+            }
+            kept
+        })
+        .collect()
 }
 
 /// Signs of money, mathematics, measure and lettering, which mean something where they stand.
 fn is_named_sign(c: char) -> bool {
     matches!(c,
         '¢'..='¥' | '§' | '©' | '®' | '±' | 'µ' | '¶' | '×' | '÷'
-        | '\u{2030}'..='\u{2034}' | '※' | '\u{20a0}'..='\u{20cf}' | '\u{2100}'..='\u{22ff}' | '\u{3300}'..='\u{33ff}'
+        | '★' | '☆' | '♥' | '❤' | '♠' | '♣' | '♦' | '✓' | '✔' | '✗' | '✘' | '☎' | '✉' | '☀' | '☁' | '☂' | '♀' | '♂'
+        | '♿' | '⚠' | '⚡' | '✈' | '\u{2030}'..='\u{2034}' | '※' | '\u{20a0}'..='\u{20cf}' | '\u{2100}'..='\u{22ff}' | '\u{3300}'..='\u{33ff}'
         | '￠'..='￦')
 }
 
-/// `text` with single blanks, none before a closing mark, and with runs of one mark cut to three.
-pub(super) fn tidy(text: &str) -> String {
+/// `text` with single blanks, none before a closing mark, and with runs of one mark cut to three; `changes` names them.
+pub(super) fn tidy(text: &str, mut changes: Option<&mut Vec<Change>>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut last = ' ';
     let mut run = 0;
@@ -202,6 +258,10 @@ pub(super) fn tidy(text: &str) -> String {
         }
         run = if c == last { run + 1 } else { 1 };
         if run > 3 && !c.is_alphabetic() {
+            if let Some(changes) = changes.as_deref_mut().filter(|_| run == 4) {
+                let three = c.to_string().repeat(3);
+                changes.push(Change::new(&format!("{three}{c}"), &three, "repeated mark"));
+            }
             continue;
         }
         out.push(c);
@@ -235,7 +295,7 @@ mod tests {
             ("а!!!!!!", "а!!!"),
             ("1\u{202f}000\u{a0}000", "1 000 000"),
         ] {
-            assert_eq!(tidy(&clean(text)), expected, "{text}");
+            assert_eq!(tidy(&clean(text, None), None), expected, "{text}");
         }
     }
 
@@ -250,22 +310,23 @@ mod tests {
             ("^\u{c68}", "²"),
             ("a >\u{200b}= b", "a ≥ b"),
             ("^^2", "^²"),
+            ("a -> b => c", "a → b → c"),
         ] {
-            assert_eq!(clean(text), cleaned, "{text:?}");
-            assert_eq!(clean(cleaned), cleaned, "{text:?}");
+            assert_eq!(clean(text, None), cleaned, "{text:?}");
+            assert_eq!(clean(cleaned, None), cleaned, "{text:?}");
         }
     }
 
     proptest! {
         #[test]
         fn cleaning_twice_changes_nothing(text in any::<String>()) {
-            let once = tidy(&clean(&text));
-            prop_assert_eq!(tidy(&clean(&once)), once);
+            let once = tidy(&clean(&text, None), None);
+            prop_assert_eq!(tidy(&clean(&once, None), None), once);
         }
 
         #[test]
         fn only_ascii_digits_remain(text in "\\PC*") {
-            prop_assert!(clean(&text).chars().all(|c| !c.is_numeric() || c.is_ascii_digit() || "²³".contains(c)));
+            prop_assert!(clean(&text, None).chars().all(|c| !c.is_numeric() || c.is_ascii_digit() || "²³".contains(c)));
         }
     }
 }

@@ -21,12 +21,22 @@ pub(super) trait Spoken: Sized {
 /// A piece of text that is not said as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// The piece as it is written, after characters without a sound are gone.
+    /// The piece as it is written, or as an earlier rule has left it.
     pub written: String,
     /// The words for it; empty where it has no sound.
     pub said: String,
     /// The rule that read it so, such as `money`.
     pub rule: &'static str,
+}
+
+impl Change {
+    pub(crate) fn new(written: &str, said: &str, rule: &'static str) -> Self {
+        Self {
+            written: written.to_owned(),
+            said: said.to_owned(),
+            rule,
+        }
+    }
 }
 
 /// A text being read.
@@ -48,7 +58,7 @@ impl<L> Reader<'_, L> {
 
 /// Cleaned `text` in words; what is not said as written goes to `changes` too.
 pub(super) fn read<L: Spoken>(text: &str, mut changes: Option<&mut Vec<Change>>) -> String {
-    let text = web::spell(text, &L::WEB);
+    let text = web::spell(text, &L::WEB, changes.as_deref_mut());
     let tokens = Tokens::of(&text);
     let mut reader = Reader::<L> {
         tokens: &tokens,
@@ -56,6 +66,7 @@ pub(super) fn read<L: Spoken>(text: &str, mut changes: Option<&mut Vec<Change>>)
         rule: "",
         language: PhantomData,
     };
+    let mut pieces = changes.as_ref().map(|_| Pieces::default());
     let mut at = 0;
     while at < tokens.len() {
         let before = reader.out.len();
@@ -71,19 +82,60 @@ pub(super) fn read<L: Spoken>(text: &str, mut changes: Option<&mut Vec<Change>>)
             Some(Kind::Mark) => L::mark(&mut reader, at),
             _ => reader.copy(at),
         };
-        if let Some(changes) = changes.as_deref_mut() {
-            let written: String = (at..next).map(|at| tokens.text(at)).collect();
-            let said = reader.out.since(before).trim().to_owned();
-            if written.trim() != said {
-                let rule = reader.rule;
-                changes.push(Change {
-                    written,
-                    said,
-                    rule,
-                });
-            }
+        if let Some(pieces) = &mut pieces {
+            let piece = Piece {
+                token: at,
+                said: before,
+                rule: reader.rule,
+            };
+            pieces.push(piece, reader.out.take_shortest());
         }
         at = next;
     }
-    reader.out.finish()
+    let said = reader.out.finish();
+    if let Some((changes, pieces)) = changes.zip(pieces) {
+        pieces.explain(&tokens, &said, changes);
+    }
+    said
+}
+
+/// A piece of the text that one rule has read.
+struct Piece {
+    /// Index of its first token.
+    token: usize,
+    /// Byte of the spoken text at which its words begin.
+    said: usize,
+    rule: &'static str,
+}
+
+/// The pieces of a text, in order.
+#[derive(Default)]
+struct Pieces(Vec<Piece>);
+
+impl Pieces {
+    /// Adds a piece, whose rule has taken words back to byte `shortest` of the spoken text: as `11` makes `об` of the `о`
+    /// before it. It takes the pieces in that are changed so.
+    fn push(&mut self, mut piece: Piece, shortest: usize) {
+        while piece.said > shortest
+            && let Some(last) = self.0.pop()
+        {
+            (piece.token, piece.said) = (last.token, last.said);
+        }
+        self.0.push(piece);
+    }
+
+    /// Puts those that are not said as they are written into `changes`.
+    fn explain(self, tokens: &Tokens, all: &str, changes: &mut Vec<Change>) {
+        let ends = self.0[1.min(self.0.len())..]
+            .iter()
+            .map(|next| (next.token, next.said))
+            .chain([(tokens.len(), all.len())]);
+        for (piece, (token, end)) in self.0.iter().zip(ends) {
+            let written: String = (piece.token..token).map(|at| tokens.text(at)).collect();
+            let said = all.get(piece.said..end).unwrap_or_default().trim();
+            if written.trim() != said {
+                changes.push(Change::new(written.trim(), said, piece.rule));
+            }
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! Addresses: `example.com`, `https://example.com/a?b=1`, `info@example.com`.
 
+use super::Change;
+
 /// Words for the marks in addresses.
 pub(super) struct Words {
     pub dot: &'static str,
@@ -22,14 +24,19 @@ const DOMAINS: [&str; 28] = [
 /// Longest run of characters that is looked at as an address.
 const LONGEST: usize = 300;
 
-/// `text` with the addresses in it in words; their numbers stay numbers.
-pub(super) fn spell(text: &str, words: &Words) -> String {
+/// `text` with the addresses in it in words, which go to `changes` too; their numbers stay numbers.
+pub(super) fn spell(text: &str, words: &Words, mut changes: Option<&mut Vec<Change>>) -> String {
     let mut out = String::with_capacity(text.len());
     for run in text.split_inclusive(char::is_whitespace) {
         match address(run) {
             Some(range) => {
                 out.push_str(&run[..range.start]);
+                let before = out.len();
                 push_address(&mut out, &run[range.clone()], words);
+                if let Some(changes) = changes.as_deref_mut() {
+                    let said = out[before..].trim();
+                    changes.push(Change::new(&run[range.clone()], said, "web address"));
+                }
                 out.push_str(run[range.end..].trim_start_matches('/'));
             }
             None => out.push_str(run),

@@ -5,6 +5,8 @@
 pub(super) struct Writer {
     text: String,
     said: bool,
+    /// The length to which words have been taken back, where they were.
+    shortest: Option<usize>,
 }
 
 impl Writer {
@@ -39,14 +41,18 @@ impl Writer {
         self.text.len()
     }
 
-    /// The text after the first `length` bytes.
-    pub fn since(&self, length: usize) -> &str {
-        self.text.get(length..).unwrap_or_default()
-    }
-
     /// Takes back what was added after the first `length` bytes.
     pub fn truncate(&mut self, length: usize) {
         self.text.truncate(length);
+        self.shortest = Some(
+            self.shortest
+                .map_or(length, |shortest| shortest.min(length)),
+        );
+    }
+
+    /// The shortest that the text was made by taking back since the last call; `usize::MAX` where nothing was.
+    pub fn take_shortest(&mut self) -> usize {
+        self.shortest.take().unwrap_or(usize::MAX)
     }
 
     /// Puts `new` in the place of the word `old`, where the text ends with it.
@@ -57,7 +63,7 @@ impl Writer {
         };
         if !head.ends_with(char::is_alphanumeric) {
             let blanks = self.text[end.len()..].to_owned();
-            self.text.truncate(head.len());
+            self.truncate(head.len());
             self.text.push_str(new);
             self.text.push_str(&blanks);
         }

@@ -19,6 +19,10 @@ const DEEPEST: usize = 64;
 const MOST_SEGMENTS: usize = 20_000;
 /// Longest list of one element's attributes, in bytes.
 const LONGEST_ATTRIBUTES: usize = 4_096;
+/// Most attributes of one element: each is compared with those before it.
+const MOST_ATTRIBUTES: usize = 64;
+/// Longest text of one `say-as`, in bytes; its words take many times as much memory.
+const LONGEST_SAY_AS: usize = 4_096;
 /// Most names of unsupported things that are reported.
 const MOST_NAMES: usize = 100;
 /// Longest of these names, in characters.
@@ -68,11 +72,10 @@ enum Content {
     /// It is not for speech.
     Left,
     /// It is read when the element ends.
-    SayAs(Option<SayAs>, Option<String>),
+    SayAs(Option<SayAs>, Option<Arc<str>>),
 }
 
 /// An element that is open.
-#[derive(Clone)]
 struct Open {
     name: String,
     content: Content,
@@ -273,7 +276,7 @@ impl Parser {
         // Inside another one the outer goes on collecting.
         if !matches!(open.content, Content::SayAs(..)) {
             self.said.clear();
-            open.content = Content::SayAs(kind, attributes.get("format").map(str::to_owned));
+            open.content = Content::SayAs(kind, attributes.get("format").map(Arc::from));
         }
         Ok(&["interpret-as", "format", "detail"])
     }
@@ -287,13 +290,12 @@ impl Parser {
     }
 
     fn end(&mut self) -> Outcome {
-        let Some(closed) = self.open.last().cloned() else {
-            return Ok(());
-        };
-        if let Some(control) = closed.control {
+        if let Some(control) = self.open.last().and_then(|open| open.control) {
             self.append(&format!("</{control}>"))?;
         }
-        self.open.pop();
+        let Some(closed) = self.open.pop() else {
+            return Ok(());
+        };
         let outer = self.open.last().map(|outer| &outer.content);
         match closed.content {
             // The outermost of nested ones reads.
@@ -320,6 +322,11 @@ impl Parser {
             None if text.chars().all(|c| c.is_whitespace() || c == '\u{feff}') => Ok(()),
             None => Err("text stands outside of `<speak>...</speak>`".to_owned()),
             Some(Content::Left) => Ok(()),
+            Some(Content::SayAs(..)) if self.said.len() + text.len() > LONGEST_SAY_AS => {
+                Err(format!(
+                    "the text of one `<say-as>` has more than {LONGEST_SAY_AS} bytes; it is for a number, a date or a code"
+                ))
+            }
             Some(Content::SayAs(..)) => {
                 self.said.push_str(text);
                 Ok(())
@@ -439,7 +446,13 @@ fn attributes(element: &BytesStart) -> Outcome<Attributes> {
     }
     element
         .attributes()
-        .map(|attribute| {
+        .enumerate()
+        .map(|(count, attribute)| {
+            if count == MOST_ATTRIBUTES {
+                return Err(format!(
+                    "one element has more than {MOST_ATTRIBUTES} attributes"
+                ));
+            }
             let attribute = attribute.map_err(|error| format!("not well formed: {error}"))?;
             let value = attribute
                 .normalized_value(XmlVersion::Implicit1_0)
@@ -498,18 +511,19 @@ fn push_tidy(out: &mut String, text: &str) {
 }
 
 /// Makes each text whole for itself: without `<|`, which would make markup of it, with controls that close where they
-/// open, and drops those without any sound.
+/// open, and drops those without any sound. One inside another of its kind means nothing and goes.
 fn balance(segments: &mut Vec<Segment>) {
-    let mut open: Vec<&'static str> = Vec::new();
+    let mut open = OpenControls::default();
     for segment in segments.iter_mut() {
         let Segment::Text(text) = segment else {
             continue;
         };
-        let before: String = open.iter().map(|name| format!("<{name}>")).collect();
-        follow(&text.text, &mut open);
-        let after: String = open.iter().rev().map(|name| format!("</{name}>")).collect();
-        let inner = text.text.replace("<|", " ");
-        text.text = format!("{before}{}{after}", inner.trim());
+        let mut whole = String::with_capacity(text.text.len());
+        open.tags(&mut whole, "");
+        open.copy(&text.text, &mut whole);
+        whole.truncate(whole.trim_end().len());
+        open.tags(&mut whole, "/");
+        text.text = whole;
     }
     segments.retain(|segment| match segment {
         Segment::Text(text) => !without_controls(&text.text).trim().is_empty(),
@@ -520,27 +534,71 @@ fn balance(segments: &mut Vec<Segment>) {
 /// Controls in pairs.
 const PAIRS: [&str; 2] = ["strong", "laughter"];
 
-/// Keeps in `open` the controls that are open after `text`.
-fn follow(text: &str, open: &mut Vec<&'static str>) {
-    for piece in text.split('<').skip(1) {
-        for name in PAIRS {
-            if piece
-                .strip_prefix(name)
-                .is_some_and(|rest| rest.starts_with('>'))
-            {
-                // Nested deeper than elements can be they mean nothing more.
-                if open.len() < DEEPEST {
-                    open.push(name);
+/// The controls that are open, and for each whether it stands in the text: one in another of its kind does not.
+#[derive(Default)]
+struct OpenControls(Vec<(&'static str, bool)>);
+
+impl OpenControls {
+    /// Adds the tags of those that stand in the text: those that open them, or with the `slash` those that close them.
+    fn tags(&self, out: &mut String, slash: &str) {
+        let mut names: Vec<&str> = self
+            .0
+            .iter()
+            .filter_map(|(name, stands)| stands.then_some(*name))
+            .collect();
+        if !slash.is_empty() {
+            names.reverse();
+        }
+        for name in names {
+            out.push_str(&format!("<{slash}{name}>"));
+        }
+    }
+
+    /// Adds `text`, with those controls only that stand in it.
+    fn copy(&mut self, text: &str, out: &mut String) {
+        let mut rest = text.trim();
+        while let Some(at) = rest.find('<') {
+            out.push_str(&rest[..at]);
+            rest = &rest[at..];
+            let (tag, stands) = self.follow(rest);
+            let length = tag.max(1);
+            match &rest[..length] {
+                "<" if rest.starts_with("<|") => {
+                    out.push(' ');
+                    rest = &rest[2..];
+                    continue;
                 }
-            } else if piece
-                .strip_prefix('/')
-                .and_then(|rest| rest.strip_prefix(name))
-                .is_some_and(|rest| rest.starts_with('>'))
-                && open.last() == Some(&name)
-            {
-                open.pop();
+                tag if stands => out.push_str(tag),
+                _ => {}
+            }
+            rest = &rest[length..];
+        }
+        out.push_str(rest);
+    }
+
+    /// Follows the tag that `text` begins with: its length, 0 for none, and whether it stands in the text.
+    fn follow(&mut self, text: &str) -> (usize, bool) {
+        for name in PAIRS {
+            let after = |head: &str| {
+                text.strip_prefix(head)?
+                    .strip_prefix(name)?
+                    .strip_prefix('>')
+            };
+            if let Some(after) = after("<") {
+                let stands = !self.0.iter().any(|(open, _)| *open == name);
+                // Nested deeper than elements can be they mean nothing more.
+                if self.0.len() < DEEPEST {
+                    self.0.push((name, stands));
+                }
+                return (text.len() - after.len(), stands);
+            }
+            if let Some(after) = after("</") {
+                let closed = self.0.pop_if(|(open, _)| *open == name);
+                let stands = closed.is_none_or(|(_, stands)| stands);
+                return (text.len() - after.len(), stands);
             }
         }
+        (0, true)
     }
 }
 

@@ -22,8 +22,9 @@
 //! model's own `<strong>` and `<laughter>`. Anything else in the document is named once in
 //! [`Document::unsupported`] and its text is spoken; `desc` and `metadata` are not for speech and are left out.
 //!
-//! Documents may come from strangers: at most 1 MiB, 64 elements deep and 20,000 segments; no document type, so no
-//! entities but the five of XML and numeric ones. Time and memory are linear in the document.
+//! Documents may come from strangers: at most 1 MiB, 64 elements deep, 64 attributes of an element, 4 KiB in a `say-as` and
+//! 20,000 segments; no document type, so no entities but the five of XML and numeric ones. Time and memory are linear in the
+//! document: at most 64 bytes for each of its bytes.
 
 mod document;
 mod say_as;

@@ -111,19 +111,22 @@ fn digit_name(digit: u32, language: Language) -> &'static str {
 
 /// Letter by letter, digit by digit, the signs of codes by their names.
 fn characters(text: &str, language: Language) -> String {
-    let mut said: Vec<String> = Vec::new();
+    let mut said = String::with_capacity(2 * text.len());
     for c in text.chars().filter(|c| !c.is_whitespace()) {
         let name = match c.to_digit(10) {
             Some(digit) => Some(digit_name(digit, language)),
             None => letter_name(c, language).or_else(|| sign_name(c, language)),
         };
+        if !said.is_empty() && (name.is_some() || c.is_alphabetic()) {
+            said.push(' ');
+        }
         match name {
-            Some(name) => said.push(name.to_owned()),
-            None if c.is_alphabetic() => said.push(c.to_uppercase().collect()),
+            Some(name) => said.push_str(name),
+            None if c.is_alphabetic() => said.extend(c.to_uppercase()),
             None => {}
         }
     }
-    said.join(" ")
+    said
 }
 
 /// The name of a Cyrillic letter in Russian; a letter alone is read as a word there.

@@ -199,9 +199,15 @@ pub(super) fn temperature(scan: &Scan, at: usize) -> Option<(String, usize)> {
 }
 
 /// Units in Latin letters and in one sign; the longer first.
-const UNITS: [(&str, &str); 51] = [
+const UNITS: [(&str, &str); 58] = [
     ("μg", "微克"),
     ("µg", "微克"),
+    ("s平方", "二次方秒"),
+    ("s²", "二次方秒"),
+    ("mmHg", "毫米汞柱"),
+    ("mmol", "毫摩尔"),
+    ("dL", "分升"),
+    ("dl", "分升"),
     ("km²", "平方公里"),
     ("km平方", "平方公里"),
     ("m平方", "平方米"),
@@ -250,6 +256,7 @@ const UNITS: [(&str, &str); 51] = [
     ("V", "伏"),
     ("W", "瓦"),
     ("h", "小时"),
+    ("t", "吨"),
     ("s", "秒"),
 ];
 
@@ -299,17 +306,70 @@ pub(super) fn ten_thousands(scan: &Scan, at: usize) -> Option<(String, usize)> {
     ))
 }
 
+/// True if Latin letters end before `at` that a number stands before, as of `5GB`.
+fn follows_unit(scan: &Scan, at: usize) -> bool {
+    const LONGEST_UNIT: usize = 5;
+    let letters = (1..=LONGEST_UNIT)
+        .take_while(|back| {
+            *back <= at && {
+                let c = scan.char(at - back);
+                c.is_ascii_alphabetic() || matches!(c, 'μ' | 'µ' | 'Ω')
+            }
+        })
+        .count();
+    at > letters && scan.is_digit(at - letters - 1)
+}
+
+/// `50Hz/60Hz`: true if the letters before `at` stand behind the number after it too.
+fn follows_same_unit(scan: &Scan, at: usize) -> bool {
+    const LONGEST_UNIT: usize = 5;
+    let Some(number) = scan.number(at + 1) else {
+        return false;
+    };
+    let letters = (1..=LONGEST_UNIT)
+        .take_while(|back| *back <= at && scan.char(at - back).is_ascii_alphabetic())
+        .count();
+    letters > 0 && (0..letters).all(|i| scan.char(at - letters + i) == scan.char(number.end + i))
+}
+
+/// True if an amount with a sign of a currency before it ends before `at`: `¥3.5`, `$1.2万`.
+fn follows_price(scan: &Scan, at: usize) -> bool {
+    const LONGEST_AMOUNT: usize = 16;
+    let amount = (1..=LONGEST_AMOUNT)
+        .take_while(|back| {
+            *back <= at && {
+                let c = scan.char(at - back);
+                c.is_ascii_digit() || matches!(c, '.' | ',' | '万' | '千' | '百' | '亿' | '-' | '~')
+            }
+        })
+        .count();
+    let sign = at
+        .checked_sub(amount + 1)
+        .map_or(' ', |before| scan.char(before));
+    amount > 0
+        && (CURRENCIES.iter().any(|(known, _)| known.ends_with(sign)) && sign != ' ')
+        && !sign.is_ascii_alphabetic()
+}
+
 /// `/h`, `/斤` behind a unit or a price: 每小时.
 pub(super) fn rate(scan: &Scan, at: usize) -> Option<(String, usize)> {
-    const BEFORE: &str = "元块角分次个人公里米斤克升度瓦";
-    let latin_unit = at >= 2
-        && scan.before(at).is_ascii_alphabetic()
-        && UNITS.iter().any(|(symbol, _)| {
-            let length = symbol.chars().count();
-            at > length && scan.has(at - length, symbol) && scan.is_digit(at - length - 1)
-        });
-    if scan.char(at) != '/' || !latin_unit && !BEFORE.contains(scan.before(at)) {
+    const BEFORE: &str = "元块角分次个人公里米斤克升度瓦时钟";
+    let behind = scan.before(at);
+    let is_rate = BEFORE.contains(behind)
+        || behind.is_ascii_alphabetic() && follows_unit(scan, at)
+        || follows_price(scan, at);
+    if scan.char(at) != '/' || !is_rate {
         return None;
+    }
+    // `/500g`
+    let in_words = scan
+        .number(at + 1)
+        .is_some_and(|number| "克斤公千毫升米次人小分天".contains(scan.char(number.end)));
+    if scan.is_digit(at + 1) && follows_same_unit(scan, at) {
+        return None;
+    }
+    if scan.is_digit(at + 1) && (in_words || measure(scan, at + 1).is_some()) {
+        return Some(("每".to_owned(), at + 1));
     }
     if let Some((symbol, name)) = UNITS.iter().find(|(symbol, _)| scan.has(at + 1, symbol)) {
         let end = at + 1 + symbol.chars().count();

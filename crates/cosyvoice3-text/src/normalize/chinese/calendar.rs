@@ -58,13 +58,30 @@ pub(super) fn part_of_date(scan: &Scan, at: usize) -> Option<(String, usize)> {
         }
         (1 | 2, 1 | 2) => {
             let announced = scan.follows(at, &BEFORE_DATE) || follows_time(scan, after);
-            let dated =
-                is_padded(&first) && second.len() == 2 || separator == '/' && announced && !counts;
+            // `5/1放假`: no fraction has a whole for a part.
+            let first_of_month = separator == '/' && second == "1" && first != "1";
+            let dated = is_padded(&first) && second.len() == 2
+                || separator == '/' && (announced || first_of_month) && !counts;
             let (month, day) = (part(&first, 12)?, part(&second, 31)?);
             dated.then(|| (format!("{}月{}日", cardinal(month), cardinal(day)), after))
         }
         _ => None,
     }
+}
+
+/// `2024/25赛季`, `2024-2025学年`: the two years of a season.
+pub(super) fn season(scan: &Scan, at: usize) -> Option<(String, usize)> {
+    let (first, end) = scan
+        .run(at)
+        .filter(|(year, _)| is_year(year) && !scan.before(at).is_ascii_digit())?;
+    let (second, after) = scan
+        .run(end + 1)
+        .filter(|_| matches!(scan.char(end), '/' | '-' | '—' | '~'))?;
+    let is_season = scan
+        .one_of(after, &["赛季", "学年", "年度", "财年"])
+        .is_some();
+    (matches!(second.len(), 2 | 4) && is_season)
+        .then(|| (format!("{}到{}", digits(&first), digits(&second)), after))
 }
 
 /// Words before a date: `截至12/31`.
@@ -216,6 +233,8 @@ fn time_of_day(scan: &Scan, at: usize) -> Option<(String, usize)> {
         {
             (format!("{hours}点"), end)
         }
+        // `13:00整`
+        (0, None) if scan.char(end) == '整' => (format!("{hours}点"), end),
         (0, None) => (format!("{hours}点整"), end),
         (minutes, None) => (format!("{hours}点{}分", padded(minutes)), end),
     };

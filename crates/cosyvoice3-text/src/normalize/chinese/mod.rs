@@ -10,36 +10,61 @@ mod written;
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::characters::tidy_symbols;
+use super::{Change, characters::tidy_symbols};
 
 /// `text` cleaned up as published: no line breaks, no blanks but between two ASCII words, no brackets, full stops and
 /// dashes in their Chinese form. Digits stay.
 ///
-/// One deviation: a point inside a number or a Latin word (`3.14`, `example.com`) is no full stop.
-pub(super) fn normalize(text: &str) -> String {
+/// One deviation: a point inside a number or a Latin word (`3.14`, `example.com`) is no full stop. The clean-ups go to
+/// `changes`, but for blanks.
+pub(super) fn normalize(text: &str, mut changes: Option<&mut Vec<Change>>) -> String {
     let text: String = text
         .trim()
         .nfc()
         .filter(|c| !matches!(c, '\n' | '\r'))
         .collect();
-    let text = replace_points(
-        &replace_blanks(&text)
-            .replace('²', "平方")
-            .replace('³', "立方"),
-    );
-    let text = remove_brackets(&text.replace(" - ", "，"));
+    let mut note = |written: &str, said: &str, rule: &'static str| {
+        if let Some(changes) = changes.as_deref_mut() {
+            changes.push(Change::new(written, said, rule));
+        }
+    };
+    let mut text = replace_blanks(&text);
+    for (raised, said) in [("²", "平方"), ("³", "立方")] {
+        text = replace(&text, raised, said, "power", &mut note);
+    }
+    text = replace_points(&text, &mut note);
+    text = replace(&text, " - ", "，", "dash", &mut note);
+    text = remove_brackets(text, &mut note);
     let commas = |c: char| matches!(c, '，' | ',' | '、');
-    let mut out = tidy_symbols(text.trim_end_matches(commas));
-    if text.ends_with(commas) {
+    let ended = text.trim_end_matches(commas);
+    if ended.len() < text.len() {
+        note(&text[ended.len()..], "。", "comma at the end");
+    }
+    let mut out = tidy_symbols(ended, changes);
+    if ended.len() < text.len() {
         out.push('。');
     }
     out
 }
 
 /// `text` cleaned up, with its numbers and signs in characters.
-pub(super) fn written_out(text: &str) -> String {
+pub(super) fn written_out(text: &str, mut changes: Option<&mut Vec<Change>>) -> String {
+    let clean = normalize(text, changes.as_deref_mut());
     // Between characters that were digits the clean-up leaves no blank.
-    replace_blanks(&written::written(&normalize(text)))
+    replace_blanks(&written::written(&clean, changes))
+}
+
+/// `text` with `said` for each `written`, which is noted.
+fn replace(
+    text: &str,
+    written: &str,
+    said: &str,
+    rule: &'static str,
+    note: &mut impl FnMut(&str, &str, &'static str),
+) -> String {
+    text.matches(written)
+        .for_each(|written| note(written, said.trim(), rule));
+    text.replace(written, said)
 }
 
 /// Deletes blanks that are not between two ASCII characters.
@@ -57,22 +82,29 @@ fn replace_blanks(text: &str) -> String {
     out
 }
 
-fn replace_points(text: &str) -> String {
+fn replace_points(text: &str, note: &mut impl FnMut(&str, &str, &'static str)) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     let mut before = ' ';
     while let Some(c) = chars.next() {
         let inner =
             before.is_ascii_alphanumeric() && chars.peek().is_some_and(char::is_ascii_alphanumeric);
-        out.push(if c == '.' && !inner { '。' } else { c });
+        if c == '.' && !inner {
+            note(".", "。", "full stop");
+            out.push('。');
+        } else {
+            out.push(c);
+        }
         before = c;
     }
     out
 }
 
-fn remove_brackets(text: &str) -> String {
-    text.replace(['（', '）', '【', '】', '`'], "")
-        .replace("——", " ")
+fn remove_brackets(mut text: String, note: &mut impl FnMut(&str, &str, &'static str)) -> String {
+    for bracket in ["（", "）", "【", "】", "`"] {
+        text = replace(&text, bracket, "", "bracket", note);
+    }
+    replace(&text, "——", " ", "dash", note)
 }
 
 #[cfg(test)]
@@ -97,7 +129,7 @@ mod tests {
         }
         for pair in pairs("remove_bracket") {
             assert_eq!(
-                remove_brackets(pair[0].as_str().unwrap()),
+                remove_brackets(pair[0].as_str().unwrap().to_owned(), &mut |_, _, _| {}),
                 pair[1].as_str().unwrap()
             );
         }
@@ -118,7 +150,7 @@ mod tests {
     #[test]
     fn no_sign_with_a_meaning_is_dropped() {
         let text = "¥€£₩℃㎡×÷±≥≤≈≠→‰№∶√∞＋－＝％＆＠￥@#%^&*+=<>/|~";
-        assert_eq!(normalize(text), text);
+        assert_eq!(normalize(text, None), text);
     }
 
     #[test]
@@ -132,7 +164,7 @@ mod tests {
             ("5m² 🙂【注】", "5m平方注"),
             ("今天\n很好", "今天很好"),
         ] {
-            assert_eq!(normalize(text), expected);
+            assert_eq!(normalize(text, None), expected);
         }
     }
 }

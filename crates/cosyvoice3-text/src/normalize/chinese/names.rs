@@ -2,6 +2,7 @@
 
 use super::{
     numerals::{called, cardinal, digits},
+    quantities::quantity,
     scan::Scan,
 };
 
@@ -124,6 +125,21 @@ pub(super) fn version(scan: &Scan, at: usize) -> Option<(String, usize)> {
     (parts.len() > 2).then(|| (parts.iter().map(said).collect::<Vec<_>>().join("点"), end))
 }
 
+/// `(010) 6512 3456`: a telephone number with its area code in brackets.
+pub(super) fn bracketed_area(scan: &Scan, at: usize) -> Option<(String, usize)> {
+    if scan.char(at) != '(' {
+        return None;
+    }
+    let (area, end) = scan
+        .run(at + 1)
+        .filter(|(area, end)| area.starts_with('0') && area.len() <= 4 && scan.char(*end) == ')')?;
+    let next = end + 1 + usize::from(matches!(scan.char(end + 1), ' ' | '-'));
+    let (groups, after) = groups(scan, next);
+    let all: usize = groups.iter().map(String::len).sum();
+    let said: Vec<String> = groups.iter().map(|group| called(group)).collect();
+    matches!(all, 7 | 8).then(|| (format!("{}，{}", called(&area), said.join("，")), after))
+}
+
 /// Numbers of services that everybody dials.
 const SERVICES: [&str; 24] = [
     "110", "112", "114", "119", "120", "122", "10000", "10010", "10086", "11185", "12110", "12121",
@@ -195,8 +211,13 @@ pub(super) fn named(scan: &Scan, at: usize) -> Option<(String, usize)> {
     let in_address = scan.before(at) == '.' && at > 1 && !scan.has(at.saturating_sub(3), "No.")
         || scan.char(end) == '.' && scan.char(end + 1).is_ascii_alphabetic();
     let after_letters = scan.before(at).is_ascii_alphabetic() && number.len() >= 3;
+    // `京A·12345`
+    let on_plate = scan.before(at) == '·'
+        && at >= 2
+        && scan.char(at - 2).is_ascii_uppercase()
+        && number.len() >= 3;
     // A full year is read so by its own rule; 房 after an amount of 万 is none of a room.
-    (called_before || flat || serves || is_share || in_address || after_letters)
+    (called_before || on_plate || flat || serves || is_share || in_address || after_letters)
         .then(|| (called(&number), end))
 }
 
@@ -223,6 +244,10 @@ fn lettered(scan: &Scan, at: usize) -> Option<(String, usize)> {
     } else {
         cardinal(number.parse().ok()?)
     };
+    // `B2F`
+    if letters == "B" && scan.char(end) == 'F' && !scan.char(end + 1).is_ascii_alphanumeric() {
+        return Some((format!("{letters}{said}层"), end + 1));
+    }
     Some((format!("{letters}{said}"), end))
 }
 
@@ -250,8 +275,11 @@ pub(super) fn flat(scan: &Scan, at: usize) -> Option<(String, usize)> {
 /// `O2O`, `B2C`: the figure is *to*.
 pub(super) fn letter_to_letter(scan: &Scan, at: usize) -> Option<(String, usize)> {
     let (first, second) = (scan.char(at), scan.char(at + 2));
-    let is_pair =
-        first.is_ascii_uppercase() && second.is_ascii_uppercase() && scan.char(at + 1) == '2';
+    let is_formula = matches!((first, second), ('H', 'O') | ('B', 'F'));
+    let is_pair = !is_formula
+        && first.is_ascii_uppercase()
+        && second.is_ascii_uppercase()
+        && scan.char(at + 1) == '2';
     let alone =
         !scan.before(at).is_ascii_alphanumeric() && !scan.char(at + 3).is_ascii_alphanumeric();
     (is_pair && alone).then(|| (format!("{first} to {second}"), at + 3))
@@ -276,4 +304,91 @@ pub(super) fn coded(scan: &Scan, at: usize) -> Option<(String, usize)> {
         _ => called(part),
     };
     (parts.len() > 2).then(|| (parts.iter().map(said).collect::<Vec<_>>().join("杠"), end))
+}
+
+/// `§5`, `§5.2`, `¶3`, `第§5条`: 第五节.
+pub(super) fn section(scan: &Scan, at: usize) -> Option<(String, usize)> {
+    let noun = match scan.char(at) {
+        '§' => "节",
+        '¶' => "段",
+        _ => return None,
+    };
+    // `§§3`
+    let start = at + 1 + usize::from(scan.char(at + 1) == scan.char(at));
+    let start = start + usize::from(scan.char(start) == ' ');
+    let number = scan.number(start)?;
+    let first = if scan.before(at) == '第' { "" } else { "第" };
+    let has_noun = matches!(
+        scan.char(number.end),
+        '条' | '款' | '章' | '节' | '段' | '项'
+    );
+    let noun = if has_noun { "" } else { noun };
+    Some((format!("{first}{}{noun}", quantity(&number)), number.end))
+}
+
+/// `NO.5`, `Vol.3`, `Fig. 2`, `p.15`: Latin abbreviations before numbers.
+pub(super) fn abbreviated(scan: &Scan, at: usize) -> Option<(String, usize)> {
+    const WORDS: [(&str, &str, &str); 11] = [
+        ("No.", "编号", ""),
+        ("NO.", "编号", ""),
+        ("Vol.", "第", "卷"),
+        ("VOL.", "第", "卷"),
+        ("Fig.", "图", ""),
+        ("Tab.", "表", ""),
+        ("Ch.", "第", "章"),
+        ("Sec.", "第", "节"),
+        ("Ver.", "版本", ""),
+        ("P.", "第", "页"),
+        ("PP.", "第", "页"),
+    ];
+    if scan.before(at).is_ascii_alphanumeric() {
+        return None;
+    }
+    let (short, head, tail) = WORDS.iter().find(|(short, ..)| scan.has(at, short))?;
+    let start = at + short.len();
+    let start = start + usize::from(scan.char(start) == ' ');
+    let number = scan.number(start)?;
+    Some((format!("{head}{}{tail}", quantity(&number)), number.end))
+}
+
+/// `24/7`, `7/24小时`: all day, every day.
+pub(super) fn day_and_night(scan: &Scan, at: usize) -> Option<(String, usize)> {
+    let alone = !scan.before(at).is_ascii_alphanumeric() && scan.before(at) != '/';
+    let said = match (scan.has(at, "24/7"), scan.has(at, "7/24")) {
+        (true, _) => "二十四七",
+        (_, true) => "七二十四",
+        _ => return None,
+    };
+    let next = scan.char(at + 4);
+    (alone && next != '/' && !next.is_ascii_digit()).then(|| (said.to_owned(), at + 4))
+}
+
+/// `3F`, `2-3F`: floors.
+pub(super) fn floor(scan: &Scan, at: usize) -> Option<(String, usize)> {
+    let (number, end) = scan
+        .run(at)
+        .filter(|(number, _)| number.len() <= 2 && !scan.before(at).is_ascii_alphanumeric())?;
+    let number = number.parse().ok()?;
+    if let Some((last, end)) = scan.run(end + 1).filter(|_| scan.char(end) == '-')
+        && scan.char(end) == 'F'
+        && !scan.char(end + 1).is_ascii_alphanumeric()
+    {
+        return Some((
+            format!("{}到{}层", cardinal(number), cardinal(last.parse().ok()?)),
+            end + 1,
+        ));
+    }
+    let is_floor = scan.char(end) == 'F' && !scan.char(end + 1).is_ascii_alphanumeric();
+    if !is_floor {
+        return None;
+    }
+    // `5F-501`
+    if scan.char(end + 1) == '-'
+        && let Some((room, after)) = scan
+            .run(end + 2)
+            .filter(|(room, _)| matches!(room.len(), 3 | 4))
+    {
+        return Some((format!("{}层{}", cardinal(number), called(&room)), after));
+    }
+    Some((format!("{}层", cardinal(number)), end + 1))
 }

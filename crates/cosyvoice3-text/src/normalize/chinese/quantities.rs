@@ -35,7 +35,7 @@ pub(super) fn counted(scan: &Scan, number: &Number, end: usize) -> String {
     let counts = number.digits == "2"
         && number.fraction.is_none()
         && scan.one_of(end, &COUNTERS).is_some()
-        && scan.before(end - 1) != '第'
+        && !is_ordinal(scan, end)
         && !matches!(scan.char(end + 1), '级' | '月')
         && !scan.has(end, "人称");
     if counts {
@@ -43,6 +43,18 @@ pub(super) fn counted(scan: &Scan, number: &Number, end: usize) -> String {
     } else {
         quantity(number)
     }
+}
+
+/// `第2节`, `第1、2节`: true if 第 stands before the numbers that end before `end`.
+fn is_ordinal(scan: &Scan, end: usize) -> bool {
+    const LONGEST_LIST: usize = 12;
+    let first = (1..=LONGEST_LIST.min(end))
+        .find(|back| {
+            let c = scan.char(end - back);
+            !c.is_ascii_digit() && !matches!(c, '、' | '和' | '与')
+        })
+        .map(|back| scan.char(end - back));
+    first == Some('第')
 }
 
 /// The index of the second part behind `-`, `~` or `—` at `end`.

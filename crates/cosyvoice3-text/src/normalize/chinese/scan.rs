@@ -2,7 +2,7 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::normalize::lex::control;
+use crate::{Change, normalize::lex::control};
 
 /// A text as characters.
 pub(super) struct Scan {
@@ -37,24 +37,19 @@ const LONGEST_CONTROL: usize = 26;
 const LONGEST_WORD: usize = 8;
 
 impl Scan {
-    /// Of `text`, with fullwidth digits and the signs between them as ASCII.
-    pub fn of(text: &str) -> Self {
-        let mut chars: Vec<char> = expanded(text)
-            .chars()
-            .map(|c| match c {
-                '０'..='９' | 'Ａ'..='Ｚ' | 'ａ'..='ｚ' => {
-                    char::from_u32(c as u32 - 0xfee0).unwrap_or(c)
+    /// Of `text`, with fullwidth digits and the signs between them as ASCII; other forms of a character, and numbers in
+    /// one, go to `changes`.
+    pub fn of(text: &str, changes: Option<&mut Vec<Change>>) -> Self {
+        let mut chars: Vec<char> = expanded(text).chars().map(plain).collect();
+        if let Some(changes) = changes {
+            for c in text.chars() {
+                let written = c.to_string();
+                let plain: String = expanded(&written).chars().map(plain).collect();
+                if plain != written {
+                    changes.push(Change::new(&written, &plain, "character"));
                 }
-                '％' => '%',
-                '＋' => '+',
-                '＝' => '=',
-                '￥' => '¥',
-                '＄' => '$',
-                '～' | '∼' => '~',
-                '－' | '−' | '–' => '-',
-                c => c,
-            })
-            .collect();
+            }
+        }
         for at in 1..chars.len().saturating_sub(1) {
             let between = chars[at - 1].is_ascii_digit() && chars[at + 1].is_ascii_digit();
             chars[at] = match chars[at] {
@@ -71,6 +66,13 @@ impl Scan {
     fn parts_thousands(chars: &[char], at: usize) -> bool {
         let is_digit = |i: usize| chars.get(i).is_some_and(char::is_ascii_digit);
         (1..=3).all(|i| is_digit(at + i)) && !is_digit(at + 4)
+    }
+
+    /// What stands from `start` to before `end`.
+    pub fn text(&self, start: usize, end: usize) -> String {
+        (start..end.min(self.len()))
+            .map(|at| self.chars[at])
+            .collect()
     }
 
     pub fn len(&self) -> usize {
@@ -164,13 +166,36 @@ impl Scan {
     }
 }
 
+/// The ASCII form of `c`, where it has one.
+fn plain(c: char) -> char {
+    match c {
+        '０'..='９' | 'Ａ'..='Ｚ' | 'ａ'..='ｚ' => {
+            char::from_u32(c as u32 - 0xfee0).unwrap_or(c)
+        }
+        '％' => '%',
+        '＋' => '+',
+        '＝' => '=',
+        '￥' => '¥',
+        '＄' => '$',
+        '～' | '∼' => '~',
+        '－' | '−' | '–' => '-',
+        c => c,
+    }
+}
+
 /// `text` with numbers in one character, such as `②`, `½` and `Ⅳ`, in ASCII digits.
 fn expanded(text: &str) -> String {
     const ROMAN: [char; 12] = ['Ⅰ', 'Ⅱ', 'Ⅲ', 'Ⅳ', 'Ⅴ', 'Ⅵ', 'Ⅶ', 'Ⅷ', 'Ⅸ', 'Ⅹ', 'Ⅺ', 'Ⅻ'];
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            '①'..='⑳' => out.push_str(&(c as u32 - '①' as u32 + 1).to_string()),
+            '①'..='⑳' => {
+                // `①②` are two numbers.
+                if out.ends_with(|c: char| c.is_ascii_digit()) {
+                    out.push('、');
+                }
+                out.push_str(&(c as u32 - '①' as u32 + 1).to_string());
+            }
             '¼'..='¾' | '⅐'..='⅞' => {
                 if out.ends_with(|c: char| c.is_ascii_digit()) {
                     out.push(' ');

@@ -5,77 +5,98 @@
 
 use super::{
     amounts::{fraction, measure, money, percent, rate, temperature, ten_thousands},
-    calendar::{clock, date, generation, part_of_date, years},
-    names::{coded, flat, letter_to_letter, named, plus_country, service, telephone, version},
+    calendar::{clock, date, generation, part_of_date, season, years},
+    names::{
+        abbreviated, bracketed_area, coded, day_and_night, flat, floor, letter_to_letter, named,
+        plus_country, section, service, telephone, version,
+    },
     numerals::{called, cardinal},
     quantities::{counted, quantity},
     scan::{Number, Scan},
 };
-use crate::{Language, normalize::signs};
+use crate::{Change, Language, normalize::signs};
 
-/// A way to read what stands at an index: the reading, and the index after what was read.
-type Rule = fn(&Scan, usize) -> Option<(String, usize)>;
+/// A name, and a way to read what stands at an index: the reading, and the index after what was read.
+type Rule = (&'static str, fn(&Scan, usize) -> Option<(String, usize)>);
 
 /// The most certain first.
-const RULES: [Rule; 27] = [
-    plus_country,
-    telephone,
-    service,
-    date,
-    years,
-    generation,
-    part_of_date,
-    clock,
-    version,
-    money,
-    percent,
-    fraction,
-    temperature,
-    letter_to_letter,
-    flat,
-    named,
-    ten_thousands,
-    measure,
-    sum,
-    score,
-    coded,
-    range,
-    joint,
-    signed,
-    power,
-    rate,
-    plain,
+const RULES: [Rule; 33] = [
+    ("telephone", plus_country),
+    ("telephone", bracketed_area),
+    ("telephone", telephone),
+    ("telephone", service),
+    ("date", date),
+    ("year", season),
+    ("year", years),
+    ("year", generation),
+    ("date", part_of_date),
+    ("time", clock),
+    ("version", version),
+    ("section", section),
+    ("section", abbreviated),
+    ("name", day_and_night),
+    ("money", money),
+    ("percent", percent),
+    ("fraction", fraction),
+    ("temperature", temperature),
+    ("letters", letter_to_letter),
+    ("address", flat),
+    ("name", named),
+    ("quantity", ten_thousands),
+    ("measure", measure),
+    ("floor", floor),
+    ("sum", sum),
+    ("score", score),
+    ("code", coded),
+    ("range", range),
+    ("range", joint),
+    ("sign", signed),
+    ("power", power),
+    ("rate", rate),
+    ("number", plain),
 ];
 
-/// `text` in characters alone.
-pub(super) fn written(text: &str) -> String {
-    let scan = Scan::of(text);
+/// `text` in characters alone; what is read otherwise than written goes to `changes` too.
+pub(super) fn written(text: &str, mut changes: Option<&mut Vec<Change>>) -> String {
+    let scan = Scan::of(text, changes.as_deref_mut());
     let mut out = String::with_capacity(2 * text.len());
     let mut at = 0;
     while at < scan.len() {
-        let c = scan.char(at);
-        if let Some(control) = scan.control(at) {
-            at += control.chars().count();
-            out.push_str(&control);
-            continue;
-        }
-        let starts =
-            c.is_ascii_digit() || c.is_ascii_uppercase() || !c.is_alphanumeric() && c != ' ';
-        let read = starts
-            .then(|| RULES.iter().find_map(|rule| rule(&scan, at)))
-            .flatten();
-        match read {
-            Some((said, end)) => {
-                out.push_str(&said);
-                at = end;
-            }
-            None => {
-                push_sign(&mut out, &scan, at);
-                at += 1;
+        let before = out.len();
+        let (end, rule) = push_read(&mut out, &scan, at);
+        if let Some(changes) = changes.as_deref_mut() {
+            let (written, said) = (scan.text(at, end), &out[before..]);
+            if written != said {
+                changes.push(Change::new(&written, said, rule));
             }
         }
+        at = end;
     }
     out
+}
+
+/// Adds the reading of what stands at `at`; the index after it, and the rule that reads it.
+fn push_read(out: &mut String, scan: &Scan, at: usize) -> (usize, &'static str) {
+    if let Some(control) = scan.control(at) {
+        out.push_str(&control);
+        return (at + control.chars().count(), "control");
+    }
+    let c = scan.char(at);
+    let starts = c.is_ascii_digit() || c.is_ascii_uppercase() || !c.is_alphanumeric() && c != ' ';
+    let found = RULES
+        .iter()
+        .filter(|_| starts)
+        .find_map(|(name, rule)| Some((rule(scan, at)?, *name)));
+    match found {
+        Some(((said, end), name)) => {
+            out.push_str(&said);
+            (end, name)
+        }
+        None => {
+            push_sign(out, scan, at);
+            (at + 1, "sign")
+        }
+    }
 }
 
 /// A sign by its name, all else as it is.
@@ -92,6 +113,9 @@ fn push_sign(out: &mut String, scan: &Scan, at: usize) {
         '+' if near_number => "加",
         '<' if near_number => "小于",
         '>' if near_number => "大于",
+        // `39°54′`
+        '′' if is_numeral(out.chars().next_back()) => "分",
+        '″' if is_numeral(out.chars().next_back()) => "秒",
         '℃' => "摄氏度",
         '℉' => "华氏度",
         '°' => "度",
@@ -124,17 +148,34 @@ fn power(scan: &Scan, at: usize) -> Option<(String, usize)> {
     Some((format!("的{}次方", quantity(&number)), number.end))
 }
 
+/// `A12-A15`: true if one letter stands before the numbers on both sides of the dash at `at`.
+fn joins_names(scan: &Scan, at: usize) -> bool {
+    const LONGEST_NUMBER: usize = 5;
+    let digits = (1..=LONGEST_NUMBER)
+        .take_while(|back| *back <= at && scan.is_digit(at - back))
+        .count();
+    let letter = scan.char(at + 1);
+    digits > 0
+        && letter.is_ascii_uppercase()
+        && scan.is_digit(at + 2)
+        && at
+            .checked_sub(digits + 1)
+            .is_some_and(|first| scan.char(first) == letter)
+}
+
+const WEEKDAYS: [&str; 7] = ["周一", "周二", "周三", "周四", "周五", "周六", "周日"];
+
 /// `1日-7日`, `30元~50元`, `5#楼`, `~100`: marks between words and numbers.
 fn joint(scan: &Scan, at: usize) -> Option<(String, usize)> {
     let before = scan.before(at);
     let counts = "年月日号元点时分秒岁层楼级米度吨斤件页章条人万亿%".contains(before);
     let said = match scan.char(at) {
         '-' | '~' | '—' if counts && scan.is_digit(at + 1) => "到",
+        // `周一~周五`
+        '-' | '~' | '—' if scan.char(at + 1) == '周' && scan.follows(at, &WEEKDAYS) => "到",
+        '-' | '~' | '—' if joins_names(scan, at) => "到",
         '~' if scan.is_digit(at + 1) => "约",
         '#' if before.is_ascii_digit() && scan.char(at + 1).is_alphabetic() => "号",
-        'N' if scan.has(at, "No.") && scan.is_digit(at + 3) && !before.is_ascii_alphanumeric() => {
-            return Some(("编号".to_owned(), at + 3));
-        }
         _ => return None,
     };
     Some((said.to_owned(), at + 1))

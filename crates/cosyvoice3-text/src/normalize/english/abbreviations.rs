@@ -4,7 +4,7 @@ use super::{
     English,
     numerals::{cardinal, ordinal},
 };
-use crate::normalize::{figures::roman, reader::Reader};
+use crate::normalize::{figures::roman, lex::Kind, reader::Reader};
 
 /// Words with a full stop, what they stand for, and whether they may end a sentence.
 const ABBREVIATIONS: &[(&str, &str, bool)] = &[
@@ -51,10 +51,79 @@ const ABBREVIATIONS: &[(&str, &str, bool)] = &[
     ("Ch", "Chapter", false),
     ("Sec", "Section", false),
     ("govt", "government", true),
+    ("Attn", "Attention", false),
+    ("attn", "attention", false),
+    ("ea", "each", true),
+    ("doz", "dozen", false),
+    ("Acct", "Account", false),
+    ("acct", "account", false),
+    ("Asst", "Assistant", false),
+    ("asst", "assistant", false),
+    ("Mgr", "Manager", false),
+    ("Hosp", "Hospital", true),
+    ("Univ", "University", true),
+    ("Intl", "International", false),
+    ("Natl", "National", false),
+    ("Elem", "Elementary", false),
+    ("Dist", "District", true),
+    ("Incl", "Including", false),
+    ("incl", "including", false),
+    ("Excl", "Excluding", false),
+    ("excl", "excluding", false),
+    ("Temp", "Temperature", false),
+    ("temp", "temperature", false),
+    ("Qty", "Quantity", false),
+    ("qty", "quantity", false),
+    ("Amt", "Amount", false),
+    ("amt", "amount", false),
+    ("bldg", "building", true),
+    ("bldgs", "buildings", true),
+    ("Bldgs", "Buildings", true),
+    ("Conf", "Conference", false),
+    ("Hrs", "Hours", false),
+    ("Assn", "Association", true),
+    ("Bros", "Brothers", true),
+    ("Misc", "Miscellaneous", false),
+    ("misc", "miscellaneous", false),
+    ("Dir", "Director", false),
+    ("Pres", "President", false),
+    ("Supt", "Superintendent", false),
+    ("Cpl", "Corporal", false),
+    ("Cmdr", "Commander", false),
+    ("Adm", "Admiral", false),
+    ("Pvt", "Private", false),
+    ("Atty", "Attorney", false),
+    ("Jct", "Junction", true),
+    ("Sta", "Station", true),
+    ("Ctr", "Center", true),
+    ("Hts", "Heights", true),
+    ("Arpt", "Airport", true),
+    ("Apts", "Apartments", true),
+    ("Pkwy", "Parkway", true),
+    ("avg", "average", false),
+    ("Avg", "Average", false),
+    ("esp", "especially", false),
+    ("Appt", "Appointment", true),
+    ("appt", "appointment", true),
+    ("Addr", "Address", false),
+    ("Mtg", "Meeting", true),
+    ("Grp", "Group", true),
+    ("Tpk", "Turnpike", true),
+    ("Tpke", "Turnpike", true),
+    ("Xing", "Crossing", true),
+    ("Fwy", "Freeway", true),
+    ("Expy", "Expressway", true),
+    ("Flr", "Floor", true),
+    ("Lvl", "Level", true),
+    ("Svc", "Service", true),
+    ("Svcs", "Services", true),
+    ("Rep", "Representative", false),
+    ("Mfg", "Manufacturing", false),
+    ("depts", "departments", true),
 ];
 
 /// Abbreviations before a number only, with a full stop.
-const BEFORE_NUMBER: [(&str, &str); 24] = [
+const BEFORE_NUMBER: [(&str, &str); 60] = [
     ("No", "number"),
     ("no", "number"),
     ("Nos", "numbers"),
@@ -79,10 +148,46 @@ const BEFORE_NUMBER: [(&str, &str); 24] = [
     ("ca", "circa"),
     ("c", "circa"),
     ("ch", "chapter"),
+    ("Ph", "Phone"),
+    ("ph", "phone"),
+    ("Flr", "Floor"),
+    ("Flt", "Flight"),
+    ("Term", "Terminal"),
+    ("Rt", "Route"),
+    ("Trk", "Track"),
+    ("Pt", "Part"),
+    ("pt", "part"),
+    ("Est", "Established"),
+    ("Arr", "Arrival"),
+    ("arr", "arrival"),
+    ("Dep", "Departure"),
+    ("dep", "departure"),
+    ("Art", "Article"),
+    ("Lvl", "Level"),
+    ("Blk", "Block"),
+    ("Pg", "Page"),
+    ("pg", "page"),
+    ("Ver", "Version"),
+    ("ver", "version"),
+    ("Iss", "Issue"),
+    ("Mob", "Mobile"),
+    ("Chap", "Chapter"),
+    ("chap", "chapter"),
+    ("bldg", "building"),
+    ("fl", "floor"),
+    ("ste", "suite"),
+    ("Ref", "Reference"),
+    ("ref", "reference"),
+    ("Pos", "Position"),
+    ("Plt", "Platform"),
+    ("Jct", "Junction"),
+    ("Sta", "Station"),
+    ("Fax", "Fax"),
+    ("Gt", "Gate"),
 ];
 
 /// Abbreviations before a number that need no full stop.
-const BEFORE_NUMBER_BARE: [(&str, &str); 8] = [
+const BEFORE_NUMBER_BARE: [(&str, &str); 28] = [
     ("Rm", "Room"),
     ("Apt", "Apartment"),
     ("apt", "apartment"),
@@ -91,6 +196,45 @@ const BEFORE_NUMBER_BARE: [(&str, &str); 8] = [
     ("ext", "extension"),
     ("Ext", "Extension"),
     ("Nos", "numbers"),
+    ("Hwy", "Highway"),
+    ("Rte", "Route"),
+    ("Rt", "Route"),
+    ("Fl", "Floor"),
+    ("Flr", "Floor"),
+    ("Flt", "Flight"),
+    ("bldg", "building"),
+    ("Lvl", "Level"),
+    ("Blk", "Block"),
+    ("rm", "room"),
+    ("Pg", "Page"),
+    ("pg", "page"),
+    ("ver", "version"),
+    ("Ver", "Version"),
+    ("Bldgs", "Buildings"),
+    ("Rms", "Rooms"),
+    ("Apts", "Apartments"),
+    ("Jct", "Junction"),
+    ("Dept", "Department"),
+    ("dept", "department"),
+];
+
+/// Abbreviations before a capital letter that is the name of a place: `Bldg. C`, `Rm B`.
+const BEFORE_LETTER: [&str; 10] = [
+    "Bldg", "bldg", "Rm", "rm", "Apt", "apt", "Ste", "Fl", "Blk", "Flr",
+];
+
+/// Abbreviations that stand without a full stop anywhere, most with an apostrophe in them.
+const SHORTENED: [(&str, &str); 10] = [
+    ("Int'l", "International"),
+    ("int'l", "international"),
+    ("Nat'l", "National"),
+    ("Gov't", "Government"),
+    ("gov't", "government"),
+    ("Dep't", "Department"),
+    ("Ass'n", "Association"),
+    ("Cont'd", "Continued"),
+    ("WWI", "World War one"),
+    ("WWII", "World War two"),
 ];
 
 /// Words that open sentences: a full stop of `U.S.` before one of them is one.
@@ -144,12 +288,18 @@ const SECTIONS: [&str; 12] = [
     "War", "Type",
 ];
 
+/// Most initials of one name.
+const LONGEST_INITIALS: usize = 6;
+
 impl Reader<'_, English> {
     /// The abbreviation at `at` in words, and the index after it and its full stop.
     pub(super) fn abbreviation(&self, at: usize) -> Option<(String, usize)> {
         let word = self.tokens.text(at);
         if self.tokens.text(at + 1) != "." {
             return self.bare_abbreviation(at);
+        }
+        if let Some(found) = self.initials(at) {
+            return Some(found);
         }
         let second = self.tokens.skip_space(at + 2);
         if self.tokens.text(second + 1) == "."
@@ -164,12 +314,17 @@ impl Reader<'_, English> {
         let in_code = self.tokens.is_word(second)
             && self.tokens.number(second + 1).is_some()
             && matches!(word, "No" | "no");
-        let in_brackets = self.tokens.text(second) == "(" && matches!(word, "Tel" | "tel");
-        if self.tokens.number(second).is_some() || in_brackets || in_code {
-            let before_number = BEFORE_NUMBER.iter().find(|(short, _)| *short == word);
-            if let Some((_, text)) = before_number {
-                return Some(((*text).into(), at + 2));
-            }
+        let is_number = self.tokens.number(second).is_some()
+            || matches!(self.tokens.text(second), "(" | "+")
+                && matches!(word, "Tel" | "tel" | "Ph" | "ph")
+            || self.tokens.text(at + 2) == ":";
+        let is_letter = self.is_letter_of_place(second) && BEFORE_LETTER.contains(&word);
+        // `Ref. no. 12`
+        let is_number = is_number || matches!(self.tokens.text(second), "no" | "No" | "#");
+        if (is_number || in_code || is_letter)
+            && let Some(text) = before_number(word)
+        {
+            return Some((text.into(), at + 2));
         }
         let (_, text, may_end) = ABBREVIATIONS.iter().find(|(short, ..)| *short == word)?;
         let end = if *may_end {
@@ -180,13 +335,76 @@ impl Reader<'_, English> {
         Some(((*text).into(), end))
     }
 
-    /// `end`, or the index before where the full stop there ends the sentence as well.
-    fn kept_stop(&self, end: usize) -> usize {
-        end - usize::from(self.tokens.ends_sentence(end - 1))
+    /// `J. R. R. Tolkien`, `R.S.V.P.`: the letters, without stops at which the voice would halt. One that ends the sentence
+    /// stays, and so does that of a letter which names a thing: `Gate B. Thank you.`
+    fn initials(&self, at: usize) -> Option<(String, usize)> {
+        let is_initial = |at: usize| {
+            let word = self.tokens.text(at);
+            word.len() == 1
+                && word.starts_with(|c: char| c.is_ascii_uppercase())
+                && self.tokens.text(at + 1) == "."
+        };
+        let mut letters = vec![self.tokens.text(at)];
+        let mut last = at;
+        loop {
+            let next = self.tokens.skip_space(last + 2);
+            if letters.len() > LONGEST_INITIALS || !is_initial(next) {
+                break;
+            }
+            letters.push(self.tokens.text(next));
+            last = next;
+        }
+        let before = self.tokens.word_before(at);
+        let follows = self.tokens.skip_space(last + 2);
+        let name = self.tokens.text(follows);
+        let is_name = follows > last + 2 && name.len() > 1 && name.starts_with(char::is_uppercase);
+        let names_thing = self.names_letter(&before) && letters.len() == 1;
+        let known = matches!(
+            letters.as_slice(),
+            ["U", "S" | "K" | "N", ..] | ["A" | "P", "M"]
+        );
+        if !is_initial(at) || names_thing || known || letters.len() == 1 && !is_name {
+            return None;
+        }
+        let opens = OPENERS.contains(&name) && is_name;
+        let stop = if is_name && !opens {
+            last + 2
+        } else {
+            self.kept_stop(last + 2)
+        };
+        Some((
+            letters.join(" "),
+            stop - usize::from(opens && stop == last + 2),
+        ))
     }
 
+    /// `end`, or the index before where the full stop there ends the sentence as well.
+    fn kept_stop(&self, end: usize) -> usize {
+        // `Martin Luther King Jr. Blvd.`
+        let street_follows = self.is_kind_of_street(self.tokens.skip_space(end));
+        end - usize::from(self.tokens.ends_sentence(end - 1) && !street_follows)
+    }
+
+    /// True if the word at `at` is a capital letter that names a place, and no initial.
+    fn is_letter_of_place(&self, at: usize) -> bool {
+        let letter = self.tokens.text(at);
+        letter.len() == 1 && letter.starts_with(|c: char| c.is_ascii_uppercase()) && letter != "I"
+    }
+
+    /// An abbreviation without a full stop: before a number, a letter or a colon, or with an apostrophe in it.
     fn bare_abbreviation(&self, at: usize) -> Option<(String, usize)> {
         let word = self.tokens.text(at);
+        if let Some((_, full)) = SHORTENED.iter().find(|(short, _)| *short == word) {
+            return Some(((*full).into(), at + 1));
+        }
+        if self.tokens.text(at + 1) == ":" && self.tokens.kind(at + 2) != Some(Kind::Number) {
+            let is_mid =
+                word.len() > 1 && !matches!(word, "No" | "no" | "min" | "max" | "Pt" | "pt");
+            let full = before_number(word)
+                .or_else(|| full_word(word))
+                .filter(|_| is_mid)?;
+            return Some((full.into(), at + 1));
+        }
         if self.tokens.text(at + 1) == "/" {
             let letter = self.tokens.text(at + 2);
             return match (word, letter) {
@@ -197,7 +415,8 @@ impl Reader<'_, English> {
             };
         }
         let next = self.tokens.skip_space(at + 1);
-        if self.tokens.number(next).is_some() && next > at + 1 {
+        let is_letter = self.is_letter_of_place(next) && BEFORE_LETTER.contains(&word);
+        if (self.tokens.number(next).is_some() || is_letter) && next > at + 1 {
             let (_, text) = BEFORE_NUMBER_BARE
                 .iter()
                 .find(|(short, _)| *short == word)?;
@@ -208,7 +427,19 @@ impl Reader<'_, English> {
             && next > at + 1
             && name.chars().nth(1).is_some_and(char::is_lowercase)
             && name.starts_with(char::is_uppercase);
-        is_saint.then(|| ("Saint".into(), at + 1))
+        if is_saint {
+            return Some(("Saint".into(), at + 1));
+        }
+        // `Dr Smith`, as the British write
+        let is_name = next > at + 1
+            && name.len() > 1
+            && name.starts_with(char::is_uppercase)
+            && name.chars().nth(1).is_some_and(char::is_lowercase);
+        matches!(word, "Dr" | "Prof" | "Mt")
+            .then(|| full_word(word))
+            .flatten()
+            .filter(|_| is_name)
+            .map(|full| (full.into(), at + 1))
     }
 
     /// `e.g.`, `a.m.`, `U.S.`, whose second letter stands at `second`.
@@ -278,6 +509,22 @@ impl Reader<'_, English> {
             None
         }
     }
+}
+
+/// What `short` stands for before a number.
+fn before_number(short: &str) -> Option<&'static str> {
+    BEFORE_NUMBER
+        .iter()
+        .find(|(known, _)| *known == short)
+        .map(|(_, full)| *full)
+}
+
+/// What `short` stands for anywhere.
+fn full_word(short: &str) -> Option<&'static str> {
+    ABBREVIATIONS
+        .iter()
+        .find(|(known, ..)| *known == short)
+        .map(|(_, full, _)| *full)
 }
 
 /// The value of a Roman numeral of two letters or more that has an L or C in it, up to 399.

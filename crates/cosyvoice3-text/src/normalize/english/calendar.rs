@@ -382,11 +382,30 @@ impl Reader<'_, English> {
             && self.tokens.number(far).is_some()
             && self.tokens.text(far + 1) == "/";
         let date_follows = date_follows || hours || opening || in_brackets;
-        let in_list = stop > 0
-            && self.tokens.text(next) == ","
-            && weekday_name(self.tokens.text(far)).is_some();
+        let in_list = self.tokens.text(next) == ","
+            && weekday_name(self.tokens.text(far)).is_some()
+            || self.tokens.text(at + 1) == "/" && weekday_name(self.tokens.text(at + 2)).is_some()
+            || self.follows_weekday(at);
         let in_pair = self.is_paired(at, stop, |word| weekday_name(word).is_some());
-        if !(range_starts || range_ends || date_follows || in_list || in_pair) {
+        // `Sun. closed`: no full stop that ends a sentence has a small letter behind it.
+        let is_short = stop > 0
+            && self
+                .tokens
+                .text(next)
+                .starts_with(|c: char| c.is_ascii_lowercase());
+        // `Fri 29 Nov`, `Sun: closed`
+        let day_follows = self.tokens.number(next).is_some() && self.month(far).is_some();
+        let heads_line = self.tokens.text(at + 1) == ":"
+            && (self.tokens.number(self.tokens.skip_space(at + 2)).is_some()
+                || self.tokens.text(self.tokens.skip_space(at + 2)) == "closed");
+        let is_short_for_day = range_starts
+            || range_ends
+            || date_follows
+            || in_list
+            || in_pair
+            || day_follows
+            || is_short;
+        if !is_short_for_day && !heads_line {
             return None;
         }
         self.out.say(full);
@@ -397,6 +416,24 @@ impl Reader<'_, English> {
         let joins = self.tokens.text(self.tokens.skip_space(at + 2)) == "&";
         let ends = stop > 0 && !joins && self.tokens.ends_sentence(at + 1);
         Some(at + 1 + stop - usize::from(ends))
+    }
+
+    /// True if a comma or slash and a weekday stand before `at`: `Mon, Wed`, `Mon/Wed`.
+    fn follows_weekday(&self, at: usize) -> bool {
+        let mut before = at;
+        let mut joint = "";
+        for _ in 0..4 {
+            let Some(previous) = before.checked_sub(1) else {
+                return false;
+            };
+            before = previous;
+            match self.tokens.text(before) {
+                " " | "." => {}
+                mark @ ("," | "/") => joint = mark,
+                word => return !joint.is_empty() && weekday_name(word).is_some(),
+            }
+        }
+        false
     }
 
     /// True if the short name at `at`, whose full stop is counted by `stop`, is joined to another of its kind: `Sat. and Sun.`,
@@ -434,11 +471,23 @@ impl Reader<'_, English> {
             word.starts_with(char::is_uppercase) && word.is_ascii() && month_index(word).is_some()
         };
         let stop = usize::from(self.tokens.text(at + 1) == ".");
-        if word.len() > 4 || !is_month(word) || !self.is_paired(at, stop, is_month) {
+        // `in Jan. we open`: no full stop that ends a sentence has a small letter behind it.
+        let next = self.tokens.skip_space(at + 1 + stop);
+        let is_short = stop > 0
+            && next > at + 2
+            && word.len() < 5
+            && word != "May"
+            && self
+                .tokens
+                .text(next)
+                .starts_with(|c: char| c.is_ascii_lowercase());
+        let is_named = is_short || self.is_paired(at, stop, is_month);
+        if word.len() > 4 || !is_month(word) || !is_named {
             return None;
         }
         self.out.say(MONTHS[month.index]);
-        let joins = stop > 0 && self.tokens.text(self.tokens.skip_space(at + 2)) == "&";
+        let joint = self.tokens.text(self.tokens.skip_space(at + 2));
+        let joins = stop > 0 && matches!(joint, "&" | "-" | "—");
         Some(if joins { at + 2 } else { month.end })
     }
 }
@@ -452,7 +501,14 @@ pub(super) fn is_day_or_month(word: &str) -> bool {
 pub(super) fn weekday_name(word: &str) -> Option<&'static str> {
     WEEKDAYS
         .iter()
-        .find(|(short, full)| *short == word || *full == word)
+        .find(|(short, full)| {
+            *short == word
+                || *full == word
+                // `FRI. 3 JUL.`
+                || word.len() >= 3
+                    && word.eq_ignore_ascii_case(short)
+                    && word.bytes().all(|byte| byte.is_ascii_uppercase())
+        })
         .map(|(_, full)| *full)
 }
 

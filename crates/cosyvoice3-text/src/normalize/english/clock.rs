@@ -129,9 +129,15 @@ impl Reader<'_, English> {
     fn one_time(&mut self, at: usize, hours: bool) -> Option<usize> {
         let time = figures::time(self.tokens, at).or_else(|| self.dotted_time(at, LONGEST_LIST));
         let Some(time) = time else {
-            return self.hours_alone(at, hours);
+            return self
+                .military_time(at)
+                .or_else(|| self.hours_alone(at, hours));
         };
         let unit = self.tokens.skip_space(time.end);
+        // `a 1:10 scale`
+        if matches!(self.tokens.text(unit), "scale" | "ratio" | "odds" | "mix") {
+            return None;
+        }
         if time.seconds.is_none()
             && matches!(self.tokens.text(unit), "hrs" | "HRS" | "Hrs" | "hours")
         {
@@ -153,6 +159,32 @@ impl Reader<'_, English> {
         Some(self.say_half(half).unwrap_or(time.end))
     }
 
+    /// `1700 hrs`, `0630 hours`.
+    fn military_time(&mut self, at: usize) -> Option<usize> {
+        let digits = self.tokens.number(at).filter(|digits| digits.len() == 4)?;
+        let value = figures::integer(digits.trim_start_matches('0')).unwrap_or(0);
+        let unit = self.tokens.skip_space(at + 1);
+        let next = self.tokens.text(self.tokens.skip_space(unit + 1));
+        let is_time = matches!(self.tokens.text(unit), "hrs" | "HRS" | "Hrs" | "hours")
+            && value < 2400
+            && value % 100 < 60
+            && next != "of";
+        if !is_time {
+            return None;
+        }
+        let hours = match value / 100 {
+            hours @ 0..=9 => format!("zero {}", cardinal(hours)),
+            hours => cardinal(hours),
+        };
+        let minutes = match value % 100 {
+            0 => "hundred".to_owned(),
+            minutes @ 1..=9 => format!("oh {}", cardinal(minutes)),
+            minutes => cardinal(minutes),
+        };
+        self.out.say(&format!("{hours} {minutes} hours"));
+        Some(unit + 1)
+    }
+
     fn say_half(&mut self, half: Option<Half>) -> Option<usize> {
         let half = half?;
         self.out.say(" ");
@@ -166,6 +198,19 @@ impl Reader<'_, English> {
         let value = figures::integer(digits).filter(|value| (1..=12).contains(value))?;
         let next = self.tokens.skip_space(at + 1);
         let half = self.half(next);
+        let dash = self.tokens.skip_space(at + 1);
+        let second = self.tokens.skip_space(dash + 1);
+        // `8 - 9:15 pm`
+        if half.is_none()
+            && matches!(self.tokens.text(dash), "-" | "—")
+            && (dash > at + 1) == (second > dash + 1)
+            && let Some(last) = figures::time(self.tokens, second)
+            && last.seconds.is_none()
+            && self.half(self.tokens.skip_space(last.end)).is_some()
+        {
+            self.out.say(&format!("{} to ", cardinal(value)));
+            return self.one_time(second, false);
+        }
         // `it am` and `5 a day` are no times; a half with a blank before it is written with points or in capitals.
         if half.is_none()
             && self.tokens.text(at + 1) == "-"

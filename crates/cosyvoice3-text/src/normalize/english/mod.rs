@@ -3,14 +3,18 @@
 mod abbreviations;
 pub(crate) mod calendar;
 mod clock;
+mod marks;
 mod money;
 mod names;
 mod numerals;
 mod phone;
 mod places;
 mod quantities;
+mod ranges;
+mod ratings;
 mod slash;
 mod units;
+mod versions;
 mod years;
 
 use super::{
@@ -37,7 +41,7 @@ type Rule = (
 );
 
 /// Things that a number can be, the most certain first.
-const NUMBERS: [Rule; 21] = [
+const NUMBERS: [Rule; 24] = [
     ("card", |reader, at| reader.card(at)),
     ("date", |reader, at| reader.numeric_date(at)),
     ("date", |reader, at| reader.month_and_day(at)),
@@ -51,9 +55,12 @@ const NUMBERS: [Rule; 21] = [
     ("code", |reader, at| reader.code(at)),
     ("step", |reader, at| reader.step(at)),
     ("fraction", |reader, at| reader.spaced_fraction(at)),
+    ("quantity", |reader, at| reader.alternatives(at)),
     ("fraction", |reader, at| reader.fraction(at)),
     ("fraction", |reader, at| reader.over(at)),
     ("version", |reader, at| reader.outline(at)),
+    ("version", |reader, at| reader.version(at)),
+    ("quantity", |reader, at| reader.resolution(at)),
     ("name", |reader, at| reader.named(at)),
     ("money", |reader, at| reader.money_after(at)),
     ("fraction", |reader, at| reader.mixed_fraction(at)),
@@ -69,7 +76,7 @@ const SMALL_WORDS: [&str; 36] = [
 ];
 
 /// Things that a word can be which is not said as it is written.
-const WORDS: [Rule; 7] = [
+const WORDS: [Rule; 8] = [
     ("date", |reader, at| reader.month_first(at)),
     ("weekday", |reader, at| reader.weekday(at)),
     ("money", |reader, at| reader.code_of_money(at)),
@@ -79,6 +86,7 @@ const WORDS: [Rule; 7] = [
         reader.said(reader.abbreviation(at))
     }),
     ("Roman numeral", |reader, at| reader.said(reader.roman(at))),
+    ("letter", |reader, at| reader.greek_letter(at)),
 ];
 
 impl Spoken for English {
@@ -153,6 +161,15 @@ impl<'t> Reader<'t, English> {
         let is_code =
             self.tokens.text(at).len() == 3 && money::name(self.tokens.text(at)).is_some();
         let space = self.tokens.kind(at + 1) == Some(Kind::Space);
+        // `PHP 8.3` is a language, `PHP 850` are pesos.
+        let is_version = self.tokens.text(at) == "PHP"
+            && self
+                .tokens
+                .number(at + 2)
+                .is_some_and(|first| first.len() < 2);
+        if is_version {
+            return None;
+        }
         (is_code && self.number_begins(at + 1 + usize::from(space)))
             .then(|| self.money(at))
             .flatten()
@@ -226,6 +243,8 @@ impl<'t> Reader<'t, English> {
         self.sign_of_number(at)
             .or_else(|| self.per_unit(at))
             .or_else(|| self.joint_of_words(at))
+            .or_else(|| self.repeated_mark(at))
+            .or_else(|| self.slash_between_ratings(at))
             .unwrap_or_else(|| {
                 self.sign(at);
                 at + 1
@@ -328,27 +347,6 @@ impl<'t> Reader<'t, English> {
         opens && !is_blank(at + 1) && (at > 0 && is_sign(at - 1) || is_sign(at + 1))
     }
 
-    /// True if the sign at `at` is that of a key: `press *`.
-    fn is_key(&self, at: usize) -> bool {
-        matches!(
-            self.tokens.word_before(at).as_str(),
-            "press" | "dial" | "key" | "hit" | "enter" | "then" | "or"
-        )
-    }
-
-    /// True if the dash at `at` stands between two numbers with one unit or sign, the second of which is at `next`.
-    fn is_range(&self, at: usize, next: usize) -> bool {
-        let Some(unit) = at.checked_sub(2).map(|before| self.tokens.text(before)) else {
-            return false;
-        };
-        let Some(figure) = self.figure(next) else {
-            return false;
-        };
-        let after = self.tokens.text(self.tokens.skip_space(figure.end));
-        let is_unit = matches!(unit, "%" | "°") || units::unit(unit).is_some();
-        is_unit && after == unit && at >= 3
-    }
-
     /// True if an equals sign follows the number at `at`.
     fn is_sum(&self, at: usize) -> bool {
         let end = self.figure(at).map_or(at, |figure| figure.end);
@@ -358,6 +356,9 @@ impl<'t> Reader<'t, English> {
     /// A mark alone.
     fn sign(&mut self, at: usize) {
         let mark = self.tokens.text(at);
+        if let Some(name) = self.name_of_mark(at) {
+            return self.out.say(&format!(" {name} "));
+        }
         let next = self.tokens.skip_space(at + 1);
         let number_follows = self.number_begins(next);
         let spaced = next > at + 1 && at > 0 && self.tokens.kind(at - 1) == Some(Kind::Space);
@@ -383,13 +384,6 @@ impl<'t> Reader<'t, English> {
             }
             "#" if follows_number => " hash ",
             "#" if self.tokens.is_word(at + 1) => "hashtag ",
-            "*" | "#" if self.is_key(at) => {
-                if mark == "*" {
-                    " star "
-                } else {
-                    " hash "
-                }
-            }
             "\\" if self.tokens.is_word(at + 1) => " backslash ",
             "*" if number_follows && next == at + 1 && self.opens(at) => " star ",
             "×" => " times ",
@@ -399,19 +393,9 @@ impl<'t> Reader<'t, English> {
             "<" if number_follows || spaced => " less than ",
             ">" if number_follows || spaced => " greater than ",
             ":" if follows_number && self.tokens.number(at + 1).is_some() => " to ",
-            // `10%-20%`
-            "-" if self.number_begins(at + 1)
-                && matches!(self.tokens.text(at.wrapping_sub(1)), "%" | "°") =>
-            {
-                " to "
-            }
-            // `20% - 50%`, `5 kg - 8 kg`, `6 am - 8 pm`
-            "-" | "—" if spaced && number_follows && self.is_range(at, next) => " to ",
             // `1- 2 = 5`
             "-" if follows_number && number_follows && self.is_sum(next) => " minus ",
-            "-" if at > 0 && self.is_month(at - 1) && self.is_month(at + 1) => " to ",
-            // `24 December-2 January`
-            "-" if self.number_begins(at + 1) && at > 0 && self.is_month(at - 1) => " to ",
+            "-" | "—" if self.joins_range(at) => " to ",
             // `the '70s`, `class of '98`
             "'" if self
                 .tokens
@@ -463,35 +447,5 @@ fn figure_words(figure: &Figure) -> String {
         Some(fraction) if whole.is_empty() => format!("point {}", digits(fraction)),
         Some(fraction) => format!("{whole} point {}", digits(fraction)),
         None => whole,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{hint::black_box, time::Instant};
-
-    use crate::{Language, normalize};
-
-    /// Prints what a number costs in a text of numbers, and in one four times as long, so that one sees that it is linear.
-    /// `cargo test --release -p cosyvoice3-text -- --ignored --nocapture english::tests::time_per_number`
-    #[test]
-    #[ignore = "prints times, asserts nothing"]
-    fn time_per_number() {
-        let line = "Flight 102 leaves Gate 3A at 9:30 a.m. on Nov. 22, 2026. The fare is $1,299.99 plus 5.5% tax. \
-            The 3rd train, no. 7, has 15 cars and 1,024 seats. Call 212-555-0123. It is -5 °C, wind 15 mph. ";
-        for lines in [50, 200] {
-            let text = line.repeat(lines);
-            let starts = |pair: &&[u8]| !pair[0].is_ascii_digit() && pair[1].is_ascii_digit();
-            let numbers = text.as_bytes().windows(2).filter(starts).count();
-            let best = (0..15)
-                .map(|_| {
-                    let start = Instant::now();
-                    black_box(normalize(black_box(&text), Language::English));
-                    start.elapsed().as_secs_f64()
-                })
-                .fold(f64::MAX, f64::min);
-            let each = best * 1e6 / numbers as f64;
-            println!("{numbers} numbers: {each:.2} us each");
-        }
     }
 }

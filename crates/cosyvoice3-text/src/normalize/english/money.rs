@@ -35,7 +35,7 @@ const fn currency(
     }
 }
 
-const CURRENCIES: [Currency; 29] = [
+const CURRENCIES: [Currency; 30] = [
     currency("US$", "U S dollar", "U S dollars", "cent", "cents"),
     currency(
         "HK$",
@@ -72,6 +72,7 @@ const CURRENCIES: [Currency; 29] = [
         "cent",
         "cents",
     ),
+    currency("R$|BRL", "real", "reais", "centavo", "centavos"),
     currency("$|USD", "dollar", "dollars", "cent", "cents"),
     currency("€|EUR", "euro", "euros", "cent", "cents"),
     currency("£|GBP", "pound", "pounds", "penny", "pence"),
@@ -216,7 +217,9 @@ impl<'t> Reader<'t, English> {
         let mut said = currency.words(&first);
         // `a $5 bill`
         if let Some(stem) = said.strip_suffix(currency.many)
-            && (self.is_attributive(at - 1, first.end) || self.is_priced(first.end))
+            && (self.is_attributive(at - 1, first.end)
+                || self.is_priced(first.end)
+                || self.tokens.text(first.end) == "-" && self.tokens.is_word(first.end + 1))
         {
             said = format!("{stem}{}", currency.one);
         }
@@ -268,13 +271,29 @@ impl<'t> Reader<'t, English> {
     }
 
     fn amount(&self, at: usize) -> Option<Amount<'t>> {
-        let figure = self.figure(at)?;
+        let mut figure = self.figure(at)?;
+        // `€20,50`, as most of Europe writes
+        if figure.fraction.is_none()
+            && self.tokens.text(figure.end) == ","
+            && let Some(cents) = self
+                .tokens
+                .number(figure.end + 1)
+                .filter(|cents| cents.len() == 2)
+            && self.tokens.text(figure.end + 2) != ","
+        {
+            figure = Figure {
+                fraction: Some(cents),
+                end: figure.end + 2,
+                ..figure
+            };
+        }
         let next = self.tokens.skip_space(figure.end);
         let power = match self.tokens.text(next) {
             "k" | "K" if next == figure.end => Some("thousand"),
             "M" | "m" | "mn" | "mln" | "mm" | "MM" if next == figure.end => Some("million"),
             "B" | "b" | "bn" | "Bn" if next == figure.end => Some("billion"),
             "T" | "t" | "tn" if next == figure.end => Some("trillion"),
+            "k" | "K" if self.is_power_of_money(at, next) => Some("thousand"),
             "b" | "B" if self.is_power_of_money(at, next) => Some("billion"),
             "m" | "M" if self.is_power_of_money(at, next) => Some("million"),
             "mn" | "mln" => Some("million"),
@@ -341,7 +360,11 @@ impl<'t> Reader<'t, English> {
             "each" => " each".to_owned(),
             said => format!(" per {said}"),
         });
-        Some(end + 2)
+        // `$2.99/lb. on all apples`
+        let stop = known.is_some()
+            && self.tokens.text(end + 2) == "."
+            && !self.tokens.ends_sentence(end + 2);
+        Some(end + 2 + usize::from(stop))
     }
 
     /// *nineties*, *twenties* for `1990s` and `20s`.

@@ -64,6 +64,11 @@ const IN_DIGITS: &[(&str, usize)] = &[
     ("suite", 3),
     ("ste", 3),
     ("flight", 3),
+    ("flt", 3),
+    ("flights", 3),
+    ("rooms", 3),
+    ("suites", 3),
+    ("extensions", 2),
     ("extension", 2),
     ("ext", 2),
     ("dial", 3),
@@ -200,7 +205,10 @@ impl Reader<'_, English> {
         let all: usize = groups.iter().map(|group| group.len()).sum();
         let descends = values[0] > values[1];
         let years = values.iter().all(|value| (1000..2100).contains(value));
-        let is_numbered = at > 0 && self.tokens.text(at - 1) == "#" && all >= 7;
+        // `Ref. no. 88-1234`, but `orders 1200-1300`
+        let ascends = values[0] < values[1] && groups[0].len() == groups[1].len();
+        let is_named = all >= 6 && !ascends && self.noun_of(at).is_some();
+        let is_numbered = is_named || at > 0 && self.tokens.text(at - 1) == "#" && all >= 7;
         let in_digits = is_numbered
             || groups.len() > 2 && all >= 7
             || groups.len() == 2
@@ -240,10 +248,29 @@ impl Reader<'_, English> {
             && ENDING.contains(&self.tokens.word_before(at - 4).as_str())
     }
 
+    /// True if a letter behind `word`, in small letters, is the name of a thing: `gate`, `vitamin`.
+    pub(super) fn names_letter(&self, word: &str) -> bool {
+        let one = word.strip_suffix('s').unwrap_or(word);
+        matches!(
+            one,
+            "vitamin"
+                | "plan"
+                | "group"
+                | "grade"
+                | "concourse"
+                | "option"
+                | "type"
+                | "lot"
+                | "wing"
+        ) || LETTERED.contains(&one)
+            || LETTERED.contains(&word)
+    }
+
     /// True if the number at `at` follows a noun such as `Gate`, so that a letter after it belongs to its name.
     pub(super) fn is_named_by_noun(&self, at: usize) -> bool {
         let word = self.tokens.word_before(at);
-        LETTERED.contains(&word.as_str())
+        let one = word.strip_suffix('s').unwrap_or(&word);
+        LETTERED.contains(&word.as_str()) || LETTERED.contains(&one)
     }
 
     /// A number that is said digit by digit: `pin is 7180`, `Room 204`, `#12345678`, `BA117`, `401(k)`.
@@ -262,7 +289,9 @@ impl Reader<'_, English> {
             self.out.say(&in_pairs(number.parse().ok()?));
             return Some(at + 1);
         }
-        if number.len() == 4 && at > 0 && self.tokens.text(at - 1) == "FY" {
+        let is_fiscal_year =
+            at > 0 && self.tokens.text(at - 1) == "FY" || self.tokens.cased_word_before(at) == "FY";
+        if number.len() == 4 && is_fiscal_year {
             self.out.say(&in_pairs(number.parse().ok()?));
             return Some(at + 1);
         }
@@ -272,20 +301,65 @@ impl Reader<'_, English> {
             self.out.say(&in_pairs(number.parse().ok()?));
             return Some(at + 1);
         }
-        let attached =
-            at > 0 && self.tokens.is_word(at - 1) && number.len() >= 3 && !number.ends_with("00");
+        let attached = at > 0
+            && self.tokens.is_word(at - 1)
+            && number.len() >= 3
+            && !number.ends_with("00")
+            && !(self.tokens.text(at - 1) == "x" && at > 1 && self.tokens.number(at - 2).is_some());
         let long = number.len() >= 12;
         let emergency = (3..=6).contains(&number.len())
             && (self.is_emergency(at) || self.is_second_emergency(at) || self.is_texted(at));
-        let noun = self.noun_of(at);
+        let noun = self
+            .noun_of(at)
+            .or_else(|| self.noun_of(self.head_of_list(at)?));
         let wants = noun.is_some_and(|(least, round)| {
             number.len() >= least && (round || !number.ends_with("00"))
         }) || number.len() >= 3 && self.is_ending(at);
+        // `Rooms 201-210`
+        let last = self
+            .tokens
+            .number(at + 2)
+            .filter(|last| self.tokens.text(at + 1) == "-" && last.len() == number.len())
+            .filter(|last| *last > number && self.tokens.text(at + 3) != "-");
+        if let Some(last) = last.filter(|_| wants) {
+            self.out
+                .say(&format!("{} to {}", digits(number), digits(last)));
+            return Some(at + 3);
+        }
         if attached && self.tokens.word_before(at).len() <= 4 || long || emergency || wants {
             self.out.say(&digits(number));
             return Some(at + 1);
         }
         None
+    }
+
+    /// The first number of the list in which the one at `at` stands: `Flights 102, 204 and 316`.
+    fn head_of_list(&self, at: usize) -> Option<usize> {
+        const LONGEST_LIST: usize = 6;
+        let mut head = at;
+        if self.is_counted(at + 1) {
+            return None;
+        }
+        for _ in 0..LONGEST_LIST {
+            let joint = (head.saturating_sub(5)..head)
+                .rev()
+                .find(|i| self.tokens.number(*i).is_some())
+                .filter(|number| {
+                    let between = number + 1..head;
+                    between
+                        .clone()
+                        .any(|i| matches!(self.tokens.text(i), "," | "and" | "&" | "or"))
+                        && between
+                            .into_iter()
+                            .all(|i| matches!(self.tokens.text(i), " " | "," | "and" | "&" | "or"))
+                });
+            match joint {
+                Some(number) => head = number,
+                None => break,
+            }
+        }
+        let is_plural = self.tokens.word_before(head).ends_with('s');
+        (head < at && is_plural).then_some(head)
     }
 
     /// The number of `A320` and `B737`.

@@ -45,6 +45,9 @@ impl Reader<'_, English> {
         if let Some((groups, end)) = figures::telephone(self.tokens, at) {
             return Some((groups.into_iter().map(|g| g.to_string()).collect(), end));
         }
+        if let Some(groups) = self.joined_groups(at) {
+            return Some((groups, at + 1));
+        }
         let (groups, end, separator) = self.groups(at)?;
         let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
         let all: usize = lengths.iter().sum();
@@ -57,8 +60,10 @@ impl Reader<'_, English> {
                         && !matches!(self.tokens.word_before(at).as_str(), "at" | "on")
             }
             (" ", [3, 3, 4]) => true,
+            (" ", [1, 3, 3, 4]) => groups[0] == "1",
             (" ", [_, _, ..]) => {
                 groups[0].starts_with('0') && (9..=12).contains(&all) && groups[0].len() >= 2
+                    || groups[0].starts_with("00") && (10..=16).contains(&all)
             }
             _ => false,
         } || separator == " "
@@ -66,6 +71,32 @@ impl Reader<'_, English> {
             && (9..=12).contains(&all)
             && self.is_announced(at);
         good.then(|| (owned(groups), end))
+    }
+
+    /// `5558675309`, `18005550123`: a number of ten digits that counts nothing, in its groups.
+    fn joined_groups(&self, at: usize) -> Option<Vec<String>> {
+        let all = self.tokens.number(at)?;
+        let (country, rest) = match all.len() {
+            10 => ("", all),
+            11 if all.starts_with('1') => all.split_at(1),
+            _ => return None,
+        };
+        let next = self.tokens.text(self.tokens.skip_space(at + 1));
+        let counts = self.is_counted(at + 1) || super::units::unit(next).is_some();
+        let opens = at == 0 || self.opens(at);
+        let goes_on = matches!(self.tokens.text(at + 1), "." | "," | "-" | "/" | "%")
+            && self.tokens.number(at + 2).is_some();
+        if rest.starts_with(['0', '1']) || rest.ends_with("00") || counts || !opens || goes_on {
+            return None;
+        }
+        let groups = [country, &rest[..3], &rest[3..6], &rest[6..]];
+        Some(
+            groups
+                .into_iter()
+                .filter(|group| !group.is_empty())
+                .map(str::to_owned)
+                .collect(),
+        )
     }
 
     /// Groups of digits from `at` on with one separator between them.

@@ -154,15 +154,39 @@ impl Reader<'_, English> {
         }
         let (said, end) = self
             .street(at)
+            .or_else(|| self.floor(at))
             .or_else(|| self.direction(at))
             .or_else(|| self.state(at).map(|name| (name, at + 1)))?;
         self.out.say(said);
         Some(end)
     }
 
+    /// True if the word at `at` is a kind of street, short or in full.
+    pub(super) fn is_kind_of_street(&self, at: usize) -> bool {
+        let word = self.tokens.text(at);
+        STREETS.iter().any(|(short, ..)| *short == word) || FULL.contains(&word)
+    }
+
+    /// `3rd Fl.`: a floor behind its ordinal.
+    fn floor(&self, at: usize) -> Option<(&'static str, usize)> {
+        let full = match self.tokens.text(at) {
+            "Fl" | "Flr" => "Floor",
+            "fl" | "flr" => "floor",
+            _ => return None,
+        };
+        let behind_ordinal = at >= 3
+            && matches!(self.tokens.cased_word_before(at), "st" | "nd" | "rd" | "th")
+            && self.tokens.number(at - 3).is_some();
+        behind_ordinal.then(|| (full, self.past_short_stop(at + 1)))
+    }
+
     /// The index after the full stop at `at`, unless it ends the sentence too.
     fn past_short_stop(&self, at: usize) -> usize {
-        at + usize::from(self.tokens.text(at) == "." && !self.tokens.ends_sentence(at))
+        let follows = self.tokens.skip_space(at + 1);
+        let direction = compass(self.tokens.text(follows)).is_some()
+            && !self.tokens.is_word(self.tokens.skip_space(follows + 1));
+        let is_short = direction || !self.tokens.ends_sentence(at);
+        at + usize::from(self.tokens.text(at) == "." && is_short)
     }
 
     /// `St` behind a name or an ordinal.
@@ -189,7 +213,9 @@ impl Reader<'_, English> {
             || in_address
             || match word {
                 "St" => !name_follows,
-                "Dr" | "Pl" | "Sq" | "Ter" | "Cir" | "Av" => ends && stop == 0,
+                // `Elm Dr.` ends with its street; a doctor's name would follow.
+                "Dr" => ends && (stop == 0 || next.is_empty() || next == ","),
+                "Pl" | "Sq" | "Ter" | "Cir" | "Av" => ends,
                 _ => false,
             };
         is_street.then(|| (*full, self.past_short_stop(at + 1)))
@@ -257,7 +283,14 @@ impl Reader<'_, English> {
         let is_kind = STREETS.iter().any(|(short, ..)| *short == word) || FULL.contains(&word);
         let next = self.tokens.text(self.tokens.skip_space(at + 1));
         let ends = next.is_empty() || matches!(next, "," | "." | ";" | ")");
-        (behind_house || is_kind && ends && self.house_before(at)).then(|| {
+        // `2nd St. N`
+        let behind_ordinal = street >= 3
+            && matches!(
+                self.tokens.cased_word_before(street),
+                "st" | "nd" | "rd" | "th"
+            );
+        let in_address = behind_ordinal || self.house_before(at);
+        (behind_house || is_kind && ends && in_address).then(|| {
             let stop = self.tokens.text(at + 1) == "."
                 && (behind_house || !self.tokens.ends_sentence(at + 1));
             (full, at + 1 + usize::from(stop))

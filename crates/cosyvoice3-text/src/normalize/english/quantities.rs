@@ -4,7 +4,7 @@ use super::{
     English,
     calendar::is_year,
     figure_words, money,
-    numerals::{cardinal, digits, fraction, in_pairs, ordinal},
+    numerals::{cardinal, digits, fraction, in_pairs, ordinal, plural},
 };
 use crate::normalize::{
     figures::{self, Figure, Style, figure, range_end},
@@ -68,6 +68,13 @@ impl<'t> Reader<'t, English> {
         };
         let said = match suffix {
             "st" | "nd" | "rd" | "th" => format!("{}{possessive}", ordinal(value)),
+            // `under 5s`, `the over 65s`
+            "s" if value < 100
+                && value % 10 > 0
+                && matches!(self.tokens.word_before(at).as_str(), "under" | "over") =>
+            {
+                format!("{}{possessive}", plural(&cardinal(value)))
+            }
             "s" if value % 10 == 0 && value > 0 => {
                 let first = self.decade(value, figure.digits.len());
                 if let Some((second, end)) = self.decade_behind(end + 1) {
@@ -79,7 +86,43 @@ impl<'t> Reader<'t, English> {
             _ => return None,
         };
         self.out.say(&said);
+        // `22nd-24th floors`
+        let is_ordinal = |at: usize| matches!(self.tokens.text(at), "st" | "nd" | "rd" | "th");
+        if is_ordinal(end)
+            && self.tokens.text(end + 1) == "-"
+            && self.tokens.number(end + 2).is_some()
+            && is_ordinal(end + 3)
+        {
+            self.out.say(" to ");
+            return self.suffixed(end + 2);
+        }
         Some(end + 1)
+    }
+
+    /// `1920x1080`: what a screen shows, in pairs of digits.
+    pub(super) fn resolution(&mut self, at: usize) -> Option<usize> {
+        let side = |at: usize| {
+            let digits = self
+                .tokens
+                .number(at)
+                .filter(|digits| matches!(digits.len(), 3 | 4))?;
+            figures::integer(digits)
+        };
+        let (width, height) = (side(at)?, side(at + 2)?);
+        if !matches!(self.tokens.text(at + 1), "x" | "X" | "×") || width.max(height) < 320 {
+            return None;
+        }
+        let is_measured = self.unit_after(at + 2, at + 3, false).is_some();
+        let in_words = |value| {
+            if is_measured {
+                cardinal(value)
+            } else {
+                in_pairs(value)
+            }
+        };
+        self.out
+            .say(&format!("{} by {}", in_words(width), in_words(height)));
+        Some(self.say_unit(at + 2, at + 3, false).unwrap_or(at + 3))
     }
 
     /// The second decade of `1960s-80s`, behind the dash at `dash`.
@@ -101,6 +144,16 @@ impl<'t> Reader<'t, English> {
             self.out.say("nine eleven");
             return Some(end);
         }
+        // `UV index 8/10`
+        let is_rating = matches!(
+            self.tokens.word_before(at).as_str(),
+            "index" | "rating" | "score" | "scored" | "rated" | "got" | "grade"
+        );
+        if is_rating {
+            self.out
+                .say(&format!("{} out of {}", cardinal(above), cardinal(below)));
+            return Some(end);
+        }
         self.out.say(&fraction(above, below));
         let mut end = self.past_ordinal_suffix(end);
         if self.tokens.text(end) == "-"
@@ -113,7 +166,9 @@ impl<'t> Reader<'t, English> {
             self.out.say(" inch");
             return Some(end + 1);
         }
-        Some(self.say_unit(at, end, above == 1).unwrap_or(end))
+        let unit = self.tokens.text(self.tokens.skip_space(end));
+        let one = above == 1 || matches!(unit, "in" | "mi" | "mile");
+        Some(self.say_unit(at, end, one).unwrap_or(end))
     }
 
     /// `22/3`, `120/80`, `1234/567`: top-heavy fractions of small parts, and others with *over*.
@@ -165,7 +220,9 @@ impl<'t> Reader<'t, English> {
     pub(super) fn mixed_fraction(&mut self, at: usize) -> Option<usize> {
         let first = figure(self.tokens, at, Style::English)?;
         let value = first.whole()?;
-        let next = self.tokens.skip_space(first.end);
+        // `3-1/2` is no range: its second number is a part.
+        let hyphen = usize::from(self.tokens.text(first.end) == "-" && value < 100);
+        let next = self.tokens.skip_space(first.end) + hyphen;
         let (above, below, end) =
             figures::fraction(self.tokens, next).filter(|_| next > first.end)?;
         let end = self.past_ordinal_suffix(end);
@@ -351,6 +408,19 @@ impl<'t> Reader<'t, English> {
                 self.out.say(name);
                 next + 1
             });
+        }
+        // `a 5-lb bag`
+        let symbol = self.tokens.text(end + 1);
+        let thing = self.tokens.text(self.tokens.skip_space(end + 2));
+        if self.tokens.text(end) == "-"
+            && (symbol.len() > 1 || super::units::is_measured(thing))
+            && self.tokens.text(end + 2) != "-"
+            && let Some(unit) = super::units::unit(symbol)
+        {
+            self.out.say(" ");
+            self.out.say(unit.one);
+            let stop = self.tokens.text(end + 2) == "." && !self.tokens.ends_sentence(end + 2);
+            return Some(end + 2 + usize::from(stop));
         }
         self.say_unit(at, end, one)
     }

@@ -2,7 +2,7 @@
 
 use super::{
     English,
-    calendar::MONTHS,
+    calendar::{MONTHS, weekday_name},
     numerals::{cardinal, fraction, ordinal},
     units,
 };
@@ -197,6 +197,8 @@ impl Reader<'_, English> {
         };
         if is_pair(&SILENT) {
             self.out.copy(" ");
+        } else if weekday_name(first).is_some() && weekday_name(second).is_some() {
+            self.out.say(", ");
         } else if is_pair(&CHOICES) {
             self.out.say(" or ");
         } else if let (2.., Some(unit), Some(per)) =

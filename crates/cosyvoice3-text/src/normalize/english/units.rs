@@ -70,6 +70,12 @@ const UNITS: &[(&str, &str, &str)] = &[
     ("MPa", "megapascal", "megapascals"),
     ("mmHg", "millimeter of mercury", "millimeters of mercury"),
     ("mbar", "millibar", "millibars"),
+    ("kt|kts", "knot", "knots"),
+    ("kbit|Kbit", "kilobit", "kilobits"),
+    ("Mbit", "megabit", "megabits"),
+    ("Gbit", "gigabit", "gigabits"),
+    ("IU", "international unit", "international units"),
+    ("BTU|Btu", "B T U", "B T U"),
     ("psi", "pound per square inch", "pounds per square inch"),
     ("hp|HP", "horsepower", "horsepower"),
     ("dB|db", "decibel", "decibels"),
@@ -107,7 +113,7 @@ const UNITS: &[(&str, &str, &str)] = &[
     ("pcs", "piece", "pieces"),
     ("tsp", "teaspoon", "teaspoons"),
     ("tbsp", "tablespoon", "tablespoons"),
-    ("qt", "quart", "quarts"),
+    ("qt|qts", "quart", "quarts"),
     ("cc", "C C", "C C"),
     ("ppl", "person", "people"),
     ("pax", "passenger", "passengers"),
@@ -133,7 +139,12 @@ const PER: &[(&str, &str)] = &[
 ];
 
 /// Words beside a number with one letter that show it to be a measure: `a 5V adapter`, `a current of 2A`.
-const MEASURED: [&str; 36] = [
+const MEASURED: [&str; 41] = [
+    "fuses",
+    "circuit",
+    "circuits",
+    "adapters",
+    "max",
     "battery",
     "batteries",
     "power",
@@ -172,6 +183,13 @@ const MEASURED: [&str; 36] = [
     "rated",
 ];
 
+/// Things before which a measure has no plural: `12KG bag`, `15 min delay`.
+const THINGS: [&str; 26] = [
+    "bag", "bottle", "box", "pack", "can", "jar", "sack", "bulb", "delay", "wait", "walk", "drive",
+    "ride", "break", "limit", "zone", "screen", "cable", "rope", "pipe", "gap", "radius", "dose",
+    "tank", "tablet", "steak",
+];
+
 /// A unit: singular and plural.
 #[derive(Clone, Copy)]
 pub(super) struct Unit {
@@ -188,6 +206,11 @@ pub(super) fn unit(symbol: &str) -> Option<Unit> {
         .iter()
         .find(|(symbols, ..)| symbols.split('|').any(|known| known == symbol))?;
     Some(Unit { one, many })
+}
+
+/// True if `thing` has an electric rating: `adapter`.
+pub(super) fn is_measured(thing: &str) -> bool {
+    MEASURED.contains(&thing)
 }
 
 /// The thing that a price or speed is per: *hour* for `h`.
@@ -234,6 +257,17 @@ impl Reader<'_, English> {
             let noun = if one { "minute" } else { "minutes" };
             return Some((noun.to_owned(), at + 1));
         }
+        // `60 m.p.h.`
+        let letters = [at, at + 2, at + 4].map(|at| self.tokens.text(at));
+        if matches!(letters, ["m", "p", "h"]) && self.tokens.text(at + 3) == "." {
+            let stop = self.tokens.text(at + 5) == "." && !self.tokens.ends_sentence(at + 5);
+            let noun = if one {
+                "mile per hour"
+            } else {
+                "miles per hour"
+            };
+            return Some((noun.to_owned(), at + 5 + usize::from(stop)));
+        }
         let unit = unit(symbol)?;
         // `5 N Main Street`, `12 A.D.`
         let is_letter =
@@ -242,7 +276,12 @@ impl Reader<'_, English> {
             return None;
         }
         let after = self.tokens.text(self.tokens.skip_space(at + 1));
-        let attributive = at == end && MEASURED.contains(&after.to_lowercase().as_str())
+        let stop = usize::from(self.tokens.text(at + 1) == ".");
+        let thing = self.tokens.text(self.tokens.skip_space(at + 1 + stop));
+        let attributive = (at == end || symbol.len() == 1)
+            && after != "max"
+            && MEASURED.contains(&after.to_lowercase().as_str())
+            || THINGS.contains(&thing)
             || self.is_attributive(first, at + 1 + usize::from(self.tokens.text(at + 1) == "."));
         let noun = if one || attributive {
             unit.one
@@ -318,7 +357,17 @@ impl Reader<'_, English> {
             after,
             "wide" | "tall" | "long" | "deep" | "high" | "thick" | "x" | "by"
         );
+        let decimal =
+            at >= 4 && self.tokens.number(at - 2).is_some() && self.tokens.text(at - 3) == ".";
         let is_short = after == "." && !self.tokens.ends_sentence(at + 1);
+        // `Rain: .25 in.` ends its sentence with the unit.
+        // So does `6 in.` alone.
+        let stop = usize::from(self.tokens.text(at + 1) == ".");
+        let is_last = self
+            .tokens
+            .text(self.tokens.skip_space(at + 1 + stop))
+            .is_empty();
+        let is_measure = is_measure || decimal && after == "." || is_last;
         if self.tokens.text(at) != "in" || !is_measure && !is_short {
             return None;
         }
@@ -352,6 +401,7 @@ impl Reader<'_, English> {
             "°" => match self.tokens.text(after) {
                 "C" => (format!("{degrees} Celsius"), after + 1),
                 "F" => (format!("{degrees} Fahrenheit"), after + 1),
+                "angle" | "turn" | "rotation" | "view" | "slope" => ("degree".to_owned(), at + 1),
                 _ => (degrees.to_owned(), at + 1),
             },
             "×" | "x" if self.tokens.number(after).is_some() => {
@@ -440,7 +490,18 @@ impl Reader<'_, English> {
             .text(self.tokens.skip_space(at + 1))
             .to_lowercase();
         let before = self.tokens.word_before(first);
+        // `Fuse: 5A`
+        let before_colon = match first.checked_sub(2) {
+            Some(colon) if self.tokens.text(colon) == ":" => self.tokens.word_before(colon),
+            _ => String::new(),
+        };
+        // No row of seats and no gate has such a number.
+        let is_mains =
+            matches!(letter, "V" | "W") && self.tokens.number(first).is_some_and(|v| v.len() >= 3);
         has_fraction
+            || is_mains
+            || self.is_rating(first, at)
+            || MEASURED.contains(&before_colon.as_str())
             || MEASURED.contains(&after.as_str())
             || MEASURED.contains(&before.as_str())
             || self.tokens.text(at + 1) == "/" && per(self.tokens.text(at + 2)).is_some()
