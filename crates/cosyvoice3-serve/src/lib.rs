@@ -2,9 +2,9 @@
 //!
 //! Two ways lead through it, over models that are loaded once:
 //!
-//! - **Requests** ([`synthesis`]): a client gets the speech of its text as an answer, by OpenAI's API ([`http`]) or by
-//!   Wyoming ([`wyoming`]). Texts are synthesized piece by piece, in turns, and only as far ahead as their clients read.
-//! - **Announcements** ([`announcements`]): one pipeline speaks, from the start of the program to its end, with or without
+//! - **Requests** (`synthesis`): a client gets the speech of its text as an answer, by OpenAI's API (`http`) or by
+//!   Wyoming (`wyoming`). Texts are synthesized piece by piece, in turns, and only as far ahead as their clients read.
+//! - **Announcements** (`announcements`): one pipeline speaks, from the start of the program to its end, with or without
 //!   listeners, who hear copies: the sound device of this machine, and RTSP clients (`rtsp`, with a camera's picture of
 //!   `camera`).
 //!

@@ -71,7 +71,7 @@ pub struct Arguments {
     /// Name of this machine that HTTP clients may use, beside localhost and addresses in digits
     #[arg(long, value_name = "NAME", help_heading = "Access")]
     pub host: Vec<String>,
-    /// Origin of web pages that may use the server, beside its own: https://app.example
+    /// Origin of web pages that may use the server, beside its own: `https://app.example`
     #[arg(long, value_name = "ORIGIN", help_heading = "Access")]
     pub origin: Vec<String>,
     /// Let Wyoming and RTSP, which know no keys, listen beyond this machine: for networks where everybody may listen and speak

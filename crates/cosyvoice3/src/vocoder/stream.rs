@@ -1,7 +1,7 @@
 //! HiFT piece by piece: the same samples as of the whole utterance's mel.
 //!
 //! F0 and the source carry their state, so no frame of them is computed twice. The decoder is computed again over
-//! [`CONTEXT_FRAMES`] before each piece, the reach of its convolutions: so much for each piece, whatever its length and
+//! `CONTEXT_FRAMES` before each piece, the reach of its convolutions: so much for each piece, whatever its length and
 //! place, and never the whole mel again. A graph whose convolutions keep their history would save that, but it would keep
 //! ONNX Runtime from its blocked convolutions, which cost whole utterances more.
 

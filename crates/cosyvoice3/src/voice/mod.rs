@@ -44,7 +44,7 @@ pub struct Voice {
     pub tail_tokens: Vec<u32>,
     /// Mel of the reference speech, `2 N` frames.
     pub prompt_mel: Mel,
-    /// CAM++ speaker embedding, not normalised, [`SPEAKER_EMBEDDING`](crate::constants::SPEAKER_EMBEDDING) values.
+    /// CAM++ speaker embedding, not normalised, [`SPEAKER_EMBEDDING`] values.
     pub embedding: Vec<f32>,
     /// Origin of the voice: recording, licence, consent.
     pub provenance: Option<String>,

@@ -1,7 +1,7 @@
 //! The flow model on an AX650N or AX8850 NPU, by the AXCL runtime.
 //!
 //! The estimators, and the encoders where a model directory has none for the CPU, are `.axmodel` files of fixed
-//! length. They are loaded once, one after the other, by the [thread](npu) that owns the card.
+//! length. They are loaded once, one after the other, by the thread that owns the card (`npu`).
 
 mod networks;
 mod npu;
