@@ -9,7 +9,8 @@ kind: a voice among the four voices, by other sentences of theirs; a rate among 
 trained speakers), by the teacher's recordings. Two measures: the cosine of the speaker vectors (campplus.onnx), and the distance of
 spectrum and pitch (measures.timbre). Margins are those to the nearest other source: positive where the clone is right.
 
-Needs what `evaluate.py` needs, and `cosyvoice3` on the path. The voices lie in the work directory (clones/), not in yours.
+Needs what `evaluate.py` needs, and `cosyvoice3` on the path. The voices lie in the work directory
+(clones/), not in yours, and so do recordings and speech: run again to resume, or delete them to begin anew.
 """
 import argparse
 import os
@@ -82,8 +83,19 @@ class Judge:
         return float(likeness[own] - likeness[rival]), float(min(away[others]) - away[own]), self.names[rival]
 
 
+def speak(plugin: Plugin, voice: str, texts: list[str]) -> list[np.ndarray]:
+    """Speech of a voice, kept in the work directory."""
+    lines, raw, log, done = (plugin.out / f"{voice}.{suffix}" for suffix in ("txt", "f32", "log", "done"))
+    if not done.exists() or lines.read_text().splitlines() != texts:
+        plugin.speak(voice, texts)
+        done.touch()
+    return [s.audio for s in plugin.sorted_out(texts, np.fromfile(raw, np.float32), log.read_bytes())[0]]
+
+
 def recording(source: str, model: Path) -> Path:
     text, file = RECORDED[source[:2]], workdir.path("clones", f"{source}.wav")
+    if file.exists():
+        return file
     if source in ALL_SPEAKERS:
         subprocess.run(["cosyvoice3", "say", "--model", model, "--voice", source, text, "-o", file], check=True)
     else:
@@ -116,12 +128,12 @@ def main():
         if kind not in judges:
             names = ALL_SPEAKERS if kind == "voices" else RATES
             texts = {n: workdir.read_sentences(f"{n[:2]}_choice")[-REFERENCES:] for n in names}
-            say = (lambda n: [s.audio for s in plugin.speak(n, texts[n])[0]]) if kind == "voices" else \
+            say = (lambda n: speak(plugin, n, texts[n])) if kind == "voices" else \
                 (lambda n: teacher_at(n, texts[n]))
             judges[kind] = Judge(ears, {n: say(n) for n in names})
         sentences = workdir.read_sentences(f"{source[:2]}_medium")[:args.sentences]
-        spoken, _ = plugin.speak(clone(source, model), sentences)
-        vectors, sounds, rivals = zip(*(judges[kind].margins(source, s.audio) for s in spoken))
+        spoken = speak(plugin, clone(source, model), sentences)
+        vectors, sounds, rivals = zip(*(judges[kind].margins(source, a) for a in spoken))
         print(f"| {source} | {sum(v > 0 for v in vectors)}/{len(spoken)} | {np.mean(vectors):.3f}, {min(vectors):.3f} "
               f"| {sum(s > 0 for s in sounds)}/{len(spoken)} | {np.mean(sounds):.2f}, {min(sounds):.2f} "
               f"| {max(set(rivals), key=rivals.count)} |", flush=True)
