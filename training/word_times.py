@@ -43,7 +43,7 @@ class Utterance:
 
 
 def words_of(structure: str) -> list[tuple[str, float]]:
-    plain = structure.replace("\\", "\0").replace("\0", "")
+    plain = re.sub(r"\\+(?![0-7]{3})", "", re.sub(r"\\+(?=[0-7]{3})", "\x00", structure)).replace("\x00", "\\")
     found = []
     for text, start in WORD.findall(re.sub(r"(?<=,)\s+", "", plain)):
         raw = ESCAPED.sub(lambda m: bytes([int(m[1], 8)]), text.strip('" ').encode())
