@@ -61,6 +61,19 @@ def language_model(folder: Path) -> SpeechLM:
     return model
 
 
+def time_weights(folder: Path, blocks: int) -> dict[str, torch.Tensor]:
+    """What the estimator's graph has no part in, since the time alone decides it."""
+    names = [f"transformer_blocks.{i}.attn_norm.linear" for i in range(blocks)] + ["norm_out.linear"]
+    own = {}
+    for key, values in load_file(folder / "flow_times.safetensors").items():
+        match key.split("."):
+            case ["projection", number, kind]:
+                own[f"{names[int(number)]}.{kind}"] = values
+            case ["time_mlp", number, kind]:
+                own[f"time_embed.time_mlp.{number}.{kind}"] = values
+    return {k: torch.from_numpy(v.astype(np.float32)) for k, v in own.items()}
+
+
 @torch.no_grad()
 def flow(folder: Path) -> Flow:
     model = Flow(training_form=True)
@@ -68,8 +81,8 @@ def flow(folder: Path) -> Flow:
     dit = model.decoder.estimator
     state = model.state_dict()
     own = {k: v for k, v in initializers(folder / "flow_encoder.onnx").items() if k in state}
-    own |= {f"decoder.estimator.{k}": v for k, v in initializers(folder / "flow_estimator.onnx").items()
-            if f"decoder.estimator.{k}" in state}
+    estimator = initializers(folder / "flow_estimator.onnx") | time_weights(folder, len(dit.transformer_blocks))
+    own |= {f"decoder.estimator.{k}": v for k, v in estimator.items() if f"decoder.estimator.{k}" in state}
     missing = [k for k in state if k not in own and not k.startswith("digits.") and not k.endswith("inv_freq")]
     if missing:
         raise SystemExit(f"{folder}: the flow model lacks {missing}")
