@@ -66,7 +66,9 @@ pub fn normalize_as(text: &str, language: Language, reading: Reading) -> String 
     let spoken = match (language, reading) {
         (Language::Chinese, Reading::Model) => chinese::normalize(text),
         (Language::Chinese, Reading::Written) => chinese::written_out(text),
-        (Language::Russian, _) => speak::<russian::Russian>(text, None),
+        (Language::Russian, _) => {
+            speak::<russian::Russian>(&russian::pictures::in_words(text), None)
+        }
         (Language::English, _) => speak::<english::English>(text, None),
     };
     // Again: what was dropped from between its characters, an invisible one say, may have made one.
@@ -83,7 +85,10 @@ pub fn explain(text: &str, language: Language, reading: Reading) -> Vec<Change> 
     let text = without_special_tokens(text);
     let text = text.as_ref();
     match language {
-        Language::Russian => drop(speak::<russian::Russian>(text, Some(&mut changes))),
+        Language::Russian => {
+            let text = russian::pictures::in_words(text);
+            drop(speak::<russian::Russian>(&text, Some(&mut changes)));
+        }
         Language::English => drop(speak::<english::English>(text, Some(&mut changes))),
         Language::Chinese => {
             let said = normalize_as(text, language, reading);
@@ -104,6 +109,18 @@ pub(crate) fn is_address(run: &str) -> bool {
     web::address(run).is_some()
 }
 
+/// True if `text` has no letter and no digit, but a sign that is said alone: `%`, `№`, `€`. A row of one sign is a line
+/// drawn with it, and signs of layout such as `*` are not said.
+pub(crate) fn is_sign(text: &str) -> bool {
+    let mut signs = text.chars().filter(|c| SIGNS_ALONE.contains(c));
+    signs.next().is_some_and(|first| !signs.any(|c| c == first))
+}
+
+/// Signs whose name is said where they stand alone.
+const SIGNS_ALONE: [char; 17] = [
+    '%', '‰', '°', '€', '$', '£', '¥', '₽', '₴', '₸', '№', '§', '&', '@', '+', '=', '±',
+];
+
 /// True if `symbol` is that of a unit, such as `kg`.
 pub(crate) fn is_unit(symbol: &str) -> bool {
     english::is_unit(symbol)
@@ -112,6 +129,16 @@ pub(crate) fn is_unit(symbol: &str) -> bool {
 /// True if `short`, in small letters and without its last full stop, is a Russian abbreviation, of a word or a unit.
 pub(crate) fn is_russian_abbreviation(short: &str) -> bool {
     russian::is_abbreviation(short)
+}
+
+/// True if `word` is a form of a Russian noun of those that numbers stand beside.
+pub(crate) fn is_russian_noun(word: &str) -> bool {
+    russian::is_noun(word)
+}
+
+/// True if `short`, in small letters and without its full stop, is short for a thing that a letter can name: `терм. D`.
+pub(crate) fn is_lettered_abbreviation(short: &str) -> bool {
+    russian::is_numbered(short)
 }
 
 fn speak<L: reader::Spoken>(text: &str, changes: Option<&mut Vec<Change>>) -> String {
@@ -223,6 +250,44 @@ mod tests {
     fn russian_cases_are_read_as_a_speaker_would() {
         let wrong = misread("cases_ru.tsv", Language::Russian);
         assert!(wrong.is_empty(), "{wrong}");
+    }
+
+    #[test]
+    fn russian_announcements_are_divided_and_read_as_a_speaker_would() {
+        let table = table("announcements_ru.tsv");
+        let lines = || table.lines().filter(|line| !line.starts_with('#'));
+        let mut wrong = String::new();
+        for line in lines() {
+            let (written, spoken) = line.split_once('\t').unwrap();
+            let got = sentences_read(written, Language::Russian);
+            let sentences = |reading: &str| reading.split('|').map(comparable).collect::<Vec<_>>();
+            if sentences(&got) != sentences(spoken) {
+                wrong.push_str(&format!("{written}\n  want {spoken}\n  got  {got}\n"));
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong}");
+        assert!(lines().count() >= 68);
+    }
+
+    #[test]
+    fn a_sign_alone_is_said_by_its_name_and_a_row_of_one_is_a_line() {
+        for (sign, name) in [
+            ("%", "процент"),
+            ("&", "и"),
+            ("°", "градус"),
+            ("€", "евро"),
+            ("% & ° €", "процент и градус евро"),
+            ("№", "номер"),
+            ("+", "плюс"),
+        ] {
+            assert!(crate::is_speakable(sign), "{sign}");
+            assert_eq!(normalize(sign, Language::Russian), name, "{sign}");
+            let english = normalize(sign, Language::English);
+            assert!(crate::is_speakable(&english), "{sign}: {english}");
+        }
+        for line in ["===", "* * *", "#", "★ ♥", "—", "+ + +", "..."] {
+            assert!(!crate::is_speakable(line), "{line}");
+        }
     }
 
     #[test]

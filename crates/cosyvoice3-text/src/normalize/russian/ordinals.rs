@@ -2,7 +2,7 @@
 
 use super::{
     super::{figures, lex::is_cyrillic, reader::Reader},
-    Russian,
+    Russian, abbreviations,
     amounts::figure_words,
     context,
     forms::{self, CASES, Forms, ordinal_suffix},
@@ -127,7 +127,8 @@ impl Reader<'_, Russian> {
     ) -> Option<(Case, Gender)> {
         let cases = governing::place_cases(before);
         let of_noun = self
-            .forms_by_noun(forms, end)
+            .forms_by_abbreviation(forms, end)
+            .or_else(self.forms_by_noun(forms, end))
             .or_else(self.forms_by_noun_before(start).and(forms))
             .or_else(self.forms_of_elided(end, start).and(forms));
         let plural = forms.and(Forms::of(Gender::Plural, &CASES));
@@ -170,6 +171,23 @@ impl Reader<'_, Russian> {
         } else {
             Forms::NONE
         }
+    }
+
+    /// `1-й корп.`, `на 2-й платф.`: the ones of `forms` that agree with the noun that is written short after `end`.
+    fn forms_by_abbreviation(&self, forms: Forms, end: usize) -> Forms {
+        match self.abbreviated_noun(self.tokens.skip_space(end)) {
+            Some(noun) => forms.and(Forms::of(noun.gender, &CASES)),
+            None => Forms::NONE,
+        }
+    }
+
+    /// The noun that is abbreviated at `at` with a full stop, where it can be no other.
+    fn abbreviated_noun(&self, at: usize) -> Option<&'static nouns::Entry> {
+        let short = self.tokens.text(at);
+        let certain = self.tokens.text(at + 1) == "."
+            && short.chars().count() > 2
+            && units::unit(short).is_none();
+        certain.then(|| abbreviations::before_number(&short.to_lowercase()))?
     }
 
     /// `1-й кв. 2026`: the quarter of a year, written short at `at`.
@@ -235,6 +253,10 @@ impl Reader<'_, Russian> {
                 self.out.say(" ");
                 self.out.say(nouns::entry("половина")?.form(false, case));
                 return Some(next + 2);
+            }
+            _ if let Some(noun) = self.abbreviated_noun(next) => {
+                let case = case_in(forms, noun.gender, before)?;
+                (noun.form(false, case).to_owned(), true)
             }
             text => {
                 let letter = text.chars().count() == 1 && text != "м";
@@ -323,7 +345,7 @@ impl Reader<'_, Russian> {
             self.out.say(&format!("{words} {word}"));
             return Some(at + 5);
         }
-        if let Some(end) = self.rooms(at, first) {
+        if let Some(end) = self.rooms(at, first).or_else(|| self.storeys(at, first)) {
             return Some(end);
         }
         let ending = matches!(joint, "х" | "и" | "ти");
@@ -340,6 +362,37 @@ impl Reader<'_, Russian> {
         Some(word_at + 1)
     }
 
+    /// `2-к. кв. 45`, but `2-к. кв. 45 кв. м`: the number at `at` is that of a flat.
+    fn is_number_of_flat(&self, at: usize) -> bool {
+        let next = self.tokens.skip_space(at + 1);
+        self.tokens.number(at).is_some()
+            && !matches!(
+                self.tokens.text(next),
+                "кв" | "м" | "м²" | "метр" | "метров"
+            )
+    }
+
+    /// `9-эт. дом`: the adjective of a house, in the form that the house has.
+    fn storeys(&mut self, at: usize, number: u64) -> Option<usize> {
+        let written = self.tokens.text(at + 1) == "-"
+            && self.tokens.text(at + 2) == "эт"
+            && self.tokens.text(at + 3) == ".";
+        if !written || number > 200 {
+            return None;
+        }
+        let phrase = self.phrase(at + 4);
+        let before = self.tokens.word_before(at);
+        let forms = phrase
+            .forms()
+            .and(Forms::of(Gender::Masculine, &CASES).or(Forms::of(Gender::Neuter, &CASES)));
+        let (case, gender) = forms
+            .first(governing::place_cases(&before))
+            .or_else(|| forms.first(&CASES))?;
+        let ending = forms::adjective_ending("этажн", gender, case);
+        self.out.say(&format!("{}этажн{ending}", compound(number)));
+        Some(at + 4)
+    }
+
     /// `3-комн. кв.`, `2-к. квартира`: the rooms of a flat, written short.
     fn rooms(&mut self, at: usize, number: u64) -> Option<usize> {
         let short = at + 2;
@@ -349,11 +402,7 @@ impl Reader<'_, Russian> {
         let next = self.tokens.skip_space(short + 1 + stop);
         let flat = self.tokens.text(next);
         let case = match flat {
-            "кв" if self
-                .tokens
-                .number(self.tokens.skip_space(next + 2))
-                .is_none() =>
-            {
+            "кв" if !self.is_number_of_flat(self.tokens.skip_space(next + 2)) => {
                 let before = self.tokens.word_before(at);
                 let case = governing::place_cases(&before).first();
                 case.copied().unwrap_or(Case::Nominative)

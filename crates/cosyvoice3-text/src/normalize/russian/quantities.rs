@@ -11,7 +11,7 @@ use super::{
     context::{self, agreement},
     counting,
     governing::{self, governed},
-    nouns::{Kind, Noun},
+    nouns::{self, Kind, Noun},
     numerals::{Case, Gender, ordinal},
     units,
 };
@@ -221,7 +221,18 @@ impl<'a> Reader<'a, Russian> {
 
     /// `на 3 эт.`: after a preposition the unit makes it an ordinal.
     fn ordered_by_unit(&mut self, amount: &Amount, noun: &Noun, after: usize) -> Option<usize> {
-        let number = value(amount.single()?).filter(|_| noun.is(Kind::Ordered))?;
+        if !noun.is(Kind::Ordered) {
+            return None;
+        }
+        if let Some(end) = self.class_by_unit(amount, noun, after) {
+            return Some(end);
+        }
+        let number = value(amount.single()?)?;
+        if noun.name() == "этаж" && self.is_part_of_address(amount.at) {
+            self.say_number(&ordinal(number, noun.gender(), Case::Nominative));
+            self.out.say(&noun.singular(Case::Nominative));
+            return Some(after);
+        }
         let place = *governing::place_cases(amount.before).first()?;
         let case = match self.is_way_to(amount.at) {
             true => Case::Accusative,
@@ -230,6 +241,48 @@ impl<'a> Reader<'a, Russian> {
         self.say_number(&ordinal(number, noun.gender(), case));
         self.out.say(&noun.singular(case));
         Some(after)
+    }
+
+    /// `ученики 1–4 кл.`, `кабинет 5 кл.`: classes that are numbered.
+    fn class_by_unit(&mut self, amount: &Amount, noun: &Noun, after: usize) -> Option<usize> {
+        let last = value(amount.last()).filter(|number| *number <= 11)?;
+        let first = value(&amount.first)?;
+        // `11 кл. — ЕГЭ`
+        let heads = self.tokens.text(self.tokens.skip_space(after)) == "—";
+        let bare = amount.before.is_empty() && !heads;
+        if noun.name() != "класс" || bare || !governing::cases(amount.before).is_empty() {
+            return None;
+        }
+        let case = match amount.before.is_empty() {
+            true => Case::Nominative,
+            false => Case::Genitive,
+        };
+        self.say_number(&ordinal(first, Gender::Masculine, case));
+        if amount.second.is_some() {
+            self.out.say(" - ");
+            self.out.say(&ordinal(last, Gender::Masculine, case));
+            self.out.say(nouns::entry("класс")?.form(true, case));
+        } else {
+            self.out.say(&noun.singular(case));
+        }
+        Some(after)
+    }
+
+    /// `д. 8А, 1 эт.`, `2 эт., каб. 14`: true if the number at `at` is a part of an address of its own, where no house is said
+    /// to have so many.
+    fn is_part_of_address(&self, at: usize) -> bool {
+        let Some(comma) = self.previous(at) else {
+            let stop = self.tokens.skip_space(at + 1) + 1;
+            return self.tokens.text(stop + 1) == ",";
+        };
+        let house = ["дом", "здан", "коттедж", "строени", "дач"];
+        let before = self.tokens.word_before(comma);
+        // `1 эт.` alone may be all that there is of them.
+        let lists = matches!(self.tokens.text(comma), "," | "(" | ":" | ";" | "—");
+        let measured = self
+            .previous(comma)
+            .is_some_and(|unit| matches!(self.tokens.text(unit), "²" | "³" | "м"));
+        lists && !measured && !house.iter().any(|stem| before.starts_with(stem))
     }
 
     /// Figures and the noun that they count.

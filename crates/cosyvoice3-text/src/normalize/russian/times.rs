@@ -159,11 +159,18 @@ impl Reader<'_, Russian> {
                 .iter()
                 .any(|sense| may_be_counted(sense.case))
                 && !self.is_part_of_day(next);
-        if counted {
+        // `на 8.12 в 9.00`
+        let hour = self.tokens.text(self.tokens.skip_space(time.end)) == "в"
+            && self.hour_follows(time.end);
+        if counted || hour && before != "в" && (1..=12).contains(&time.minutes) {
             return None;
         }
         let hyphen = self.tokens.text(at + 1) == "-";
-        let sure = self.is_part_of_day(next) || before == "в" || hyphen || self.is_occasion(at);
+        let sure = self.is_part_of_day(next)
+            || before == "в"
+            || hyphen
+            || self.is_occasion(at)
+            || self.is_departure(at);
         let sure = sure || depth > 0 && self.is_listed_time(at, depth - 1);
         // `9.00` and nothing else
         let alone = self.is_all(at, time.end) && self.tokens.text(at + 2) == "00";
@@ -273,6 +280,26 @@ impl Reader<'_, Russian> {
             || senses(&word)
                 .iter()
                 .any(|sense| sense.noun.is(Kind::Weekday))
+    }
+
+    /// `электричка на 18.05`: what leaves or begins at a time of day.
+    fn is_departure(&self, at: usize) -> bool {
+        let on = self
+            .previous_word(at)
+            .filter(|word| self.tokens.text(*word) == "на");
+        let what = on.map(|on| self.tokens.word_before(on));
+        what.is_some_and(|what| {
+            [
+                "электричк",
+                "поезд",
+                "автобус",
+                "сеанс",
+                "маршрутк",
+                "экспресс",
+            ]
+            .iter()
+            .any(|stem| what.starts_with(stem))
+        })
     }
 
     fn is_part_of_day(&self, at: usize) -> bool {
