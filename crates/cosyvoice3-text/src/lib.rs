@@ -25,7 +25,7 @@ pub use normalize::{Change, Reading, explain, normalize, normalize_as};
 pub use sentence::{is_clause_end, next_sentence};
 pub use stress::mark_stress;
 
-/// Returns true if anything in `text` has a sound: a letter or a digit of any script, or a sign alone such as `%`.
+/// Returns true if anything in `text` has a sound: a letter or a digit of any script.
 pub fn is_speakable(text: &str) -> bool {
-    text.chars().any(char::is_alphanumeric) || normalize::is_sign(text)
+    text.chars().any(char::is_alphanumeric)
 }

@@ -66,9 +66,7 @@ pub fn normalize_as(text: &str, language: Language, reading: Reading) -> String 
     let spoken = match (language, reading) {
         (Language::Chinese, Reading::Model) => chinese::normalize(text),
         (Language::Chinese, Reading::Written) => chinese::written_out(text),
-        (Language::Russian, _) => {
-            speak::<russian::Russian>(&russian::pictures::in_words(text), None)
-        }
+        (Language::Russian, _) => speak::<russian::Russian>(text, None),
         (Language::English, _) => speak::<english::English>(text, None),
     };
     // Again: what was dropped from between its characters, an invisible one say, may have made one.
@@ -85,10 +83,7 @@ pub fn explain(text: &str, language: Language, reading: Reading) -> Vec<Change> 
     let text = without_special_tokens(text);
     let text = text.as_ref();
     match language {
-        Language::Russian => {
-            let text = russian::pictures::in_words(text);
-            drop(speak::<russian::Russian>(&text, Some(&mut changes)));
-        }
+        Language::Russian => drop(speak::<russian::Russian>(text, Some(&mut changes))),
         Language::English => drop(speak::<english::English>(text, Some(&mut changes))),
         Language::Chinese => {
             let said = normalize_as(text, language, reading);
@@ -109,17 +104,15 @@ pub(crate) fn is_address(run: &str) -> bool {
     web::address(run).is_some()
 }
 
-/// True if `text` has no letter and no digit, but a sign that is said alone: `%`, `№`, `€`. A row of one sign is a line
-/// drawn with it, and signs of layout such as `*` are not said.
-pub(crate) fn is_sign(text: &str) -> bool {
-    let mut signs = text.chars().filter(|c| SIGNS_ALONE.contains(c));
-    signs.next().is_some_and(|first| !signs.any(|c| c == first))
+/// True if `word` is a form of a Russian noun of those that numbers stand beside.
+pub(crate) fn is_russian_noun(word: &str) -> bool {
+    russian::is_noun(word)
 }
 
-/// Signs whose name is said where they stand alone.
-const SIGNS_ALONE: [char; 17] = [
-    '%', '‰', '°', '€', '$', '£', '¥', '₽', '₴', '₸', '№', '§', '&', '@', '+', '=', '±',
-];
+/// True if `short`, in small letters and without its full stop, is short for a thing that a letter can name: `терм. D`.
+pub(crate) fn is_lettered_abbreviation(short: &str) -> bool {
+    russian::is_numbered(short)
+}
 
 /// True if `symbol` is that of a unit, such as `kg`.
 pub(crate) fn is_unit(symbol: &str) -> bool {
@@ -129,16 +122,6 @@ pub(crate) fn is_unit(symbol: &str) -> bool {
 /// True if `short`, in small letters and without its last full stop, is a Russian abbreviation, of a word or a unit.
 pub(crate) fn is_russian_abbreviation(short: &str) -> bool {
     russian::is_abbreviation(short)
-}
-
-/// True if `word` is a form of a Russian noun of those that numbers stand beside.
-pub(crate) fn is_russian_noun(word: &str) -> bool {
-    russian::is_noun(word)
-}
-
-/// True if `short`, in small letters and without its full stop, is short for a thing that a letter can name: `терм. D`.
-pub(crate) fn is_lettered_abbreviation(short: &str) -> bool {
-    russian::is_numbered(short)
 }
 
 fn speak<L: reader::Spoken>(text: &str, changes: Option<&mut Vec<Change>>) -> String {
@@ -267,27 +250,6 @@ mod tests {
         }
         assert!(wrong.is_empty(), "{wrong}");
         assert!(lines().count() >= 68);
-    }
-
-    #[test]
-    fn a_sign_alone_is_said_by_its_name_and_a_row_of_one_is_a_line() {
-        for (sign, name) in [
-            ("%", "процент"),
-            ("&", "и"),
-            ("°", "градус"),
-            ("€", "евро"),
-            ("% & ° €", "процент и градус евро"),
-            ("№", "номер"),
-            ("+", "плюс"),
-        ] {
-            assert!(crate::is_speakable(sign), "{sign}");
-            assert_eq!(normalize(sign, Language::Russian), name, "{sign}");
-            let english = normalize(sign, Language::English);
-            assert!(crate::is_speakable(&english), "{sign}: {english}");
-        }
-        for line in ["===", "* * *", "#", "★ ♥", "—", "+ + +", "..."] {
-            assert!(!crate::is_speakable(line), "{line}");
-        }
     }
 
     #[test]

@@ -443,7 +443,7 @@ impl Reader<'_, Russian> {
             .any(|ending| small.ends_with(ending));
         (first || word == small)
             && governing::cases(&small).is_empty()
-            && (known || ends)
+            && (known || ends || self.belongs_to_someone(&small))
             && !context::is_verb(&small)
     }
 
@@ -722,7 +722,7 @@ fn is_averaged(noun: &str) -> bool {
 
 /// True if `noun` names a person of a rank or a post, who can be older or younger in it: `ст. сержант`.
 fn is_rank(noun: &str) -> bool {
-    const STEMS: [&str; 26] = [
+    const STEMS: [&str; 27] = [
         "сержант",
         "лейтенант",
         "прапорщик",
@@ -749,6 +749,7 @@ fn is_rank(noun: &str) -> bool {
         "оперуполномоченн",
         "лаборант",
         "товаровед",
+        "охранник",
     ];
     STEMS.iter().any(|stem| noun.starts_with(stem))
 }

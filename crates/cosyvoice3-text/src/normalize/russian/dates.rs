@@ -153,6 +153,7 @@ impl Reader<'_, Russian> {
                 | "заезд"
                 | "выезд"
                 | "дата"
+                | "работы"
                 | "даты"
         );
         let valid = (1..=31).contains(&day) && (1..=12).contains(&number);
@@ -183,7 +184,7 @@ impl Reader<'_, Russian> {
         match self.tokens.is_word(next) {
             true => next > end && (context::is_function_word(text) || text.starts_with("включ")),
             false => {
-                matches!(text, "" | "," | "!" | "?" | ")" | ";" | "—")
+                matches!(text, "" | "," | "!" | "?" | ")" | ";" | ":" | "—")
                     || text == "." && self.tokens.number(next + 1).is_none()
             }
         }

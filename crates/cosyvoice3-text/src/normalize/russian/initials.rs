@@ -33,7 +33,8 @@ impl Reader<'_, Russian> {
         let first: String = said.next()?.to_uppercase().collect();
         self.out.say(&format!("{first}{}", said.as_str()));
         let next = self.tokens.skip_space(at + 2);
-        let last = after_surname && self.tokens.text(next).is_empty();
+        let following = self.tokens.text(next);
+        let last = after_surname && (following.is_empty() || is_capitalised(following));
         // `А.С.Пушкин`
         if next == at + 2 && !last && self.tokens.is_word(next) {
             self.out.say(" ");

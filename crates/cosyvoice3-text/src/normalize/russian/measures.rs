@@ -196,9 +196,29 @@ impl Reader<'_, Russian> {
         let number = self.tokens.skip_space(unit + 2);
         let months = self.tokens.text(self.tokens.skip_space(number + 1));
         let before = self.tokens.word_before(at);
-        let person = ["ребён", "ребен", "возраст", "пациент", "мальчик", "девочк"];
-        stop && (matches!(months, "мес" | "месяц" | "месяца" | "месяцев")
-            && self.tokens.number(number).is_some()
+        let person = [
+            "ребён",
+            "ребен",
+            "возраст",
+            "пациент",
+            "мальчик",
+            "девочк",
+            "гаранти",
+            "служб",
+            "стаж",
+            "опыт",
+        ];
+        // `детей до 1 г.`
+        let bound = self
+            .previous_word(at)
+            .filter(|_| matches!(before.as_str(), "до" | "от" | "с"));
+        let whose = bound.map_or(String::new(), |bound| self.tokens.word_before(bound));
+        let of_child = ["дет", "ребён", "ребен"]
+            .iter()
+            .any(|stem| whose.starts_with(stem));
+        stop && (of_child
+            || matches!(months, "мес" | "месяц" | "месяца" | "месяцев")
+                && self.tokens.number(number).is_some()
             || person.iter().any(|stem| before.starts_with(stem)))
     }
 
@@ -214,7 +234,11 @@ impl Reader<'_, Russian> {
         if matches!(text, "л" | "г") && self.is_age(at, next) {
             return Some((Noun::named("год")?, self.after_stop(next, true)));
         }
-        let unit = units::unit(text)?;
+        // `10 Н·м`
+        let Some(unit) = units::unit(text) else {
+            let product = self.product_at(next)?;
+            return Some((product.noun.clone(), next + 3));
+        };
         let stop = self.tokens.text(next + 1) == ".";
         if stop && next > last.end && self.is_capital_of_name(next) {
             return None;
@@ -336,6 +360,15 @@ impl Reader<'_, Russian> {
     pub(super) fn lone_time(&mut self, at: usize) -> Option<usize> {
         let text = self.tokens.text(at);
         let stop = self.tokens.text(at + 1) == ".";
+        // `3 раза в д.`
+        if stop && text == "д" && self.tokens.word_before(at) == "в" {
+            let preposition = self.previous_word(at)?;
+            let times = self.tokens.word_before(preposition);
+            if matches!(times.as_str(), "раз" | "раза") {
+                self.out.say("день");
+                return Some(self.after_stop(at, true));
+            }
+        }
         if !stop || !matches!(text, "мес" | "нед" | "сут") || self.follows_number(at) {
             return None;
         }

@@ -22,7 +22,6 @@ mod numerals;
 mod order;
 mod ordinals;
 mod phone;
-pub(super) mod pictures;
 mod quantities;
 mod roman;
 mod signs;

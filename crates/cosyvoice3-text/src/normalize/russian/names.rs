@@ -47,7 +47,8 @@ impl Reader<'_, Russian> {
             return Some(end);
         }
         match range_end(self.tokens, at + 1, Style::Russian) {
-            Some(second) if second.fraction.is_none() => {
+            // `датчик 2 — 61 °C`
+            Some(second) if second.fraction.is_none() && !self.is_before_unit(second.end - 1) => {
                 self.out.say(" - ");
                 self.out.say(&digits_words(&second.digits));
                 Some(second.end)

@@ -255,6 +255,15 @@ impl Noun {
             (Gender::Plural, 2..=4) if direct => {
                 ["двое", "трое", "четверо"][count as usize - 2].into()
             }
+            // `за 1 чел.`
+            (Gender::Masculine, _)
+                if self.entry.animate
+                    && case == Case::Accusative
+                    && count % 10 == 1
+                    && count % 100 != 11 =>
+            {
+                cardinal(count, Gender::Masculine, Case::Genitive)
+            }
             (gender, _) => cardinal(count, gender, case),
         }
     }

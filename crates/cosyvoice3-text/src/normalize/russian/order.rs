@@ -139,7 +139,7 @@ impl Reader<'_, Russian> {
     }
 
     /// `ученик 2 класса`, `жители 3 подъезда`: true if the word before is a person, who belongs to what follows.
-    fn belongs_to_someone(&self, before: &str) -> bool {
+    pub(super) fn belongs_to_someone(&self, before: &str) -> bool {
         const ENDINGS: [&str; 12] = [
             "тель",
             "теля",

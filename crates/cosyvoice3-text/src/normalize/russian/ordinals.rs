@@ -64,7 +64,10 @@ impl Reader<'_, Russian> {
             self.out.say(&format!("{}{rest}", compound(number)));
             return Some(end + 2);
         }
+        let company = matches!(suffix.as_str(), "ю" | "ью") && self.is_in_company(end);
         let said = match ending_of(number, &suffix) {
+            // `с 5-ю друзьями`
+            _ if company => cardinal(number, Gender::Masculine, Case::Instrumental),
             Some(Ending::Cardinal(forms)) => {
                 let (case, gender) = self.resolved(forms, end, before, number, start)?;
                 cardinal(number, gender, case)
@@ -78,6 +81,14 @@ impl Reader<'_, Russian> {
         self.say_number(&said);
         self.say_ordered_unit(end, number, &suffix, before)
             .or(Some(end))
+    }
+
+    /// `5-ю друзьями`: the word at `at` is in the instrumental plural.
+    fn is_in_company(&self, at: usize) -> bool {
+        let word = self.tokens.text(self.tokens.skip_space(at));
+        ["ами", "ями", "ьми", "ыми", "ими"]
+            .iter()
+            .any(|ending| word.ends_with(ending))
     }
 
     /// The letters of an ending at `at` and the index after them.
@@ -182,7 +193,7 @@ impl Reader<'_, Russian> {
     }
 
     /// The noun that is abbreviated at `at` with a full stop, where it can be no other.
-    fn abbreviated_noun(&self, at: usize) -> Option<&'static nouns::Entry> {
+    pub(super) fn abbreviated_noun(&self, at: usize) -> Option<&'static nouns::Entry> {
         let short = self.tokens.text(at);
         let certain = self.tokens.text(at + 1) == "."
             && short.chars().count() > 2
@@ -263,8 +274,15 @@ impl Reader<'_, Russian> {
                 let unit = units::unit(text).filter(|unit| {
                     next > end && !letter && !unit.may_be_letter() && (stop || !unit.needs_stop())
                 })?;
-                let case = case_in(forms, unit.noun.gender(), before)?;
-                (unit.noun.singular(case), unit.takes_stop())
+                match case_in(forms, unit.noun.gender(), before) {
+                    Some(case) => (unit.noun.singular(case), unit.takes_stop()),
+                    // `7-х кл.`
+                    None => {
+                        let case = case_in(forms, Gender::Plural, before)?;
+                        let noun = nouns::entry(unit.noun.name())?;
+                        (noun.form(true, case).to_owned(), unit.takes_stop())
+                    }
+                }
             }
         };
         self.out.say(" ");
@@ -441,7 +459,13 @@ impl Reader<'_, Russian> {
 
     /// `30%-ная`.
     fn percentage(&mut self, at: usize, number: u64) -> Option<usize> {
-        let ending = self.tokens.text(at + 3);
+        // `30%-ный`, `30%-й`
+        let ending = match self.tokens.text(at + 3) {
+            short @ ("й" | "я" | "е" | "го" | "му" | "м" | "х") => {
+                self.share_ending(short, at + 4)?
+            }
+            ending => ending,
+        };
         let written = self.tokens.text(at + 1) == "%"
             && self.tokens.text(at + 2) == "-"
             && ending.starts_with('н')
@@ -452,6 +476,26 @@ impl Reader<'_, Russian> {
         self.out
             .say(&format!("{}процент{ending}", compound(number)));
         Some(at + 4)
+    }
+
+    /// The whole ending of *процентный* whose last letters are written before the noun at `at`.
+    fn share_ending(&self, short: &str, at: usize) -> Option<&'static str> {
+        let feminine = self
+            .phrase(at)
+            .senses
+            .first()
+            .is_some_and(|sense| sense.noun.gender == Gender::Feminine);
+        Some(match short {
+            "й" if feminine => "ной",
+            "й" => "ный",
+            "я" => "ная",
+            "е" => "ное",
+            "го" => "ного",
+            "му" => "ному",
+            "м" => "ном",
+            "х" => "ных",
+            _ => return None,
+        })
     }
 
     /// `60, 70-е годы`, `20-30-х годов`: the ending is written after the last number only.

@@ -209,6 +209,9 @@ impl<'a> Reader<'a, Russian> {
 
     /// Figures with the sign, unit or power of thousand that they count.
     fn measured(&mut self, amount: &Amount, next: usize) -> Option<usize> {
+        if let Some(end) = self.ordered_by_abbreviation(amount, next) {
+            return Some(end);
+        }
         let (noun, after) = self.counted_noun(amount.at, amount.last(), next)?;
         if let Some(end) = self.ordered_by_unit(amount, &noun, after) {
             return Some(end);
@@ -219,12 +222,48 @@ impl<'a> Reader<'a, Russian> {
         Some(self.after_multiplier(next, after))
     }
 
+    /// `в 101 каб.`, `22 ауд.`: a thing that is numbered, written short.
+    fn ordered_by_abbreviation(&mut self, amount: &Amount, next: usize) -> Option<usize> {
+        let number = value(amount.single()?)?;
+        let noun = self.abbreviated_noun(next)?;
+        let numbered = noun.is(Kind::Named)
+            && matches!(
+                self.tokens.text(next),
+                "каб"
+                    | "ауд"
+                    | "пал"
+                    | "корп"
+                    | "ваг"
+                    | "платф"
+                    | "отд"
+                    | "пав"
+                    | "секц"
+                    | "терм"
+            );
+        let follows = self.tokens.skip_space(next + 2);
+        if !numbered || self.tokens.number(follows).is_some() || next == amount.last().end {
+            return None;
+        }
+        let case = match governing::place_cases(amount.before).first() {
+            _ if self.is_way_to(amount.at) => Case::Accusative,
+            Some(case) => *case,
+            None => Case::Nominative,
+        };
+        self.say_number(&ordinal(number, noun.gender, case));
+        self.out.say(" ");
+        self.out.say(noun.form(false, case));
+        Some(self.after_stop(next, true))
+    }
+
     /// `на 3 эт.`: after a preposition the unit makes it an ordinal.
     fn ordered_by_unit(&mut self, amount: &Amount, noun: &Noun, after: usize) -> Option<usize> {
         if !noun.is(Kind::Ordered) {
             return None;
         }
         if let Some(end) = self.class_by_unit(amount, noun, after) {
+            return Some(end);
+        }
+        if let Some(end) = self.storeys_by_unit(amount, noun, after) {
             return Some(end);
         }
         let number = value(amount.single()?)?;
@@ -243,14 +282,32 @@ impl<'a> Reader<'a, Russian> {
         Some(after)
     }
 
+    /// `на 3–5 эт.`: the first and the last of several storeys.
+    fn storeys_by_unit(&mut self, amount: &Amount, noun: &Noun, after: usize) -> Option<usize> {
+        let last = value(amount.second.as_ref()?)?;
+        let first = value(&amount.first)?;
+        let case = *governing::place_cases(amount.before).first()?;
+        if noun.name() != "этаж" || case != Case::Prepositional {
+            return None;
+        }
+        self.say_number(&ordinal(first, Gender::Masculine, case));
+        self.out.say(" - ");
+        self.out.say(&ordinal(last, Gender::Masculine, case));
+        self.out.say(nouns::entry("этаж")?.form(true, case));
+        Some(after)
+    }
+
     /// `ученики 1–4 кл.`, `кабинет 5 кл.`: classes that are numbered.
     fn class_by_unit(&mut self, amount: &Amount, noun: &Noun, after: usize) -> Option<usize> {
         let last = value(amount.last()).filter(|number| *number <= 11)?;
         let first = value(&amount.first)?;
         // `11 кл. — ЕГЭ`
-        let heads = self.tokens.text(self.tokens.skip_space(after)) == "—";
+        let heads = self.tokens.text(self.tokens.skip_space(after)) == "—"
+            || amount.at > 0 && self.tokens.text(amount.at - 1) == "(";
         let bare = amount.before.is_empty() && !heads;
-        if noun.name() != "класс" || bare || !governing::cases(amount.before).is_empty() {
+        let of_those = matches!(amount.before, "для" | "из" | "у" | "от" | "с");
+        let governed = !of_those && !governing::cases(amount.before).is_empty();
+        if noun.name() != "класс" || bare || governed {
             return None;
         }
         let case = match amount.before.is_empty() {

@@ -294,6 +294,10 @@ impl Reader<'_, Russian> {
             .say(match (double, self.tokens.word_before(at).as_str()) {
                 (true, before) if !is_oblique(before) => " номера ",
                 (_, "под" | "за") => " номером ",
+                (_, "с" | "со" | "от" | "до" | "из" | "у" | "без" | "после" | "кроме") => {
+                    " номера "
+                }
+                (_, "к" | "ко") => " номеру ",
                 _ => " номер ",
             });
         if self.tokens.number(next).is_none() {
