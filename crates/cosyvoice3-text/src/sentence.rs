@@ -794,93 +794,6 @@ fn full_stop_ends_sentence(before: &str, rest: &str) -> bool {
     !(next.is_lowercase() && word.chars().count() <= 3)
 }
 
-/// `пр. Победы, 99`: a name and the number of a house begin `rest`.
-fn names_house(rest: &str) -> bool {
-    let near = &rest[..rest.floor_char_boundary(80)];
-    let Some((name, house)) = near.split_once(',') else {
-        return false;
-    };
-    let house = house.trim_start();
-    name.trim_start().starts_with(char::is_uppercase)
-        && (house.starts_with(|c: char| c.is_ascii_digit())
-            || house.starts_with("д.")
-            || house.starts_with("дом"))
-}
-
-/// `Сидоров И. П. Кабинет 12.`: true if initials after `head` belong to the surname before them and something else begins
-/// `rest`; those of `Роман Л. Н. Толстого` belong to what follows.
-fn follows_surname(head: &str, rest: &str) -> bool {
-    let mut head = head.trim_end();
-    // The other initials, of which there are few.
-    for _ in 0..2 {
-        let Some(before) = head.strip_suffix('.') else {
-            break;
-        };
-        let letter = last_word(before);
-        if letter.chars().count() != 1 || !letter.starts_with(char::is_uppercase) {
-            return false;
-        }
-        head = before[..before.len() - letter.len()].trim_end();
-    }
-    let next = first_word(rest);
-    let begins =
-        next.starts_with(char::is_uppercase) && next.chars().nth(1).is_some_and(char::is_lowercase);
-    let name = last_word(head);
-    // `Ким Е. А. Кабинет 9.`
-    let certain = name.chars().count() > 1
-        && name.starts_with(|c: char| c.is_uppercase() && c > '\u{400}')
-        && !is_russian_noun(name)
-        && is_russian_noun(next);
-    begins && !is_surname(next) && (is_surname(name) || certain)
-}
-
-/// True if `word` ends like a Russian surname and begins with a capital.
-fn is_surname(word: &str) -> bool {
-    const ENDINGS: [&str; 38] = [
-        "ов",
-        "ев",
-        "ёв",
-        "ин",
-        "ын",
-        "ова",
-        "ева",
-        "ёва",
-        "ина",
-        "ына",
-        "ову",
-        "еву",
-        "ину",
-        "овой",
-        "евой",
-        "иной",
-        "овым",
-        "евым",
-        "иным",
-        "ове",
-        "еве",
-        "ский",
-        "ской",
-        "ская",
-        "скую",
-        "ского",
-        "скому",
-        "ским",
-        "цкий",
-        "цкая",
-        "цкого",
-        "цкой",
-        "ко",
-        "чук",
-        "ого",
-        "дзе",
-        "швили",
-        "ян",
-    ];
-    word.starts_with(|c: char| c.is_uppercase() && c > '\u{400}')
-        && word.chars().count() > 3
-        && ENDINGS.iter().any(|ending| word.ends_with(ending))
-}
-
 /// The word that `rest` begins with, behind blanks.
 fn first_word(rest: &str) -> &str {
     let rest = rest.trim_start_matches(is_blank);
@@ -974,6 +887,93 @@ fn single_letter_ends_sentence(letter: char, before: &str, next: char, rest: &st
         return next.is_uppercase();
     }
     false
+}
+
+/// `пр. Победы, 99`: a name and the number of a house begin `rest`.
+fn names_house(rest: &str) -> bool {
+    let near = &rest[..rest.floor_char_boundary(80)];
+    let Some((name, house)) = near.split_once(',') else {
+        return false;
+    };
+    let house = house.trim_start();
+    name.trim_start().starts_with(char::is_uppercase)
+        && (house.starts_with(|c: char| c.is_ascii_digit())
+            || house.starts_with("д.")
+            || house.starts_with("дом"))
+}
+
+/// `Сидоров И. П. Кабинет 12.`: true if initials after `head` belong to the surname before them and something else begins
+/// `rest`; those of `Роман Л. Н. Толстого` belong to what follows.
+fn follows_surname(head: &str, rest: &str) -> bool {
+    let mut head = head.trim_end();
+    // The other initials, of which there are few.
+    for _ in 0..2 {
+        let Some(before) = head.strip_suffix('.') else {
+            break;
+        };
+        let letter = last_word(before);
+        if letter.chars().count() != 1 || !letter.starts_with(char::is_uppercase) {
+            return false;
+        }
+        head = before[..before.len() - letter.len()].trim_end();
+    }
+    let next = first_word(rest);
+    let begins =
+        next.starts_with(char::is_uppercase) && next.chars().nth(1).is_some_and(char::is_lowercase);
+    let name = last_word(head);
+    // `Ким Е. А. Кабинет 9.`
+    let certain = name.chars().count() > 1
+        && name.starts_with(|c: char| c.is_uppercase() && c > '\u{400}')
+        && !is_russian_noun(name)
+        && is_russian_noun(next);
+    begins && !is_surname(next) && (is_surname(name) || certain)
+}
+
+/// True if `word` ends like a Russian surname and begins with a capital.
+fn is_surname(word: &str) -> bool {
+    const ENDINGS: [&str; 38] = [
+        "ов",
+        "ев",
+        "ёв",
+        "ин",
+        "ын",
+        "ова",
+        "ева",
+        "ёва",
+        "ина",
+        "ына",
+        "ову",
+        "еву",
+        "ину",
+        "овой",
+        "евой",
+        "иной",
+        "овым",
+        "евым",
+        "иным",
+        "ове",
+        "еве",
+        "ский",
+        "ской",
+        "ская",
+        "скую",
+        "ского",
+        "скому",
+        "ским",
+        "цкий",
+        "цкая",
+        "цкого",
+        "цкой",
+        "ко",
+        "чук",
+        "ого",
+        "дзе",
+        "швили",
+        "ян",
+    ];
+    word.starts_with(|c: char| c.is_uppercase() && c > '\u{400}')
+        && word.chars().count() > 3
+        && ENDINGS.iter().any(|ending| word.ends_with(ending))
 }
 
 /// True if a letter after `head` names a thing: `Gate B`, `Gates A and B`.
