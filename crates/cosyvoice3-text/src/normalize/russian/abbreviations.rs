@@ -363,7 +363,10 @@ impl Reader<'_, Russian> {
 
     /// `пл. 41 км`, `платформа 47 км`: a stop that is called after its kilometre.
     pub(super) fn stop_at_kilometre(&mut self, at: usize) -> Option<usize> {
-        let number = figures::integer(self.tokens.number(at)?).filter(|_| self.is_kilometre(at))?;
+        if !self.is_kilometre(at) {
+            return None;
+        }
+        let number = figures::integer(self.tokens.number(at)?)?;
         let before = self.previous(self.first_kilometre(at))?;
         let unit = self.tokens.skip_space(at + 1);
         let next = self.tokens.text(self.tokens.skip_space(unit + 1));
@@ -483,9 +486,9 @@ impl Reader<'_, Russian> {
                 is_name(self.tokens.text(next + quoted)) && (word || !self.is_initial(next));
             let named = named || self.is_road(at);
             // `наб. реки Мойки`
-            let adjective = self
-                .abbreviated_adjective(at)
-                .filter(|_| noun.name() == "область");
+            let adjective = (noun.name() == "область")
+                .then(|| self.abbreviated_adjective(at))
+                .flatten();
             if let Some(adjective) = adjective {
                 return Some(noun.form(false, self.place_case(adjective)));
             }

@@ -128,11 +128,12 @@ const MORE_ADJECTIVES: [(&str, Forms); 4] = [
 
 /// The forms of a word that ends like an adjective; none where it does not.
 pub(super) fn adjective(word: &str) -> Forms {
+    if word.len() < 8 {
+        return Forms::NONE;
+    }
     // `обслуживание`, `население`: nouns.
-    let noun = ["ание", "ение", "тие"]
-        .iter()
-        .any(|ending| word.ends_with(ending));
-    if word.len() < 8 || noun {
+    let is_noun = |ending: &&str| word.ends_with(*ending);
+    if word.ends_with("ие") && ["ание", "ение", "тие"].iter().any(is_noun) {
         return Forms::NONE;
     }
     ADJECTIVES

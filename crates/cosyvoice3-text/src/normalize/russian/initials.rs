@@ -22,6 +22,9 @@ impl Reader<'_, Russian> {
             self.out.say(&size);
             return Some(at + 2);
         }
+        if self.is_of_street(at) {
+            return None;
+        }
         let name = self.surname_after(at);
         let after_surname = name.is_none() && self.follows_surname(at);
         if name.is_none() && !after_surname {
@@ -42,8 +45,25 @@ impl Reader<'_, Russian> {
         Some(at + 2 - usize::from(last))
     }
 
+    /// `ул. М. Горького`: the only initial in the name of a street, where people say the whole first name.
+    fn is_of_street(&self, at: usize) -> bool {
+        let stop = self
+            .previous(at)
+            .filter(|stop| self.tokens.text(*stop) == ".");
+        let street = stop.map(|stop| self.tokens.word_before(stop));
+        street.is_some_and(|street| {
+            matches!(
+                street.as_str(),
+                "ул" | "пл" | "пер" | "просп" | "пр" | "наб" | "бул"
+            )
+        }) && !self.is_initial_letter(self.tokens.skip_space(at + 2))
+    }
+
     /// A capital Cyrillic letter and a full stop.
     fn is_initial_letter(&self, at: usize) -> bool {
+        if self.tokens.text(at + 1) != "." {
+            return false;
+        }
         let mut letters = self.tokens.text(at).chars();
         let single = letters
             .next()
@@ -51,7 +71,7 @@ impl Reader<'_, Russian> {
             && letters.next().is_none();
         let glued = at > 0 && (self.tokens.is_word(at - 1) || self.tokens.number(at - 1).is_some());
         let joined = at > 0 && matches!(self.tokens.text(at - 1), "-" | "/" | "°");
-        single && self.tokens.text(at + 1) == "." && !glued && !joined
+        single && !glued && !joined
     }
 
     /// The index of the surname after the initials from `at` on: a word with a capital that is no known noun.

@@ -328,10 +328,10 @@ impl Reader<'_, Russian> {
 
     /// `за кв. м`, `цена кв. м`: a square or cubic unit without its number.
     pub(super) fn lone_square(&mut self, at: usize) -> Option<usize> {
+        let (noun, end) = self.square_at(at)?;
         if self.follows_number(at) {
             return None;
         }
-        let (noun, end) = self.square_at(at)?;
         let said = match self.tokens.word_before(at).as_str() {
             "за" => noun.one(),
             "в" | "на" => noun.counted(5, Case::Prepositional),

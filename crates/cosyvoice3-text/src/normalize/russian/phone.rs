@@ -251,14 +251,13 @@ impl<'a> Reader<'a, Russian> {
             .rev()
             .take_while(|i| matches!(self.tokens.text(*i), "*" | " "));
         let first = stars.last().unwrap_or(at);
-        let hidden = (first..at).any(|i| self.tokens.text(i) == "*");
-        let word = (first > 0).then(|| self.tokens.text(first - 1).to_lowercase());
-        hidden
-            && word.is_some_and(|word| {
-                ["карт", "счёт", "счет"]
-                    .iter()
-                    .any(|stem| word.starts_with(stem))
-            })
+        if first == 0 || !(first..at).any(|i| self.tokens.text(i) == "*") {
+            return false;
+        }
+        let word = self.tokens.text(first - 1).to_lowercase();
+        ["карт", "счёт", "счет"]
+            .iter()
+            .any(|stem| word.starts_with(stem))
     }
 
     fn follows_code_name(&self, at: usize) -> bool {
