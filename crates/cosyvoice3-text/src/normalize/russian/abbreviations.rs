@@ -594,8 +594,9 @@ impl Reader<'_, Russian> {
     fn is_described(&self, at: usize) -> bool {
         let word = self.tokens.text(at);
         word.starts_with(|c: char| c.is_lowercase() && is_cyrillic(c))
-            && word.chars().count() > 2
+            && word.chars().count() > 3
             && !context::is_function_word(word)
+            && !context::is_verb(word)
             && governing::cases(word).is_empty()
     }
 

@@ -47,16 +47,28 @@ impl Reader<'_, Russian> {
 
     /// `ул. М. Горького`: the only initial in the name of a street, where people say the whole first name.
     fn is_of_street(&self, at: usize) -> bool {
-        let stop = self
-            .previous(at)
-            .filter(|stop| self.tokens.text(*stop) == ".");
-        let street = stop.map(|stop| self.tokens.word_before(stop));
-        street.is_some_and(|street| {
-            matches!(
-                street.as_str(),
-                "ул" | "пл" | "пер" | "просп" | "пр" | "наб" | "бул"
-            )
-        }) && !self.is_initial_letter(self.tokens.skip_space(at + 2))
+        const STREETS: [&str; 6] = [
+            "улиц",
+            "площад",
+            "переул",
+            "проспект",
+            "набережн",
+            "бульвар",
+        ];
+        let street = match self.previous(at) {
+            Some(stop) if self.tokens.text(stop) == "." => {
+                let short = self.tokens.word_before(stop);
+                matches!(
+                    short.as_str(),
+                    "ул" | "пл" | "пер" | "просп" | "пр" | "наб" | "бул"
+                )
+            }
+            _ => {
+                let word = self.tokens.word_before(at);
+                STREETS.iter().any(|stem| word.starts_with(stem))
+            }
+        };
+        street && !self.is_initial_letter(self.tokens.skip_space(at + 2))
     }
 
     /// A capital Cyrillic letter and a full stop.

@@ -192,8 +192,15 @@ impl Reader<'_, Russian> {
 
     /// `3 л. 6 мес.`, `ребёнок 12 л.`: years, not litres.
     fn is_age(&self, at: usize, unit: usize) -> bool {
-        let stop = self.tokens.text(unit + 1) == ".";
+        if self.tokens.text(unit + 1) != "." {
+            return false;
+        }
         let number = self.tokens.skip_space(unit + 2);
+        // `ребёнку 3 л. молока`
+        let measures = self
+            .tokens
+            .text(number)
+            .starts_with(|c: char| c.is_lowercase());
         let months = self.tokens.text(self.tokens.skip_space(number + 1));
         let before = self.tokens.word_before(at);
         let person = [
@@ -216,10 +223,10 @@ impl Reader<'_, Russian> {
         let of_child = ["дет", "ребён", "ребен"]
             .iter()
             .any(|stem| whose.starts_with(stem));
-        stop && (of_child
+        of_child
             || matches!(months, "мес" | "месяц" | "месяца" | "месяцев")
                 && self.tokens.number(number).is_some()
-            || person.iter().any(|stem| before.starts_with(stem)))
+            || !measures && person.iter().any(|stem| before.starts_with(stem))
     }
 
     fn squared_or_plain(&self, at: usize, last: &Figure, next: usize) -> Option<(Noun, usize)> {

@@ -304,7 +304,19 @@ impl<'a> Reader<'a, Russian> {
         // `11 кл. — ЕГЭ`
         let heads = self.tokens.text(self.tokens.skip_space(after)) == "—"
             || amount.at > 0 && self.tokens.text(amount.at - 1) == "(";
-        let bare = amount.before.is_empty() && !heads;
+        let counted = matches!(
+            amount.before,
+            "всего"
+                | "ещё"
+                | "еще"
+                | "только"
+                | "лишь"
+                | "уже"
+                | "есть"
+                | "было"
+                | "по"
+        );
+        let bare = amount.before.is_empty() && !heads || counted;
         let of_those = matches!(amount.before, "для" | "из" | "у" | "от" | "с");
         let governed = !of_those && !governing::cases(amount.before).is_empty();
         if noun.name() != "класс" || bare || governed {
