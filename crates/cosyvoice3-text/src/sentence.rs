@@ -865,6 +865,10 @@ fn single_letter_ends_sentence(letter: char, before: &str, next: char, rest: &st
         return next.is_uppercase() && !(letter == 'Я' && is_surname(first_word(rest)));
     }
     let head = before[..before.len() - letter.len_utf8()].trim_end();
+    // `Сидоров И. П. Кабинет 12.`
+    if letter.is_uppercase() && follows_surname(head, rest) {
+        return true;
+    }
     let ends_list = matches!(letter, 'д' | 'п' | 'е' | 'э')
         && head.ends_with('.')
         && matches!(
@@ -877,7 +881,7 @@ fn single_letter_ends_sentence(letter: char, before: &str, next: char, rest: &st
         head.ends_with(|c: char| c.is_ascii_digit()) && !(is_direction && names_street(rest));
     // `60 км/ч.`, `5 кВт·ч.`
     let ends_unit = head.ends_with(['/', '·', '⋅', '*', '°']);
-    let is_name = letter.is_uppercase() && (names_letters(head) || follows_surname(head, rest));
+    let is_name = letter.is_uppercase() && names_letters(head);
     if ends_list && letter != 'е'
         || follows_number
         || ends_unit
