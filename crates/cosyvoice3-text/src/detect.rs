@@ -10,6 +10,8 @@ impl Language {
     ///
     /// A Russian sentence may hold a good deal of Latin (names, brands) and a Chinese one of both, not the other way
     /// round: the script that has at least a fifth of the letters wins in this order, a Chinese one counting as two.
+    /// Fewer Cyrillic letters are enough where the sentence begins with them or a Russian preposition joins its words, and no
+    /// English one does: `Playstation 5 за 49 990 ₽`.
     /// Latin letters of a unit behind a number, of a currency beside one and of an address are those of every language
     /// and count for none: `-15°C` and `BTC: 97 350 $` have no language.
     pub fn detect(text: &str) -> Option<Self> {
@@ -22,12 +24,60 @@ impl Language {
             None
         } else if 5 * letters.han >= all {
             Some(Self::Chinese)
-        } else if 5 * letters.cyrillic >= all {
+        } else if 5 * letters.cyrillic >= all || letters.cyrillic > 0 && is_russian(text) {
             Some(Self::Russian)
         } else {
             Some(Self::English)
         }
     }
+}
+
+/// True if what joins the words of `text`, or its first word, is Russian and no word that joins is English.
+fn is_russian(text: &str) -> bool {
+    const ENGLISH: [&str; 19] = [
+        "the", "a", "an", "of", "is", "are", "was", "to", "and", "in", "on", "at", "for", "with",
+        "from", "by", "it", "this", "that",
+    ];
+    const RUSSIAN: [&str; 22] = [
+        "в",
+        "во",
+        "на",
+        "за",
+        "с",
+        "со",
+        "к",
+        "по",
+        "до",
+        "от",
+        "из",
+        "у",
+        "о",
+        "и",
+        "или",
+        "а",
+        "но",
+        "не",
+        "для",
+        "при",
+        "без",
+        "через",
+    ];
+    let mut words = text
+        .split(|c: char| !c.is_alphabetic())
+        .filter(|word| !word.is_empty())
+        .peekable();
+    let begins = words
+        .peek()
+        .is_some_and(|word| word.starts_with(|c| matches!(c, '\u{400}'..='\u{52f}')));
+    let mut joined = begins;
+    for word in words {
+        let small = word.to_lowercase();
+        if ENGLISH.contains(&small.as_str()) {
+            return false;
+        }
+        joined |= RUSSIAN.contains(&small.as_str());
+    }
+    joined
 }
 
 /// Letters counted by script, a Chinese one as two.
@@ -120,6 +170,7 @@ mod tests {
                 "The Russian word \"да\" simply means yes.",
                 Some(Language::English),
             ),
+            ("The word и is Russian for and.", Some(Language::English)),
             ("Ça va bien", Some(Language::English)),
             ("你好，世界。", Some(Language::Chinese)),
             ("我用 GStreamer 播放", Some(Language::Chinese)),
@@ -184,6 +235,11 @@ mod tests {
             "Справка: spravka.example.ru/faq#top",
             "Видео: vimeo.com/123456789",
             "Группа: vk.com/example",
+            "Playstation 5 за 49 990 ₽",
+            "Рейс Turkish Airlines TK 415",
+            "Установите Python 3.11",
+            "Сайт https://example.com/a.b?c=1.",
+            "Samsung Galaxy S24 и iPhone 15",
         ] {
             assert_eq!(Language::detect(text), Some(Language::Russian), "{text}");
         }

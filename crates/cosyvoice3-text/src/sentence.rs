@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use crate::{cut::cut_between_words, normalize::is_russian_abbreviation};
+use crate::{
+    cut::cut_between_words,
+    normalize::{is_lettered_abbreviation, is_russian_abbreviation, is_russian_noun},
+};
 
 /// A piece without a sentence end is cut after at most this many characters.
 const LONGEST: usize = 500;
@@ -70,6 +73,10 @@ const NEVER_END: &[&str] = &[
     "зам",
     "зав",
     "мин-во",
+    "дж",
+    "евг",
+    "юл",
+    "мл",
     "dr",
     "mr",
     "mrs",
@@ -823,7 +830,10 @@ fn full_stop_ends_sentence(before: &str, rest: &str) -> bool {
     if lower == "dr" && follows_name(before, word) {
         return OPENERS.contains(&follows);
     }
-    if NEVER_END.contains(&lower.as_str()) || is_initials(word) {
+    if is_initials(word) {
+        return follows_surname(&before[..before.len() - word.len()], rest);
+    }
+    if NEVER_END.contains(&lower.as_str()) {
         return false;
     }
     let begins_number = |c: char| c.is_ascii_digit() || "$€£¥₩₽#№+".contains(c);
@@ -851,7 +861,7 @@ fn full_stop_ends_sentence(before: &str, rest: &str) -> bool {
     }
     // `пр. Мира`, but `и пр.`
     let head = before[..before.len() - word.len()].trim_end();
-    if lower == "пр" && !(head.ends_with('и') || head.ends_with(',')) {
+    if lower == "пр" && !(head.ends_with('и') || head.ends_with(',') && !names_house(rest)) {
         return false;
     }
     // `с 20 нояб. по 3 дек.`, `по 2 таб. 3 раза`, `в каб. № 12`, `500 долл. США`
@@ -859,8 +869,10 @@ fn full_stop_ends_sentence(before: &str, rest: &str) -> bool {
     if MAY_END.contains(&lower.as_str()) || is_russian_abbreviation(bare) {
         let country = rest.trim_start().starts_with("США");
         let roman = bare != "г" && is_russian_abbreviation(bare) && matches!(next, 'I' | 'V' | 'X');
+        // `от терм. D до терм. F`
+        let letter = follows.chars().count() == 1 && is_lettered_abbreviation(bare);
         let dash = rest.trim_start().starts_with(['—', '–']) && bare.chars().count() > 1;
-        return next.is_uppercase() && !country && !roman && !dash;
+        return next.is_uppercase() && !country && !roman && !dash && !letter;
     }
     !(next.is_lowercase() && word.chars().count() <= 3)
 }
@@ -958,9 +970,13 @@ fn is_latin_initials(word: &str) -> bool {
 /// may well be the last of their sentence.
 fn single_letter_ends_sentence(letter: char, before: &str, next: char, rest: &str) -> bool {
     if matches!(letter, 'я' | 'Я' | 'I') {
-        return next.is_uppercase();
+        return next.is_uppercase() && !(letter == 'Я' && is_surname(first_word(rest)));
     }
     let head = before[..before.len() - letter.len_utf8()].trim_end();
+    // `Сидоров И. П. Кабинет 12.`
+    if letter.is_uppercase() && follows_surname(head, rest) {
+        return true;
+    }
     let ends_list = matches!(letter, 'д' | 'п' | 'е' | 'э')
         && head.ends_with('.')
         && matches!(
@@ -989,6 +1005,93 @@ fn single_letter_ends_sentence(letter: char, before: &str, next: char, rest: &st
         return next.is_uppercase();
     }
     false
+}
+
+/// `пр. Победы, 99`: a name and the number of a house begin `rest`.
+fn names_house(rest: &str) -> bool {
+    let near = &rest[..rest.floor_char_boundary(80)];
+    let Some((name, house)) = near.split_once(',') else {
+        return false;
+    };
+    let house = house.trim_start();
+    name.trim_start().starts_with(char::is_uppercase)
+        && (house.starts_with(|c: char| c.is_ascii_digit())
+            || house.starts_with("д.")
+            || house.starts_with("дом"))
+}
+
+/// `Сидоров И. П. Кабинет 12.`: true if initials after `head` belong to the surname before them and something else begins
+/// `rest`; those of `Роман Л. Н. Толстого` belong to what follows.
+fn follows_surname(head: &str, rest: &str) -> bool {
+    let mut head = head.trim_end();
+    // The other initials, of which there are few.
+    for _ in 0..2 {
+        let Some(before) = head.strip_suffix('.') else {
+            break;
+        };
+        let letter = last_word(before);
+        if letter.chars().count() != 1 || !letter.starts_with(char::is_uppercase) {
+            return false;
+        }
+        head = before[..before.len() - letter.len()].trim_end();
+    }
+    let next = first_word(rest);
+    let begins =
+        next.starts_with(char::is_uppercase) && next.chars().nth(1).is_some_and(char::is_lowercase);
+    let name = last_word(head);
+    // `Ким Е. А. Кабинет 9.`
+    let certain = name.chars().count() > 1
+        && name.starts_with(|c: char| c.is_uppercase() && c > '\u{400}')
+        && !is_russian_noun(name)
+        && is_russian_noun(next);
+    begins && !is_surname(next) && (is_surname(name) || certain)
+}
+
+/// True if `word` ends like a Russian surname and begins with a capital.
+fn is_surname(word: &str) -> bool {
+    const ENDINGS: [&str; 38] = [
+        "ов",
+        "ев",
+        "ёв",
+        "ин",
+        "ын",
+        "ова",
+        "ева",
+        "ёва",
+        "ина",
+        "ына",
+        "ову",
+        "еву",
+        "ину",
+        "овой",
+        "евой",
+        "иной",
+        "овым",
+        "евым",
+        "иным",
+        "ове",
+        "еве",
+        "ский",
+        "ской",
+        "ская",
+        "скую",
+        "ского",
+        "скому",
+        "ским",
+        "цкий",
+        "цкая",
+        "цкого",
+        "цкой",
+        "ко",
+        "чук",
+        "ого",
+        "дзе",
+        "швили",
+        "ян",
+    ];
+    word.starts_with(|c: char| c.is_uppercase() && c > '\u{400}')
+        && word.chars().count() > 3
+        && ENDINGS.iter().any(|ending| word.ends_with(ending))
 }
 
 /// True if a letter after `head` names a thing: `Gate B`, `Gates A and B`.
@@ -1097,6 +1200,33 @@ mod tests {
                 &["Gates A and B.", "Thank you.", "Press A.", "Then B."],
             ),
             ("George W. Bush spoke.", &["George W. Bush spoke."]),
+            (
+                "Приём ведёт проф. И. П. Сидоров. Каб. 12. Ждите.",
+                &["Приём ведёт проф. И. П. Сидоров.", "Каб. 12.", "Ждите."],
+            ),
+            (
+                "Приём ведёт Сидоров И. П. Кабинет 12.",
+                &["Приём ведёт Сидоров И. П.", "Кабинет 12."],
+            ),
+            (
+                "Директор Петрова О.В. Секретарь Ким Е. А.",
+                &["Директор Петрова О.В.", "Секретарь Ким Е. А."],
+            ),
+            (
+                "Дежурит д-р Ким Е. А. Кабинет 9. Я. Козлов ждёт.",
+                &["Дежурит д-р Ким Е. А.", "Кабинет 9.", "Я. Козлов ждёт."],
+            ),
+            (
+                "Роман Л. Н. Толстого и стихи Дж. Р. Р. Толкина.",
+                &["Роман Л. Н. Толстого и стихи Дж. Р. Р. Толкина."],
+            ),
+            (
+                "Больница, пр. Победы, 99. Трансфер от терм. D до терм. F.",
+                &[
+                    "Больница, пр. Победы, 99.",
+                    "Трансфер от терм. D до терм. F.",
+                ],
+            ),
             ("Каб. 12. Войдите.", &["Каб. 12.", "Войдите."]),
             ("On Dec. 5 we go. Bye.", &["On Dec. 5 we go.", "Bye."]),
             (

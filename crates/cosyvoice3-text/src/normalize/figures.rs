@@ -142,6 +142,14 @@ pub(super) fn date(tokens: &Tokens, at: usize, style: Style) -> Option<Date> {
         ("/", [1..=2, 1..=2, 4]) if style == Style::English && a <= 12 => (b, a, c),
         ("." | "/", [1..=2, 1..=2, 4]) => (a, b, c),
         (".", [2, 2, 2]) => (a, b, of_century(c)),
+        // `от 1.12.26 г.`, while `1.12.26` may be a section.
+        (".", [1, 2, 2])
+            if style == Style::Russian
+                && (matches!(tokens.text(tokens.skip_space(at + 5)), "г" | "года")
+                    || matches!(tokens.word_before(at).as_str(), "от" | "до" | "с" | "по")) =>
+        {
+            (a, b, of_century(c))
+        }
         ("/", [4, 2, 2]) if style == Style::Russian => (c, b, a),
         ("/", [2, 2, 2]) if style == Style::Russian => (a, b, of_century(c)),
         ("-", [2, 2, 4]) if style == Style::Russian => (a, b, c),

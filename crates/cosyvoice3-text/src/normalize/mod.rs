@@ -105,6 +105,16 @@ pub(crate) fn is_address(run: &str) -> bool {
     web::address(run).is_some()
 }
 
+/// True if `word` is a form of a Russian noun of those that numbers stand beside.
+pub(crate) fn is_russian_noun(word: &str) -> bool {
+    russian::is_noun(word)
+}
+
+/// True if `short`, in small letters and without its full stop, is short for a thing that a letter can name: `терм. D`.
+pub(crate) fn is_lettered_abbreviation(short: &str) -> bool {
+    russian::is_numbered(short)
+}
+
 /// True if `symbol` is that of a unit, such as `kg`.
 pub(crate) fn is_unit(symbol: &str) -> bool {
     english::is_unit(symbol)
@@ -256,6 +266,23 @@ mod tests {
     fn russian_cases_are_read_as_a_speaker_would() {
         let wrong = misread("cases_ru.tsv", Language::Russian);
         assert!(wrong.is_empty(), "{wrong}");
+    }
+
+    #[test]
+    fn russian_announcements_are_divided_and_read_as_a_speaker_would() {
+        let table = table("announcements_ru.tsv");
+        let lines = || table.lines().filter(|line| !line.starts_with('#'));
+        let mut wrong = String::new();
+        for line in lines() {
+            let (written, spoken) = line.split_once('\t').unwrap();
+            let got = sentences_read(written, Language::Russian);
+            let sentences = |reading: &str| reading.split('|').map(comparable).collect::<Vec<_>>();
+            if sentences(&got) != sentences(spoken) {
+                wrong.push_str(&format!("{written}\n  want {spoken}\n  got  {got}\n"));
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong}");
+        assert!(lines().count() >= 68);
     }
 
     #[test]

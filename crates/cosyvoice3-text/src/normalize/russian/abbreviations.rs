@@ -15,6 +15,7 @@ use super::{
     nouns::{self, Entry, Kind},
     numerals::{Case, Gender},
     roman::roman,
+    surroundings::LONGEST_LIST,
     units,
 };
 
@@ -110,6 +111,11 @@ pub(super) fn month(short: &str) -> Option<&'static Entry> {
     })
 }
 
+/// True if `short`, of more than one letter, is that of a thing that a letter can name: `терм. D`.
+pub(in super::super) fn is_numbered(short: &str) -> bool {
+    short.chars().count() > 1 && before_number(short).is_some()
+}
+
 /// The noun that `short` stands for before a number.
 pub(super) fn before_number(short: &str) -> Option<&'static Entry> {
     meanings(short).iter().find_map(|a| match a.meaning {
@@ -182,7 +188,7 @@ impl Reader<'_, Russian> {
                 .number(self.tokens.skip_space(written.end))
                 .is_some()
                 || roman(self.tokens.text(self.tokens.skip_space(written.end))).is_some();
-            if is_initial && !numbered {
+            if is_initial && !numbered || self.are_initials(at, &written) {
                 return None;
             }
             for abbreviation in meanings(&written.short) {
@@ -194,11 +200,28 @@ impl Reader<'_, Russian> {
         self.named_after(at)
     }
 
+    /// `Т. Е. Климова`, `Сидоров И. О.`: capitals beside a surname, while `И. О. директора` is short for other words.
+    fn are_initials(&self, at: usize, written: &Written) -> bool {
+        let mut letters = (at..written.end).filter(|i| self.tokens.is_word(*i));
+        let capitals = written.short.contains('.')
+            && letters.all(|i| {
+                let letter = self.tokens.text(i);
+                letter.chars().count() == 1 && letter.starts_with(char::is_uppercase)
+            });
+        let is_surname =
+            |word: &str| is_name(word) && word.chars().nth(1).is_some_and(char::is_lowercase);
+        let next = self.tokens.skip_space(written.end);
+        capitals
+            && (is_surname(self.tokens.text(next)) || is_surname(self.tokens.cased_word_before(at)))
+    }
+
     fn end_of(&self, at: usize, written: &Written, abbreviation: &Abbreviation) -> usize {
         let end = written.end;
         let keeps_stop = written.stop
             && match abbreviation.meaning {
-                Meaning::BesideName(..) if self.describes(at) => self.tokens.ends_sentence(end - 1),
+                Meaning::BesideName(noun, _) if self.describes(at, noun) => {
+                    self.tokens.ends_sentence(end - 1)
+                }
                 Meaning::BesideName(..) => self.closes(end),
                 _ => abbreviation.may_end && self.tokens.ends_sentence(end - 1),
             };
@@ -217,7 +240,26 @@ impl Reader<'_, Russian> {
             || following == "№"
             || roman(following).is_some();
         let said = match meaning {
+            Meaning::BeforeNumber(noun) | Meaning::BesideName(noun, _)
+                if self.is_kilometre(next) && matches!(noun.name(), "площадь" | "статья") =>
+            {
+                let stop = if noun.name() == "площадь" {
+                    "платформа"
+                } else {
+                    "станция"
+                };
+                nouns::entry(stop)?.form(false, self.place_case(at))
+            }
             Meaning::Text("свыше") if !number_follows => return None,
+            // `макс. скидка`, but `макс. 5 человек`
+            Meaning::Text("максимум" | "минимум") if self.is_described(next) => {
+                let stem = if written.short == "мин" {
+                    "минимальн"
+                } else {
+                    "максимальн"
+                };
+                return self.adjective(at, next, stem, None).map(Cow::Owned);
+            }
             // A year or a century; else it is a chief.
             Meaning::BeforeNumber(noun)
                 if matches!(noun.name(), "начало" | "середина" | "конец")
@@ -247,6 +289,14 @@ impl Reader<'_, Russian> {
                 "телефон"
             }
             Meaning::Text(text) => text,
+            // `жильцы д. 14`
+            Meaning::BeforeNumber(noun)
+                if matches!(noun.name(), "дом" | "квартира")
+                    && number_follows
+                    && self.is_of_thing(at) =>
+            {
+                noun.form(false, Case::Genitive)
+            }
             Meaning::BeforeNumber(noun) if number_follows => {
                 let noun = if noun.name() == "страница" && self.in_address(at) {
                     nouns::entry("строение")?
@@ -270,7 +320,8 @@ impl Reader<'_, Russian> {
             }
             // `корп. Б`, `рис. выше`
             Meaning::BeforeNumber(noun)
-                if written.short.chars().count() > 2 && self.is_letter_or_place(next) =>
+                if (written.short.chars().count() > 2 || written.short == "бл")
+                    && self.is_letter_or_place(next) =>
             {
                 noun.form(false, self.place_case(at))
             }
@@ -284,6 +335,65 @@ impl Reader<'_, Russian> {
             }
         };
         Some(Cow::Borrowed(said))
+    }
+
+    /// `41 км`: a number of kilometres at `at`.
+    fn is_kilometre(&self, at: usize) -> bool {
+        let unit = self.tokens.skip_space(at + 1);
+        self.tokens.number(at).is_some() && unit > at + 1 && self.tokens.text(unit) == "км"
+    }
+
+    /// `платформы 12 км, 41 км и 47 км`: the first number of the list that the one at `at` is in.
+    fn first_kilometre(&self, at: usize) -> usize {
+        let mut first = at;
+        for _ in 0..LONGEST_LIST {
+            let number = self
+                .previous(first)
+                .filter(|joint| matches!(self.tokens.text(*joint), "," | "и"))
+                .and_then(|joint| self.previous(joint))
+                .and_then(|unit| self.previous(unit))
+                .filter(|number| self.is_kilometre(*number));
+            match number {
+                Some(number) => first = number,
+                None => break,
+            }
+        }
+        first
+    }
+
+    /// `пл. 41 км`, `платформа 47 км`: a stop that is called after its kilometre.
+    pub(super) fn stop_at_kilometre(&mut self, at: usize) -> Option<usize> {
+        if !self.is_kilometre(at) {
+            return None;
+        }
+        let number = figures::integer(self.tokens.number(at)?)?;
+        let before = self.previous(self.first_kilometre(at))?;
+        let unit = self.tokens.skip_space(at + 1);
+        let next = self.tokens.text(self.tokens.skip_space(unit + 1));
+        let alone = matches!(next, "" | "." | "," | "—" | "!" | ";" | ")" | "без" | "и");
+        let named = match self.tokens.text(before) {
+            "." => matches!(
+                self.tokens.word_before(before).as_str(),
+                "пл" | "ст" | "платф" | "ост"
+            ),
+            word => {
+                let small = word.to_lowercase();
+                alone
+                    && ["платформ", "станци", "остановк"]
+                        .iter()
+                        .any(|stem| small.starts_with(stem))
+            }
+        };
+        if !named {
+            return None;
+        }
+        self.say_number(&super::numerals::ordinal(
+            number,
+            Gender::Masculine,
+            Case::Nominative,
+        ));
+        self.out.say(" километр");
+        Some(unit + 1)
     }
 
     /// The case of a place after the word before `at`: *на улице*, *в городе*, *до улицы*.
@@ -323,6 +433,23 @@ impl Reader<'_, Russian> {
         false
     }
 
+    /// `жильцы д. 14`, `население г. Твери`: a noun, which is no name itself, stands before `at` and has what follows.
+    fn is_of_thing(&self, at: usize) -> bool {
+        let word = self.tokens.cased_word_before(at);
+        let small = word.to_lowercase();
+        let first = self
+            .previous_word(at)
+            .is_some_and(|word| self.previous(word).is_none());
+        let known = !nouns::senses(&small).is_empty();
+        let ends = ["ние", "ния", "цы", "ия", "ели", "ость"]
+            .iter()
+            .any(|ending| small.ends_with(ending));
+        (first || word == small)
+            && governing::cases(&small).is_empty()
+            && (known || ends || self.belongs_to_someone(&small))
+            && !context::is_verb(&small)
+    }
+
     /// `см. рис. 2 и табл. 3, стр. 4`: all of them are objects of *смотри*.
     fn is_referred_to(&self, at: usize) -> bool {
         let listed = |i: usize| {
@@ -352,18 +479,43 @@ impl Reader<'_, Russian> {
 
     /// `ул. Ленина`, `Тверская ул.`.
     fn beside_name(&self, at: usize, next: usize, noun: &'static Entry) -> Option<&'static str> {
-        if !self.describes(at) {
+        if !self.describes(at, noun) {
             let quoted = usize::from(matches!(self.tokens.text(next), "«" | "\""));
             let word = self.tokens.text(at).chars().count() > 1;
             let named =
                 is_name(self.tokens.text(next + quoted)) && (word || !self.is_initial(next));
             let named = named || self.is_road(at);
             // `наб. реки Мойки`
+            let adjective = (noun.name() == "область")
+                .then(|| self.abbreviated_adjective(at))
+                .flatten();
+            if let Some(adjective) = adjective {
+                return Some(noun.form(false, self.place_case(adjective)));
+            }
+            // `Пл. участка`
+            let of_area = noun.name() == "площадь"
+                && ["участк", "дом", "квартир", "помещени", "комнат", "застройк"]
+                    .iter()
+                    .any(|stem| self.tokens.text(next).starts_with(stem));
+            // `ул. им. Пушкина`
+            let of_memory = word && self.tokens.text(next) == "им";
             let of_water = noun.name() == "набережная"
                 && matches!(self.tokens.text(next), "реки" | "канала" | "р" | "кан");
             // `ул. 8 Марта`
             let numbered = word && self.tokens.number(next).is_some();
-            return (named || numbered || of_water).then(|| noun.form(false, self.place_case(at)));
+            // `у ст. метро «Сокол»`, `г. Н. Новгород`
+            let metro = noun.name() == "станция" && self.tokens.text(next) == "метро";
+            let short_name = noun.name() == "город"
+                && self.is_initial(next)
+                && is_name(self.tokens.text(self.tokens.skip_space(next + 2)));
+            if !(named || numbered || of_water || of_memory || of_area || metro || short_name) {
+                return None;
+            }
+            let case = match noun.name() {
+                "город" => self.case_of_city(at, self.tokens.text(next)),
+                _ => self.place_case(at),
+            };
+            return Some(noun.form(false, case));
         }
         let described = forms::adjective(&self.tokens.word_before(at));
         let forms = Forms::of(noun.gender, &CASES).and(described);
@@ -373,6 +525,29 @@ impl Reader<'_, Russian> {
         let cases = governing::place_cases(&first);
         let (case, _) = forms.first(cases).or_else(|| forms.first(&CASES))?;
         Some(noun.form(false, case))
+    }
+
+    /// `Моск. обл.`: the index of the adjective that is written short before `at`.
+    fn abbreviated_adjective(&self, at: usize) -> Option<usize> {
+        let stop = self
+            .previous(at)
+            .filter(|stop| self.tokens.text(*stop) == ".")?;
+        let word = stop.checked_sub(1)?;
+        let is_adjective = |a: &Abbreviation| matches!(a.meaning, Meaning::Adjective(..));
+        meanings(&self.tokens.text(word).to_lowercase())
+            .iter()
+            .any(is_adjective)
+            .then_some(word)
+    }
+
+    /// `прибыл в г. Москву`, `население г. Твери`: the case that the name shows, or what stands before the city at `at`.
+    fn case_of_city(&self, at: usize, name: &str) -> Case {
+        let before = self.tokens.word_before(at);
+        match before.as_str() {
+            "в" | "во" | "на" if name.ends_with(['у', 'ю']) => Case::Accusative,
+            _ if self.is_of_thing(at) => Case::Genitive,
+            _ => self.place_case(at),
+        }
     }
 
     /// `ул. Б. Полянка`: *Большая* or *Малая* of a street that is called so, while persons' names are in the genitive.
@@ -395,11 +570,13 @@ impl Reader<'_, Russian> {
     fn is_road(&self, at: usize) -> bool {
         let name = self.tokens.skip_space(at + 2);
         let house = self.tokens.skip_space(name + 2);
+        let of_house = matches!(self.tokens.text(house), "д" | "дом" | "вл" | "корп")
+            || self.tokens.number(house).is_some();
         matches!(self.tokens.text(at), "Ш" | "ш")
             && self.tokens.text(at + 1) == "."
             && is_name(self.tokens.text(name))
             && self.tokens.text(name + 1) == ","
-            && matches!(self.tokens.text(house), "д" | "дом" | "вл" | "корп")
+            && of_house
     }
 
     /// `нач. XX в.`, `сер. 90-х`: a century or a decade at `at`.
@@ -413,10 +590,23 @@ impl Reader<'_, Russian> {
             || self.tokens.number(at).is_some() && (ends_decade || year)
     }
 
+    /// True if the word at `at` is a noun or an adjective in small letters.
+    fn is_described(&self, at: usize) -> bool {
+        let word = self.tokens.text(at);
+        word.starts_with(|c: char| c.is_lowercase() && is_cyrillic(c))
+            && word.chars().count() > 3
+            && !context::is_function_word(word)
+            && !context::is_verb(word)
+            && governing::cases(word).is_empty()
+    }
+
     /// `корп. Б`, `рис. выше`: a single letter or a word of place at `at`.
     fn is_letter_or_place(&self, at: usize) -> bool {
         let word = self.tokens.text(at);
-        let letter = is_name(word) && word.chars().count() == 1 && self.tokens.text(at + 1) != ".";
+        let latin = word.starts_with(|c: char| c.is_ascii_uppercase());
+        let ends = self.closes(at + 2) || self.tokens.text(at + 1) != ".";
+        let single = word.chars().count() == 1 && ends;
+        let letter = single && (is_name(word) || latin);
         letter
             || matches!(
                 word,
@@ -435,10 +625,11 @@ impl Reader<'_, Russian> {
         whole && part.is_some_and(|part| section(part.noun))
     }
 
-    /// True if the word before `at` is an adjective with a capital: `Тверская ул.`.
-    fn describes(&self, at: usize) -> bool {
+    /// True if the word before `at` is an adjective of `noun` with a capital: `Тверская ул.`, not `Население г.`.
+    fn describes(&self, at: usize, noun: &Entry) -> bool {
         let name = self.tokens.cased_word_before(at);
-        is_name(name) && !forms::adjective(&name.to_lowercase()).is_empty()
+        let forms = forms::adjective(&name.to_lowercase());
+        is_name(name) && !forms.and(Forms::of(noun.gender, &CASES)).is_empty()
     }
 
     fn is_initial(&self, at: usize) -> bool {
@@ -454,10 +645,18 @@ impl Reader<'_, Russian> {
         masculine: Option<&str>,
     ) -> Option<String> {
         let noun = self.tokens.text(next);
+        // `Моск. обл.`
+        if noun == "обл" && self.tokens.text(next + 1) == "." {
+            let ending = adjective_ending(stem, Gender::Feminine, self.place_case(at));
+            return Some(format!("{stem}{ending}"));
+        }
         let described = noun.starts_with(is_cyrillic)
             && noun.chars().count() > 2
             && noun.starts_with(char::is_uppercase) == (stem == "свят");
-        if !described {
+        if !described || matches!(stem, "старш" | "младш") && !is_rank(noun) {
+            return None;
+        }
+        if matches!(stem, "средн" | "начальн") && !is_averaged(noun) {
             return None;
         }
         let phrase = self.phrase(next);
@@ -496,6 +695,67 @@ impl Reader<'_, Russian> {
         let number = self.tokens.number(next).is_some();
         (of || number).then_some((Cow::Borrowed("имени"), at + 2))
     }
+}
+
+/// True if `noun` names what has an average or a beginning: `ср. зарплата`, `нач. цена`, while `ср.` alone refers and `нач.`
+/// is a chief.
+fn is_averaged(noun: &str) -> bool {
+    const STEMS: [&str; 19] = [
+        "ставк",
+        "этап",
+        "зарплат",
+        "температур",
+        "балл",
+        "возраст",
+        "цен",
+        "скорост",
+        "расход",
+        "класс",
+        "школ",
+        "образован",
+        "значен",
+        "показател",
+        "чек",
+        "стоимост",
+        "рост",
+        "вес",
+        "продолжительност",
+    ];
+    STEMS.iter().any(|stem| noun.starts_with(stem))
+}
+
+/// True if `noun` names a person of a rank or a post, who can be older or younger in it: `ст. сержант`.
+fn is_rank(noun: &str) -> bool {
+    const STEMS: [&str; 27] = [
+        "сержант",
+        "лейтенант",
+        "прапорщик",
+        "мичман",
+        "матрос",
+        "солдат",
+        "преподавател",
+        "инженер",
+        "медсестр",
+        "медбрат",
+        "научн",
+        "менеджер",
+        "кассир",
+        "воспитател",
+        "тренер",
+        "специалист",
+        "оператор",
+        "инспектор",
+        "механик",
+        "мастер",
+        "помощник",
+        "следовател",
+        "советник",
+        "оперуполномоченн",
+        "лаборант",
+        "товаровед",
+        "охранник",
+    ];
+    STEMS.iter().any(|stem| noun.starts_with(stem))
 }
 
 fn is_name(word: &str) -> bool {

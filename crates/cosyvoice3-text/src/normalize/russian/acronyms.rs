@@ -56,10 +56,17 @@ pub(super) fn spelled(word: &str) -> Option<String> {
     let cyrillic = word.chars().all(is_cyrillic);
     // Longer Latin ones are words more often than not: LINUX.
     let vowels = word.chars().filter(|c| "АЕЁИОУЫЭЮЯ".contains(*c)).count();
-    if !cyrillic && length > 4 || cyrillic && vowels > 0 && vowels < length {
+    let is_word = !cyrillic && length == 4 && alternates(word);
+    if is_word || !cyrillic && length > 4 || cyrillic && vowels > 0 && vowels < length {
         return None;
     }
     letters(word)
+}
+
+/// `OZON`, `LADA`: true if vowels and consonants follow one another, as in a word.
+fn alternates(word: &str) -> bool {
+    let vowels: Vec<bool> = word.chars().map(|c| "AEIOU".contains(c)).collect();
+    vowels.windows(2).all(|pair| pair[0] != pair[1])
 }
 
 /// The names of the letters, joined by hyphens.

@@ -264,7 +264,9 @@ pub(super) fn is_predicate(word: &str) -> bool {
 
 /// True if `word` expresses motion of a person or thing: *пройдите*, *прибывает*.
 pub(super) fn is_motion(word: &str) -> bool {
-    const STEMS: [&str; 30] = [
+    const STEMS: [&str; 32] = [
+        "вызов",
+        "вызыва",
         "выход",
         "вход",
         "поворот",

@@ -133,7 +133,14 @@ impl Reader<'_, Russian> {
     /// `до 31.12`: a date after a preposition that asks for one; a decimal number has a comma.
     pub(super) fn short_date(&mut self, at: usize, before: &str) -> Option<usize> {
         let two = |at: usize| self.tokens.number(at).filter(|digits| digits.len() == 2);
-        let day: u64 = two(at)?.parse().ok()?;
+        // `на 8.12 в 9.00`
+        let bare = self.tokens.text(at).len() == 1
+            && (self.hour_follows(at + 3)
+                || self.tokens.text(at + 2).starts_with('0') && self.stands_free(at + 3));
+        let day: u64 = match bare {
+            true => self.tokens.number(at)?.parse().ok()?,
+            false => two(at)?.parse().ok()?,
+        };
         let number: usize = two(at + 2)?.parse().ok()?;
         let asks = matches!(
             before,
@@ -146,6 +153,7 @@ impl Reader<'_, Russian> {
                 | "заезд"
                 | "выезд"
                 | "дата"
+                | "работы"
                 | "даты"
         );
         let valid = (1..=31).contains(&day) && (1..=12).contains(&number);
@@ -169,6 +177,19 @@ impl Reader<'_, Russian> {
         Some(at + 3)
     }
 
+    /// `с 1.09`, `до 5.03 включительно`: nothing that could be counted stands at `end`.
+    fn stands_free(&self, end: usize) -> bool {
+        let next = self.tokens.skip_space(end);
+        let text = self.tokens.text(next);
+        match self.tokens.is_word(next) {
+            true => next > end && (context::is_function_word(text) || text.starts_with("включ")),
+            false => {
+                matches!(text, "" | "," | "!" | "?" | ")" | ";" | ":" | "—")
+                    || text == "." && self.tokens.number(next + 1).is_none()
+            }
+        }
+    }
+
     /// `в 00:15 25.11`: an hour before a date.
     fn hour_precedes(&self, at: usize) -> bool {
         let minutes = self.previous(at).filter(|minutes| minutes + 1 < at);
@@ -179,7 +200,7 @@ impl Reader<'_, Russian> {
     }
 
     /// `02.05 в 10:00`: an hour after a date.
-    fn hour_follows(&self, end: usize) -> bool {
+    pub(super) fn hour_follows(&self, end: usize) -> bool {
         let preposition = self.tokens.skip_space(end);
         let hour = self.tokens.skip_space(preposition + 1);
         let minutes = self.tokens.number(hour + 2);
@@ -330,7 +351,10 @@ impl Reader<'_, Russian> {
                 "." | "!" | "?" | ":" | "\n" | "(" | "\"" | "«"
             )
         });
-        if !first && before != "и" {
+        let listed = self
+            .previous(at)
+            .is_some_and(|comma| self.tokens.text(comma) == ",");
+        if !first && before != "и" && !(listed && self.is_kind_of_day(end)) {
             return false;
         }
         let mut next = self.tokens.skip_space(end);
@@ -350,6 +374,18 @@ impl Reader<'_, Russian> {
             }
         }
         false
+    }
+}
+
+impl Reader<'_, Russian> {
+    /// `— рабочий день`: what kind of day it is stands after a dash at `end`.
+    fn is_kind_of_day(&self, end: usize) -> bool {
+        let dash = self.tokens.skip_space(end);
+        let word = self.tokens.text(self.tokens.skip_space(dash + 1));
+        self.tokens.text(dash) == "—"
+            && ["выходн", "праздн", "рабоч", "нерабоч", "сокращ", "санитарн"]
+                .iter()
+                .any(|stem| word.starts_with(stem))
     }
 }
 

@@ -131,6 +131,11 @@ pub(super) fn adjective(word: &str) -> Forms {
     if word.len() < 8 {
         return Forms::NONE;
     }
+    // `обслуживание`, `население`: nouns.
+    let is_noun = |ending: &&str| word.ends_with(*ending);
+    if word.ends_with("ие") && ["ание", "ение", "тие"].iter().any(is_noun) {
+        return Forms::NONE;
+    }
     ADJECTIVES
         .iter()
         .chain(&MORE_ADJECTIVES)
@@ -140,7 +145,9 @@ pub(super) fn adjective(word: &str) -> Forms {
 
 /// The forms that a noun may be in by its ending alone.
 pub(super) fn guess(noun: &str) -> Forms {
-    const ENDINGS: [(&str, Forms); 22] = [
+    const ENDINGS: [(&str, Forms); 24] = [
+        ("ние", neuter(DIRECT)),
+        ("ием", INSTRUMENTAL),
         ("ами", plural(&[Instrumental])),
         ("ями", plural(&[Instrumental])),
         ("ам", plural(&[Dative])),
@@ -204,8 +211,12 @@ pub(super) fn ordinal_suffix(number: u64, suffix: &str) -> Forms {
     }
 }
 
-/// The ending of an adjective with a hard stem, or one that ends with a velar: *квадратный*, *кубический*.
+/// The ending of an adjective with a hard stem, one that ends with a velar, or a few soft ones: *квадратный*, *кубический*,
+/// *средний*.
 pub(super) fn adjective_ending(stem: &str, gender: Gender, case: Case) -> &'static str {
+    if matches!(stem, "средн" | "верхн" | "нижн" | "внутренн") {
+        return soft_ending(gender, case);
+    }
     let hushing = stem.ends_with(['ж', 'ш', 'ч', 'щ']);
     let velar = hushing || stem.ends_with(['к', 'г', 'х']);
     match (gender, case) {
@@ -231,6 +242,23 @@ pub(super) fn adjective_ending(stem: &str, gender: Gender, case: Case) -> &'stat
         (Gender::Plural, Dative) | (_, Instrumental) if velar => "им",
         (Gender::Plural, Dative) | (_, Instrumental) => "ым",
         (_, Dative) => "ому",
+    }
+}
+
+fn soft_ending(gender: Gender, case: Case) -> &'static str {
+    match (gender, case) {
+        (Gender::Masculine, Nominative | Accusative) => "ий",
+        (Gender::Neuter, Nominative | Accusative) => "ее",
+        (Gender::Feminine, Nominative) => "яя",
+        (Gender::Feminine, Accusative) => "юю",
+        (Gender::Feminine, _) => "ей",
+        (Gender::Plural, Nominative | Accusative) => "ие",
+        (Gender::Plural, Genitive | Prepositional) => "их",
+        (Gender::Plural, Instrumental) => "ими",
+        (_, Genitive) => "его",
+        (Gender::Plural, Dative) | (_, Instrumental) => "им",
+        (_, Dative) => "ему",
+        (_, Prepositional) => "ем",
     }
 }
 

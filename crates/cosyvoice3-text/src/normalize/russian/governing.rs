@@ -12,20 +12,24 @@ const TABLE: &str = include_str!("data/governing.tsv");
 /// Words that govern, with the cases they ask for.
 struct Governing {
     words: ByWord<&'static str, Vec<Case>>,
-    /// First letters, in the table's order.
-    beginnings: Vec<(&'static str, Vec<Case>)>,
+    /// First letters of words by the very first one, in the table's order: most words begin as none of them.
+    beginnings: ByWord<char, Vec<(&'static str, Vec<Case>)>>,
 }
 
 static GOVERNING: LazyLock<Governing> = LazyLock::new(|| {
     let all = data::entries(TABLE, parse);
-    let (beginnings, words): (Vec<_>, Vec<_>) =
+    let (begin, words): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|(word, _)| word.ends_with('*'));
+    let mut beginnings: ByWord<char, Vec<_>> = ByWord::default();
+    for (word, cases) in begin {
+        let word = word.trim_end_matches('*');
+        if let Some(first) = word.chars().next() {
+            beginnings.entry(first).or_default().push((word, cases));
+        }
+    }
     Governing {
         words: words.into_iter().collect(),
-        beginnings: beginnings
-            .into_iter()
-            .map(|(word, cases)| (word.trim_end_matches('*'), cases))
-            .collect(),
+        beginnings,
     }
 });
 
@@ -52,12 +56,12 @@ pub(super) fn cases(word: &str) -> &'static [Case] {
     if let Some(cases) = GOVERNING.words.get(word) {
         return cases;
     }
-    let beginnings = GOVERNING.beginnings.iter();
-    let begins = beginnings.filter(|(first, _)| word.starts_with(first));
+    let first = word.chars().next().unwrap_or_default();
+    let beginnings = GOVERNING.beginnings.get(&first);
+    let mut begins = beginnings.into_iter().flatten();
     begins
-        .map(|(_, cases)| cases.as_slice())
-        .next()
-        .unwrap_or(&[])
+        .find(|(beginning, _)| word.starts_with(beginning))
+        .map_or(&[], |(_, cases)| cases.as_slice())
 }
 
 /// The cases of a place after `word`: *на улице* rather than *на улицу*.

@@ -6,11 +6,30 @@ use super::{
         reader::Reader,
     },
     Russian, context,
+    forms::{self, CASES, Forms},
     nouns::{self, Noun},
     numerals::Case,
     quantities::{Amount, amount_cases},
+    roman::roman,
     units,
 };
+
+/// The days that `short` describes: *рабочие*, *календарные*, *банковские*.
+fn adjective_of_days(short: &str) -> Option<&'static str> {
+    Some(match short {
+        "раб" => "рабоч",
+        "кал" | "календ" => "календарн",
+        "банк" => "банковск",
+        _ => return None,
+    })
+}
+
+/// True if `word` names what something costs: `цена м²`.
+fn is_price(word: &str) -> bool {
+    ["цен", "стоимост", "плат"]
+        .iter()
+        .any(|stem| word.starts_with(stem))
+}
 
 /// As many tokens before a number are searched for the quote that its own would close.
 const FARTHEST_QUOTE: usize = 40;
@@ -115,6 +134,11 @@ impl Reader<'_, Russian> {
             let end = third + 2 - usize::from(self.tokens.ends_sentence(third + 1));
             return Some((unit.noun.clone(), end));
         }
+        // `2–3 раб. дн.`
+        if let Some(adjective) = adjective_of_days(text).filter(|_| second.starts_with("дн")) {
+            let day = Noun::named("день")?.with_adjective(adjective);
+            return Some((day, self.after_stop(third, true)));
+        }
         let adjective = match text {
             "кв" => "квадратн",
             "куб" => "кубическ",
@@ -146,13 +170,82 @@ impl Reader<'_, Russian> {
         unit.is_some_and(|unit| self.tokens.text(unit) == "ч" && self.follows_number(unit))
     }
 
+    /// `книга в 2 т.`: volumes, not tonnes.
+    fn is_volume(&self, at: usize, unit: usize) -> bool {
+        const WORKS: [&str; 8] = [
+            "книг",
+            "издани",
+            "собрани",
+            "роман",
+            "словар",
+            "сочинени",
+            "энциклопеди",
+            "справочник",
+        ];
+        let work = self
+            .previous_word(at)
+            .filter(|word| self.tokens.text(*word) == "в")
+            .map(|word| self.tokens.word_before(word));
+        self.tokens.text(unit + 1) == "."
+            && work.is_some_and(|work| WORKS.iter().any(|stem| work.starts_with(stem)))
+    }
+
+    /// `3 л. 6 мес.`, `ребёнок 12 л.`: years, not litres.
+    fn is_age(&self, at: usize, unit: usize) -> bool {
+        if self.tokens.text(unit + 1) != "." {
+            return false;
+        }
+        let number = self.tokens.skip_space(unit + 2);
+        // `ребёнку 3 л. молока`
+        let measures = self
+            .tokens
+            .text(number)
+            .starts_with(|c: char| c.is_lowercase());
+        let months = self.tokens.text(self.tokens.skip_space(number + 1));
+        let before = self.tokens.word_before(at);
+        let person = [
+            "ребён",
+            "ребен",
+            "возраст",
+            "пациент",
+            "мальчик",
+            "девочк",
+            "гаранти",
+            "служб",
+            "стаж",
+            "опыт",
+        ];
+        // `детей до 1 г.`
+        let bound = self
+            .previous_word(at)
+            .filter(|_| matches!(before.as_str(), "до" | "от" | "с"));
+        let whose = bound.map_or(String::new(), |bound| self.tokens.word_before(bound));
+        let of_child = ["дет", "ребён", "ребен"]
+            .iter()
+            .any(|stem| whose.starts_with(stem));
+        of_child
+            || matches!(months, "мес" | "месяц" | "месяца" | "месяцев")
+                && self.tokens.number(number).is_some()
+            || !measures && person.iter().any(|stem| before.starts_with(stem))
+    }
+
     fn squared_or_plain(&self, at: usize, last: &Figure, next: usize) -> Option<(Noun, usize)> {
         let text = self.tokens.text(next);
         // `1 ч 30 м`
         if text == "м" && self.follows_hours(at) {
             return Some((Noun::named("минута")?, self.after_stop(next, true)));
         }
-        let unit = units::unit(text)?;
+        if text == "т" && self.is_volume(at, next) {
+            return Some((Noun::named("том")?, self.after_stop(next, true)));
+        }
+        if matches!(text, "л" | "г") && self.is_age(at, next) {
+            return Some((Noun::named("год")?, self.after_stop(next, true)));
+        }
+        // `10 Н·м`
+        let Some(unit) = units::unit(text) else {
+            let product = self.product_at(next)?;
+            return Some((product.noun.clone(), next + 3));
+        };
         let stop = self.tokens.text(next + 1) == ".";
         if stop && next > last.end && self.is_capital_of_name(next) {
             return None;
@@ -227,11 +320,77 @@ impl Reader<'_, Russian> {
         }
         let said = match context::number_word(&self.tokens.word_before(at)) {
             Some((count, case)) => noun.counted(count, case),
-            None if self.tokens.word_before(at).is_empty() => return None,
-            None => noun.genitive_plural(),
+            None => match self.tokens.word_before(at).as_str() {
+                "" => return None,
+                // `Плата за м²`
+                "за" => noun.one(),
+                "в" => noun.counted(5, Case::Prepositional),
+                before if is_price(before) => noun.singular(Case::Genitive),
+                _ => noun.genitive_plural(),
+            },
         };
         self.out.say(&said);
         Some(at + 2)
+    }
+
+    /// `за кв. м`, `цена кв. м`: a square or cubic unit without its number.
+    pub(super) fn lone_square(&mut self, at: usize) -> Option<usize> {
+        let (noun, end) = self.square_at(at)?;
+        if self.follows_number(at) {
+            return None;
+        }
+        let said = match self.tokens.word_before(at).as_str() {
+            "за" => noun.one(),
+            "в" | "на" => noun.counted(5, Case::Prepositional),
+            before if is_price(before) => noun.singular(Case::Genitive),
+            _ => return None,
+        };
+        self.out.say(&said);
+        Some(self.after_stop(end - 1, true))
+    }
+
+    /// `кв. м`, `куб. м`: the unit, and the index after it.
+    fn square_at(&self, at: usize) -> Option<(Noun, usize)> {
+        let adjective = match self.tokens.text(at) {
+            "кв" => "квадратн",
+            "куб" => "кубическ",
+            "пог" => "погонн",
+            _ => return None,
+        };
+        let stop = usize::from(self.tokens.text(at + 1) == ".");
+        let unit = self.tokens.skip_space(at + 1 + stop);
+        let noun = units::unit(self.tokens.text(unit)).filter(|unit| unit.is_length())?;
+        Some((noun.noun.clone().with_adjective(adjective), unit + 1))
+    }
+
+    /// `в мес.`, `каждого мес.`: a span of time without its number.
+    pub(super) fn lone_time(&mut self, at: usize) -> Option<usize> {
+        let text = self.tokens.text(at);
+        let stop = self.tokens.text(at + 1) == ".";
+        // `3 раза в д.`
+        if stop && text == "д" && self.tokens.word_before(at) == "в" {
+            let preposition = self.previous_word(at)?;
+            let times = self.tokens.word_before(preposition);
+            if matches!(times.as_str(), "раз" | "раза") {
+                self.out.say("день");
+                return Some(self.after_stop(at, true));
+            }
+        }
+        if !stop || !matches!(text, "мес" | "нед" | "сут") || self.follows_number(at) {
+            return None;
+        }
+        let noun = &units::unit(text)?.noun;
+        let said = match self.tokens.word_before(at).as_str() {
+            "в" | "за" | "через" | "на" => noun.one(),
+            before => {
+                let described = forms::adjective(before);
+                let of_noun = described.and(Forms::of(noun.gender(), &CASES));
+                let (case, _) = of_noun.first(&CASES)?;
+                noun.singular(case)
+            }
+        };
+        self.out.say(&said);
+        Some(self.after_stop(at, true))
     }
 
     /// `Скорость в км/ч`, `руб./кг`: a rate without its number.
@@ -267,6 +426,8 @@ impl Reader<'_, Russian> {
         let preposition = if of_price { "за" } else { "на" };
         let (per, end) = if self.tokens.number(at + 1).is_some() {
             self.rate_of_several(at + 1, preposition)?
+        } else if let Some((square, end)) = self.square_at(at + 1) {
+            (format!("{preposition} {}", square.one()), end - 1)
         } else if let Some(product) = self.product_at(at + 1) {
             (product.rate(of_price), at + 3)
         } else if let Some(unit) = units::unit(self.tokens.text(at + 1)) {
@@ -289,7 +450,16 @@ impl Reader<'_, Russian> {
         } else {
             return self.rate_in_full(at + 1, of_price);
         };
-        Some((per, self.after_stop(end, true)))
+        // `мг/кг/сут.`
+        let time = self.tokens.text(end + 1) == "/" && end > at;
+        let time = units::unit(self.tokens.text(end + 2)).filter(|unit| time && unit.is_time());
+        match time {
+            Some(time) => {
+                let per = format!("{per} {}", time.rate(of_price));
+                Some((per, self.after_stop(end + 2, true)))
+            }
+            None => Some((per, self.after_stop(end, true))),
+        }
     }
 
     /// `100 км`.
@@ -331,7 +501,9 @@ impl Reader<'_, Russian> {
     pub(super) fn after_stop(&self, at: usize, takes_stop: bool) -> usize {
         let stop = self.tokens.text(at + 1) == "." && takes_stop;
         // `18000 долл. США`: the country has capitals and ends no sentence.
-        let whose = self.tokens.text(self.tokens.skip_space(at + 2)) == "США";
+        let next = self.tokens.text(self.tokens.skip_space(at + 2));
+        // `В 80-е гг. XX в.`
+        let whose = next == "США" || self.tokens.text(at) == "гг" && roman(next).is_some();
         at + 1 + usize::from(stop && (whose || !self.tokens.ends_sentence(at + 1)))
     }
 

@@ -13,6 +13,7 @@ mod dates;
 mod forms;
 mod fractions;
 mod governing;
+mod initials;
 mod measures;
 mod money;
 mod names;
@@ -37,7 +38,8 @@ use super::{
     web,
 };
 
-pub(super) use abbreviations::is_abbreviation;
+pub(super) use abbreviations::{is_abbreviation, is_numbered};
+pub(super) use nouns::is_noun;
 
 /// The language.
 pub(super) struct Russian;
@@ -95,8 +97,14 @@ impl Reader<'_, Russian> {
         {
             return end;
         }
+        if let Some(end) = self.lone_square(at).or_else(|| self.lone_time(at)) {
+            return end;
+        }
         if let Some((text, end)) = self.abbreviation(at) {
             self.out.say(&text);
+            return end;
+        }
+        if let Some(end) = self.initial(at) {
             return end;
         }
         if let Some(end) = self
@@ -147,7 +155,8 @@ impl Reader<'_, Russian> {
             return at + 1;
         }
         let glued = at > 0 && self.tokens.number(at - 1).is_some();
-        if word == "N" && !glued && self.tokens.number(next).is_some() {
+        let of_flight = next == at + 1 && self.tokens.word_before(at).starts_with("рейс");
+        if word == "N" && !glued && !of_flight && self.tokens.number(next).is_some() {
             self.out.say("номер");
             return self.number(next, at);
         }
@@ -246,6 +255,7 @@ impl Reader<'_, Russian> {
         let before = self.governor(start);
         let before = before.as_str();
         self.date(at, before)
+            .or_else(|| self.stop_at_kilometre(at))
             .or_else(|| self.measured_adjective(at))
             .or_else(|| self.code(at))
             .or_else(|| self.telephone(at))

@@ -56,9 +56,10 @@ impl Reader<'_, Russian> {
         let few = amount.last().whole().is_some_and(|count| count <= 10);
         if text == "р" && self.is_times(next, few) {
             self.say_amount(amount, &Noun::named("раз")?, case);
-            if self.tokens.text(next + 1) == "/" && self.tokens.text(next + 2) == "д" {
+            let stroke = next + 1 + usize::from(self.tokens.text(next + 1) == ".");
+            if self.tokens.text(stroke) == "/" && self.tokens.text(stroke + 1) == "д" {
                 self.out.say(" в день");
-                return Some(self.after_stop(next + 2, true));
+                return Some(self.after_stop(stroke + 1, true));
             }
             let after = self.after_stop(next, true);
             return Some(self.priced_by(next + 1, after));

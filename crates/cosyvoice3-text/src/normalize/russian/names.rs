@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        figures::{self, Style, range_end},
+        figures::{self, Style, figure, range_end},
         lex::{is_cyrillic, is_latin},
         reader::Reader,
     },
@@ -47,7 +47,8 @@ impl Reader<'_, Russian> {
             return Some(end);
         }
         match range_end(self.tokens, at + 1, Style::Russian) {
-            Some(second) if second.fraction.is_none() => {
+            // `датчик 2 — 61 °C`
+            Some(second) if second.fraction.is_none() && !self.is_before_unit(second.end - 1) => {
                 self.out.say(" - ");
                 self.out.say(&digits_words(&second.digits));
                 Some(second.end)
@@ -161,7 +162,11 @@ impl Reader<'_, Russian> {
             }
         }
         // `кабинет 5, 2 этаж`, `поезд № 12, 5 мин.`: the second number belongs to what follows it.
-        if first != start && (!self.phrase(at + 1).senses.is_empty() || self.is_before_unit(at)) {
+        let next = self.tokens.skip_space(at + 1);
+        let lettered = self.tokens.text(next) == "«" && self.tokens.text(next + 2) == "»";
+        if first != start
+            && (lettered || !self.phrase(at + 1).senses.is_empty() || self.is_before_unit(at))
+        {
             return false;
         }
         let signed = |at: usize| matches!(self.tokens.text(at), "№" | "#" | "N");
@@ -177,14 +182,22 @@ impl Reader<'_, Russian> {
         }
     }
 
+    /// `парковка 100 руб.`: true if the word at `at` is a currency; a single letter wants its full stop.
+    fn is_currency(&self, at: usize) -> bool {
+        let text = self.tokens.text(at);
+        let certain = text.chars().count() > 1 || self.tokens.text(at + 1) == ".";
+        units::currency(text).is_some() && (certain || !self.tokens.is_word(at))
+    }
+
     /// True if a blank and a unit or a currency follow the number at `at`.
     fn is_before_unit(&self, at: usize) -> bool {
-        let next = self.tokens.skip_space(at + 1);
+        let end = figure(self.tokens, at, Style::Russian).map_or(at + 1, |figure| figure.end);
+        let next = self.tokens.skip_space(end);
         let text = self.tokens.text(next);
         let unit = units::unit(text).is_some_and(|unit| {
             !unit.may_be_letter() && (self.tokens.text(next + 1) == "." || !unit.needs_stop())
         });
-        next > at + 1
+        next > end
             && (matches!(text, "%" | "°")
                 || units::currency(text).is_some()
                 || text.chars().count() > 1 && unit)
@@ -264,7 +277,11 @@ impl Reader<'_, Russian> {
         let after_comma = self
             .previous(at)
             .is_some_and(|comma| self.tokens.text(comma) == ",");
-        stroke && after_comma && self.in_address(at)
+        let storey = self
+            .tokens
+            .text(self.tokens.skip_space(at + 3))
+            .starts_with("эт");
+        stroke && after_comma && !storey && self.in_address(at)
     }
 
     /// The number before the one at `at` in a list of names: `5, 6 и 11`.
@@ -297,12 +314,21 @@ impl Reader<'_, Russian> {
         let Some(number) = self.tokens.number(at).and_then(figures::integer) else {
             return false;
         };
-        let next = self.tokens.skip_space(at + 1);
-        if next == at + 1 {
+        // `участок 12–15 км`: what follows the second number of a range.
+        let range = range_end(self.tokens, at + 1, Style::Russian);
+        let end = match range.filter(|_| self.tokens.text(at + 1) == "-") {
+            Some(last) => last.end,
+            None => at + 1,
+        };
+        let next = self.tokens.skip_space(end);
+        if next == end {
             return matches!(self.tokens.text(next), "%" | "°");
         }
         let text = self.tokens.text(next);
         let stop = self.tokens.text(next + 1) == ".";
+        if self.is_currency(next) {
+            return true;
+        }
         let part_number = self.tokens.skip_space(next + 1 + usize::from(stop));
         let building = matches!(text, "с" | "стр") && self.tokens.number(part_number).is_some();
         let unit = !building

@@ -126,6 +126,11 @@ pub(super) fn senses(word: &str) -> &'static [Sense] {
     FORMS.get(key(word).as_ref()).map_or(&[], Vec::as_slice)
 }
 
+/// True if `word` is a form of a noun of the table, names of rulers left out.
+pub(in super::super) fn is_noun(word: &str) -> bool {
+    senses(word).iter().any(|sense| !sense.noun.is(Kind::Ruler))
+}
+
 /// The forms that one thing may be in where several are named together, or it alone: its noun's gender in the case of each
 /// of `senses`.
 pub(super) fn forms_of_one<'s>(senses: impl IntoIterator<Item = &'s Sense>) -> Forms {
@@ -249,6 +254,15 @@ impl Noun {
         match (self.entry.gender, count) {
             (Gender::Plural, 2..=4) if direct => {
                 ["двое", "трое", "четверо"][count as usize - 2].into()
+            }
+            // `за 1 чел.`
+            (Gender::Masculine, _)
+                if self.entry.animate
+                    && case == Case::Accusative
+                    && count % 10 == 1
+                    && count % 100 != 11 =>
+            {
+                cardinal(count, Gender::Masculine, Case::Genitive)
             }
             (gender, _) => cardinal(count, gender, case),
         }

@@ -68,9 +68,18 @@ impl Reader<'_, Russian> {
     fn is_piece_of_luggage(&self, number: u64, phrase: &Phrase) -> bool {
         let is_luggage = |word: &str| {
             let word = word.to_lowercase();
-            ["багаж", "клад", "весом"]
-                .iter()
-                .any(|stem| word.starts_with(stem))
+            [
+                "багаж",
+                "клад",
+                "весом",
+                "чемодан",
+                "сумк",
+                "рюкзак",
+                "посыл",
+                "груз",
+            ]
+            .iter()
+            .any(|stem| word.starts_with(stem))
         };
         let place = phrase.senses.first().map(|sense| sense.noun.name()) == Some("место");
         let next = self.tokens.skip_space(phrase.at + 1);
@@ -78,7 +87,33 @@ impl Reader<'_, Russian> {
         number == 1
             && place
             && (self.tokens.text(next) == "до"
-                || around.into_iter().any(|i| is_luggage(self.tokens.text(i))))
+                || around.into_iter().any(|i| is_luggage(self.tokens.text(i)))
+                || self.is_beside_weight(phrase.at))
+    }
+
+    /// `до 23 кг, 1 место`, `1 место, до 23 кг`: a weight and a comma stand beside the place at `at`, whose number no word
+    /// governs.
+    fn is_beside_weight(&self, at: usize) -> bool {
+        let is_weight = |i: usize| {
+            let word = self.tokens.text(i);
+            matches!(word, "кг" | "т") || word.starts_with("килограмм")
+        };
+        let comma_before = self
+            .previous(at)
+            .and_then(|number| self.previous(number))
+            .filter(|comma| matches!(self.tokens.text(*comma), "," | "/" | "—"));
+        let weighed = comma_before.is_some_and(|comma| {
+            let stop = usize::from(comma > 0 && self.tokens.text(comma - 1) == ".");
+            self.previous(comma - stop).is_some_and(is_weight)
+        });
+        let comma = self.tokens.skip_space(at + 1);
+        let open = self
+            .previous(at)
+            .is_none_or(|number| self.previous_word(number).is_none());
+        let amount = (comma + 1..comma + 8).find(|i| self.tokens.number(*i).is_some());
+        let weighs = matches!(self.tokens.text(comma), "," | "—" | "(")
+            && amount.is_some_and(|number| is_weight(self.tokens.skip_space(number + 1)));
+        weighed || open && weighs
     }
 
     /// `5 «А» класс`, `1 «А» и 2 «Б» классов`: over the letter, and the others of a list, to the noun.
@@ -104,7 +139,7 @@ impl Reader<'_, Russian> {
     }
 
     /// `ученик 2 класса`, `жители 3 подъезда`: true if the word before is a person, who belongs to what follows.
-    fn belongs_to_someone(&self, before: &str) -> bool {
+    pub(super) fn belongs_to_someone(&self, before: &str) -> bool {
         const ENDINGS: [&str; 12] = [
             "тель",
             "теля",

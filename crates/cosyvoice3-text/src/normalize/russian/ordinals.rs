@@ -2,7 +2,7 @@
 
 use super::{
     super::{figures, lex::is_cyrillic, reader::Reader},
-    Russian,
+    Russian, abbreviations,
     amounts::figure_words,
     context,
     forms::{self, CASES, Forms, ordinal_suffix},
@@ -64,7 +64,10 @@ impl Reader<'_, Russian> {
             self.out.say(&format!("{}{rest}", compound(number)));
             return Some(end + 2);
         }
+        let company = matches!(suffix.as_str(), "ю" | "ью") && self.is_in_company(end);
         let said = match ending_of(number, &suffix) {
+            // `с 5-ю друзьями`
+            _ if company => cardinal(number, Gender::Masculine, Case::Instrumental),
             Some(Ending::Cardinal(forms)) => {
                 let (case, gender) = self.resolved(forms, end, before, number, start)?;
                 cardinal(number, gender, case)
@@ -78,6 +81,14 @@ impl Reader<'_, Russian> {
         self.say_number(&said);
         self.say_ordered_unit(end, number, &suffix, before)
             .or(Some(end))
+    }
+
+    /// `5-ю друзьями`: the word at `at` is in the instrumental plural.
+    fn is_in_company(&self, at: usize) -> bool {
+        let word = self.tokens.text(self.tokens.skip_space(at));
+        ["ами", "ями", "ьми", "ыми", "ими"]
+            .iter()
+            .any(|ending| word.ends_with(ending))
     }
 
     /// The letters of an ending at `at` and the index after them.
@@ -127,7 +138,8 @@ impl Reader<'_, Russian> {
     ) -> Option<(Case, Gender)> {
         let cases = governing::place_cases(before);
         let of_noun = self
-            .forms_by_noun(forms, end)
+            .forms_by_abbreviation(forms, end)
+            .or_else(self.forms_by_noun(forms, end))
             .or_else(self.forms_by_noun_before(start).and(forms))
             .or_else(self.forms_of_elided(end, start).and(forms));
         let plural = forms.and(Forms::of(Gender::Plural, &CASES));
@@ -170,6 +182,23 @@ impl Reader<'_, Russian> {
         } else {
             Forms::NONE
         }
+    }
+
+    /// `1-й корп.`, `на 2-й платф.`: the ones of `forms` that agree with the noun that is written short after `end`.
+    fn forms_by_abbreviation(&self, forms: Forms, end: usize) -> Forms {
+        match self.abbreviated_noun(self.tokens.skip_space(end)) {
+            Some(noun) => forms.and(Forms::of(noun.gender, &CASES)),
+            None => Forms::NONE,
+        }
+    }
+
+    /// The noun that is abbreviated at `at` with a full stop, where it can be no other.
+    pub(super) fn abbreviated_noun(&self, at: usize) -> Option<&'static nouns::Entry> {
+        let short = self.tokens.text(at);
+        let certain = self.tokens.text(at + 1) == "."
+            && short.chars().count() > 2
+            && units::unit(short).is_none();
+        certain.then(|| abbreviations::before_number(&short.to_lowercase()))?
     }
 
     /// `1-й кв. 2026`: the quarter of a year, written short at `at`.
@@ -236,13 +265,24 @@ impl Reader<'_, Russian> {
                 self.out.say(nouns::entry("половина")?.form(false, case));
                 return Some(next + 2);
             }
+            _ if let Some(noun) = self.abbreviated_noun(next) => {
+                let case = case_in(forms, noun.gender, before)?;
+                (noun.form(false, case).to_owned(), true)
+            }
             text => {
                 let letter = text.chars().count() == 1 && text != "м";
                 let unit = units::unit(text).filter(|unit| {
                     next > end && !letter && !unit.may_be_letter() && (stop || !unit.needs_stop())
                 })?;
-                let case = case_in(forms, unit.noun.gender(), before)?;
-                (unit.noun.singular(case), unit.takes_stop())
+                match case_in(forms, unit.noun.gender(), before) {
+                    Some(case) => (unit.noun.singular(case), unit.takes_stop()),
+                    // `7-х кл.`
+                    None => {
+                        let case = case_in(forms, Gender::Plural, before)?;
+                        let noun = nouns::entry(unit.noun.name())?;
+                        (noun.form(true, case).to_owned(), unit.takes_stop())
+                    }
+                }
             }
         };
         self.out.say(" ");
@@ -323,7 +363,7 @@ impl Reader<'_, Russian> {
             self.out.say(&format!("{words} {word}"));
             return Some(at + 5);
         }
-        if let Some(end) = self.rooms(at, first) {
+        if let Some(end) = self.rooms(at, first).or_else(|| self.storeys(at, first)) {
             return Some(end);
         }
         let ending = matches!(joint, "х" | "и" | "ти");
@@ -340,6 +380,37 @@ impl Reader<'_, Russian> {
         Some(word_at + 1)
     }
 
+    /// `2-к. кв. 45`, but `2-к. кв. 45 кв. м`: the number at `at` is that of a flat.
+    fn is_number_of_flat(&self, at: usize) -> bool {
+        let next = self.tokens.skip_space(at + 1);
+        self.tokens.number(at).is_some()
+            && !matches!(
+                self.tokens.text(next),
+                "кв" | "м" | "м²" | "метр" | "метров"
+            )
+    }
+
+    /// `9-эт. дом`: the adjective of a house, in the form that the house has.
+    fn storeys(&mut self, at: usize, number: u64) -> Option<usize> {
+        let written = self.tokens.text(at + 1) == "-"
+            && self.tokens.text(at + 2) == "эт"
+            && self.tokens.text(at + 3) == ".";
+        if !written || number > 200 {
+            return None;
+        }
+        let phrase = self.phrase(at + 4);
+        let before = self.tokens.word_before(at);
+        let forms = phrase
+            .forms()
+            .and(Forms::of(Gender::Masculine, &CASES).or(Forms::of(Gender::Neuter, &CASES)));
+        let (case, gender) = forms
+            .first(governing::place_cases(&before))
+            .or_else(|| forms.first(&CASES))?;
+        let ending = forms::adjective_ending("этажн", gender, case);
+        self.out.say(&format!("{}этажн{ending}", compound(number)));
+        Some(at + 4)
+    }
+
     /// `3-комн. кв.`, `2-к. квартира`: the rooms of a flat, written short.
     fn rooms(&mut self, at: usize, number: u64) -> Option<usize> {
         let short = at + 2;
@@ -349,11 +420,7 @@ impl Reader<'_, Russian> {
         let next = self.tokens.skip_space(short + 1 + stop);
         let flat = self.tokens.text(next);
         let case = match flat {
-            "кв" if self
-                .tokens
-                .number(self.tokens.skip_space(next + 2))
-                .is_none() =>
-            {
+            "кв" if !self.is_number_of_flat(self.tokens.skip_space(next + 2)) => {
                 let before = self.tokens.word_before(at);
                 let case = governing::place_cases(&before).first();
                 case.copied().unwrap_or(Case::Nominative)
@@ -392,7 +459,13 @@ impl Reader<'_, Russian> {
 
     /// `30%-ная`.
     fn percentage(&mut self, at: usize, number: u64) -> Option<usize> {
-        let ending = self.tokens.text(at + 3);
+        // `30%-ный`, `30%-й`
+        let ending = match self.tokens.text(at + 3) {
+            short @ ("й" | "я" | "е" | "го" | "му" | "м" | "х") => {
+                self.share_ending(short, at + 4)?
+            }
+            ending => ending,
+        };
         let written = self.tokens.text(at + 1) == "%"
             && self.tokens.text(at + 2) == "-"
             && ending.starts_with('н')
@@ -403,6 +476,26 @@ impl Reader<'_, Russian> {
         self.out
             .say(&format!("{}процент{ending}", compound(number)));
         Some(at + 4)
+    }
+
+    /// The whole ending of *процентный* whose last letters are written before the noun at `at`.
+    fn share_ending(&self, short: &str, at: usize) -> Option<&'static str> {
+        let feminine = self
+            .phrase(at)
+            .senses
+            .first()
+            .is_some_and(|sense| sense.noun.gender == Gender::Feminine);
+        Some(match short {
+            "й" if feminine => "ной",
+            "й" => "ный",
+            "я" => "ная",
+            "е" => "ное",
+            "го" => "ного",
+            "му" => "ному",
+            "м" => "ном",
+            "х" => "ных",
+            _ => return None,
+        })
     }
 
     /// `60, 70-е годы`, `20-30-х годов`: the ending is written after the last number only.

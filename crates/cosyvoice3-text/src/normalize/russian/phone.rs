@@ -191,8 +191,20 @@ impl<'a> Reader<'a, Russian> {
         let first = self.tokens.number(at)?;
         let joined =
             matches!(self.tokens.text(at + 1), " " | "-") && self.tokens.number(at + 2).is_some();
+        // `RA123456789RU`, `*4276`
+        let parcel = first.len() >= 7
+            && at > 0
+            && self.tokens.text(at - 1).is_ascii()
+            && self.tokens.is_word(at - 1);
+        if parcel || first.len() == 4 && self.is_end_of_card(at) {
+            self.out.say(&each_digit(first));
+            return Some(at + 1);
+        }
         if first.len() < LONG && !joined {
             return None;
+        }
+        if let Some(end) = self.card(at) {
+            return Some(end);
         }
         let mut groups = vec![first];
         let mut end = at + 1;
@@ -212,6 +224,40 @@ impl<'a> Reader<'a, Russian> {
         let said: Vec<String> = groups.iter().map(|group| each_digit(group)).collect();
         self.out.say(&said.join(", "));
         Some(end)
+    }
+
+    /// `2200 1234 5678 9012`: the number of a card by its form, in groups.
+    fn card(&mut self, at: usize) -> Option<usize> {
+        let groups: Option<Vec<&str>> = (0..4)
+            .map(|i| {
+                self.tokens
+                    .number(at + 2 * i)
+                    .filter(|group| group.len() == 4)
+            })
+            .collect();
+        let groups = groups?;
+        let blanks = (0..3).all(|i| self.tokens.text(at + 2 * i + 1) == " ");
+        if !blanks || self.tokens.number(at + 8).is_some() {
+            return None;
+        }
+        let said: Vec<String> = groups.iter().map(|group| each_digit(group)).collect();
+        self.out.say(&said.join(", "));
+        Some(at + 7)
+    }
+
+    /// `карта *4276`, `карта **** 4276`: the last digits of a number that is hidden.
+    fn is_end_of_card(&self, at: usize) -> bool {
+        let stars = (at.saturating_sub(6)..at)
+            .rev()
+            .take_while(|i| matches!(self.tokens.text(*i), "*" | " "));
+        let first = stars.last().unwrap_or(at);
+        if first == 0 || !(first..at).any(|i| self.tokens.text(i) == "*") {
+            return false;
+        }
+        let word = self.tokens.text(first - 1).to_lowercase();
+        ["карт", "счёт", "счет"]
+            .iter()
+            .any(|stem| word.starts_with(stem))
     }
 
     fn follows_code_name(&self, at: usize) -> bool {

@@ -11,7 +11,7 @@ use super::{
     context::{self, agreement},
     counting,
     governing::{self, governed},
-    nouns::{Kind, Noun},
+    nouns::{self, Kind, Noun},
     numerals::{Case, Gender, ordinal},
     units,
 };
@@ -209,6 +209,9 @@ impl<'a> Reader<'a, Russian> {
 
     /// Figures with the sign, unit or power of thousand that they count.
     fn measured(&mut self, amount: &Amount, next: usize) -> Option<usize> {
+        if let Some(end) = self.ordered_by_abbreviation(amount, next) {
+            return Some(end);
+        }
         let (noun, after) = self.counted_noun(amount.at, amount.last(), next)?;
         if let Some(end) = self.ordered_by_unit(amount, &noun, after) {
             return Some(end);
@@ -219,9 +222,56 @@ impl<'a> Reader<'a, Russian> {
         Some(self.after_multiplier(next, after))
     }
 
+    /// `в 101 каб.`, `22 ауд.`: a thing that is numbered, written short.
+    fn ordered_by_abbreviation(&mut self, amount: &Amount, next: usize) -> Option<usize> {
+        let number = value(amount.single()?)?;
+        let noun = self.abbreviated_noun(next)?;
+        let numbered = noun.is(Kind::Named)
+            && matches!(
+                self.tokens.text(next),
+                "каб"
+                    | "ауд"
+                    | "пал"
+                    | "корп"
+                    | "ваг"
+                    | "платф"
+                    | "отд"
+                    | "пав"
+                    | "секц"
+                    | "терм"
+            );
+        let follows = self.tokens.skip_space(next + 2);
+        if !numbered || self.tokens.number(follows).is_some() || next == amount.last().end {
+            return None;
+        }
+        let case = match governing::place_cases(amount.before).first() {
+            _ if self.is_way_to(amount.at) => Case::Accusative,
+            Some(case) => *case,
+            None => Case::Nominative,
+        };
+        self.say_number(&ordinal(number, noun.gender, case));
+        self.out.say(" ");
+        self.out.say(noun.form(false, case));
+        Some(self.after_stop(next, true))
+    }
+
     /// `на 3 эт.`: after a preposition the unit makes it an ordinal.
     fn ordered_by_unit(&mut self, amount: &Amount, noun: &Noun, after: usize) -> Option<usize> {
-        let number = value(amount.single()?).filter(|_| noun.is(Kind::Ordered))?;
+        if !noun.is(Kind::Ordered) {
+            return None;
+        }
+        if let Some(end) = self.class_by_unit(amount, noun, after) {
+            return Some(end);
+        }
+        if let Some(end) = self.storeys_by_unit(amount, noun, after) {
+            return Some(end);
+        }
+        let number = value(amount.single()?)?;
+        if noun.name() == "этаж" && self.is_part_of_address(amount.at) {
+            self.say_number(&ordinal(number, noun.gender(), Case::Nominative));
+            self.out.say(&noun.singular(Case::Nominative));
+            return Some(after);
+        }
         let place = *governing::place_cases(amount.before).first()?;
         let case = match self.is_way_to(amount.at) {
             true => Case::Accusative,
@@ -230,6 +280,78 @@ impl<'a> Reader<'a, Russian> {
         self.say_number(&ordinal(number, noun.gender(), case));
         self.out.say(&noun.singular(case));
         Some(after)
+    }
+
+    /// `на 3–5 эт.`: the first and the last of several storeys.
+    fn storeys_by_unit(&mut self, amount: &Amount, noun: &Noun, after: usize) -> Option<usize> {
+        let last = value(amount.second.as_ref()?)?;
+        let first = value(&amount.first)?;
+        let case = *governing::place_cases(amount.before).first()?;
+        if noun.name() != "этаж" || case != Case::Prepositional {
+            return None;
+        }
+        self.say_number(&ordinal(first, Gender::Masculine, case));
+        self.out.say(" - ");
+        self.out.say(&ordinal(last, Gender::Masculine, case));
+        self.out.say(nouns::entry("этаж")?.form(true, case));
+        Some(after)
+    }
+
+    /// `ученики 1–4 кл.`, `кабинет 5 кл.`: classes that are numbered.
+    fn class_by_unit(&mut self, amount: &Amount, noun: &Noun, after: usize) -> Option<usize> {
+        let last = value(amount.last()).filter(|number| *number <= 11)?;
+        let first = value(&amount.first)?;
+        // `11 кл. — ЕГЭ`
+        let heads = self.tokens.text(self.tokens.skip_space(after)) == "—"
+            || amount.at > 0 && self.tokens.text(amount.at - 1) == "(";
+        let counted = matches!(
+            amount.before,
+            "всего"
+                | "ещё"
+                | "еще"
+                | "только"
+                | "лишь"
+                | "уже"
+                | "есть"
+                | "было"
+                | "по"
+        );
+        let bare = amount.before.is_empty() && !heads || counted;
+        let of_those = matches!(amount.before, "для" | "из" | "у" | "от" | "с");
+        let governed = !of_those && !governing::cases(amount.before).is_empty();
+        if noun.name() != "класс" || bare || governed {
+            return None;
+        }
+        let case = match amount.before.is_empty() {
+            true => Case::Nominative,
+            false => Case::Genitive,
+        };
+        self.say_number(&ordinal(first, Gender::Masculine, case));
+        if amount.second.is_some() {
+            self.out.say(" - ");
+            self.out.say(&ordinal(last, Gender::Masculine, case));
+            self.out.say(nouns::entry("класс")?.form(true, case));
+        } else {
+            self.out.say(&noun.singular(case));
+        }
+        Some(after)
+    }
+
+    /// `д. 8А, 1 эт.`, `2 эт., каб. 14`: true if the number at `at` is a part of an address of its own, where no house is said
+    /// to have so many.
+    fn is_part_of_address(&self, at: usize) -> bool {
+        let Some(comma) = self.previous(at) else {
+            let stop = self.tokens.skip_space(at + 1) + 1;
+            return self.tokens.text(stop + 1) == ",";
+        };
+        let house = ["дом", "здан", "коттедж", "строени", "дач"];
+        let before = self.tokens.word_before(comma);
+        // `1 эт.` alone may be all that there is of them.
+        let lists = matches!(self.tokens.text(comma), "," | "(" | ":" | ";" | "—");
+        let measured = self
+            .previous(comma)
+            .is_some_and(|unit| matches!(self.tokens.text(unit), "²" | "³" | "м"));
+        lists && !measured && !house.iter().any(|stem| before.starts_with(stem))
     }
 
     /// Figures and the noun that they count.

@@ -198,7 +198,7 @@ impl Reader<'_, Russian> {
             .filter(|stop| self.tokens.text(*stop) == ".");
         stop.is_some_and(|stop| {
             let part = self.tokens.word_before(stop);
-            matches!(part.as_str(), "пол" | "нач" | "кон" | "сер" | "четв")
+            matches!(part.as_str(), "пол" | "нач" | "кон" | "сер" | "четв" | "гг")
         })
     }
 

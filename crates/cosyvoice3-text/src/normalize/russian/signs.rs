@@ -11,7 +11,7 @@ use super::{
     Russian,
     amounts::{digits_words, figure_words},
     governing::governed,
-    nouns::senses,
+    nouns::{Noun, senses},
     numerals::{Case, Gender},
     surroundings::LONGEST_LIST,
 };
@@ -27,7 +27,12 @@ impl Reader<'_, Russian> {
         {
             return end;
         }
-        if let Some(end) = self.keys(at) {
+        if let Some(end) = self
+            .keys(at)
+            .or_else(|| self.stars_of_hotel(at))
+            .or_else(|| self.key(at))
+            .or_else(|| self.alone(at))
+        {
             return end;
         }
         match self.tokens.text(at) {
@@ -76,6 +81,146 @@ impl Reader<'_, Russian> {
         }
         self.out.say(" решётка");
         Some(end + 1)
+    }
+
+    /// `отель 5*`: the stars of a hotel after their number.
+    fn stars_of_hotel(&mut self, at: usize) -> Option<usize> {
+        let stars = self
+            .tokens
+            .number(at.checked_sub(1)?)
+            .and_then(figures::integer)
+            .filter(|stars| self.tokens.text(at) == "*" && *stars <= 7)?;
+        let is_hotel = |i: usize| {
+            let word = self.tokens.text(i).to_lowercase();
+            ["отел", "гостиниц", "hotel", "хостел", "санатори"]
+                .iter()
+                .any(|stem| word.starts_with(stem))
+        };
+        if !(at.saturating_sub(10)..at + 4).any(is_hotel) {
+            return None;
+        }
+        self.out.say(match stars {
+            1 => "звезда",
+            2..=4 => "звезды",
+            _ => "звёзд",
+        });
+        Some(at + 1)
+    }
+
+    /// `нажмите #`, `«*»`, `C#`, `#новости`: a sign that is meant itself, and no mark of layout.
+    fn key(&mut self, at: usize) -> Option<usize> {
+        let mark = self.tokens.text(at);
+        let (nominative, accusative) = key_name(mark)?;
+        let glued = at > 0 && self.tokens.is_word(at - 1);
+        if mark == "#" && glued && self.tokens.text(at - 1).is_ascii() {
+            let letter = self.tokens.text(at - 1);
+            self.out.say(match letter {
+                "C" | "F" => " шарп",
+                _ => " диез",
+            });
+            return Some(at + 1);
+        }
+        if mark == "#" && !glued && self.tokens.is_word(at + 1) {
+            let named = ["хештег", "хэштег"]
+                .iter()
+                .any(|stem| self.tokens.word_before(at).starts_with(stem));
+            self.out.say(if named { "" } else { "хештег " });
+            return Some(at + 1);
+        }
+        let quoted = at > 0
+            && matches!(self.tokens.text(at - 1), "«" | "\"" | "(" | "'")
+            && matches!(self.tokens.text(at + 1), "»" | "\"" | ")" | "'");
+        let apart = !glued
+            && (at == 0 || self.tokens.number(at - 1).is_none())
+            && (at == 0 || self.tokens.text(at - 1) != mark)
+            && !self.tokens.is_word(at + 1)
+            && self.tokens.number(at + 1).is_none()
+            && self.tokens.text(at + 1) != mark;
+        // `# — отмена`
+        let explained = self.tokens.text(at + 1) == " " && self.tokens.text(at + 2) == "—";
+        let asked = self.key_is_asked_for(at.saturating_sub(usize::from(quoted)));
+        if !quoted && !(apart && (explained || asked.is_some())) {
+            return None;
+        }
+        self.out.say(match asked {
+            Some(Case::Accusative) => accusative,
+            _ => nominative,
+        });
+        Some(at + 1)
+    }
+
+    /// The case of a key at `at` after a word that asks for it: `нажмите`, `клавиша`, `* или`.
+    fn key_is_asked_for(&self, at: usize) -> Option<Case> {
+        const PRESSED: [&str; 7] = [
+            "нажм",
+            "нажат",
+            "набер",
+            "набрат",
+            "введ",
+            "поставьте",
+            "затем",
+        ];
+        const NAMED: [&str; 6] = ["клавиш", "кнопк", "символ", "знак", "звёздочк", "решётк"];
+        let mut at = at;
+        for _ in 0..LONGEST_LIST {
+            let word = self.tokens.word_before(at);
+            let begins = |stems: &[&str]| stems.iter().any(|stem| word.starts_with(stem));
+            if begins(&PRESSED) {
+                return Some(Case::Accusative);
+            }
+            if begins(&NAMED) {
+                return Some(Case::Nominative);
+            }
+            // `* или #`
+            let joint = self.previous(at)?;
+            if !matches!(self.tokens.text(joint), "или" | "и" | ",") {
+                return None;
+            }
+            let mut first = self.previous(joint)?;
+            if matches!(self.tokens.text(first), "»" | "\"") {
+                first = first.checked_sub(1)?;
+            }
+            key_name(self.tokens.text(first))?;
+            at = first;
+            if at > 0 && matches!(self.tokens.text(at - 1), "«" | "\"") {
+                at -= 1;
+            }
+        }
+        None
+    }
+
+    /// `%`, `знак €`, `в %`: a sign that no number stands beside.
+    fn alone(&mut self, at: usize) -> Option<usize> {
+        let noun = Noun::named(match self.tokens.text(at) {
+            "%" => "процент",
+            "°" => "градус",
+            "$" => "доллар",
+            "£" => "фунт",
+            "₽" => "рубль",
+            "¢" => "цент",
+            _ => return None,
+        })?;
+        let beside =
+            self.follows_number(at) || self.tokens.number(self.tokens.skip_space(at + 1)).is_some();
+        if beside || at > 0 && self.tokens.text(at - 1) == self.tokens.text(at) {
+            return None;
+        }
+        let before = self.tokens.word_before(at);
+        let said = match before.as_str() {
+            "" => noun.counted(1, Case::Nominative),
+            "в" | "во" => noun.counted(5, Case::Prepositional),
+            "за" | "на" => noun.one(),
+            before
+                if ["знак", "символ", "курс"]
+                    .iter()
+                    .any(|stem| before.starts_with(stem)) =>
+            {
+                noun.singular(Case::Genitive)
+            }
+            _ => return None,
+        };
+        self.out.say(&format!(" {said} "));
+        Some(at + 1)
     }
 
     /// A sign that belongs to the number at `next`.
@@ -149,6 +294,10 @@ impl Reader<'_, Russian> {
             .say(match (double, self.tokens.word_before(at).as_str()) {
                 (true, before) if !is_oblique(before) => " номера ",
                 (_, "под" | "за") => " номером ",
+                (_, "с" | "со" | "от" | "до" | "из" | "у" | "без" | "после" | "кроме") => {
+                    " номера "
+                }
+                (_, "к" | "ко") => " номеру ",
                 _ => " номер ",
             });
         if self.tokens.number(next).is_none() {
@@ -191,6 +340,21 @@ fn is_oblique(word: &str) -> bool {
     let senses = senses(word);
     let direct = senses.iter().any(|sense| sense.case == Case::Nominative);
     governed(word).is_some() || !senses.is_empty() && !direct
+}
+
+/// The name of a sign as a key or a character, in the nominative and the accusative.
+fn key_name(sign: &str) -> Option<(&'static str, &'static str)> {
+    Some(match sign {
+        "#" => ("решётка", "решётку"),
+        "*" => ("звёздочка", "звёздочку"),
+        "_" => ("подчёркивание", "подчёркивание"),
+        "~" => ("тильда", "тильду"),
+        "/" => ("слэш", "слэш"),
+        "\\" => ("обратный слэш", "обратный слэш"),
+        "<" => ("меньше", "меньше"),
+        ">" => ("больше", "больше"),
+        _ => return None,
+    })
 }
 
 /// The name of a sign without a number that would determine its form.

@@ -82,6 +82,9 @@ impl Reader<'_, Russian> {
                 match self.tokens.text(before) {
                     "+" | "-" | "±" | "≈" | "~" if before + 1 == at => at = before,
                     "." => return self.abbreviated_governor(before),
+                    "," if self.ordinal_before(before).is_some() => {
+                        at = self.ordinal_before(before).unwrap_or(0);
+                    }
                     sign @ ("≥" | "≤" | ">" | "<" | "√") => return sign.to_owned(),
                     _ => return String::new(),
                 }
@@ -99,16 +102,40 @@ impl Reader<'_, Russian> {
                 at = first;
                 continue;
             }
+            if self.is_letter_of_name(before) {
+                return String::new();
+            }
             let word = self.tokens.text(before).to_lowercase();
             match word.as_str() {
                 "чем" => at = before,
                 "и" | "или" | "либо" if self.follows_number(before) => {
                     at = self.previous(before).unwrap_or(0);
                 }
+                "и" | "или" if self.ordinal_before(before).is_some() => {
+                    at = self.ordinal_before(before).unwrap_or(0);
+                }
                 _ => return self.hyphenated(before, word),
             }
         }
         String::new()
+    }
+
+    /// `талон К 105`: a capital letter after a noun in small ones is no preposition.
+    fn is_letter_of_name(&self, at: usize) -> bool {
+        let letter = self.tokens.text(at);
+        let before = self.tokens.cased_word_before(at);
+        letter.chars().count() == 1
+            && letter.starts_with(char::is_uppercase)
+            && before.chars().nth(1).is_some_and(char::is_lowercase)
+    }
+
+    /// `на 12-м и 15-м км`: the number of an ordinal right before `at`.
+    fn ordinal_before(&self, at: usize) -> Option<usize> {
+        let ending = self.previous_word(at)?;
+        let number = ending.checked_sub(2)?;
+        let joined = self.tokens.text(ending - 1) == "-" && self.tokens.number(number).is_some();
+        let short = self.tokens.text(ending).chars().count() <= 3;
+        (joined && short).then_some(number)
     }
 
     /// `до 2 ч. 30 мин.`: the number of the larger unit before `at`, where the smaller one follows the number there.
@@ -150,6 +177,7 @@ impl Reader<'_, Russian> {
         match self.tokens.word_before(stop).as_str() {
             "ок" => "около".into(),
             "св" => "свыше".into(),
+            "теч" => "течение".into(),
             _ => String::new(),
         }
     }
@@ -243,6 +271,10 @@ impl Reader<'_, Russian> {
         let all = match self.tokens.text(before) {
             "." => {
                 let word = self.previous(before).filter(|word| *word + 1 == before)?;
+                // `по 1 табл. 2 р. в день`: what was counted already.
+                if self.follows_number(word) {
+                    return None;
+                }
                 let noun = abbreviations::before_number(&self.tokens.text(word).to_lowercase())?;
                 senses(noun.name())
             }

@@ -112,17 +112,27 @@ impl Reader<'_, Russian> {
         }
         let words = |hour| cardinal(hour, Gender::Masculine, Case::Genitive);
         self.out.say(&format!("с {} до {}", words(from), words(to)));
+        // `пн–чт, 10–12 ч.`
+        let unit = self.tokens.skip_space(last + 1);
+        if self.tokens.text(unit) == "ч" {
+            self.out.say(" часов");
+            return Some(self.after_stop(unit, true));
+        }
         Some(last + 1)
     }
 
     fn is_after_weekday(&self, at: usize) -> bool {
         let before = match self.previous(at) {
-            Some(mark) if matches!(self.tokens.text(mark), ":" | "." | "—") => {
-                self.tokens.word_before(mark)
+            // `пн.–пт., 8–17`
+            Some(mark) if matches!(self.tokens.text(mark), ":" | "." | "—" | ",") => {
+                let stop = usize::from(mark > 0 && self.tokens.text(mark - 1) == ".");
+                self.tokens.word_before(mark - stop)
             }
             _ => self.tokens.word_before(at),
         };
-        abbreviations::weekday(&before).is_some()
+        let breaks = ["обед", "перерыв", "обеда", "перерыва"].contains(&before.as_str());
+        breaks
+            || abbreviations::weekday(&before).is_some()
             || senses(&before)
                 .iter()
                 .any(|sense| sense.noun.is(Kind::Weekday))
@@ -159,11 +169,18 @@ impl Reader<'_, Russian> {
                 .iter()
                 .any(|sense| may_be_counted(sense.case))
                 && !self.is_part_of_day(next);
-        if counted {
+        // `на 8.12 в 9.00`
+        let hour = self.tokens.text(self.tokens.skip_space(time.end)) == "в"
+            && self.hour_follows(time.end);
+        if counted || hour && before != "в" && (1..=12).contains(&time.minutes) {
             return None;
         }
         let hyphen = self.tokens.text(at + 1) == "-";
-        let sure = self.is_part_of_day(next) || before == "в" || hyphen || self.is_occasion(at);
+        let sure = self.is_part_of_day(next)
+            || before == "в"
+            || hyphen
+            || self.is_occasion(at)
+            || self.is_departure(at);
         let sure = sure || depth > 0 && self.is_listed_time(at, depth - 1);
         // `9.00` and nothing else
         let alone = self.is_all(at, time.end) && self.tokens.text(at + 2) == "00";
@@ -238,8 +255,13 @@ impl Reader<'_, Russian> {
     }
 
     fn is_day_and_month(&self, at: usize) -> bool {
+        // `до 1.02`: minutes below ten are rather a month.
+        let short = self.tokens.text(at + 2).starts_with('0');
         let part = |at: usize| -> u64 {
-            let digits = self.tokens.number(at).filter(|digits| digits.len() == 2);
+            let digits = self
+                .tokens
+                .number(at)
+                .filter(|digits| digits.len() == 2 || short);
             digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
         };
         (1..=31).contains(&part(at)) && (1..=12).contains(&part(at + 2))
@@ -266,6 +288,17 @@ impl Reader<'_, Russian> {
             Some(mark) if matches!(self.tokens.text(mark), ":" | "—" | "-") => {
                 self.tokens.word_before(mark)
             }
+            // `отпр. 21.38`
+            Some(stop) if self.tokens.text(stop) == "." => {
+                match self.tokens.word_before(stop).as_str() {
+                    "отпр" | "приб" => return true,
+                    _ => String::new(),
+                }
+            }
+            // `25 янв., 17.00`
+            Some(comma) if self.tokens.text(comma) == "," => {
+                return self.tokens.text(at + 2) == "00" && self.is_after_month(comma);
+            }
             _ => self.tokens.word_before(at),
         };
         OCCASIONS.contains(&word.as_str())
@@ -273,6 +306,34 @@ impl Reader<'_, Russian> {
             || senses(&word)
                 .iter()
                 .any(|sense| sense.noun.is(Kind::Weekday))
+    }
+
+    /// True if a month, in full or short, stands before the mark at `at`.
+    fn is_after_month(&self, at: usize) -> bool {
+        let stop = usize::from(at > 0 && self.tokens.text(at - 1) == ".");
+        let word = self.tokens.word_before(at - stop);
+        abbreviations::month(&word).is_some()
+            || senses(&word).iter().any(|sense| sense.noun.is(Kind::Month))
+    }
+
+    /// `электричка на 18.05`: what leaves or begins at a time of day.
+    fn is_departure(&self, at: usize) -> bool {
+        let on = self
+            .previous_word(at)
+            .filter(|word| self.tokens.text(*word) == "на");
+        let what = on.map(|on| self.tokens.word_before(on));
+        what.is_some_and(|what| {
+            [
+                "электричк",
+                "поезд",
+                "автобус",
+                "сеанс",
+                "маршрутк",
+                "экспресс",
+            ]
+            .iter()
+            .any(|stem| what.starts_with(stem))
+        })
     }
 
     fn is_part_of_day(&self, at: usize) -> bool {

@@ -62,6 +62,11 @@ impl Unit {
         self.kind == Kind::Length
     }
 
+    /// True if rates are told by it: *в час*.
+    pub fn is_time(&self) -> bool {
+        self.kind == Kind::Time
+    }
+
     /// True if it could be a letter that distinguishes things with one number.
     pub fn may_be_letter(&self) -> bool {
         self.kind == Kind::Letter

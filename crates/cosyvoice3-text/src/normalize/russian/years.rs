@@ -316,6 +316,14 @@ impl Reader<'_, Russian> {
             let end = after + 2 - usize::from(self.ends_here(at, after + 1));
             return Some((Case::Genitive, "года рождения", end));
         }
+        // `2021 г. в.`, which no sentence goes on after
+        let made = dotted
+            && self.tokens.text(after) == "в"
+            && self.tokens.text(after + 1) == "."
+            && self.ends_here(at, after + 1);
+        if made {
+            return Some((Case::Genitive, "года выпуска", after + 1));
+        }
         let of_birth = matches!(
             self.tokens.text(after),
             "рождения" | "выпуска" | "постройки" | "издания" | "урожая"
