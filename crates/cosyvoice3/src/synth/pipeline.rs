@@ -70,6 +70,8 @@ pub(super) enum Item<T> {
         speech: Speech,
         cancel: Cancel,
         accepted: Instant,
+        /// Its place in the line: of many requests whose speech was kept, only so much may wait.
+        place: Place,
     },
     Failed {
         request: RequestId,
@@ -486,7 +488,7 @@ fn recall(
     let Some((cache, caching)) = engine.announcements() else {
         return jobs;
     };
-    if pending.request.text.len() > MAX_TEXT {
+    if pending.request.text.len() > MAX_TEXT || !pending.request.settings.keep {
         return jobs;
     }
     let jobs: Vec<Result<Job>> = jobs.collect();
@@ -504,12 +506,16 @@ fn recall(
         return Box::new(jobs.into_iter());
     };
     for speech in &*utterances {
+        let Ok(place) = Place::wait(line, &pending.cancel) else {
+            break;
+        };
         let mut speech = speech.clone();
         speech.request = pending.id;
         let item = Item::Kept {
             speech,
             cancel: pending.cancel.clone(),
             accepted,
+            place,
         };
         if line.to_flow.push(item, &pending.cancel).is_err() {
             break;
@@ -632,10 +638,12 @@ fn run_flow(line: &Line, engine: &dyn Engine) {
                 speech,
                 cancel,
                 accepted,
+                place,
             } => Item::Kept {
                 speech,
                 cancel,
                 accepted,
+                place,
             },
             Item::End { request, cancel } => Item::End { request, cancel },
         };

@@ -133,6 +133,7 @@ impl Voicing<'_> {
                 mut speech,
                 cancel,
                 accepted,
+                place,
             } => {
                 speech.stats.since_request = accepted.elapsed();
                 let events = self.line.events_of(speech.request);
@@ -140,6 +141,7 @@ impl Voicing<'_> {
                 if publish(&events, Event::Speech(speech), &cancel) && last {
                     self.spoken += 1;
                 }
+                drop(place);
             }
             Item::Failed {
                 request,
@@ -388,6 +390,7 @@ impl Current {
                 decode: decoded.as_ref().map_or(Duration::ZERO, |d| d.decode),
                 hit: decoded.map_or(Hit::None, |d| d.hit),
                 flow: work.flow,
+                kept: false,
                 flow_backend: work.piece.backend,
                 elapsed: now - started,
                 vocoder: self.vocoder,
