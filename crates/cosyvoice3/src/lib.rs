@@ -55,12 +55,13 @@ pub use flow::{
 pub use lm::{Hit, PrefixCaching, StopReason};
 pub use manifest::{Schedule, locate::default_dir as default_model_dir, verify::Verify};
 pub use model::Keeper;
+pub use synth::{
+    AnnouncementCaching, DefaultVoice, Event, Flush, LmThreads, MAX_TEXT, Mark, Markup, Options,
+    Playback, PromptMode, Request, RequestId, Settings, Speaking, Speech, Synthesizer,
+    UtteranceStats, Word,
+};
 #[doc(hidden)]
 pub use synth::{Engine, Loading, Recorder};
-pub use synth::{
-    Event, Flush, LmThreads, MAX_TEXT, Mark, Markup, Options, Playback, PromptMode, Request,
-    RequestId, Settings, Speaking, Speech, Synthesizer, UtteranceStats, Word,
-};
 pub use text::{IncrementalText, Language, Reading, cue, is_speakable};
 pub use vocoder::level::Level;
 

@@ -70,6 +70,15 @@ impl Enroller {
         })
     }
 
+    /// Checks that the networks are in the model directory `dir`, of the right sizes, without loading them.
+    ///
+    /// # Errors
+    /// One is missing or cut: as [`open`](Self::open).
+    pub fn check(dir: &Path) -> Result<()> {
+        let manifest = Manifest::read(dir)?;
+        networks::files(dir, &manifest, Verify::Never, &Cancel::new()).map(|_| ())
+    }
+
     /// A voice from `recording`; `progress` gets each step when it begins. For one that does not fit into memory
     /// see [`Intake`].
     ///
@@ -238,7 +247,8 @@ fn check_length(heard: &Heard, taken: &Range<f64>, options: &EnrolOptions) -> Re
     if heard.cut && !options.trim {
         return Err(recording(format!(
             "{:.0} s of recording, at most {LONGEST} s of speech make a voice: the best stretch is from {:.1} to {:.1} s; \
-             take it with --trim (and as transcript the words of this stretch alone), or cut the recording yourself",
+             take it with `cosyvoice3 voice add --trim` (and as transcript the words of this stretch alone), or cut the \
+             recording yourself",
             heard.seconds, taken.start, taken.end
         )));
     }

@@ -51,7 +51,7 @@ use std::{
 pub use announcements::{AnnouncementCaching, Announcements};
 #[doc(hidden)]
 pub use engine::make_mel;
-pub use engine::{LmThreads, Options};
+pub use engine::{DefaultVoice, LmThreads, Options};
 #[doc(hidden)]
 pub use job::{Job, Pause};
 #[doc(hidden)]
