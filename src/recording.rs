@@ -49,7 +49,7 @@ pub fn hear(path: &Path, cancel: &Cancel, progress: &mut dyn FnMut(Duration)) ->
     }
     match intake {
         Some((_, intake)) => Ok(intake.finish()),
-        None => Err(decoder.unusable("there is no sound in it")),
+        None => Err(decoder.unusable("it contains no sound")),
     }
 }
 

@@ -556,7 +556,7 @@ fn a_file_in_which_nothing_could_be_said_ends_with_an_error() {
     rig.await_at_once(FAILED, 1);
     let errors = rig.errors();
     assert_eq!(errors.len(), 1, "{errors:?}");
-    assert!(errors[0].contains("nothing could be said"), "{errors:?}");
+    assert!(errors[0].contains("nothing could be spoken"), "{errors:?}");
 }
 
 #[test]

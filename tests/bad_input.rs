@@ -38,7 +38,7 @@ fn one_error(case: &str, dir: &Path, settings: &[(&str, &str)]) -> Trouble {
     assert!(played.buffers.is_empty(), "{case}: it spoke");
     let error = played.errors.remove(0);
     // A failed text is a warning first, and an error at the end because it was all there was.
-    let cause = error.text().strip_prefix("nothing could be said: ");
+    let cause = error.text().strip_prefix("nothing could be spoken: ");
     for warning in &played.warnings {
         let same = cause.is_some_and(|cause| warning.text().ends_with(cause));
         assert!(same, "{case}: {:?}", played.warnings);
@@ -149,7 +149,7 @@ fn a_file_that_is_a_link_out_of_the_directory_is_named_and_a_linked_directory_sp
         .unwrap();
         let error = model.error(&case, &[]);
         assert_names(&case, &error, &name);
-        assert_names(&case, &error, "out of the model directory");
+        assert_names(&case, &error, "outside the model directory");
     }
     let (model, place) = (ModelDir::of_tiny(), tempfile::tempdir().unwrap());
     let link = place.path().join("model");

@@ -91,9 +91,11 @@ fn text_in_another_language_than_the_models_is_left_out_with_one_warning() {
     loop {
         match synth.next_event().unwrap() {
             Event::Speech(speech) => said.push(speech.text),
-            Event::Warning { request, error } => {
+            Event::Warning {
+                request, message, ..
+            } => {
                 assert_eq!(request, Some(id));
-                warnings.push(error.to_string());
+                warnings.push(message);
             }
             Event::Finished { spoken, .. } => {
                 assert_eq!(spoken, said.len());

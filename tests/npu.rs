@@ -16,7 +16,7 @@ use cosyvoice3::{
     cancel::Cancel,
     cpu::Affinity,
     flow::{
-        FlowBackend, FlowModel, FlowOptions, FlowPlan,
+        Device, FlowBackend, FlowModel, FlowOptions, FlowPlan,
         axcl::AxclOptions,
         choice::{self, Cores, FlowChoice, FlowTarget},
     },
@@ -151,7 +151,10 @@ fn the_npu_makes_the_same_mel_as_the_cpu() {
     let card = Card::new("");
     let mut npu = card.model(FlowChoice::Npu);
     let mut cpu = card.model(FlowChoice::Cpu);
-    assert_eq!((npu.backend().name(), cpu.backend().name()), ("npu", "cpu"));
+    assert_eq!(
+        (npu.backend().device(), cpu.backend().device()),
+        (Device::Npu, Device::Cpu)
+    );
     for count in [1, 28, 60, 130] {
         assert_same_mel(
             &speak(&mut npu, count).unwrap(),
@@ -170,7 +173,7 @@ fn an_axmodel_whose_shapes_are_reported_otherwise_makes_the_same_mel() {
         "reshape t = 2,1; reshape mask = 2,200; reshape spks = 160; reshape y = 1,2,80,200",
     );
     let mut npu = card.model(FlowChoice::Npu);
-    assert_eq!(npu.backend().name(), "npu");
+    assert_eq!(npu.backend().device(), Device::Npu);
     let cpu = speak(&mut card.model(FlowChoice::Cpu), 60).unwrap();
     assert_same_mel(&speak(&mut npu, 60).unwrap(), &cpu);
 }
@@ -285,7 +288,7 @@ fn a_card_that_cannot_be_used_is_an_error_or_with_auto_a_warning_and_the_cpu() {
         // A changed control text, so that the counts begin anew.
         card.machine.set(&format!("{settings}\n"));
         let (backend, warnings) = card.load(FlowChoice::Auto).expect(settings);
-        assert_eq!(backend.name(), "cpu", "{settings}");
+        assert_eq!(backend.device(), Device::Cpu, "{settings}");
         assert_eq!(warnings.len(), 1, "{settings}: {warnings:?}");
         assert!(
             warnings[0].to_string().contains(words[0]),
@@ -400,7 +403,7 @@ fn without_axmodels_npu_is_an_error_with_the_remedy_and_auto_the_cpu_in_silence(
         error.to_string().contains("cosyvoice3 model npu"),
         "{error}"
     );
-    assert_eq!(open(FlowChoice::Auto).unwrap().name(), "cpu");
+    assert_eq!(open(FlowChoice::Auto).unwrap().device(), Device::Cpu);
     assert!(warnings.is_empty());
     assert!(card.machine.calls().is_empty(), "the card was not touched");
 }
@@ -459,7 +462,7 @@ fn with_auto_a_fault_in_the_middle_is_a_warning_and_nothing_is_lost() {
         let played = card.player(TEXT, &[("flow-plan", "windows")]).play();
         assert_eq!(played.warnings.len(), 1, "{settings}: {played:?}");
         let warning = played.warnings[0].text();
-        assert!(warning.contains("goes on with the cpu"), "{warning}");
+        assert!(warning.contains("continues on the CPU"), "{warning}");
         card.machine.set("");
         let whole = card
             .player(TEXT, &[("flow-backend", "cpu"), ("flow-plan", "windows")])
@@ -507,7 +510,7 @@ fn a_card_that_fails_between_two_windows_is_an_error_and_with_auto_the_cpu_goes_
         card.machine.set("");
         let (mel, warning) = speak_with_a_fault(&card, FlowChoice::Auto, settings).unwrap();
         let warning = warning.expect(settings).to_string();
-        assert!(warning.contains("goes on with the cpu"), "{warning}");
+        assert!(warning.contains("continues on the CPU"), "{warning}");
         assert_same_mel(&mel, &speak(&mut card.model(FlowChoice::Cpu), 60).unwrap());
     }
 }

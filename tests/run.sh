@@ -22,6 +22,7 @@ export ORT_DYLIB_PATH=$root/deps/onnxruntime/libonnxruntime.so
 rtsp=cosyvoice3-cli/rtsp,cosyvoice3-serve/rtsp
 note "formatting and lints"
 cargo fmt --all --check
+./ci/imports.py
 cargo clippy --release --quiet --workspace --features "$rtsp" --all-targets -- -D warnings
 note "tests"
 cargo test --release --workspace --features "$rtsp" --quiet

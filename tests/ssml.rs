@@ -35,9 +35,8 @@ fn speak(synth: &Synthesizer, request: Request) -> (Vec<Speech>, Vec<Error>) {
     while let Some(event) = synth.next_event() {
         match event {
             Event::Speech(spoken) => speech.push(spoken),
-            Event::Warning { error, .. } | Event::UtteranceFailed { error, .. } => {
-                trouble.push(error);
-            }
+            Event::Warning { kind, message, .. } => trouble.push(Error::new(kind, message)),
+            Event::UtteranceFailed { error, .. } => trouble.push(error),
             Event::Finished { request, .. } if request == id => break,
             _ => {}
         }

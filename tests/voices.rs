@@ -466,7 +466,11 @@ fn whatever_is_no_recording_of_a_voice_is_one_error_that_names_the_file_and_the_
     let mut broken = tone(4);
     broken[1000] = f32::NAN;
     for (path, words, remedy) in [
-        (home.path("missing.wav"), None, "set it to the path"),
+        (
+            home.path("missing.wav"),
+            None,
+            "give the path of a recording",
+        ),
         (home.0.path().to_owned(), None, "a directory"),
         (
             file("text.wav", b"Dear diary, I recorded nothing.\n"),

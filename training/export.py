@@ -28,100 +28,11 @@ from train_flow import load_flow, speaker_vectors
 from train_lm import geometry, load_lm
 from train_vocoder import load_vocoder
 
-YAML = """\
-# Geometry of the demo voice. The structure is CosyVoice3's; the vocoder was trained with a sine source.
-sample_rate: 24000
-llm_input_size: {hidden}
-llm_output_size: {hidden}
-spk_embed_dim: 192
-qwen_pretrain_path: ''
-token_frame_rate: 25
-token_mel_ratio: 2
-chunk_size: 25
-num_decoding_left_chunks: -1
-
-llm: !new:cosyvoice.llm.llm.CosyVoice3LM
-    llm_input_size: !ref <llm_input_size>
-    llm_output_size: !ref <llm_output_size>
-    speech_token_size: 6561
-    length_normalized_loss: True
-    lsm_weight: 0
-    mix_ratio: [5, 15]
-    llm: !new:cosyvoice.llm.llm.Qwen2Encoder
-        pretrain_path: !ref <qwen_pretrain_path>
-    sampling: !name:cosyvoice.utils.common.ras_sampling
-        top_p: 0.8
-        top_k: 25
-        win_size: 10
-        # CosyVoice3 has 0.1; these codes repeat in pauses, which must not count as a loop
-        tau_r: 0.5
-
-flow: !new:cosyvoice.flow.flow.CausalMaskedDiffWithDiT
-    input_size: 80
-    output_size: 80
-    spk_embed_dim: !ref <spk_embed_dim>
-    output_type: 'mel'
-    vocab_size: 6561
-    input_frame_rate: !ref <token_frame_rate>
-    only_mask_loss: True
-    token_mel_ratio: !ref <token_mel_ratio>
-    pre_lookahead_len: 3
-    pre_lookahead_layer: !new:cosyvoice.transformer.upsample_encoder.PreLookaheadLayer
-        in_channels: 80
-        channels: {lookahead}
-        pre_lookahead_len: 3
-    decoder: !new:cosyvoice.flow.flow_matching.CausalConditionalCFM
-        in_channels: 240
-        n_spks: 1
-        spk_emb_dim: 80
-        cfm_params: !new:omegaconf.DictConfig
-            content:
-                sigma_min: 1e-06
-                solver: 'euler'
-                t_scheduler: 'cosine'
-                training_cfg_rate: 0.2
-                inference_cfg_rate: 0.7
-                reg_loss_type: 'l1'
-        estimator: !new:cosyvoice.flow.DiT.dit.DiT
-            dim: {dim}
-            depth: {depth}
-            heads: {heads}
-            dim_head: 64
-            ff_mult: {mult}
-            mel_dim: 80
-            mu_dim: 80
-            spk_dim: 80
-            out_channels: 80
-            static_chunk_size: !ref <chunk_size> * <token_mel_ratio>
-            num_decoding_left_chunks: !ref <num_decoding_left_chunks>
-
-hift: !new:cosyvoice.hifigan.generator.CausalHiFTGenerator
-    in_channels: 80
-    base_channels: {base}
-    nb_harmonics: 8
-    sampling_rate: !ref <sample_rate>
-    nsf_alpha: 0.1
-    nsf_sigma: 0.003
-    nsf_voiced_threshold: 10
-    upsample_rates: [8, 5, 3]
-    upsample_kernel_sizes: [16, 11, 7]
-    istft_params:
-        n_fft: 16
-        hop_len: 4
-    resblock_kernel_sizes: [3, 7, 11]
-    resblock_dilation_sizes: [[1, 3, 5], [1, 3, 5], [1, 3, 5]]
-    source_resblock_kernel_sizes: [7, 7, 11]
-    source_resblock_dilation_sizes: [[1, 3, 5], [1, 3, 5], [1, 3, 5]]
-    lrelu_slope: 0.1
-    audio_limit: 0.99
-    conv_pre_look_right: 4
-    f0_predictor: !new:cosyvoice.hifigan.f0_predictor.CausalConvRNNF0Predictor
-        num_class: 1
-        in_channels: 80
-        cond_channels: {f0}
-
-allowed_special: 'all'
-"""
+# The template of the converter's random checkpoints.
+YAML = Path(__file__).parent.parent / "crates/cosyvoice3-convert/src/random/cosyvoice3.yaml"
+COMMENT = "Geometry of the demo voice. The structure is CosyVoice3's; the vocoder was trained with a sine source."
+# CosyVoice3 has 0.1; the codes of this voice repeat in pauses, which must not count as a loop.
+TAU_R = 0.5
 
 
 def qwen_config(g: dict) -> dict:
@@ -165,10 +76,10 @@ def export(folder: Path):
     (body / "config.json").write_text(json.dumps(qwen_config(geometry()), indent=1))
     dit = flow.decoder.estimator
     dim = dit.proj_out.in_features
-    (folder / "cosyvoice3.yaml").write_text(YAML.format(
-        hidden=lm.hidden, lookahead=flow.pre_lookahead_layer.conv1.out_channels, dim=dim,
-        depth=len(dit.transformer_blocks), heads=dim // 64,
-        mult=dit.transformer_blocks[0].ff.ff[2].in_features // dim, base=vocoder.conv_pre.out_channels,
+    (folder / "cosyvoice3.yaml").write_text(YAML.read_text().format(
+        comment=COMMENT, tau_r=TAU_R, hidden=lm.hidden,
+        lookahead=flow.pre_lookahead_layer.conv1.out_channels, dim=dim, depth=len(dit.transformer_blocks), heads=dim // 64,
+        mult=dit.transformer_blocks[0].ff.ff[2].in_features // dim, vocoder=vocoder.conv_pre.out_channels,
         f0=vocoder.f0_predictor.classifier.in_features))
     for model, name in ((lm, "language model"), (flow, "flow"), (vocoder, "vocoder")):
         print(f"  {name}: {sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters")

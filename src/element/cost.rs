@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::timeline::time_of;
 use cosyvoice3::{
-    Error, Hit, Playback, SAMPLE_RATE, SAMPLES_PER_TOKEN, Speech, UtteranceStats, abandoned_threads,
+    Device, Error, Hit, Playback, SAMPLE_RATE, SAMPLES_PER_TOKEN, Speech, UtteranceStats,
+    abandoned_threads,
 };
 
 /// Progress of one announcement.
@@ -59,7 +60,7 @@ pub(super) struct Cost {
     playback: Option<Playback>,
     /// From the request to the first speech.
     pub first_audio: Option<Duration>,
-    flow_backend: &'static str,
+    flow_backend: Option<Device>,
 }
 
 impl Cost {
@@ -142,10 +143,7 @@ impl Cost {
                 "playback-came",
                 self.playback.map(|playback| playback.came.as_secs_f64()),
             )
-            .field_if_some(
-                "flow-backend",
-                Some(self.flow_backend).filter(|name| !name.is_empty()),
-            )
+            .field_if_some("flow-backend", self.flow_backend.map(Device::name))
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     settings::{Settings, non_empty},
     state::Stream,
 };
-use cosyvoice3::{Options, Recorder, Synthesizer, default_model_dir, manifest::Manifest};
+use cosyvoice3::{Options, Recorder, Synthesizer, default_model_dir};
 
 impl CosyVoice3Src {
     /// The element's part of a state change before the pads change theirs.
@@ -109,7 +109,9 @@ impl CosyVoice3Src {
             false => how,
         };
         synth.check(&text, &how)?;
-        let model = Self::model_dir(&settings).and_then(|dir| Manifest::read(&dir));
+        let model = self
+            .options(&settings)
+            .and_then(|options| options.model_name());
         let wake = self.wake.clone();
         synth.on_event(move || wake.wake());
         self.watch_candidates();
@@ -117,7 +119,7 @@ impl CosyVoice3Src {
         let nothing_to_say = {
             let mut state = self.state();
             state.stream = Stream::new(settings.is_live);
-            state.stream.model = model.map_or_else(|_| String::new(), |manifest| manifest.name);
+            state.stream.model = model.unwrap_or_default();
             state.stream.sample = Sample::of(&settings).map(|sample| sample.name());
             state.input = Input::default();
             state.flushing = false;

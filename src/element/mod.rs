@@ -236,6 +236,7 @@ use cosyvoice3::{Engine, Loading, Options, Settings};
 
 mod agenda;
 mod bus;
+mod casting;
 mod cost;
 mod document;
 mod enums;

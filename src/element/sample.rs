@@ -5,10 +5,8 @@ use std::path::{Path, PathBuf};
 use super::settings::{Settings, non_empty};
 use crate::recording::hear;
 use cosyvoice3::{
-    DefaultVoice, Error, ErrorKind, Loading, Result, Verify,
-    enrol::{self, EnrolOptions, EnrolStage, Enroller, NO_TRANSCRIPT},
-    regular_file,
-    voice::Voice,
+    DefaultVoice, EnrolOptions, EnrolStage, Enroller, Error, ErrorKind, Loading, NO_TRANSCRIPT,
+    Result, Verify, Voice, enrol_once,
 };
 
 /// Name of the work in progress messages.
@@ -39,14 +37,7 @@ impl Sample {
 
     /// Checks what can be checked without listening: the file, and the networks in the model directory `model`.
     pub fn check(&self, model: &Path) -> Result<()> {
-        regular_file::open(&self.recording).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => Error::new(
-                ErrorKind::NotFound,
-                format!("{error}: set it to the path of a recording"),
-            ),
-            _ => error,
-        })?;
-        Enroller::check(model)
+        Enroller::check(model, &self.recording)
     }
 
     /// The maker of the voice, with the networks in `model`. It keeps what it made: the same content is enrolled once.
@@ -76,7 +67,7 @@ impl Sample {
         let voice = match verify {
             // A voice is kept by the hashes of the networks, which nobody has checked then.
             Verify::Never => make()?,
-            _ => enrol::once(model, &self.recording, &options, loading.cancel(), make)?,
+            _ => enrol_once(model, &self.recording, &options, loading.cancel(), make)?,
         };
         loading.progress(WORK, 1.0);
         Ok(Voice {

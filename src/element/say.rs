@@ -39,13 +39,13 @@ impl Refusal {
         };
         let because = match self {
             Self::Stopped => {
-                "the element is below PAUSED: start it first, or set the property \"text\", which is said at each start"
+                "the element is below PAUSED: start it first, or set the property \"text\", which is spoken at each start"
                     .into()
             }
-            Self::Flushing => "a flush goes on: queue it after the end of the flush".into(),
+            Self::Flushing => "a flush is in progress: queue it after the flush".into(),
             Self::Ended => "the stream has ended: queue it after the next start".into(),
             Self::Full(most) => format!(
-                "{most} wait that matter as much: say less, give it a higher priority, or raise \"max-queued\""
+                "{most} texts of the same or a higher priority are waiting: queue fewer, give this one a higher priority, or raise \"max-queued\""
             ),
             Self::Wrong(error) => return error,
         };
@@ -101,7 +101,7 @@ impl CosyVoice3Src {
         match self.queue(text, settings, 0, Interrupt::None) {
             Ok(_) => {}
             Err(refusal) if refusal.is_for_now() => {
-                gst::info!(CAT, imp = self, "\"text\" is said at the next start");
+                gst::info!(CAT, imp = self, "\"text\" is spoken at the next start");
             }
             Err(refusal) => self.post_warning(&refusal.into_error()),
         }
@@ -184,7 +184,7 @@ fn check_length(text: &str) -> Result<(), Error> {
     Err(Error::new(
         ErrorKind::Text,
         format!(
-            "a text of {} bytes is not spoken, the limit is {}: say it in parts",
+            "a text of {} bytes is refused, the limit is {}: split it",
             text.len(),
             MAX_TEXT
         ),

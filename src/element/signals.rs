@@ -123,7 +123,7 @@ fn refuse(this: &CosyVoice3Src, error: &Error) -> u64 {
 fn wrong(signal: &str, field: &str, value: &str, allowed: &str) -> Error {
     Error::new(
         ErrorKind::Settings,
-        format!("{signal}: the field \"{field}\" is {value}, it has to be {allowed}"),
+        format!("{signal}: the field \"{field}\" is {value}, but must be {allowed}"),
     )
 }
 
@@ -158,7 +158,7 @@ impl Fields<'_> {
             return Err(Error::new(
                 ErrorKind::Settings,
                 format!(
-                    "say-full: there is no field \"{field}\", the fields are {}",
+                    "say-full: there is no field \"{field}\"; the fields are {}",
                     FIELDS.join(", ")
                 ),
             ));

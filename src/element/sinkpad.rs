@@ -6,13 +6,13 @@ use gst::{prelude::*, subclass::prelude::*};
 
 use super::{
     agenda::{Interrupt, Item, Origin},
+    casting,
     enums::{MarkupSetting, TextTimingSetting},
     guard::pad_function,
     input::{Input, Timing},
     logging::CAT,
     object::CosyVoice3Src,
     settings::Settings,
-    speakers,
     state::State,
     timeline::Cue,
 };
@@ -39,7 +39,7 @@ pub(super) fn caps() -> gst::Caps {
 /// Makes the sink pad of the element.
 pub(super) fn add(this: &CosyVoice3Src, template: &gst::PadTemplate) -> Option<gst::Pad> {
     if std::mem::replace(&mut this.state().has_input, true) {
-        gst::warning!(CAT, imp = this, "there is a sink pad already");
+        gst::warning!(CAT, imp = this, "there is already a sink pad");
         return None;
     }
     let pad = new_pad(template);
@@ -367,7 +367,7 @@ fn event(this: &CosyVoice3Src, pad: &gst::Pad, event: gst::Event) -> bool {
             }
             true
         }
-        EventView::CustomDownstream(custom) if custom.has_name(speakers::CHANGE) => {
+        EventView::CustomDownstream(custom) if custom.has_name(casting::CHANGE) => {
             // The sentence that was not complete is the last speaker's.
             say_rest(this, pad);
             if let Some(structure) = custom.structure() {
@@ -377,13 +377,13 @@ fn event(this: &CosyVoice3Src, pad: &gst::Pad, event: gst::Event) -> bool {
             this.wake.wake();
             true
         }
-        EventView::CustomDownstream(custom) if custom.has_name(speakers::VOICE) => {
+        EventView::CustomDownstream(custom) if custom.has_name(casting::VOICE) => {
             custom.structure().inspect(|fields| this.give_voice(fields));
             this.state().agenda.push(Item::Event(event));
             this.wake.wake();
             true
         }
-        EventView::CustomDownstreamOob(custom) if custom.has_name(speakers::VOICE) => {
+        EventView::CustomDownstreamOob(custom) if custom.has_name(casting::VOICE) => {
             custom.structure().inspect(|fields| this.give_voice(fields));
             gst::Pad::event_default(pad, Some(&*this.obj()), event)
         }

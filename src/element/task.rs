@@ -225,7 +225,9 @@ fn handle(this: &CosyVoice3Src, pad: &gst::Pad, event: Event, settings: &Setting
             }
             return give_up(this, pad);
         }
-        Event::Warning { error, .. } => this.post_warning(&error),
+        Event::Warning { kind, message, .. } => {
+            this.post_warning(&Error::new(kind, message));
+        }
         Event::Speech(speech) => take_speech(this, speech, settings),
         Event::UtteranceFailed { request, error, .. } => {
             let (failures, live) = {
@@ -483,7 +485,7 @@ fn report_silence(this: &CosyVoice3Src) {
         failure.filter(|_| !stream.timeline.live)
     };
     if let Some(error) = failure {
-        this.post_error(&error.context("nothing could be said"));
+        this.post_error(&error.context("nothing could be spoken"));
     }
 }
 

@@ -103,6 +103,13 @@ def check(browser, address, screenshot):
     for _ in range(2):
         browser.click("#announce")
     browser.wait("two announcements", "document.querySelectorAll('#announcements li').length === 2")
+    # The focus stays on a button while the list changes: keyboards and screen readers lose their place otherwise.
+    browser.run("document.querySelector('#announcements li:last-child button').focus()")
+    browser.run("document.getElementById('announce').click()")
+    browser.wait("three announcements", "document.querySelectorAll('#announcements li').length === 3")
+    assert browser.run("return document.activeElement.parentNode === document.querySelectorAll('#announcements li')[1]")
+    browser.click("#announcements li:last-child button")
+    browser.wait("two again", "document.querySelectorAll('#announcements li').length === 2")
     browser.click("#announcements li:last-child button")
     browser.wait("one announcement", "document.querySelectorAll('#announcements li').length === 1")
     browser.click("#announcements li:last-child button")

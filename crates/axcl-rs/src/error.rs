@@ -32,7 +32,7 @@ pub enum Error {
         code: Code,
     },
     /// This process uses the library already: the runtime can be initialised once at a time.
-    #[error("the AXCL runtime is in use in this process already; share one Runtime")]
+    #[error("the AXCL runtime is already in use in this process: share one Runtime")]
     AlreadyInitialised,
     /// There is no card of this index.
     #[error("no AXCL device of index {index}: {count} found (`axcl-smi` lists them)")]
@@ -69,10 +69,10 @@ pub enum Error {
         got: usize,
     },
     /// Memory of no bytes or of 4 GiB or more was asked for.
-    #[error("{0} bytes of memory cannot be allocated; 1 to 4294967295 can")]
+    #[error("cannot allocate {0} bytes of memory: the limits are 1 and 4294967295")]
     AllocationSize(usize),
     /// A path holds a zero byte, which C strings cannot.
-    #[error("{}: a path with a zero byte cannot be used", .0.display())]
+    #[error("{}: a path must not contain a NUL byte", .0.display())]
     Path(PathBuf),
 }
 
@@ -200,7 +200,10 @@ const KNOWN: &[(Code, &str)] = &[
     ),
     (Code::NO_CONTEXT, "the calling thread has no context"),
     (Code::new(0x8030_0302), "stream: null argument"),
-    (Code::SYNCHRONIZE_TIMEOUT, "the stream was not done in time"),
+    (
+        Code::SYNCHRONIZE_TIMEOUT,
+        "the stream did not finish in time",
+    ),
     (Code::new(0x8030_0502), "memory: null argument"),
     (
         Code::NO_MEMORY,

@@ -60,7 +60,7 @@ impl Dub {
             eprintln!("{file}: {note}");
         }
         let track = Track::read(&decoded.text).with_context(|| {
-            format!("{file} holds no cue: expected SubRip (.srt), WebVTT (.vtt) or SubStation Alpha (.ass, .ssa)")
+            format!("{file} contains no cue: expected SubRip (.srt), WebVTT (.vtt) or SubStation Alpha (.ass, .ssa)")
         })?;
         Self::of_track(file, track, options)
     }
@@ -73,7 +73,7 @@ impl Dub {
             let text = words(&cue.text, track.format, options);
             let fate = match is_speakable(&text) {
                 true => Fate::Waiting,
-                false => Fate::NotSaid("there is no word in it".into()),
+                false => Fate::NotSaid("it contains no word".into()),
             };
             Line { cue, text, fate }
         });
@@ -87,7 +87,7 @@ impl Dub {
             latest: Duration::ZERO,
         };
         if dub.lines.iter().all(|line| line.fate != Fate::Waiting) {
-            bail!("{}: nothing to say: no cue has a word in it", dub.file);
+            bail!("{}: nothing to say: no cue contains a word", dub.file);
         }
         Ok(dub)
     }
@@ -130,7 +130,7 @@ impl Dub {
             }
             "finished" => {
                 line.fate = Fate::NotSaid(
-                    "nothing of it was heard: its time was over before it could begin".into(),
+                    "nothing of it was heard: its time had passed before it could begin".into(),
                 );
             }
             "cancelled" | "failed" => {
@@ -160,19 +160,19 @@ impl Dub {
             .filter(|line| line.fate == Fate::Said)
             .count();
         let mut account = vec![format!(
-            "{}: {} cues read, {said} said",
+            "{}: {} cues read, {said} spoken",
             self.file,
             self.lines.len()
         )];
         if self.repeated > 0 {
             account.push(format!(
-                "  {} more say the same at the same time as others",
+                "  {} more repeat the text of another cue at the same time",
                 self.repeated
             ));
         }
         if self.latest >= LATE {
             account.push(format!(
-                "  the latest began {:.1} s after its time",
+                "  the latest one began {:.1} s after its time",
                 self.latest.as_secs_f64()
             ));
         }
@@ -188,7 +188,7 @@ impl Dub {
             let Line { cue, text, .. } = line;
             let shown = if text.is_empty() { &cue.text } else { text };
             account.push(format!(
-                "  not said: cue {} at {} (line {}) {shown:?}: {reason}",
+                "  not spoken: cue {} at {} (line {}) {shown:?}: {reason}",
                 cue.number,
                 clock(cue.start),
                 cue.line
@@ -276,10 +276,10 @@ mod tests {
         ended(&mut dub, 3, "failed", 0);
         let (account, complete) = dub.account();
         assert!(!complete);
-        assert_eq!(account[0], "film.srt: 4 cues read, 1 said");
+        assert_eq!(account[0], "film.srt: 4 cues read, 1 spoken");
         let account = account.join("\n");
         for part in [
-            "cue 2 at 00:00:02.000 (line 6) \"♪\": there is no word",
+            "cue 2 at 00:00:02.000 (line 6) \"♪\": it contains no word",
             "cue 3 at 00:00:04.000 (line 10) \"A sign\": the speech ended before it",
             "cue 4 at 00:00:06.000 (line 14) \"last\": why",
         ] {
@@ -287,7 +287,7 @@ mod tests {
         }
         ended(&mut dub, 2, "finished", 500);
         ended(&mut dub, 3, "finished", 500);
-        assert_eq!(dub.account().0[0], "film.srt: 4 cues read, 3 said");
+        assert_eq!(dub.account().0[0], "film.srt: 4 cues read, 3 spoken");
         assert!(dub.account().1, "a cue without a word is not lost");
     }
 
@@ -297,7 +297,7 @@ mod tests {
         let mut dub = dub(FILM, &[]).unwrap();
         queued(&mut dub, 1, "A sign");
         ended(&mut dub, 1, "finished", 0);
-        assert!(dub.account().0.join("\n").contains("its time was over"));
+        assert!(dub.account().0.join("\n").contains("its time had passed"));
     }
 
     #[test]

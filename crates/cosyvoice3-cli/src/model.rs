@@ -280,7 +280,7 @@ fn run_with(command: ModelCommand, progress: &Progress) -> Result<()> {
             let tried = card::report(&args.model, &options, &mut report);
             output::replace_file(&args.output, &report)?;
             progress.say(&format!(
-                "{} is written: please send it back",
+                "{} has been written: please send it back",
                 args.output.display()
             ));
             tried

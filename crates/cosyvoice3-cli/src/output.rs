@@ -81,7 +81,10 @@ impl Output {
         let kind = match ending.as_str() {
             "wav" if floats => Kind::WavOfFloats,
             "wav" => Kind::Wav,
-            _ if floats => bail!("{}: only FILE.wav holds floats", path.display()),
+            _ if floats => bail!(
+                "{}: only a WAV file (FILE.wav) can hold floats",
+                path.display()
+            ),
             "opus" | "ogg" => Kind::Opus,
             "mp3" => Kind::Mp3,
             "flac" => Kind::Flac,
@@ -350,7 +353,7 @@ mod tests {
         for (path, floats, part) in [
             ("x.aac", false, "FILE.mp3"),
             ("wav", false, "FILE.wav"),
-            ("x.mp3", true, "only FILE.wav"),
+            ("x.mp3", true, "only a WAV file"),
             ("missing/x.wav", false, "cannot be written"),
         ] {
             let words = format!(

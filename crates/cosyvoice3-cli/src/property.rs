@@ -9,7 +9,7 @@ use gst::{glib, prelude::*};
 const TAKEN: [(&str, &str); 3] = [
     ("text", "the text is the argument TEXT"),
     ("is-live", "it follows from the output"),
-    ("text-timing", "subtitles are said at their times"),
+    ("text-timing", "subtitles are spoken at their times"),
 ];
 
 /// Sets `NAME=VALUE`, as `--set` takes it.
@@ -63,7 +63,7 @@ fn unknown(element: &gst::Element, name: &str) -> anyhow::Error {
         .collect();
     names.sort_unstable();
     anyhow!(
-        "there is no property \"{name}\"; there are {}",
+        "there is no property \"{name}\"; the properties are {}",
         names.join(", ")
     )
 }

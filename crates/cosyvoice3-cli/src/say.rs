@@ -221,7 +221,7 @@ fn finish(
     if outcome.interrupted && outcome.made.is_zero() {
         return Ok(ExitCode::from(INTERRUPTED));
     }
-    ensure!(!outcome.made.is_zero(), "nothing was said");
+    ensure!(!outcome.made.is_zero(), "nothing was spoken");
     if let Some(captions) = captions {
         captions.keep()?;
     }

@@ -120,7 +120,7 @@ impl Checkpoint {
         let (mut checkpoint, pickle) = Self::map(path)?;
         let read = || -> Result<BTreeMap<String, Layout>> {
             let tensors = checkpoint.layouts(&pickle)?;
-            ensure!(!tensors.is_empty(), "it holds no tensors");
+            ensure!(!tensors.is_empty(), "it contains no tensors");
             Ok(tensors)
         };
         checkpoint.tensors = read().with_context(|| damaged(path))?;
@@ -249,7 +249,7 @@ impl Checkpoint {
             .get_or_init(|| crc32fast::hash(bytes) == record.crc32);
         ensure!(
             *intact,
-            "checksum of record {name} does not hold: download the file again"
+            "the checksum of record {name} does not match: download the file again"
         );
         Ok(bytes)
     }
@@ -261,7 +261,7 @@ impl Checkpoint {
             .find_map(|key| pickle.entry(root, key))
             .unwrap_or(root);
         let Value::Dict(entries) = pickle.get(state) else {
-            bail!("it holds no state dict");
+            bail!("it contains no state dict");
         };
         let mut layouts = BTreeMap::new();
         for (key, value) in entries {
@@ -289,7 +289,7 @@ impl Checkpoint {
 
     fn layouts_of_dicts(&self, pickle: &Pickle) -> Result<(Vec<String>, BTreeMap<String, Layout>)> {
         let Value::Dict(entries) = pickle.get(pickle.root()) else {
-            bail!("it holds no dict");
+            bail!("it contains no dict");
         };
         let (mut names, mut layouts) = (Vec::new(), BTreeMap::new());
         for (name, dict) in entries {
@@ -299,7 +299,7 @@ impl Checkpoint {
             };
             ensure!(
                 name.len() <= MAX_NAME && names.len() < MAX_DICTS && entries.len() < MAX_DICTS,
-                "more or longer names than such a file has"
+                "more names, or longer ones, than such a file can have"
             );
             for (key, value) in entries {
                 if let (Value::Str(key), value @ Value::Tensor { .. }) =
@@ -314,7 +314,7 @@ impl Checkpoint {
             }
             names.push(name.clone());
         }
-        ensure!(!layouts.is_empty(), "it holds no dict of tensors");
+        ensure!(!layouts.is_empty(), "it contains no dict of tensors");
         Ok((names, layouts))
     }
 
@@ -402,7 +402,7 @@ impl<'a> Tensor<'a> {
         let Layout { dtype, offset, .. } = *self.layout;
         ensure!(
             !matches!(dtype, DType::I32 | DType::I64 | DType::Other),
-            "{path}: {} holds no floating-point numbers",
+            "{path}: {} contains no floating-point numbers",
             self.name
         );
         let size = dtype.size();
@@ -432,7 +432,7 @@ impl<'a> Tensor<'a> {
             }
         };
         let ids: Option<Vec<u32>> = self.elements().map(id).collect();
-        ids.with_context(|| format!("{path}: {} holds no ids", self.name))
+        ids.with_context(|| format!("{path}: {} contains no ids", self.name))
     }
 
     /// The elements of a view with strides, in row-major order.
@@ -469,7 +469,7 @@ impl<'a> Tensor<'a> {
 }
 
 fn damaged(path: &Path) -> String {
-    format!("{}: damaged, or no file of torch.save", path.display())
+    format!("{}: damaged, or not a file of torch.save", path.display())
 }
 
 fn number(dtype: DType, bytes: &[u8]) -> f32 {
@@ -513,7 +513,7 @@ fn check_bounds(layout: &Layout, bytes: usize) -> Result<()> {
 fn records(map: &[u8]) -> Result<BTreeMap<String, Record>> {
     ensure!(
         map.starts_with(b"PK"),
-        "no zip file (files of PyTorch before 1.6 must be saved again by a newer one)"
+        "not a zip file (files of PyTorch before 1.6 must be saved again by a newer one)"
     );
     check_announced(map)?;
     let mut archive = ZipArchive::new(Cursor::new(map))?;
@@ -549,7 +549,7 @@ fn check_announced(map: &[u8]) -> Result<()> {
     };
     ensure!(
         announced <= MAX_RECORDS && announced * ENTRY <= map.len() as u64,
-        "{announced} records announced in {} bytes, expected at most {MAX_RECORDS}: no file of torch.save",
+        "{announced} records announced in {} bytes, expected at most {MAX_RECORDS}: not a file of torch.save",
         map.len()
     );
     Ok(())

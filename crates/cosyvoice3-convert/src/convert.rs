@@ -71,7 +71,7 @@ pub fn convert(
 ) -> Result<()> {
     ensure!(
         checkpoint.is_dir(),
-        "{} is no directory: give the directory that holds llm.pt, flow.pt, hift.pt, cosyvoice3.yaml and CosyVoice-BlankEN/",
+        "{} is not a directory: give the directory that contains llm.pt, flow.pt, hift.pt, cosyvoice3.yaml and CosyVoice-BlankEN/",
         checkpoint.display()
     );
     let recipe = Recipe::read(&checkpoint.join("cosyvoice3.yaml"))?;

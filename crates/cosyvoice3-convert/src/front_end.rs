@@ -40,7 +40,7 @@ pub fn add(from: &Path, model: &Path, progress: &Progress) -> Result<Vec<String>
     });
     additions.finish(&manifest)?;
     Ok(vec![format!(
-        "{} makes voices of recordings now",
+        "{} can now make voices from recordings",
         model.display()
     )])
 }

@@ -138,7 +138,7 @@ pub fn import(axera: &Path, model: &Path, options: &Options, progress: &Progress
     directory::write_manifest(&out, manifest)?;
     let told = match &prompt {
         Some(prompt) => add_voice(prompt, out.path(), &options.voice)?,
-        None => vec!["no prompt_files: `cosyvoice3 voice import` makes a voice of them".into()],
+        None => vec!["no prompt_files: `cosyvoice3 voice import` makes a voice from them".into()],
     };
     directory::finish(out, progress)?;
     told.iter().for_each(|line| progress.say(line));
@@ -267,7 +267,7 @@ fn token_embedding(axmodels: &Path) -> Result<Table<'static>> {
         .collect();
     ensure!(
         values.iter().all(|value| value.is_finite()),
-        "{at}: it holds values that are not finite"
+        "{at}: it contains values that are not finite"
     );
     Ok(Table {
         name: "token_embedding".into(),
@@ -290,7 +290,7 @@ fn prompt_files(axera: &Path, options: &Options) -> Result<Option<PathBuf>> {
     let tokens = prompt.tokens.len();
     ensure!(
         tokens >= PROMPT_TOKENS,
-        "{}: a prompt of {tokens} speech tokens, estimators of an NPU want {PROMPT_TOKENS} (3 s)",
+        "{}: a prompt of {tokens} speech tokens, the estimators of an NPU need {PROMPT_TOKENS} (3 s)",
         dir.display()
     );
     Ok(Some(dir))

@@ -122,7 +122,7 @@ fn state(path: &Path, entry: &FileEntry, progress: &Progress) -> Result<(), Stri
     };
     match found == *entry {
         true => Ok(()),
-        false => Err("DAMAGED: SHA-256 does not hold".into()),
+        false => Err("DAMAGED: the SHA-256 does not match".into()),
     }
 }
 
@@ -132,7 +132,7 @@ fn voices(dir: &Path, manifest: &Manifest, report: &mut Report) -> Result<()> {
     if names.is_empty() {
         report
             .text
-            .push_str("  none: `cosyvoice3 voice add` makes one of a recording\n");
+            .push_str("  none: `cosyvoice3 voice add` makes one from a recording\n");
     }
     for name in &names {
         let path = voice::path(dir, name);

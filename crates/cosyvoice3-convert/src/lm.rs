@@ -46,8 +46,9 @@ impl Config {
     /// Reads and checks `config.json`.
     pub fn read(path: &Path) -> Result<Self> {
         let text = regular_file::read_text(path, MAX_CONFIG)?;
-        let config: Self = serde_json::from_str(&text)
-            .with_context(|| format!("{}: damaged, or no Qwen2 configuration", path.display()))?;
+        let config: Self = serde_json::from_str(&text).with_context(|| {
+            format!("{}: damaged, or not a Qwen2 configuration", path.display())
+        })?;
         config.check().with_context(|| path.display().to_string())?;
         Ok(config)
     }
@@ -62,12 +63,12 @@ impl Config {
         let (heads, kv_heads) = (self.num_attention_heads, self.num_key_value_heads);
         ensure!(
             heads > 0 && self.hidden_size.is_multiple_of(heads),
-            "hidden_size {} is no multiple of num_attention_heads {heads}",
+            "hidden_size {} is not a multiple of num_attention_heads {heads}",
             self.hidden_size
         );
         ensure!(
             kv_heads > 0 && heads.is_multiple_of(kv_heads),
-            "num_attention_heads {heads} is no multiple of num_key_value_heads {kv_heads}"
+            "num_attention_heads {heads} is not a multiple of num_key_value_heads {kv_heads}"
         );
         ensure!(
             (1..=1024).contains(&self.num_hidden_layers),
@@ -271,7 +272,7 @@ pub fn finite<'a>(
 ) -> Result<std::borrow::Cow<'a, [f32]>> {
     ensure!(
         values.iter().all(|value| value.is_finite()),
-        "{name} holds values that are not finite"
+        "{name} contains values that are not finite"
     );
     Ok(values)
 }

@@ -103,7 +103,7 @@ impl Npy {
         };
         ensure!(
             values.iter().all(|value| value.is_finite()),
-            "{} holds values that are not finite",
+            "{} contains values that are not finite",
             self.path.display()
         );
         Ok(values)
@@ -143,7 +143,7 @@ fn table(bytes: &[u8]) -> Result<(Element, [usize; 2], usize)> {
 fn header(bytes: &[u8]) -> Result<Header<'_>> {
     ensure!(
         bytes.starts_with(MAGIC) && bytes.len() > 12,
-        "damaged, or no .npy file"
+        "damaged, or not a .npy file"
     );
     // Version 1 has a length of two bytes, later ones of four.
     let (from, length) = match bytes[6] {
@@ -326,7 +326,7 @@ mod tests {
         not_finite[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
         let cases = [
             (Vec::new(), "empty"),
-            (b"nothing of the kind".to_vec(), "no .npy file"),
+            (b"nothing of the kind".to_vec(), "not a .npy file"),
             (whole[..20].to_vec(), "header"),
             (whole[..end - 1].to_vec(), "copy it again"),
             ([whole, vec![0]].concat(), "copy it again"),

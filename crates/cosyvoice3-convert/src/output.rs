@@ -179,11 +179,11 @@ fn check_target(target: &Path, replace: bool) -> Result<()> {
     }
     ensure!(
         target.join(MANIFEST).exists(),
-        "{at} is not empty and holds no model: choose another directory"
+        "{at} is not empty and contains no model: choose another directory"
     );
     ensure!(
         replace,
-        "{at} holds a model already: --force replaces it and keeps its voices"
+        "{at} already contains a model: --force replaces it and keeps its voices"
     );
     Ok(())
 }

@@ -47,7 +47,7 @@ impl Recipe {
         let text = regular_file::read_text(path, MAX_FILE)?;
         check_growth(&text).with_context(at)?;
         let documents = YamlLoader::load_from_str(&text)
-            .with_context(|| format!("{}: damaged, or no YAML", path.display()))?;
+            .with_context(|| format!("{}: damaged, or not YAML", path.display()))?;
         let yaml = documents.first().unwrap_or(&Yaml::BadValue);
         Self::from_yaml(yaml).with_context(at)
     }
@@ -103,7 +103,7 @@ fn check_growth(text: &str) -> Result<()> {
     // Bytes so far, of what each anchor names, and before each collection that has not ended, with its anchor.
     let (mut bytes, mut named, mut open) = (0_usize, HashMap::new(), Vec::new());
     loop {
-        let (event, mark) = parser.next_token().context("damaged, or no YAML")?;
+        let (event, mark) = parser.next_token().context("damaged, or not YAML")?;
         match event {
             Event::StreamEnd => return Ok(()),
             Event::Alias(anchor) => bytes += named.get(&anchor).unwrap_or(&1),

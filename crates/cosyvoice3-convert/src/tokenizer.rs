@@ -95,7 +95,7 @@ fn merges(path: &Path, vocab: &BTreeMap<String, u32>) -> Result<Vec<[String; 2]>
         let at = || format!("{}: line {}", path.display(), number + 1);
         let (left, right) = line
             .split_once(' ')
-            .with_context(|| format!("{}: {line:?} is no pair of tokens", at()))?;
+            .with_context(|| format!("{}: {line:?} is not a pair of tokens", at()))?;
         let known = [left, right, &format!("{left}{right}")]
             .iter()
             .all(|token| vocab.contains_key(*token));

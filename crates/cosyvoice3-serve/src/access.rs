@@ -69,7 +69,7 @@ impl Access {
         let words = match key {
             _ if known => return Ok(()),
             Some(_) => "this key is not one of the server's",
-            None => "this server wants a key: send Authorization: Bearer KEY",
+            None => "this server requires a key: send Authorization: Bearer KEY",
         };
         Err(Refusal::new(StatusCode::UNAUTHORIZED, words).code("invalid_api_key"))
     }
@@ -88,7 +88,7 @@ impl Access {
             return Ok(());
         }
         let words = format!(
-            "this server has not the name {name:?}: it is started with --host NAME for each name"
+            "this server does not answer to the name {name:?}: start it with --host NAME for each name"
         );
         Err(Refusal::new(StatusCode::FORBIDDEN, words).code("host_not_allowed"))
     }
@@ -112,7 +112,7 @@ impl Access {
             return Ok(Some(origin.clone()));
         }
         let words = format!(
-            "web pages of {words:?} may not use this server: it is started with --origin ORIGIN for each"
+            "web pages of {words:?} may not use this server: start it with --origin ORIGIN for each"
         );
         Err(Refusal::new(StatusCode::FORBIDDEN, words).code("origin_not_allowed"))
     }

@@ -108,11 +108,12 @@ pub fn camera_address(file: &Path) -> Result<String> {
 /// It cannot be read, or is no file.
 pub fn lines(file: &Path, what: &str) -> Result<Vec<String>> {
     let name = file.display();
-    let open = File::open(file).with_context(|| format!("{what}: opening {name}"))?;
+    let open = File::open(file)
+        .with_context(|| format!("cannot open {name}, which should hold {what}"))?;
     let about = open.metadata().with_context(|| format!("reading {name}"))?;
     ensure!(
         about.is_file(),
-        "{name} is not a file: it has to hold {what}"
+        "{name} is not a regular file: expected a file that holds {what}"
     );
     if about.mode() & 0o007 != 0 {
         log!("warning: every user of this machine may read {what}: chmod 640 {name}");

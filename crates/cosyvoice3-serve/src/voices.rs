@@ -172,7 +172,8 @@ impl Voices {
     /// The server does not allow it, there is no such voice, texts without a voice need it, or the file cannot be removed.
     pub fn delete(&self, name: &str) -> Result<(), Refusal> {
         if !self.0.changes {
-            let words = "voices cannot be changed by clients: the server is started with --voice-changes for that";
+            let words =
+                "clients may not change voices: start the server with --voice-changes to allow it";
             return Err(
                 Refusal::new(StatusCode::FORBIDDEN, words).code("voice_changes_not_allowed")
             );
@@ -193,7 +194,7 @@ impl Voices {
             || self.0.aliases.values().any(|voice| voice == name);
         if needed {
             let words = format!(
-                "the voice {name:?} speaks texts for which no voice is named, or has another name: it stays"
+                "the voice {name:?} is the default voice or has an alias, so it is not removed"
             );
             return Err(Refusal::new(StatusCode::CONFLICT, words).code("voice_in_use"));
         }

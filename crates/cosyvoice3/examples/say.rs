@@ -65,7 +65,7 @@ fn main() -> Result<()> {
         match event {
             Event::Ready { after, notice } => println!("loaded in {after:.1?}. {notice}"),
             Event::LoadFailed(error) => return Err(error.into()),
-            Event::Warning { error, .. } => eprintln!("warning: {error}"),
+            Event::Warning { message, .. } => eprintln!("warning: {message}"),
             Event::UtteranceFailed { error, .. } => eprintln!("error: {error}"),
             Event::Speech(speech) => {
                 report(&speech);

@@ -42,7 +42,7 @@ fn load(synth: &Synthesizer) -> cosyvoice3::Result<()> {
                 component,
                 fraction,
             } => eprint!("\r\x1b[K{component}: {:.0} %", 100.0 * fraction),
-            Event::Warning { error, .. } => eprintln!("\r\x1b[K{error}"),
+            Event::Warning { message, .. } => eprintln!("\r\x1b[K{message}"),
             Event::Ready { after, notice } => {
                 eprintln!("\r\x1b[Kready after {after:.1?} {notice}");
                 break;

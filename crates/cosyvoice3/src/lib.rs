@@ -46,9 +46,10 @@ pub mod vocoder;
 pub mod voice;
 
 pub use constants::{SAMPLE_RATE, SAMPLES_PER_TOKEN};
+pub use enrol::{EnrolOptions, EnrolStage, Enroller, NO_TRANSCRIPT, once as enrol_once};
 pub use error::{Error, ErrorKind, Result};
 pub use flow::{
-    FlowPlan,
+    Device, FlowPlan,
     axcl::{AxclOptions, abandoned_threads},
     choice::{FlowChoice, FlowTarget},
 };
@@ -64,6 +65,7 @@ pub use synth::{
 pub use synth::{Engine, Loading, Recorder};
 pub use text::{IncrementalText, Language, Reading, cue, is_speakable};
 pub use vocoder::level::Level;
+pub use voice::Voice;
 
 /// Compiles the examples of the READMEs.
 #[cfg(doctest)]

@@ -35,7 +35,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
     if bytes.len() as u64 > limit {
         return Err(Error::damaged(
             path,
-            format!("more than {limit} bytes, which no such file needs"),
+            format!("larger than {limit} bytes, too large for a file of this kind"),
         ));
     }
     Ok(bytes)

@@ -11,7 +11,7 @@ use cosyvoice3::{
     constants::{CFG_RATE, FRAMES_PER_TOKEN, LOOKAHEAD_TOKENS, MEL_BINS, SPEAKER_EMBEDDING},
     cpu::worker::Worker,
     flow::{
-        Conditions, Encoded, FlowBackend, FlowModel,
+        Conditions, Device, Encoded, FlowBackend, FlowModel,
         noise::Noise,
         windows::{PROMPT_TOKENS, Window, Windows},
     },
@@ -19,8 +19,8 @@ use cosyvoice3::{
     manifest::{self, ESTIMATOR_FRAMES, Schedule},
     mel::Mel,
     synth::{
-        Decoded, Engine, Event, FlowStage, Job, Jobs, LmStage, Recorder, Request, RequestId, Span,
-        Synthesizer, Tokens, VocoderStage, make_mel,
+        Decoded, Engine, Event, FlowStage, Flush, Job, Jobs, LmStage, MelInPieces, Piece, Recorder,
+        Request, RequestId, Span, Synthesizer, Tokens, VocoderStage,
     },
     voice::Voice,
 };
@@ -62,6 +62,11 @@ pub enum BigCores {
 
 /// Euler steps of a window.
 const STEPS: usize = 5;
+/// Text ids of an utterance for its tokens, as the engine expects before it has counted any.
+const TOKENS_PER_ID: usize = 5;
+/// Mel frames before each further piece of an utterance that the vocoder computes once more.
+const PIECE_CONTEXT: usize = 29;
+const SAMPLES_PER_FRAME: usize = 480;
 
 fn frames(window: &Window) -> usize {
     FRAMES_PER_TOKEN * PROMPT_TOKENS + window.frames()
@@ -112,11 +117,13 @@ pub struct Run {
     pub first: f64,
     /// To the last speech.
     pub total: f64,
+    /// Time for which players had nothing to play in the middle of an utterance.
+    pub dry: f64,
     pub spans: Vec<Span>,
 }
 
-/// Synthesizes `utterances`, all times multiplied by `pace`.
-pub fn play(times: &Times, cores: BigCores, utterances: usize, pace: f64) -> Run {
+/// Synthesizes `utterances` for a live stream, all times multiplied by `pace`.
+pub fn play(times: &Times, cores: BigCores, utterances: usize, pace: f64, flush: Flush) -> Run {
     let recorder = Recorder::on();
     let engine = Played {
         times: *times,
@@ -125,23 +132,34 @@ pub fn play(times: &Times, cores: BigCores, utterances: usize, pace: f64) -> Run
     };
     let synth = Synthesizer::open(recorder, move |_| Ok(Arc::new(engine)));
     while !matches!(synth.next_event(), Some(Event::Ready { .. })) {}
-    let request = Request::new(vec!["text"; utterances].join(" "));
+    let mut request = Request::new(vec!["text"; utterances].join(" "));
+    request.settings.flush = flush;
+    request.settings.live = true;
     // Computed once, by the first utterance of a process.
     Noise::table();
     let since = Instant::now();
     synth.say(request);
-    let mut spoken = Vec::new();
+    let (mut first, mut total, mut spoken, mut dry) = (None, 0.0, 0, 0.0);
     loop {
         match synth.next_event().expect("open") {
-            Event::Speech(_) => spoken.push(since.elapsed().as_secs_f64() / pace),
+            Event::Speech(speech) => {
+                total = since.elapsed().as_secs_f64() / pace;
+                first.get_or_insert(total);
+                if speech.last {
+                    spoken += 1;
+                    let playback = speech.stats.playback.map(|playback| playback.dry);
+                    dry += playback.unwrap_or_default().as_secs_f64() / pace;
+                }
+            }
             Event::Finished { .. } => break,
             event => panic!("{event:?}"),
         }
     }
-    assert_eq!(spoken.len(), utterances);
+    assert_eq!(spoken, utterances);
     Run {
-        first: spoken[0],
-        total: spoken[utterances - 1],
+        first: first.expect("speech"),
+        total,
+        dry,
         spans: synth.spans(),
     }
 }
@@ -178,12 +196,16 @@ impl Turns {
 
 /// A job for the word number `utterance`, in a voice with the prompt that windows need.
 pub fn job(request: RequestId, utterance: usize, asked: &Request) -> Job {
+    job_of(request, utterance, asked, 1)
+}
+
+fn job_of(request: RequestId, utterance: usize, asked: &Request, text_ids: usize) -> Job {
     Job {
         request,
         utterance,
         text: "text".into(),
         prompt_text_ids: vec![],
-        text_ids: vec![0],
+        text_ids: vec![0; text_ids],
         prompt_speech: true,
         before: Vec::new(),
         after: Vec::new(),
@@ -232,8 +254,9 @@ impl Engine for Played {
     fn jobs(&self, id: RequestId, request: &Request) -> Result<Jobs> {
         let request = request.clone();
         let words = request.text.split_whitespace().count();
+        let ids = self.times.tokens.div_ceil(TOKENS_PER_ID);
         Ok(Box::new(
-            (0..words).map(move |word| Ok(job(id, word, &request))),
+            (0..words).map(move |word| Ok(job_of(id, word, &request, ids))),
         ))
     }
 
@@ -278,8 +301,29 @@ impl LmStage for Played {
 impl VocoderStage for Played {
     fn run(&mut self, _job: &Job, mel: Mel, _cancel: &Cancel) -> Result<Vec<f32>> {
         assert_eq!(mel.frames(), FRAMES_PER_TOKEN * self.times.tokens);
-        self.on_big_cores(|| sleep_until(Instant::now(), self.pace * self.times.vocoder));
-        Ok(Vec::new())
+        Ok(self.vocode(mel.frames(), 0))
+    }
+
+    fn run_piece(
+        &mut self,
+        _job: &Job,
+        mel: Mel,
+        first: bool,
+        _last: bool,
+        _cancel: &Cancel,
+    ) -> Result<Vec<f32>> {
+        let again = if first { 0 } else { PIECE_CONTEXT };
+        Ok(self.vocode(mel.frames(), again))
+    }
+}
+
+impl Played {
+    /// Silence for `frames`, after the time for them and for the frames that are computed `again`.
+    fn vocode(&self, frames: usize, again: usize) -> Vec<f32> {
+        let whole = FRAMES_PER_TOKEN * self.times.tokens;
+        let seconds = self.times.vocoder * (frames + again) as f64 / whole as f64;
+        self.on_big_cores(|| sleep_until(Instant::now(), self.pace * seconds));
+        vec![0.0; frames * SAMPLES_PER_FRAME]
     }
 }
 
@@ -320,7 +364,27 @@ struct Flow {
 
 impl FlowStage for Flow {
     fn run(&mut self, job: &Job, tokens: &mut Tokens, cancel: &Cancel) -> Result<Mel> {
-        make_mel(&mut self.model, &self.recorder, job, tokens, cancel)
+        let mut mel = Mel::zeros(0);
+        self.run_in_pieces(job, tokens, false, 0, cancel, &mut |piece| mel = piece.mel)?;
+        Ok(mel)
+    }
+
+    fn run_in_pieces(
+        &mut self,
+        job: &Job,
+        tokens: &mut Tokens,
+        pieces: bool,
+        expected: usize,
+        cancel: &Cancel,
+        out: &mut dyn FnMut(Piece),
+    ) -> Result<()> {
+        let mut making = MelInPieces {
+            recorder: &self.recorder,
+            job,
+            pieces,
+            expected,
+        };
+        making.run(&mut self.model, tokens, cancel, out)
     }
 }
 
@@ -332,8 +396,8 @@ struct Silence<F> {
 }
 
 impl<F: FnMut(Instant, usize) + Send> FlowBackend for Silence<F> {
-    fn name(&self) -> &'static str {
-        "silence"
+    fn device(&self) -> Device {
+        Device::Cpu
     }
 
     fn estimator_lengths(&self) -> Option<&[usize]> {

@@ -52,7 +52,7 @@ pub fn list(options: &ListOptions) -> Result<()> {
     }
     if names.is_empty() {
         eprintln!(
-            "{} has no voice yet; `cosyvoice3 voice add` makes one of a recording",
+            "{} has no voice yet; `cosyvoice3 voice add` makes one from a recording",
             library.model().display()
         );
     }

@@ -47,7 +47,7 @@ pub fn remove(options: &RemoveOptions) -> Result<()> {
 /// There is none.
 fn confirmed(question: &str) -> Result<bool> {
     if !io::stdin().is_terminal() {
-        bail!("{question} --yes says so where no terminal can ask");
+        bail!("{question} confirm with --yes where there is no terminal");
     }
     eprint!("{question} [y/N] ");
     io::stderr().flush()?;

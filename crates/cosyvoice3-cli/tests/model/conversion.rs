@@ -370,7 +370,11 @@ fn a_prompt_that_cannot_be_a_voice_is_refused_by_name() {
         ("prompt_text.txt", "5 six", "\"six\""),
         ("llm_prompt_speech_token.txt", "1 2 3", "differ"),
         ("prompt_speech_feat.txt", "0.5 0.5", "2 values"),
-        ("prompt_speech_feat.txt", &"0.5 ".repeat(2 * 80), "75 speech tokens"),
+        (
+            "prompt_speech_feat.txt",
+            &"0.5 ".repeat(2 * 80),
+            "75 speech tokens",
+        ),
         ("flow_embedding.txt", "1 2 3", "3 values"),
         ("flow_embedding.txt", &"nan ".repeat(192), "not finite"),
     ] {
@@ -451,5 +455,9 @@ fn a_model_lists_the_languages_that_it_was_converted_for() {
         &dir.path().join("no"),
         &["--languages", "klingon"],
     );
-    assert!(said(&refused).contains("ru, en, zh"), "{}", said(&refused));
+    assert!(
+        said(&refused).contains("ru, en or zh"),
+        "{}",
+        said(&refused)
+    );
 }

@@ -106,7 +106,7 @@ fn a_failure_is_one_message_exit_code_1_and_no_file() {
         (vec!["Да.", "-o", "/nowhere/x.wav"], vec!["/nowhere/x.wav"]),
         (vec!["Да.", "-o", "x.xyz"], vec!["x.xyz", "FILE.wav"]),
         (vec!["?!", "-o", out], vec!["nothing to say"]),
-        (vec!["-", "-o", out], vec!["nothing was said"]),
+        (vec!["-", "-o", out], vec!["nothing was spoken"]),
         (vec!["Да.", "--rtp", "nowhere"], vec!["ADDRESS:PORT"]),
     ] {
         let error = fails(say(&words), "");

@@ -25,8 +25,8 @@ fn cues_that_overlap_or_stand_in_another_order_are_all_heard() {
     )
     .unwrap();
     let words = succeeds(say(&[&file("film.srt"), "-o", &file("track.wav")]), "");
-    assert!(words.contains("4 cues read, 4 said"), "{words}");
-    assert!(!words.contains("not said"), "{words}");
+    assert!(words.contains("4 cues read, 4 spoken"), "{words}");
+    assert!(!words.contains("not spoken"), "{words}");
     let heard = decoded(file("track.wav"));
     for (text, second) in [("Да.", 0), ("Нет.", 4), ("Нет.", 8), ("Да.", 12)] {
         assert!(is_at(&heard, text, second * RATE), "{text} at {second} s");
@@ -133,9 +133,9 @@ fn cues_that_are_not_said_are_named_with_the_reason() {
     );
     // A cue whose slot was over is lost, so it is no success; the track is there all the same.
     assert_eq!(output.status.code(), Some(1), "{words}");
-    assert!(words.contains("4 cues read, 2 said"), "{words}");
+    assert!(words.contains("4 cues read, 2 spoken"), "{words}");
     for parts in [
-        ["cue 2 at 00:00:00.100", "its time was over"],
+        ["cue 2 at 00:00:00.100", "its time had passed"],
         ["cue 3 at 00:00:03.000", "no word"],
     ] {
         let line = words.lines().find(|line| line.contains(parts[0]));
@@ -153,8 +153,8 @@ fn files_that_are_no_subtitles_are_refused_by_name() {
     fs::write(file("music.srt"), "00:00:00,000 --> 00:00:01,000\n♪\n").unwrap();
     for (name, part) in [
         ("missing.srt", "No such file"),
-        ("empty.srt", "holds no cue"),
-        ("prose.srt", "holds no cue"),
+        ("empty.srt", "contains no cue"),
+        ("prose.srt", "contains no cue"),
         ("music.srt", "nothing to say"),
     ] {
         let error = fails(say(&[&file(name), "-o", &file("x.wav")]), "");

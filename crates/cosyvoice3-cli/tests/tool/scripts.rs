@@ -158,7 +158,7 @@ fn subtitles_are_dubbed_each_at_its_time() {
         let mut dub = script("dub.sh");
         dub.arg(file("film.srt")).arg(file(name));
         let words = succeeds(dub, "");
-        assert!(words.contains("film.srt: 2 cues read, 2 said"), "{words}");
+        assert!(words.contains("film.srt: 2 cues read, 2 spoken"), "{words}");
     }
     let heard = decoded(file("track.wav"));
     for (text, second) in [("Да.", 1), ("Нет.", 6)] {

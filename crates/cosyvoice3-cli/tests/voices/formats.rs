@@ -221,7 +221,7 @@ fn numbers_that_are_no_voice_are_refused() {
     let path = user.path("x.npz");
     type Change = fn(&mut Prompt);
     let cases: [(Change, &str); 4] = [
-        (|prompt| prompt.tokens[3] = 6561, "6561 is no sound"),
+        (|prompt| prompt.tokens[3] = 6561, "6561 is out of range"),
         (|prompt| prompt.mel[3] = f32::NAN, "not finite"),
         (|prompt| prompt.embedding.truncate(80), "80 values"),
         (|prompt| prompt.tokens.clear(), "different recordings"),
@@ -253,7 +253,7 @@ fn strangers_files_are_not_waited_for_nor_unpacked_without_end() {
     refuses(&user, &user.path("empty"), "no voice in this folder");
     let note = user.path("note.txt");
     fs::write(&note, "A recording of my grandmother, somewhere.").unwrap();
-    refuses(&user, &note, "no voice that is known here");
+    refuses(&user, &note, "not a known kind of voice");
 
     // A hundred megabytes of zeros in a hundred kilobytes.
     let bomb = user.path("bomb.npz");

@@ -125,7 +125,10 @@ impl<'w> Hift<'w> {
     ) -> Result<Value> {
         let checkpoint = self.checkpoint;
         let &[outputs, inputs, kernel] = weight_norm::shape(checkpoint, name)? else {
-            bail!("{}: {name} is no convolution", checkpoint.path().display());
+            bail!(
+                "{}: {name} is not a convolution",
+                checkpoint.path().display()
+            );
         };
         let owned = name.to_owned();
         self.g.scoped(name, |g| {
@@ -153,7 +156,10 @@ impl<'w> Hift<'w> {
         let (checkpoint, rate) = (self.checkpoint, UPSAMPLE[stage]);
         let name = format!("ups.{stage}");
         let &[outputs, inputs, kernel] = weight_norm::shape(checkpoint, &name)? else {
-            bail!("{}: {name} is no convolution", checkpoint.path().display());
+            bail!(
+                "{}: {name} is not a convolution",
+                checkpoint.path().display()
+            );
         };
         let phases = Phases { rate, kernel };
         let taps = phases.taps();
@@ -189,7 +195,10 @@ impl<'w> Hift<'w> {
         let weight = format!("{down}.weight");
         let stride = UPSAMPLE[stage + 1..].iter().product::<usize>();
         let &[outputs, inputs, kernel] = checkpoint.shape(&weight)? else {
-            bail!("{}: {down} is no convolution", checkpoint.path().display());
+            bail!(
+                "{}: {down} is not a convolution",
+                checkpoint.path().display()
+            );
         };
         ensure!(
             kernel == 1 || kernel == 2 * stride,

@@ -289,93 +289,25 @@ pub fn config(g: &Geometry) -> String {
     format!("{config:#}\n")
 }
 
-/// `cosyvoice3.yaml`, the part that inference reads.
+/// `cosyvoice3.yaml`, the part that inference reads. `training/export.py` fills in the same template.
 pub fn yaml(g: &Geometry) -> String {
-    let Geometry {
-        hidden,
-        lookahead,
-        dim,
-        depth,
-        vocoder,
-        f0,
-        ..
-    } = g;
-    let heads = dim / 64;
-    format!(
-        "\
-# A random checkpoint: its voice is noise.
-sample_rate: 24000
-llm_input_size: {hidden}
-llm_output_size: {hidden}
-spk_embed_dim: 192
-qwen_pretrain_path: ''
-token_frame_rate: 25
-token_mel_ratio: 2
-chunk_size: 25
-num_decoding_left_chunks: -1
-
-llm: !new:cosyvoice.llm.llm.CosyVoice3LM
-    llm_input_size: !ref <llm_input_size>
-    llm_output_size: !ref <llm_output_size>
-    speech_token_size: 6561
-    mix_ratio: [5, 15]
-    llm: !new:cosyvoice.llm.llm.Qwen2Encoder
-        pretrain_path: !ref <qwen_pretrain_path>
-    sampling: !name:cosyvoice.utils.common.ras_sampling
-        top_p: 0.8
-        top_k: 25
-        win_size: 10
-        tau_r: 0.1
-
-flow: !new:cosyvoice.flow.flow.CausalMaskedDiffWithDiT
-    input_size: 80
-    output_size: 80
-    spk_embed_dim: !ref <spk_embed_dim>
-    vocab_size: 6561
-    input_frame_rate: !ref <token_frame_rate>
-    token_mel_ratio: !ref <token_mel_ratio>
-    pre_lookahead_len: 3
-    pre_lookahead_layer: !new:cosyvoice.transformer.upsample_encoder.PreLookaheadLayer
-        in_channels: 80
-        channels: {lookahead}
-        pre_lookahead_len: 3
-    decoder: !new:cosyvoice.flow.flow_matching.CausalConditionalCFM
-        in_channels: 240
-        spk_emb_dim: 80
-        cfm_params: !new:omegaconf.DictConfig
-            content:
-                sigma_min: 1e-06
-                solver: 'euler'
-                t_scheduler: 'cosine'
-                training_cfg_rate: 0.2
-                inference_cfg_rate: 0.7
-                reg_loss_type: 'l1'
-        estimator: !new:cosyvoice.flow.DiT.dit.DiT
-            dim: {dim}
-            depth: {depth}
-            heads: {heads}
-            dim_head: 64
-            ff_mult: 2
-            mel_dim: 80
-            mu_dim: 80
-            spk_dim: 80
-            out_channels: 80
-            static_chunk_size: !ref <chunk_size> * <token_mel_ratio>
-            num_decoding_left_chunks: !ref <num_decoding_left_chunks>
-
-hift: !new:cosyvoice.hifigan.generator.CausalHiFTGenerator
-    in_channels: 80
-    base_channels: {vocoder}
-    nb_harmonics: 8
-    sampling_rate: !ref <sample_rate>
-    upsample_rates: [8, 5, 3]
-    upsample_kernel_sizes: [16, 11, 7]
-    f0_predictor: !new:cosyvoice.hifigan.f0_predictor.CausalConvRNNF0Predictor
-        num_class: 1
-        in_channels: 80
-        cond_channels: {f0}
-
-allowed_special: 'all'
-"
-    )
+    let fields = [
+        (
+            "comment",
+            "A random checkpoint: its voice is noise.".to_owned(),
+        ),
+        ("tau_r", "0.1".into()),
+        ("mult", "2".into()),
+        ("hidden", g.hidden.to_string()),
+        ("lookahead", g.lookahead.to_string()),
+        ("dim", g.dim.to_string()),
+        ("depth", g.depth.to_string()),
+        ("heads", (g.dim / 64).to_string()),
+        ("vocoder", g.vocoder.to_string()),
+        ("f0", g.f0.to_string()),
+    ];
+    let template = include_str!("cosyvoice3.yaml").to_owned();
+    fields.iter().fold(template, |yaml, (name, value)| {
+        yaml.replace(&format!("{{{name}}}"), value)
+    })
 }

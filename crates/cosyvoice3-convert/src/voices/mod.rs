@@ -151,8 +151,8 @@ pub fn read(path: &Path) -> Result<Source> {
         path.display()
     );
     bail!(
-        "{}: no voice that is known here: expected spk2info.pt, prompt_speech.gguf, an .npz of cv3cpu, or a folder with \
-         prompt_files, the four .npy files or {RECORDING}. `cosyvoice3 voice add` makes a voice of a recording",
+        "{}: not a known kind of voice: expected spk2info.pt, prompt_speech.gguf, an .npz of cv3cpu, or a folder with \
+         prompt_files, the four .npy files or {RECORDING}. `cosyvoice3 voice add` makes a voice from a recording",
         path.display()
     )
 }
@@ -255,8 +255,7 @@ impl Prompt {
             self.mel.len().is_multiple_of(MEL_BINS)
                 && self.flow_tokens.len() - count <= MAX_TRIMMED
                 && frames - FRAMES_PER_TOKEN * count <= MAX_TRIMMED * FRAMES_PER_TOKEN,
-            "{}: a mel of {} values, but {} speech tokens need {} ({FRAMES_PER_TOKEN} frames of {MEL_BINS} each): tokens and \
-             mel are of different recordings",
+            "{}: a mel of {} values, but {} speech tokens need {} ({FRAMES_PER_TOKEN} frames of {MEL_BINS} each): tokens and mel belong to different recordings",
             at.display(),
             self.mel.len(),
             self.flow_tokens.len(),
@@ -331,8 +330,11 @@ pub fn choose(prompts: Vec<Prompt>, wanted: Option<&str>, at: &Path) -> Result<P
     };
     match (found.len(), wanted) {
         (1, _) => Ok(found.remove(0)),
-        (0, Some(wanted)) => bail!("{}: no speaker {wanted:?}; it holds {names}", at.display()),
-        (0, None) => bail!("{}: it holds no speaker", at.display()),
+        (0, Some(wanted)) => bail!(
+            "{}: no speaker {wanted:?}; it contains {names}",
+            at.display()
+        ),
+        (0, None) => bail!("{}: it contains no speaker", at.display()),
         _ => bail!(
             "{}: several speakers, choose one by --speaker: {names}",
             at.display()

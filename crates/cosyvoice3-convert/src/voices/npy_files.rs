@@ -62,8 +62,12 @@ pub fn read(dir: &Path) -> Result<Prompt> {
 pub fn read_npz(path: &Path) -> Result<Option<Prompt>> {
     let at = || path.display().to_string();
     let file = regular_file::open(path)?;
-    let mut archive = ZipArchive::new(file)
-        .with_context(|| format!("{}: damaged, or no archive: copy it again", path.display()))?;
+    let mut archive = ZipArchive::new(file).with_context(|| {
+        format!(
+            "{}: damaged, or not an archive: copy it again",
+            path.display()
+        )
+    })?;
     if archive.file_names().all(|name| !name.ends_with(".npy")) {
         return Ok(None);
     }
@@ -95,7 +99,7 @@ fn member(archive: &mut ZipArchive<File>, name: &str) -> Result<Array> {
     let file = format!("{name}.npy");
     let record = archive
         .by_name(&file)
-        .with_context(|| format!("array {name} is missing or damaged: no .npz of cv3cpu"))?;
+        .with_context(|| format!("array {name} is missing or damaged: not an .npz of cv3cpu"))?;
     let mut bytes = Vec::new();
     record
         .take(MAX_FILE + 1)

@@ -46,7 +46,7 @@ pub fn read(dir: &Path) -> Result<Prompt> {
     let mel: Vec<f32> = numbers(&dir.join(MEL))?;
     ensure!(
         mel.len().is_multiple_of(MEL_BINS),
-        "{}: {} values are no whole number of frames of {MEL_BINS}: the file is damaged",
+        "{}: {} values are not a whole number of frames of {MEL_BINS}: the file is damaged",
         dir.join(MEL).display(),
         mel.len()
     );

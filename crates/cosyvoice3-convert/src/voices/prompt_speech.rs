@@ -54,7 +54,7 @@ impl<'a> Parts<'a> {
                 "damaged: its checksum does not match: copy it or make it again"
             );
         }
-        let text = std::str::from_utf8(text.data).context("text is no UTF-8")?;
+        let text = std::str::from_utf8(text.data).context("text is not UTF-8")?;
         let text = text.trim_end_matches('\0').trim();
         let tokens: Vec<u32> = words(tokens.data)
             .map(|word| u32::try_from(i32::from_le_bytes(word)))

@@ -32,7 +32,7 @@ pub fn read(path: &Path) -> Result<Vec<Prompt>> {
         let key = |key: &str| format!("{i}.{key}");
         if !file.contains(&key(MEL)) && file.contains(&key(BUILT_IN)) {
             bail!(
-                "{at}: speaker {name:?} is an embedding alone, of a model with built-in speakers: CosyVoice3 needs the prompt \
+                "{at}: speaker {name:?} has an embedding alone, as in models with built-in speakers: CosyVoice3 needs the prompt \
                  of a recording"
             );
         }

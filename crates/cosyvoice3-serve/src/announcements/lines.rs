@@ -22,7 +22,7 @@ pub fn read(speech: Speech) -> Result<()> {
                 Some(text) if text.trim().is_empty() => {}
                 Some(text) => {
                     if speech.say(text).is_none() {
-                        log!("warning: a line was refused: too many announcements wait");
+                        log!("warning: a line was refused: too many announcements are waiting");
                     }
                 }
                 None => log!(
@@ -30,7 +30,7 @@ pub fn read(speech: Speech) -> Result<()> {
                 ),
             });
             if let Err(error) = outcome {
-                log!("warning: the standard input is not read any more: {error}");
+                log!("warning: the standard input is no longer read: {error}");
             }
         })
         .context("starting the thread that reads the standard input")?;

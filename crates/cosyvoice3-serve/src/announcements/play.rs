@@ -40,13 +40,14 @@ pub fn start(speech: &Speech, name: &str) -> Result<gst::Pipeline> {
     let pipeline = gst::Pipeline::new();
     pipeline.use_clock(Some(&gst::SystemClock::obtain()));
     pipeline.add_many(&chain)?;
-    gst::Element::link_many(&chain).with_context(|| format!("--play {name} takes no sound"))?;
+    gst::Element::link_many(&chain)
+        .with_context(|| format!("--play {name} does not accept audio"))?;
     speech.add_listener(&source);
     let bus = pipeline.bus().context("a pipeline has a bus")?;
     bus.set_sync_handler(|_, message| {
         if let gst::MessageView::Error(error) = message.view() {
             log!(
-                "error: announcements are not played here any more: {}",
+                "error: announcements are no longer played here: {}",
                 error.error()
             );
         }

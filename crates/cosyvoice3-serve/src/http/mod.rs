@@ -55,7 +55,7 @@ fn router(service: Service) -> Router {
         Refusal::new(StatusCode::NOT_FOUND, words).code("not_found")
     };
     let other_method = || async {
-        let words = "this path has another method";
+        let words = "this path does not take this method";
         Refusal::new(StatusCode::METHOD_NOT_ALLOWED, words).code("method_not_allowed")
     };
     Router::new()

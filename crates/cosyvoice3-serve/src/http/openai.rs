@@ -138,7 +138,7 @@ fn missing(field: &str) -> Refusal {
 /// A field that has none of its values.
 fn not_one_of<'a>(field: &str, value: &str, names: impl IntoIterator<Item = &'a str>) -> Refusal {
     let names = names.into_iter().collect::<Vec<_>>().join(", ");
-    wrong(format!("{field} is one of {names}, not {value:?}"))
+    wrong(format!("{field} must be one of {names}, not {value:?}"))
         .param(field)
         .code("invalid_value")
 }
@@ -174,7 +174,7 @@ fn settings(service: &Service, wanted: &Wanted) -> Result<Settings, Refusal> {
     if let Some(speed) = wanted.speed {
         let (least, most) = SPEED;
         if !(least..=most).contains(&speed) {
-            let words = format!("speed is a number from {least} to {most}, not {speed}");
+            let words = format!("speed must be a number from {least} to {most}, not {speed}");
             return Err(wrong(words).param("speed").code("invalid_value"));
         }
         settings.speed = speed;
@@ -254,7 +254,7 @@ async fn voices(State(service): State<Service>) -> Response {
 }
 
 async fn add_voice() -> Refusal {
-    let words = "voices are not added by HTTP: cosyvoice3 voice add makes one of a recording, on the machine of \
+    let words = "voices are not added by HTTP: cosyvoice3 voice add makes one from a recording, on the machine of \
                  this server";
     Refusal::new(StatusCode::NOT_IMPLEMENTED, words).code("not_implemented")
 }

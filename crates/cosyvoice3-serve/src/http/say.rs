@@ -60,7 +60,7 @@ pub fn router() -> Router<Service> {
 
 fn speech(service: &Service) -> Result<&Speech, Refusal> {
     service.speech.as_ref().ok_or_else(|| {
-        let words = "announcements have no listeners here: the server is started with --play or --rtsp for them";
+        let words = "announcements have no listeners here: start the server with --play or --rtsp";
         Refusal::new(StatusCode::NOT_FOUND, words).code("no_announcements")
     })
 }
@@ -78,7 +78,7 @@ async fn say(State(service): State<Service>, request: Request<Body>) -> Result<R
     match speech.announce(&fields, &effect, times) {
         Some(id) => Ok(answer(&id.to_string())),
         None => {
-            let words = "too many announcements wait, or this one cannot be said: the log of the server says which";
+            let words = "too many announcements are waiting, or this one cannot be spoken: see the server's log";
             Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, words).code("not_queued"))
         }
     }
@@ -111,14 +111,14 @@ fn no_chime(speech: &Speech, name: &str) -> Refusal {
 async fn cancel(State(service): State<Service>, uri: Uri) -> Result<Response, Refusal> {
     let id = match content::query(&uri)?.as_slice() {
         [(name, id)] if name == "id" => number(id).ok_or_else(|| {
-            wrong(format!("id is an announcement's number, not {id:?}")).param("id")
+            wrong(format!("id must be an announcement's number, not {id:?}")).param("id")
         })?,
-        _ => return Err(wrong("which one? POST /cancel?id=NUMBER").param("id")),
+        _ => return Err(wrong("the field id is missing: POST /cancel?id=NUMBER").param("id")),
     };
     match speech(&service)?.cancel(id) {
         true => Ok(answer("cancelled")),
         false => {
-            let words = "no such announcement waits or is being said";
+            let words = "no announcement of this number is waiting or being spoken";
             Err(Refusal::new(StatusCode::NOT_FOUND, words).code("announcement_not_found"))
         }
     }
@@ -173,7 +173,7 @@ fn one_of<'a>(name: &str, value: &'a str, values: &[&str]) -> Result<&'a str, Re
         true => Ok(value),
         false => {
             let list = values.join(", ");
-            Err(wrong(format!("{name} is one of {list}, not {value:?}")).param(name))
+            Err(wrong(format!("{name} must be one of {list}, not {value:?}")).param(name))
         }
     }
 }
@@ -185,7 +185,7 @@ where
     let value_in_range = number(value).filter(|number| *number >= least && *number <= most);
     value_in_range.ok_or_else(|| {
         wrong(format!(
-            "{name} is a number from {least} to {most}, not {value:?}"
+            "{name} must be a number from {least} to {most}, not {value:?}"
         ))
         .param(name)
     })

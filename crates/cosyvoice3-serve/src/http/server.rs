@@ -229,7 +229,8 @@ async fn converse(stream: Arc<TcpStream>, router: Router, limits: &Limits, settl
         }
         Err(_) => {
             let seconds = limits.request.as_secs();
-            let words = format!("the request took too long: a whole one has {seconds} s");
+            let words =
+                format!("the request took too long: it must be complete within {seconds} s");
             let refusal = Refusal::new(StatusCode::REQUEST_TIMEOUT, words).code("request_too_slow");
             refusal.write_to(&stream);
         }
@@ -279,7 +280,7 @@ fn malformed(error: &hyper::Error) -> Option<Refusal> {
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
         return Some(Refusal::new(status, words).code("head_too_long"));
     }
-    let words = "this is no request of HTTP/1.1";
+    let words = "this is not an HTTP/1.1 request";
     error
         .is_parse()
         .then(|| wrong(words).code("malformed_request"))

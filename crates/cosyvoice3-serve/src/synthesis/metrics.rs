@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, time::Duration};
 
-use cosyvoice3::{Hit, Speech};
+use cosyvoice3::{Device, Hit, Speech};
 
 use super::Load;
 
@@ -41,7 +41,7 @@ impl Metrics {
             Hit::Memory | Hit::Disk => self.full_hits += 1,
         }
         self.kept += u64::from(stats.kept);
-        self.on_npu += u64::from(stats.flow_backend == "npu");
+        self.on_npu += u64::from(stats.flow_backend == Some(Device::Npu));
         if let Some(first) = first {
             self.first_audio_count += 1;
             self.first_audio_sum += first;

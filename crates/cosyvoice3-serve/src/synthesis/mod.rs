@@ -86,7 +86,7 @@ struct Text {
     /// Samples of speech that were made, and that the client has taken.
     made: u64,
     taken: u64,
-    /// Why nothing was said, if nothing is.
+    /// Why nothing was spoken, if nothing is.
     problem: Option<Error>,
 }
 
@@ -317,12 +317,18 @@ impl Inner {
                 log!("error: {error}");
                 state.loading = Loading::Failed(error);
             }
-            Event::Warning { request, error } => {
+            Event::Warning {
+                request,
+                kind,
+                message,
+            } => {
                 let text = request.and_then(|request| state.text(request));
                 match text {
-                    Some(text) if error.kind() != ErrorKind::Settings => text.problem = Some(error),
+                    Some(text) if kind != ErrorKind::Settings => {
+                        text.problem = Some(Error::new(kind, message));
+                    }
                     Some(_) => {}
-                    None => log!("warning: {error}"),
+                    None => log!("warning: {message}"),
                 }
             }
             Event::UtteranceFailed { request, error, .. } => {

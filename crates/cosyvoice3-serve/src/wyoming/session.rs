@@ -314,7 +314,7 @@ impl Session<'_> {
             "ssml" => settings.markup = Markup::Ssml,
             other => {
                 return Err(
-                    wrong(format!("text_format is one of text, ssml, not {other:?}"))
+                    wrong(format!("text_format must be text or ssml, not {other:?}"))
                         .code("invalid_value"),
                 );
             }

@@ -44,7 +44,7 @@ impl PrivateFiles {
             Err(e) => Err(e.to_string()),
         };
         content
-            .inspect_err(|why| tracing::debug!("{}: {why}: computed again", path.display()))
+            .inspect_err(|why| tracing::debug!("{}: {why}; computing it again", path.display()))
             .ok()
     }
 
@@ -77,7 +77,7 @@ impl PrivateFiles {
             .and_then(|()| write_atomically(&path, bytes))
             .and_then(|()| self.evict(&path));
         if let Err(e) = stored {
-            tracing::debug!("{}: {e}: kept in memory only", path.display());
+            tracing::debug!("{}: {e}; keeping it in memory only", path.display());
         }
     }
 
@@ -91,7 +91,7 @@ impl PrivateFiles {
             .and_then(|()| ensure_private(&self.dir))
             .inspect_err(|e| {
                 self.refused.call_once(|| {
-                    tracing::warn!("{e}: nothing is read from there or kept there");
+                    tracing::warn!("{e}; the cache there is not used");
                 });
             })
     }

@@ -41,7 +41,9 @@ impl Worker {
     pub fn settle_here(&self) {
         match affinity::of_current_thread() {
             Ok(cores) => self.settle(cores),
-            Err(error) => tracing::debug!(%error, "no affinity mask: nobody makes room here"),
+            Err(error) => {
+                tracing::debug!(%error, "cannot read the affinity mask: no other stage leaves cores to this one")
+            }
         }
     }
 

@@ -18,6 +18,7 @@ use crate::{
     manifest::{Manifest, verify::Verify},
     mel::Mel,
     onnx::SessionOptions,
+    regular_file,
     text::{END_OF_PROMPT, Language, SYSTEM_PREFIX, Tokenizer},
     voice::Voice,
 };
@@ -70,11 +71,19 @@ impl Enroller {
         })
     }
 
-    /// Checks that the networks are in the model directory `dir`, of the right sizes, without loading them.
+    /// Checks without loading or listening: the file `recording` is there, and so are the networks in the model directory
+    /// `dir`, of the right sizes.
     ///
     /// # Errors
-    /// One is missing or cut: as [`open`](Self::open).
-    pub fn check(dir: &Path) -> Result<()> {
+    /// One is missing or cut; of the networks as [`open`](Self::open).
+    pub fn check(dir: &Path, recording: &Path) -> Result<()> {
+        regular_file::open(recording).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => Error::new(
+                ErrorKind::NotFound,
+                format!("{error}: give the path of a recording"),
+            ),
+            _ => error,
+        })?;
         let manifest = Manifest::read(dir)?;
         networks::files(dir, &manifest, Verify::Never, &Cancel::new()).map(|_| ())
     }
@@ -190,7 +199,7 @@ fn voice(
     };
     voice
         .check()
-        .map_err(|what| Error::failed(format!("the networks made no voice of it: {what}")))?;
+        .map_err(|what| Error::failed(format!("the networks produced no usable voice: {what}")))?;
     Ok(voice)
 }
 
@@ -208,7 +217,7 @@ impl Speech {
         let range = levels.speech_range();
         if range.is_empty() || levels.speech() < SILENCE {
             return Err(recording(format!(
-                "there is no speech in {:.1} s of recording, only silence: check the microphone and the file",
+                "the recording ({:.1} s) contains only silence, no speech: check the microphone and the file",
                 heard.seconds
             )));
         }

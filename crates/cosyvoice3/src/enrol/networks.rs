@@ -81,7 +81,7 @@ impl SpeechTokenizer {
         if session.output("indices").is_none() {
             return Err(Error::damaged(
                 session.path(),
-                "the graph has no output \"indices\": the file is of another version or model",
+                "the graph has no output \"indices\": the file belongs to another version or model",
             ));
         }
         Ok(Self(Mutex::new(session)))
@@ -104,7 +104,7 @@ impl SpeechTokenizer {
         tokens.ok_or_else(|| {
             Error::damaged(
                 session.path(),
-                format!("yields tokens that are no sounds: these lie in 0..{SPEECH_CODES}"),
+                format!("produced tokens outside 0..{SPEECH_CODES}"),
             )
         })
     }
@@ -149,7 +149,7 @@ fn missing(dir: &Path, name: &str) -> Error {
     Error::new(
         ErrorKind::NotFound,
         format!(
-            "{dir} has no {name}, without which no voice can be made of a recording: get {SPEAKER_ENCODER} and \
+            "{dir} has no {name}, which is needed to make a voice from a recording: get {SPEAKER_ENCODER} and \
              {SPEECH_TOKENIZER} from the release FunAudioLLM/Fun-CosyVoice3-0.5B-2512 (Hugging Face or ModelScope), and \
              run `cosyvoice3 model front-end DIRECTORY {dir}` with the directory that holds them"
         ),

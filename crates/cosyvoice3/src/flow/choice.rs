@@ -115,7 +115,7 @@ pub fn load(
             Ok(Box::new(npu(models)?))
         }
         (FlowChoice::Auto, Some(_)) if !signs_of_a_card(&target.axcl) => {
-            tracing::info!("no NPU card here; the flow model runs on the CPU");
+            tracing::info!("no NPU card found; the flow model runs on the CPU");
             cpu(cancel)
         }
         (FlowChoice::Auto, Some(models)) => match npu(models) {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Conditions, Encoded, FlowBackend, Memory};
+use super::{Conditions, Device, Encoded, FlowBackend, Memory};
 use crate::{Error, Result, cancel::Cancel, mel::Mel};
 
 type Load = Box<dyn Fn(&Cancel) -> Result<Box<dyn FlowBackend>> + Send>;
@@ -61,17 +61,20 @@ impl Fallback {
         let Some(load) = &self.spare else {
             return Err(error);
         };
-        let from = self.backend.name();
+        let from = self.backend.device();
         let loaded = load(cancel);
         if cancel.is_cancelled() {
             return Err(Error::cancelled());
         }
         self.spare = None;
-        self.backend =
-            loaded.map_err(|e| e.context(format!("{error}; and instead of the {from}")))?;
+        self.backend = loaded.map_err(|e| {
+            e.context(format!(
+                "{error}; then loading the replacement for the {from} failed"
+            ))
+        })?;
         self.warning = Some(error.context(format!(
-            "the flow model goes on with the {} because the {from} failed",
-            self.backend.name()
+            "the flow model continues on the {} because the {from} failed",
+            self.backend.device()
         )));
         if let Some(window) = &self.window {
             self.backend.begin(window.conditions(), cancel)?;
@@ -81,8 +84,8 @@ impl Fallback {
 }
 
 impl FlowBackend for Fallback {
-    fn name(&self) -> &'static str {
-        self.backend.name()
+    fn device(&self) -> Device {
+        self.backend.device()
     }
 
     fn estimator_lengths(&self) -> Option<&[usize]> {
@@ -180,13 +183,13 @@ mod tests {
 
     /// Encodes if it works, and can do nothing else.
     struct Scripted {
-        name: &'static str,
+        device: Device,
         works: bool,
     }
 
     impl FlowBackend for Scripted {
-        fn name(&self) -> &'static str {
-            self.name
+        fn device(&self) -> Device {
+            self.device
         }
 
         fn estimator_lengths(&self) -> Option<&[usize]> {
@@ -217,7 +220,7 @@ mod tests {
         let loads = Arc::new(AtomicUsize::new(0));
         let counted = loads.clone();
         let broken = Box::new(Scripted {
-            name: "broken",
+            device: Device::Npu,
             works: false,
         });
         let mut fallback = Fallback::new(
@@ -228,7 +231,7 @@ mod tests {
                 }
                 cancel.check()?;
                 Ok(Box::new(Scripted {
-                    name: "spare",
+                    device: Device::Cpu,
                     works: true,
                 }))
             }),
@@ -237,8 +240,8 @@ mod tests {
         assert!(encode().unwrap_err().is_cancelled());
         assert!(encode().is_ok());
         assert_eq!(
-            (fallback.name(), loads.load(Ordering::SeqCst)),
-            ("spare", 2)
+            (fallback.device(), loads.load(Ordering::SeqCst)),
+            (Device::Cpu, 2)
         );
         assert!(fallback.take_warning().is_some());
     }

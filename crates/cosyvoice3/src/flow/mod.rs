@@ -17,7 +17,7 @@ pub mod windows;
 
 pub use plan::{Call, FlowModel, FlowOptions, FlowPlan, Utterance};
 
-use std::{any::Any, ops::Range};
+use std::{any::Any, fmt, ops::Range};
 
 use crate::{Error, Result, cancel::Cancel, mel::Mel};
 
@@ -69,12 +69,40 @@ impl Memory {
     }
 }
 
+/// Device that a back end computes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Device {
+    /// The processor.
+    Cpu,
+    /// An NPU.
+    Npu,
+}
+
+impl Device {
+    /// Name in statistics and settings: `cpu` or `npu`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Npu => "npu",
+        }
+    }
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cpu => "CPU",
+            Self::Npu => "NPU",
+        })
+    }
+}
+
 /// A backend that runs the flow model's two networks.
 ///
 /// Calls come from one thread: `encode` once per window, then `begin` once and `step` once per ODE step.
 pub trait FlowBackend: Send {
-    /// Name in logs and statistics (`cpu`, `npu`).
-    fn name(&self) -> &'static str;
+    /// The device that it computes on.
+    fn device(&self) -> Device;
 
     /// Frame counts for which there is an estimator, ascending; `None` if any length works.
     fn estimator_lengths(&self) -> Option<&[usize]>;
@@ -141,8 +169,8 @@ pub trait FlowBackend: Send {
     ) -> Result<Memory> {
         let _ = (past, offset, x, t, conditional, unconditional, cancel);
         Err(Error::failed(format!(
-            "the {} flow cannot go on after earlier frames",
-            self.name()
+            "the flow model on the {} cannot continue after earlier frames",
+            self.device()
         )))
     }
 
@@ -150,8 +178,8 @@ pub trait FlowBackend: Send {
     fn forget(&self, memory: &Memory, range: Range<usize>) -> Result<Memory> {
         let _ = (memory, range);
         Err(Error::failed(format!(
-            "the {} flow has no memory",
-            self.name()
+            "the flow model on the {} keeps no memory of earlier frames",
+            self.device()
         )))
     }
 

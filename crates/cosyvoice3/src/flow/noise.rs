@@ -50,8 +50,7 @@ impl Noise {
             return Err(Error::new(
                 crate::ErrorKind::Text,
                 format!(
-                    "an utterance of {end} mel frames with its prompt is too long for the flow, which has noise for \
-                     {TABLE_FRAMES} (300 s): split the text"
+                    "an utterance of {end} mel frames with its prompt is too long for the flow model, whose limit is {TABLE_FRAMES} (300 s): split the text"
                 ),
             ));
         }

@@ -187,7 +187,7 @@ fn subtract(from: &Mel, what: &Mel, difference: &mut Mel) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::Encoded;
+    use crate::flow::{Device, Encoded};
 
     /// dx/dt = 1 with the conditions, 0 without.
     struct Constant {
@@ -196,8 +196,8 @@ mod tests {
     }
 
     impl FlowBackend for Constant {
-        fn name(&self) -> &'static str {
-            "constant"
+        fn device(&self) -> Device {
+            Device::Cpu
         }
 
         fn estimator_lengths(&self) -> Option<&[usize]> {

@@ -2,7 +2,7 @@
 
 use std::{ops::Range, path::Path};
 
-use super::{Conditions, Encoded, FlowBackend, Memory, times::Times};
+use super::{Conditions, Device, Encoded, FlowBackend, Memory, times::Times};
 use crate::{
     Error, Result,
     cancel::Cancel,
@@ -162,7 +162,7 @@ impl CpuFlow {
             (_, None) => None,
             (Some(file), Some(length)) => Some(Times::open(&dir.join(file), length as usize)?),
             (None, Some(_)) => {
-                let what = "it takes modulations, but the manifest names no flow.times";
+                let what = "it takes modulations, but the manifest has no flow.times: convert the checkpoint again";
                 return Err(Error::damaged(estimator.path(), what));
             }
         };
@@ -182,8 +182,8 @@ impl CpuFlow {
 }
 
 impl FlowBackend for CpuFlow {
-    fn name(&self) -> &'static str {
-        "cpu"
+    fn device(&self) -> Device {
+        Device::Cpu
     }
 
     fn estimator_lengths(&self) -> Option<&[usize]> {
@@ -330,7 +330,7 @@ impl CpuFlow {
         let (shape, y) = outputs.f32("y")?;
         if !shape.iter().map(|n| *n as usize).eq(mel) {
             return Err(Error::failed(format!(
-                "the flow estimator answered with shape {shape:?} to {mel:?}"
+                "the flow estimator returned shape {shape:?} for {mel:?}"
             )));
         }
         for (velocity, y) in std::iter::zip(velocities, y.chunks_exact(row)) {

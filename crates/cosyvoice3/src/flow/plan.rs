@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{
-    Conditions, FlowBackend,
+    Conditions, Device, FlowBackend,
     chunks::{self, Chunks, Hop},
     noise::Noise,
     ode::{self, Guidance},
@@ -97,7 +97,7 @@ impl FlowModel {
             FlowPlan::Whole => false,
             FlowPlan::Windows => true,
         };
-        check_lengths(lengths, windows, self.backend.name())?;
+        check_lengths(lengths, windows, self.backend.device())?;
         if options.stream {
             self.check_stream(options.plan)?;
         }
@@ -155,19 +155,21 @@ impl FlowModel {
         };
         Err(Error::new(
             ErrorKind::Settings,
-            format!("speech cannot leave in chunks: {why}"),
+            format!("speech cannot be sent in chunks: {why}"),
         ))
     }
 }
 
-fn check_lengths(lengths: Option<&[usize]>, windows: bool, name: &str) -> Result<()> {
+fn check_lengths(lengths: Option<&[usize]>, windows: bool, device: Device) -> Result<()> {
     let Some(lengths) = lengths else {
         return Ok(());
     };
     if !windows {
         return Err(Error::new(
             ErrorKind::Settings,
-            format!("the {name} flow has only estimators of fixed length: use flow-plan=windows"),
+            format!(
+                "the flow model on the {device} has only estimators of fixed length: use flow-plan=windows"
+            ),
         ));
     }
     let missing = ESTIMATOR_FRAMES.iter().find(|n| !lengths.contains(n));
@@ -176,7 +178,7 @@ fn check_lengths(lengths: Option<&[usize]>, windows: bool, name: &str) -> Result
         Some(frames) => Err(Error::new(
             ErrorKind::Settings,
             format!(
-                "the {name} flow has estimators for {lengths:?} frames, but none for {frames}: \
+                "the flow model on the {device} has estimators for {lengths:?} frames, but none for {frames}: \
                  add the missing model file"
             ),
         )),
@@ -406,7 +408,7 @@ fn check_tokens(tokens: &[u32]) -> Result<()> {
     match tokens.iter().find(|id| **id >= SPEECH_CODES) {
         None => Ok(()),
         Some(id) => Err(Error::failed(format!(
-            "speech token {id} is no sound (0..{SPEECH_CODES}): it must not reach the flow"
+            "speech token {id} is outside 0..{SPEECH_CODES}: control ids must not reach the flow model"
         ))),
     }
 }
@@ -426,7 +428,7 @@ mod tests {
     use super::*;
     use crate::{
         constants::{CFG_RATE, LOOKAHEAD_TOKENS, MEL_BINS},
-        flow::Encoded,
+        flow::{Device, Encoded},
     };
 
     /// A flow whose mel is its token ids, whatever the noise.
@@ -437,8 +439,8 @@ mod tests {
     }
 
     impl FlowBackend for Echo {
-        fn name(&self) -> &'static str {
-            "echo"
+        fn device(&self) -> Device {
+            Device::Cpu
         }
 
         fn estimator_lengths(&self) -> Option<&[usize]> {

@@ -128,8 +128,9 @@ impl Times {
         let (header, metadata) = {
             // SAFETY: read-only and dropped before this returns; model files are replaced by rename, never rewritten.
             let bytes = unsafe { Mmap::map(&file) }.map_err(|e| Error::io(path, &e))?;
-            SafeTensors::read_metadata(&bytes)
-                .map_err(|e| Error::damaged(path, format!("no whole safetensors file ({e})")))?
+            SafeTensors::read_metadata(&bytes).map_err(|e| {
+                Error::damaged(path, format!("not a complete safetensors file ({e})"))
+            })?
         };
         let mut times = Self {
             path: path.into(),

@@ -31,7 +31,7 @@ impl Embeddings {
         // SAFETY: the mapping is read-only, and model files are replaced by rename, never rewritten in place.
         let file = unsafe { Mmap::map(&file) }.map_err(|e| Error::io(path, &e))?;
         let (header, metadata) = SafeTensors::read_metadata(&file)
-            .map_err(|e| Error::damaged(path, format!("no whole safetensors file ({e})")))?;
+            .map_err(|e| Error::damaged(path, format!("not a complete safetensors file ({e})")))?;
         let first = header + 8;
         let expected = first + metadata.data_len();
         if file.len() != expected {

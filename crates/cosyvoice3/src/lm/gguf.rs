@@ -212,7 +212,9 @@ impl Gguf {
                 .iter()
                 .find(|t| !expected.contains_key(&t.name))
                 .map_or("a tensor twice", |t| &t.name);
-            return Err(format!("it holds {extra}, which no CosyVoice3 model has"));
+            return Err(format!(
+                "it contains {extra}, which is not part of a CosyVoice3 model"
+            ));
         }
         Ok(())
     }
@@ -226,7 +228,7 @@ impl Gguf {
             };
             if !known {
                 return Err(format!(
-                    "key {key} = {value:?} is not one of a CosyVoice3 model"
+                    "key {key} = {value:?} does not belong in a CosyVoice3 model"
                 ));
             }
         }
@@ -319,7 +321,7 @@ impl Gguf {
         } = tensor;
         let bytes = tensor.bytes().ok_or_else(|| {
             format!(
-                "tensor {name} has type {} and shape {:?}, which do not go together in a model of ours",
+                "tensor {name} has type {} and shape {:?}, a combination that the converter never writes",
                 tensor.type_name().map_or_else(|| format!("number {kind}"), str::to_owned),
                 tensor.shape
             )
@@ -329,7 +331,7 @@ impl Gguf {
         }
         if offset % ALIGNMENT != 0 {
             return Err(format!(
-                "tensor {name} starts at {offset}, no multiple of {ALIGNMENT}"
+                "tensor {name} starts at {offset}, not a multiple of {ALIGNMENT}"
             ));
         }
         match offset.checked_add(bytes) {
@@ -396,7 +398,7 @@ fn parse(source: impl Read, len: u64) -> io::Result<Gguf> {
         len,
     };
     if &reader.array::<4>()? != b"GGUF" {
-        return Err(invalid("no GGUF file: its first bytes are not \"GGUF\""));
+        return Err(invalid("not a GGUF file: its first bytes are not \"GGUF\""));
     }
     let version = reader.u32()?;
     if !(2..=3).contains(&version) {
@@ -410,7 +412,7 @@ fn parse(source: impl Read, len: u64) -> io::Result<Gguf> {
         let kind = reader.u32()?;
         let value = reader.value(kind)?;
         if values.insert(key.clone(), value).is_some() {
-            return Err(invalid(format!("key {key} comes twice")));
+            return Err(invalid(format!("key {key} appears twice")));
         }
     }
     let mut tensors = Vec::new();
@@ -481,7 +483,7 @@ impl<R: Read> Reader<R> {
 
     fn text(&mut self) -> io::Result<String> {
         let length = self.u64()?;
-        String::from_utf8(self.bytes(length)?).map_err(|_| invalid("a string is no UTF-8"))
+        String::from_utf8(self.bytes(length)?).map_err(|_| invalid("a string is not UTF-8"))
     }
 
     fn name(&mut self) -> io::Result<String> {

@@ -104,7 +104,7 @@ fn load_cpu_variant(directories: &[std::path::PathBuf]) -> Result<()> {
     Err(Error::new(
         ErrorKind::Library,
         format!(
-            "no variant of ggml's CPU back end that runs on this CPU: searched {}. Install the package again, or build \
+            "no variant of ggml's CPU back end runs on this CPU: searched {}. Install the package again, or build \
              the plugin on this machine",
             searched.join(", ")
         ),
@@ -193,7 +193,7 @@ impl Model {
     pub fn load(path: &Path, report: &mut dyn FnMut(f32) -> bool) -> Result<Self> {
         start()?;
         let c_path = CString::new(path.as_os_str().as_encoded_bytes())
-            .map_err(|_| Error::new(ErrorKind::NotFound, "a path cannot hold a NUL byte"))?;
+            .map_err(|_| Error::new(ErrorKind::NotFound, "a path must not contain a NUL byte"))?;
         let mut progress = Progress {
             report,
             stopped: false,

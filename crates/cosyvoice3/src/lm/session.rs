@@ -209,7 +209,7 @@ impl LmSession {
             return Err(Error::new(
                 ErrorKind::Settings,
                 format!(
-                    "{}..={} tokens are no length for an utterance",
+                    "an utterance cannot have {}..={} tokens",
                     decoding.min_tokens, decoding.max_tokens
                 ),
             ));
@@ -395,11 +395,11 @@ impl Generated {
         let seconds = self.generated / 25;
         match self.stop {
             StopReason::MaxLength if decoding.min_tokens < decoding.max_tokens => tracing::warn!(
-                "the speech did not end by itself: cut at the longest that its text allows, {} tokens ({seconds} s)",
+                "the language model did not stop: speech cut at the maximum for its text, {} tokens ({seconds} s)",
                 self.generated
             ),
             StopReason::Loop => tracing::warn!(
-                "the speech only repeated itself: cut after {} tokens ({seconds} s)",
+                "the language model only repeated itself: speech cut after {} tokens ({seconds} s)",
                 self.generated
             ),
             StopReason::ContextFull => tracing::warn!(

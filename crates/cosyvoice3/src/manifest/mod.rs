@@ -389,7 +389,7 @@ impl TryFrom<VocoderTable> for Vocoder {
                 source: None,
                 graph: Some(graph),
             } => Ok(Self::MelToAudio { graph }),
-            _ => Err("vocoder wants decoder, source_weights and source, or graph alone"),
+            _ => Err("vocoder needs either decoder, source_weights and source, or graph alone"),
         }
     }
 }
@@ -495,13 +495,13 @@ impl Manifest {
         let wrong = |what: String| Err(Error::damaged(path, what));
         if self.format != FORMAT {
             return wrong(format!(
-                "format {} of another version; this one reads format {FORMAT}: convert the checkpoint again",
+                "format {} is not supported; this version reads format {FORMAT}: convert the checkpoint again",
                 self.format
             ));
         }
         if let Some(tag) = self.languages.iter().find(|tag| language(tag).is_none()) {
             return wrong(format!(
-                "languages: \"{tag}\" is none of those whose texts are told apart here: ru, en, zh"
+                "languages: \"{tag}\" is not supported: use ru, en or zh"
             ));
         }
         if !self.text_reading.is_empty() && Reading::from_name(&self.text_reading).is_none() {
@@ -533,12 +533,14 @@ impl Manifest {
             npu.check().or_else(wrong)?;
         }
         if self.flow.estimator.is_none() && self.npu.is_none() {
-            return wrong("neither flow.estimator nor npu: nothing makes mel".into());
+            return wrong(
+                "neither flow.estimator nor npu is set: one of them must make the mel".into(),
+            );
         }
         let npu_encoder = self.npu.as_ref().and_then(|npu| npu.encoder.as_ref());
         if self.flow.encoder.is_none() && npu_encoder.is_none() {
             return wrong(
-                "neither flow.encoder nor npu.encoder: nothing reads speech tokens".into(),
+                "neither flow.encoder nor npu.encoder is set: one of them must read the speech tokens".into(),
             );
         }
         let front_end = self.front_end.iter().flat_map(FrontEnd::names);
@@ -548,7 +550,7 @@ impl Manifest {
             let inside = |part| matches!(part, Component::Normal(_));
             if file.is_empty() || file.contains('\0') || !parts.all(inside) {
                 return wrong(format!(
-                    "{file:?} leads out of the model directory, or names no file in it"
+                    "{file:?} points outside the model directory, or names no file in it"
                 ));
             }
         }
@@ -559,7 +561,7 @@ impl Manifest {
         }
         for (file, entry) in &self.files {
             if !entry.sha256.bytes().all(|c| c.is_ascii_hexdigit()) {
-                return wrong(format!("the SHA-256 of {file} is no hexadecimal number"));
+                return wrong(format!("the SHA-256 of {file} is not a hexadecimal number"));
             }
         }
         self.check_front_end().or_else(wrong)
@@ -829,7 +831,7 @@ pub(crate) mod tests {
             ),
             (
                 |m| npu(m).estimators[0].file = "/lib/x".into(),
-                "\"/lib/x\" leads out",
+                "\"/lib/x\" points outside",
             ),
         ];
         assert_contradictions(sample_for_npu, &cases);
@@ -895,7 +897,9 @@ pub(crate) mod tests {
             let error = read(&manifest.to_toml()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Damaged);
             assert!(
-                error.to_string().contains(&format!("{name:?} leads out")),
+                error
+                    .to_string()
+                    .contains(&format!("{name:?} points outside")),
                 "{error}"
             );
         }

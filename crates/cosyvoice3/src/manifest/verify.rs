@@ -63,7 +63,7 @@ pub fn sizes_of(dir: &Path, model: &str, files: &BTreeMap<String, FileEntry>) ->
             return Err(Error::damaged(
                 &path,
                 format!(
-                    "{size} bytes, the manifest says {}: the copy is incomplete or of another model; copy or convert it again",
+                    "{size} bytes, but the manifest says {}: the copy is incomplete or belongs to another model; copy it or convert the checkpoint again",
                     entry.size
                 ),
             ));
@@ -81,7 +81,7 @@ fn stays_inside(root: &Path, path: &Path) -> Result<()> {
     Err(Error::damaged(
         path,
         format!(
-            "a link to {}, out of the model directory: copy the file itself, or link the whole directory",
+            "a link to {}, outside the model directory: copy the file itself, or link the whole directory",
             real.display()
         ),
     ))
@@ -137,7 +137,7 @@ pub fn hashes_of(
                 return Err(Error::damaged(
                     &path,
                     format!(
-                        "SHA-256 {found}, the manifest says {}: the file is damaged or was changed; copy or convert it again",
+                        "SHA-256 {found}, but the manifest says {}: the file is damaged or was changed; copy it or convert the checkpoint again",
                         entry.sha256
                     ),
                 ));
@@ -159,7 +159,7 @@ fn not_remembered(record: &Path, error: &std::io::Error) -> Error {
     Error::new(
         ErrorKind::Open,
         format!(
-            "{}: {error}: cannot remember that the model is whole, so its files are hashed at every start; make the \
+            "{}: {error}: cannot record that the files were verified, so they are hashed at every start; make the \
              directory your own and writable, or set XDG_CACHE_HOME",
             record.display()
         ),
@@ -270,7 +270,9 @@ mod tests {
         fs::write(dir.path().join("lm.gguf"), b"wei").unwrap();
         let error = sizes(dir.path(), &manifest).unwrap_err();
         assert!(
-            error.to_string().contains("3 bytes, the manifest says 7"),
+            error
+                .to_string()
+                .contains("3 bytes, but the manifest says 7"),
             "{error}"
         );
     }

@@ -3,6 +3,7 @@
 mod keeper;
 mod lease;
 mod lexicons;
+mod loader;
 
 use std::{
     collections::HashMap,
@@ -11,53 +12,27 @@ use std::{
 };
 
 use lexicons::Lexicons;
-pub use lexicons::check_lexicon;
+use loader::Loader;
 
 pub use keeper::Keeper;
 pub use lease::{Lease, Leased};
+pub use lexicons::check_lexicon;
+pub use loader::{LoadObserver, LoadOptions};
 
 use crate::{
     Error, Result, cache_dir,
     cancel::Cancel,
     cpu::Affinity,
-    flow::{
-        FlowModel,
-        choice::{self, Cores, FlowTarget},
-    },
+    flow::{FlowModel, choice::FlowTarget},
     lm::{LmModel, PrefixCache, program},
     lock::lock,
-    manifest::{
-        Manifest,
-        verify::{self, Verify},
-    },
+    manifest::{Manifest, verify::Verify},
     regular_file,
-    stage::Stage,
     synth::Announcements,
-    text::{Language, Lexicon, TextFrontEnd, Tokenizer},
+    text::{Language, Lexicon, TextFrontEnd},
     vocoder::Vocoder,
     voice::{Places, Voice, library},
 };
-
-/// Options for loading a model.
-#[derive(Debug, Clone, Default)]
-pub struct LoadOptions {
-    /// When to hash the files.
-    pub verify: Verify,
-    /// Threads of flow and vocoder; 0 is one per core.
-    pub threads: usize,
-    /// Backend of the flow model.
-    pub flow: FlowTarget,
-    /// CPUs for the threads of the stages.
-    pub affinity: Affinity,
-}
-
-/// Receives progress and warnings while a model loads.
-pub trait LoadObserver {
-    /// The share `fraction` of `component` is loaded.
-    fn progress(&mut self, component: &'static str, fraction: f32);
-    /// A problem that the user should know about.
-    fn warn(&mut self, error: Error);
-}
 
 /// The loaded models of one directory. Flow and vocoder are leased to one caller at a time.
 pub struct Model {
@@ -114,85 +89,30 @@ impl Model {
         observer: &mut dyn LoadObserver,
     ) -> Result<Self> {
         let manifest = Manifest::read(dir)?;
-        verify::sizes(dir, &manifest)?;
         let cache = cache_dir::default_dir();
-        let warning = verify::hashes(
+        let mut loader = Loader {
             dir,
-            &manifest,
-            options.verify,
-            cache.as_deref(),
+            manifest: &manifest,
+            options,
             cancel,
-            &mut |done| observer.progress("check of the files", done),
-        )?;
-        if let Some(warning) = warning {
-            observer.warn(warning);
-        }
-        let step = |observer: &mut dyn LoadObserver, component, fraction| {
-            observer.progress(component, fraction);
-            cancel.check()
+            observer,
         };
-        step(observer, "tokenizer", 0.0)?;
-        let tokenizer = Tokenizer::load(&dir.join(&manifest.lm.tokenizer))?;
-        if tokenizer.vocabulary() > manifest.lm.text_vocab {
-            return Err(Error::damaged(
-                &dir.join(&manifest.lm.tokenizer),
-                format!(
-                    "{} ids, but the language model has {} text embeddings: the files are of different models",
-                    tokenizer.vocabulary(),
-                    manifest.lm.text_vocab
-                ),
-            ));
-        }
-        step(observer, "language model", 0.0)?;
-        let lm = LmModel::load(dir, &manifest.lm, &mut |fraction| {
-            step(observer, "language model", fraction).is_ok()
-        })?;
-        step(observer, "flow model", 0.0)?;
-        // Threads that a library starts for its work stay on the cores of the thread that loads it.
-        let affinity = &options.affinity;
-        let mut warnings = Vec::new();
-        let backend = choice::load(
-            dir,
-            &manifest,
-            &options.flow,
-            &Cores {
-                affinity,
-                threads: options.threads,
-            },
-            cancel,
-            &mut |warning| warnings.push(warning),
-        );
-        for warning in warnings {
-            observer.warn(warning);
-        }
-        let backend = backend?;
-        step(observer, "vocoder", 0.0)?;
-        let threads = affinity.threads(Stage::Vocoder, options.threads);
-        let vocoder = affinity.within(Stage::Vocoder, || {
-            Vocoder::load(dir, &manifest.vocoder, threads, cancel)
-        })?;
+        loader.check_files(cache.as_deref())?;
+        let tokenizer = loader.tokenizer()?;
+        let lm = loader.language_model()?;
+        let flow = loader.flow_model()?;
+        let vocoder = loader.vocoder()?;
         // On disk a model is identified by its hashes, and unchecked hashes may be wrong.
         let cache = cache.filter(|_| options.verify != Verify::Never);
-        let program = program();
-        let announcements = Announcements::new(
-            format!(
-                "{} {:?} {}",
-                program.as_deref().unwrap_or_default(),
-                options.flow,
-                manifest.to_toml()
-            ),
-            // A program that cannot identify itself must not read what others wrote.
-            program.and(cache.as_ref().map(|dir| dir.join("announcements"))),
-        );
         Ok(Self {
             front_end: TextFrontEnd::new(Arc::new(tokenizer)),
+            announcements: announcements(&manifest, options, cache.as_deref()),
             prefixes: Arc::new(PrefixCache::new(
                 &identity(&manifest),
                 cache.map(|dir| dir.join("prefixes")),
             )),
-            announcements,
             lm: Arc::new(lm),
-            flow: Lease::new(FlowModel::new(backend, &manifest.flow)),
+            flow: Lease::new(flow),
             vocoder: Lease::new(vocoder),
             lexicons: Lexicons::default(),
             voices: Places::new(dir, &manifest.name),
@@ -263,13 +183,31 @@ impl Model {
             return Err(Error::damaged(
                 &path,
                 format!(
-                    "text id {id}, but the model has {} text embeddings: the voice is of another model",
+                    "text id {id}, but the model has {} text embeddings: the voice belongs to another model",
                     self.manifest.lm.text_vocab
                 ),
             ));
         }
         Ok(voice)
     }
+}
+
+/// The finished announcements of a model, on disk below `cache`.
+fn announcements(
+    manifest: &Manifest,
+    options: &LoadOptions,
+    cache: Option<&Path>,
+) -> Announcements {
+    let program = program();
+    let origin = format!(
+        "{} {:?} {}",
+        program.as_deref().unwrap_or_default(),
+        options.flow,
+        manifest.to_toml()
+    );
+    // A program that cannot identify itself must not read what others wrote.
+    let cache = program.and(cache.map(|dir| dir.join("announcements")));
+    Announcements::new(origin, cache)
 }
 
 /// Identity of the language model of `manifest`: the hashes of its files.

@@ -29,7 +29,7 @@ pub(super) fn objection(library: &Path) -> Option<String> {
     }
     reports(library).then(|| {
         format!(
-            "{} has telemetry built in and would report to its maker; set {SWITCH}=1 in the environment of this \
+            "{} has telemetry built in and would report to its vendor; set {SWITCH}=1 in the environment of this \
              program to use it without that, or take ONNX Runtime 1.{} or older",
             library.display(),
             FIRST_WITH_TELEMETRY - 1

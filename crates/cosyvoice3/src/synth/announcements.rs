@@ -280,7 +280,7 @@ fn stats(tokens: usize) -> UtteranceStats {
         decode: Duration::ZERO,
         flow: Duration::ZERO,
         kept: true,
-        flow_backend: "",
+        flow_backend: None,
         vocoder: Duration::ZERO,
         since_request: Duration::ZERO,
         elapsed: Duration::ZERO,

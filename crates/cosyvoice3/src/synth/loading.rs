@@ -1,6 +1,6 @@
 //! A loader's view of the synthesizer that waits for it.
 
-use super::{pipeline::Line, request::Event};
+use super::{line::Line, request::Event};
 use crate::{Error, cancel::Cancel};
 
 /// Handle for a loader: takes its progress and warnings, and shows if it is cancelled.
@@ -23,10 +23,7 @@ impl<'a> Loading<'a> {
 
     /// Reports something that does not stop the loading.
     pub fn warn(&self, error: Error) {
-        self.line.events.push_now(Event::Warning {
-            request: None,
-            error,
-        });
+        self.line.events.push_now(Event::warning(None, &error));
     }
 
     /// Cancelled when the synthesizer is closed meanwhile.

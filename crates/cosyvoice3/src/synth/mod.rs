@@ -22,20 +22,26 @@
 //! ```
 
 mod announcements;
-mod engine;
+mod decoding;
+mod flowing;
 mod job;
+mod line;
 mod loading;
+mod message;
+mod models;
 #[doc(hidden)]
 pub mod pace;
 mod pipeline;
 mod queue;
 mod request;
 mod script;
+mod slot;
 mod speaking;
 mod speed;
-mod stage;
+mod stages;
 #[doc(hidden)]
 pub mod timeline;
+mod tokens;
 mod trace;
 mod voicing;
 mod words;
@@ -50,25 +56,27 @@ use std::{
 
 pub use announcements::{AnnouncementCaching, Announcements};
 #[doc(hidden)]
-pub use engine::make_mel;
-pub use engine::{DefaultVoice, LmThreads, Options};
-#[doc(hidden)]
 pub use job::{Job, Pause};
 #[doc(hidden)]
 pub use loading::Loading;
+#[doc(hidden)]
+pub use models::MelInPieces;
+pub use models::{DefaultVoice, LmThreads, Options};
 pub use request::{
     Event, Flush, Mark, Markup, Playback, PromptMode, Request, RequestId, Settings, Speech,
     UtteranceStats,
 };
 pub use speaking::Speaking;
 #[doc(hidden)]
-pub use stage::{Decoded, Engine, FlowStage, Jobs, LmStage, Piece, Tokens, VocoderStage};
+pub use stages::{Engine, FlowStage, Jobs, LmStage, Piece, VocoderStage};
+#[doc(hidden)]
+pub use tokens::{Decoded, Tokens};
 #[doc(hidden)]
 pub use trace::{Recorder, Span};
 pub use words::Word;
 
 use crate::{Error, Result, lock::lock, model};
-use pipeline::Line;
+use line::Line;
 
 /// Longest text of one request, in bytes.
 pub const MAX_TEXT: usize = 1 << 20;
@@ -100,7 +108,7 @@ impl Synthesizer {
                     return Ok(synth);
                 }
                 Event::LoadFailed(error) => return Err(error),
-                Event::Warning { error, .. } => tracing::warn!("{error}"),
+                Event::Warning { message, .. } => tracing::warn!("{message}"),
                 _ => {}
             }
         }
@@ -112,7 +120,7 @@ impl Synthesizer {
     pub fn open_model(options: Options) -> Self {
         let recorder = options.recorder.clone();
         let dir = options.dir.clone();
-        let mut synth = Self::open(recorder, move |loading| engine::load(&options, loading));
+        let mut synth = Self::open(recorder, move |loading| models::load(&options, loading));
         synth.dir = Some(dir);
         synth
     }
@@ -263,7 +271,7 @@ fn run_loader(
     let since = Instant::now();
     let loading = Loading::new(line);
     let loaded = catch_unwind(AssertUnwindSafe(|| load(&loading)))
-        .unwrap_or_else(|panic| Err(pipeline::panicked("loading", &*panic)));
+        .unwrap_or_else(|panic| Err(slot::panicked("loading", &*panic)));
     let started = loaded.and_then(|engine| {
         let mut threads = lock(threads);
         line.stopped().check()?;

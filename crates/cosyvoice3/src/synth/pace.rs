@@ -40,9 +40,13 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// The language model made `tokens` tokens for `ids` text ids.
-    pub fn decoded(&mut self, tokens: usize, ids: usize, seconds: f64) {
+    /// The language model decoded `tokens` tokens; it may be in the middle of an utterance.
+    pub fn decoding(&mut self, tokens: usize, seconds: f64) {
         learn(&mut self.token, seconds, tokens);
+    }
+
+    /// An utterance of `ids` text ids became `tokens` tokens.
+    pub fn decoded(&mut self, tokens: usize, ids: usize) {
         learn(&mut self.tokens_per_id, tokens as f64, ids);
     }
 
@@ -367,7 +371,8 @@ mod tests {
             complete: false,
         };
         assert!(!pace.whole_is_soon(known(40), 150), "nothing is known yet");
-        pace.decoded(100, 20, 0.5);
+        pace.decoding(100, 0.5);
+        pace.decoded(100, 20);
         pace.flowed(100, 0.05);
         pace.voiced(100, 0.02);
         assert!(pace.whole_is_soon(known(60), 150));

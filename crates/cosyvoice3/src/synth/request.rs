@@ -4,8 +4,8 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use super::words::Word;
 use crate::{
-    Error,
-    flow::FlowPlan,
+    Error, ErrorKind,
+    flow::{Device, FlowPlan},
     lm::{Hit, StopReason},
     manifest::Schedule,
     text::{Language, Reading},
@@ -229,8 +229,10 @@ pub enum Event {
     Warning {
         /// The request it belongs to, if any.
         request: Option<RequestId>,
-        /// The error.
-        error: Error,
+        /// Kind of the problem.
+        kind: ErrorKind,
+        /// The problem and its remedy, in words for people.
+        message: String,
     },
     /// One utterance is ready, or a piece of it.
     Speech(Speech),
@@ -257,6 +259,15 @@ pub enum Event {
 }
 
 impl Event {
+    /// The warning that `error`, which stopped nothing, is to the user.
+    pub(super) fn warning(request: Option<RequestId>, error: &Error) -> Self {
+        Self::Warning {
+            request,
+            kind: error.kind(),
+            message: error.to_string(),
+        }
+    }
+
     /// Returns true if it is about the engine and not about a request.
     pub fn is_of_the_engine(&self) -> bool {
         match self {
@@ -309,8 +320,8 @@ pub struct UtteranceStats {
     pub flow: Duration,
     /// True if no stage worked for it: it was spoken before and kept.
     pub kept: bool,
-    /// Back end of the flow: `cpu` or `npu`; empty for speech that was kept.
-    pub flow_backend: &'static str,
+    /// Device of the flow model; `None` where it did no work.
+    pub flow_backend: Option<Device>,
     /// Vocoder.
     pub vocoder: Duration,
     /// From the request, or from the models' readiness where that came later, to this speech.

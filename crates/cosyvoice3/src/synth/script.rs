@@ -326,7 +326,7 @@ fn check_names<'a>(segments: impl Iterator<Item = &'a Segment>) -> Result<()> {
         {
             return Err(Error::new(
                 ErrorKind::NotFound,
-                format!("no voice \"{voice}\": a document names voices, not files"),
+                format!("no voice \"{voice}\": a document may name voices, but no files"),
             ));
         }
     }
@@ -366,7 +366,7 @@ fn unsupported(names: &[String]) -> Option<Error> {
         Error::new(
             ErrorKind::Text,
             format!(
-                "SSML: not supported, and spoken as plain text: {}",
+                "SSML: not supported, read as plain text: {}",
                 names.join(", ")
             ),
         )

@@ -1,7 +1,7 @@
 //! One request as an iterator over its speech.
 
 use super::{
-    pipeline::{self, Events, Line},
+    line::{self, Events, Line},
     request::{Event, Request, RequestId, Speech},
 };
 use crate::{Error, ErrorKind, Result};
@@ -17,14 +17,14 @@ pub struct Speaking<'a> {
     events: Events,
     /// Neither speech nor a failure was handed out yet.
     nothing_yet: bool,
-    /// Why nothing was said, if nothing is.
+    /// Why nothing was spoken, if nothing is.
     warning: Option<Error>,
     done: bool,
 }
 
 impl<'a> Speaking<'a> {
     pub(super) fn new(line: &'a Line, request: Request) -> Self {
-        let events = pipeline::events();
+        let events = line::events();
         Self {
             line,
             request: line.say(request, Some(events.clone())),
@@ -56,10 +56,10 @@ impl Iterator for Speaking<'_> {
                 Some(Event::Speech(speech)) => Ok(speech),
                 Some(Event::UtteranceFailed { error, .. }) => Err(error),
                 Some(Event::LoadFailed(error)) => return self.end(Some(error)),
-                Some(Event::Warning { error, .. }) => {
-                    tracing::warn!("{error}");
-                    if error.kind() == ErrorKind::Text {
-                        self.warning = Some(error);
+                Some(Event::Warning { kind, message, .. }) => {
+                    tracing::warn!("{message}");
+                    if kind == ErrorKind::Text {
+                        self.warning = Some(Error::new(kind, message));
                     }
                     continue;
                 }

@@ -204,7 +204,7 @@ fn hear(synth: &Synthesizer, request: RequestId) -> Vec<String> {
                 heard.push(speech.text);
             }
             Event::UtteranceFailed { error, .. } => heard.push(format!("failed: {error}")),
-            Event::Warning { error, .. } => heard.push(format!("warning: {error}")),
+            Event::Warning { message, .. } => heard.push(format!("warning: {message}")),
             Event::Finished {
                 request: id,
                 cancelled,

@@ -2,17 +2,18 @@
 
 use std::{
     mem,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
 use super::{
     job::Job,
+    line::{Events, Line},
+    message::{Item, Note, Place, Voiced, Work},
     pace::{self, Known, Outlook},
-    pipeline::{Events, Item, Line, Place, Slot, Voiced},
     queue::Popped,
     request::{Event, Playback, RequestId, Speech, UtteranceStats},
-    stage::{Engine, VocoderStage},
+    slot::Slot,
+    stages::{Engine, VocoderStage},
     words::words,
 };
 use crate::{
@@ -85,15 +86,6 @@ struct Ahead {
     last: bool,
 }
 
-/// One piece and what belongs to it.
-struct Begun {
-    job: Arc<Job>,
-    accepted: Instant,
-    cancel: Cancel,
-    started: Instant,
-    work: Voiced,
-}
-
 impl Voicing<'_> {
     /// The next message; held pieces leave when their time comes.
     fn next(&mut self) -> Option<Item<Voiced>> {
@@ -112,24 +104,17 @@ impl Voicing<'_> {
 
     fn take(&mut self, item: Item<Voiced>) {
         match item {
-            Item::Begin {
-                job,
-                accepted,
-                cancel,
-                started,
-                place,
-                work,
-            } => {
-                let begun = Begun {
-                    job,
-                    accepted,
-                    cancel,
-                    started,
-                    work,
-                };
-                self.voice(begun, place);
+            Item::Work(mut work) => {
+                let place = work.place.take();
+                self.voice(*work, place);
             }
-            Item::Kept {
+            Item::Note(note) => self.hear(note),
+        }
+    }
+
+    fn hear(&mut self, note: Note) {
+        match note {
+            Note::Kept {
                 mut speech,
                 cancel,
                 accepted,
@@ -138,12 +123,12 @@ impl Voicing<'_> {
                 speech.stats.since_request = accepted.elapsed();
                 let events = self.line.events_of(speech.request);
                 let last = speech.last;
-                if publish(&events, Event::Speech(speech), &cancel) && last {
+                if publish(&events, Event::Speech(*speech), &cancel) && last {
                     self.spoken += 1;
                 }
                 drop(place);
             }
-            Item::Failed {
+            Note::Failed {
                 request,
                 utterance,
                 error,
@@ -151,38 +136,41 @@ impl Voicing<'_> {
                 let stopped = self.line.stopped().clone();
                 self.fail(request, utterance, error, &stopped);
             }
-            Item::Warning { request, error } => {
-                let event = Event::Warning {
-                    request: Some(request),
-                    error,
-                };
+            Note::Warning { request, error } => {
+                let event = Event::warning(Some(request), &error);
                 self.line.recordings.add(&event);
                 self.line.events_of(request).push_now(event);
             }
-            Item::End { request, cancel } => {
-                let recorded = self.line.recordings.end(request);
-                if let (Some((key, utterances)), Some((cache, caching)), false) =
-                    (recorded, self.engine.announcements(), cancel.is_cancelled())
-                {
-                    cache.put(key, utterances, caching);
-                }
-                let events = self.line.events_of(request);
-                self.line.forget(request);
-                events.push_now(Event::Finished {
-                    request,
-                    cancelled: cancel.is_cancelled(),
-                    spoken: mem::take(&mut self.spoken),
-                });
-                self.current = None;
-            }
+            Note::End { request, cancel } => self.end(request, &cancel),
         }
     }
 
+    /// Ends a request, of which all speech has left.
+    fn end(&mut self, request: RequestId, cancel: &Cancel) {
+        let recorded = self.line.recordings.end(request);
+        if let (Some((key, utterances)), Some((cache, caching)), false) =
+            (recorded, self.engine.announcements(), cancel.is_cancelled())
+        {
+            cache.put(key, utterances, caching);
+        }
+        let events = self.line.events_of(request);
+        self.line.forget(request);
+        events.push_now(Event::Finished {
+            request,
+            cancelled: cancel.is_cancelled(),
+            spoken: mem::take(&mut self.spoken),
+        });
+        self.current = None;
+    }
+
     /// Makes the samples of one piece. `place` is free once they have left.
-    fn voice(&mut self, begun: Begun, place: Option<Place>) {
-        let Begun {
-            job, cancel, work, ..
-        } = &begun;
+    fn voice(&mut self, work: Work<Voiced>, place: Option<Place>) {
+        let Work {
+            job,
+            cancel,
+            content,
+            ..
+        } = &work;
         let current = match self.current.take() {
             Some(current) if current.is(job.request, job.utterance) => current,
             _ => Current::new(self.line, job, cancel),
@@ -191,14 +179,14 @@ impl Voicing<'_> {
         if current.failed {
             return;
         }
-        let (first, last) = (work.index == 0, work.piece.last);
-        let frames = work.piece.mel.frames();
+        let (first, last) = (content.index == 0, content.piece.last);
+        let frames = content.piece.mel.frames();
         let started = Instant::now();
         let (slot, engine) = (&mut self.slot, self.engine);
         let samples = cancel.check().and_then(|()| {
             slot.run(
                 || engine.vocoder(),
-                |stage| stage.run_piece(job, work.piece.mel.clone(), first, last, cancel),
+                |stage| stage.run_piece(job, content.piece.mel.clone(), first, last, cancel),
             )
         });
         let took = started.elapsed();
@@ -209,11 +197,11 @@ impl Voicing<'_> {
                 self.line
                     .recorder
                     .span(Stage::Vocoder, job, "vocode", started, ended);
-                self.offer(begun, samples, took);
+                self.offer(work, samples, took);
             }
             Err(error) => {
                 let (request, utterance, cancel) = (job.request, job.utterance, cancel.clone());
-                drop(begun);
+                drop(work);
                 self.fail(request, utterance, error, &cancel);
             }
         }
@@ -221,18 +209,18 @@ impl Voicing<'_> {
     }
 
     /// Lets the samples of a piece leave, or holds them.
-    fn offer(&mut self, begun: Begun, samples: Vec<f32>, took: Duration) {
+    fn offer(&mut self, work: Work<Voiced>, samples: Vec<f32>, took: Duration) {
         let Some(current) = &mut self.current else {
             return;
         };
-        let last = begun.work.piece.last;
-        current.ahead = Ahead::new(&begun);
+        let last = work.content.piece.last;
+        current.ahead = Ahead::new(&work);
         current.vocoder += took;
         if samples.is_empty() && !last {
             return;
         }
         let whole = last && current.pieces == 0;
-        let speech = current.speech(begun, samples);
+        let speech = current.speech(work, samples);
         if whole {
             current.held.push(speech);
             self.leave();
@@ -356,42 +344,43 @@ impl Current {
     }
 
     /// The event of the next piece.
-    fn speech(&mut self, begun: Begun, samples: Vec<f32>) -> Speech {
-        let Begun {
+    fn speech(&mut self, work: Work<Voiced>, samples: Vec<f32>) -> Speech {
+        let Work {
             job,
             accepted,
             started,
-            work,
+            content,
             ..
-        } = begun;
+        } = work;
+        let last = content.piece.last;
         let now = Instant::now();
         let piece = self.pieces;
         self.pieces += 1;
         // Words are placed by the silences of a whole utterance.
-        let words = match piece == 0 && work.piece.last {
+        let words = match piece == 0 && last {
             true => words(&job.text, &samples, job.delay()),
             false => Vec::new(),
         };
-        let (samples, marks) = job.with_pauses(samples, piece == 0, work.piece.last);
-        let decoded = work.decoded;
+        let (samples, marks) = job.with_pauses(samples, piece == 0, last);
+        let decoded = content.decoded;
         Speech {
             request: job.request,
             utterance: job.utterance,
             piece,
-            last: work.piece.last,
+            last,
             text: job.text.clone(),
             samples,
             marks,
             words,
             stats: UtteranceStats {
-                tokens: work.piece.known.0,
+                tokens: content.piece.known.0,
                 stop: decoded.as_ref().map_or(StopReason::Natural, |d| d.stop),
                 prefill: decoded.as_ref().map_or(Duration::ZERO, |d| d.prefill),
                 decode: decoded.as_ref().map_or(Duration::ZERO, |d| d.decode),
                 hit: decoded.map_or(Hit::None, |d| d.hit),
-                flow: work.flow,
+                flow: content.flow,
                 kept: false,
-                flow_backend: work.piece.backend,
+                flow_backend: content.piece.device,
                 elapsed: now - started,
                 vocoder: self.vocoder,
                 since_request: now - accepted,
@@ -402,19 +391,19 @@ impl Current {
 }
 
 impl Ahead {
-    fn new(begun: &Begun) -> Self {
-        let work = &begun.work;
-        let (tokens, complete) = work.piece.known;
+    fn new(work: &Work<Voiced>) -> Self {
+        let content = &work.content;
+        let (tokens, complete) = content.piece.known;
         Self {
             known: Known {
                 tokens,
-                total: work.expected.max(tokens),
+                total: content.expected.max(tokens),
                 complete,
             },
-            to_come: work.piece.to_come.clone(),
-            handed: work.handed,
-            live: begun.job.settings.live,
-            last: work.piece.last,
+            to_come: content.piece.to_come.clone(),
+            handed: content.handed,
+            live: work.job.settings.live,
+            last: content.piece.last,
         }
     }
 }

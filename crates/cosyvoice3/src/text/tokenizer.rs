@@ -89,8 +89,7 @@ impl Tokenizer {
 /// Runs `work` of the tokenizer in `path`. The library takes what it reads to be consistent, and panics over some files
 /// that are not.
 fn guarded<T>(path: &Path, work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T> {
-    let remedy =
-        "the file is damaged or of another program: copy it again, or convert the checkpoint again";
+    let remedy = "the file is damaged or was made by another program: copy it again, or convert the checkpoint again";
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(Error::damaged(path, format!("{error}: {remedy}"))),

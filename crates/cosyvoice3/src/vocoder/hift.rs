@@ -138,6 +138,6 @@ impl Hift {
                 ),
             ));
         }
-        finite(&path, samples.to_vec())
+        finite::samples(&path, samples.to_vec())
     }
 }

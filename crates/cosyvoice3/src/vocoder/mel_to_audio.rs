@@ -70,7 +70,7 @@ impl MelToAudio {
         let (_, samples) = outputs.f32(&self.output)?;
         let samples = fit(samples, mel.frames() * SAMPLES_PER_FRAME)
             .map_err(|what| Error::damaged(&path, what))?;
-        finite(&path, samples)
+        finite::samples(&path, samples)
     }
 }
 

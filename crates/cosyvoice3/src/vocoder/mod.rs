@@ -4,6 +4,7 @@
 //! [`MelToAudio`], a graph that does all by itself.
 
 pub mod f0;
+mod finite;
 mod hift;
 pub mod level;
 pub mod loudness;
@@ -66,7 +67,7 @@ impl Vocoder {
     /// [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled), or [`ErrorKind::Failed`](crate::ErrorKind::Failed) if the
     /// mel or the samples are not finite or ONNX Runtime fails.
     pub fn synthesize(&mut self, mel: &Mel, seed: u64, cancel: &Cancel) -> Result<Vec<f32>> {
-        check(mel)?;
+        finite::check(mel)?;
         match self {
             Self::Hift(hift) => hift.synthesize(mel, seed, cancel),
             Self::MelToAudio(graph) => graph.synthesize(mel, cancel),
@@ -99,7 +100,7 @@ impl Vocoder {
         last: bool,
         cancel: &Cancel,
     ) -> Result<Vec<f32>> {
-        check(mel)?;
+        finite::check(mel)?;
         match (self, &mut stream.0) {
             (Self::Hift(hift), Kind::Hift(stream)) => stream.push(hift, mel, last, cancel),
             (Self::MelToAudio(graph), Kind::Whole(whole)) => {
@@ -122,24 +123,4 @@ pub struct VocoderStream(Kind);
 enum Kind {
     Hift(Box<HiftStream>),
     Whole(Mel),
-}
-
-fn check(mel: &Mel) -> Result<()> {
-    match mel.as_slice().iter().all(|value| value.is_finite()) {
-        true => Ok(()),
-        false => Err(Error::failed(
-            "the vocoder was given a mel that is not finite: the flow model's output is broken",
-        )),
-    }
-}
-
-/// The samples that the graph `path` made, if they can be played.
-fn finite(path: &Path, samples: Vec<f32>) -> Result<Vec<f32>> {
-    if samples.iter().all(|sample| sample.is_finite()) {
-        return Ok(samples);
-    }
-    Err(Error::failed(format!(
-        "{}: the samples are not finite",
-        path.display()
-    )))
 }

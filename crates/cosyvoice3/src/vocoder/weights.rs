@@ -44,7 +44,7 @@ impl SourceWeights {
             .map(|bytes| f32::from_le_bytes(bytes.try_into().expect("chunks of 4")))
             .collect();
         if values.iter().any(|value| !value.is_finite()) {
-            return Err(self.damaged(format!("{name} holds values that are not finite")));
+            return Err(self.damaged(format!("{name} contains values that are not finite")));
         }
         Ok(values)
     }

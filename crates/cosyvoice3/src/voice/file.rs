@@ -25,17 +25,17 @@ const SHA256: &str = "sha256";
 
 /// The voice in `bytes`, or what is wrong with them.
 pub fn decode(name: &str, bytes: &[u8]) -> Result<Voice, String> {
-    let damaged = |e| format!("damaged, or no voice: {e}");
+    let damaged = |e| format!("damaged, or not a voice file: {e}");
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
     let mut texts = metadata.metadata().clone().unwrap_or_default();
     match texts.get("format").map(String::as_str) {
         Some(FORMAT) => {}
         Some(other) => {
             return Err(format!(
-                "format {other} of another version; this one reads {FORMAT}: make the voice again"
+                "format {other} is not supported; this version reads format {FORMAT}: make the voice again"
             ));
         }
-        None => return Err("no voice: its metadata name no format".into()),
+        None => return Err("not a voice file: its metadata has no format".into()),
     }
     let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
     let find = |name: &str, dtype: Dtype| {
@@ -60,7 +60,9 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<Voice, String> {
         let tensors = names.map(|name| tensors.tensor(name));
         let data = tensors.iter().flatten().map(TensorView::data);
         if sum != sha256(data) {
-            return Err("damaged: SHA-256 does not match; copy or make the voice again".into());
+            return Err(
+                "damaged: the SHA-256 does not match; copy the file or make the voice again".into(),
+            );
         }
     }
     let mel = find(MEL, Dtype::F32)?;

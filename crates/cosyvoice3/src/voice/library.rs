@@ -73,7 +73,7 @@ impl Library {
             Place::Own => self.places.own().ok_or_else(|| {
                 Error::new(
                     ErrorKind::Settings,
-                    "no place for own voices: set XDG_DATA_HOME or HOME to a directory",
+                    "no directory for your own voices: set XDG_DATA_HOME or HOME to a directory",
                 )
             }),
         }
@@ -216,7 +216,7 @@ impl Library {
             Some(id) if *id as usize >= known => Err(Error::new(
                 ErrorKind::Damaged,
                 format!(
-                    "voice {}: token id {id}, but {} knows only {known} text tokens: the voice is of another model",
+                    "voice {}: token id {id}, but {} knows only {known} text tokens: the voice belongs to another model",
                     voice.name,
                     self.model.display()
                 ),
@@ -242,7 +242,7 @@ pub fn check_name(name: &str) -> Result<()> {
     Err(Error::new(
         ErrorKind::Settings,
         format!(
-            "{name:?} cannot name a voice: use letters, digits, '-' and '_', {MAX_NAME} characters at most"
+            "{name:?} is not a valid voice name: use letters, digits, '-' and '_', {MAX_NAME} characters at most"
         ),
     ))
 }
@@ -254,15 +254,19 @@ pub fn lexicon_of(file: &Path) -> PathBuf {
 }
 
 fn file_of(dir: &Path, name: &str) -> Result<PathBuf> {
-    places::file_in(dir, name)
-        .ok_or_else(|| Error::new(ErrorKind::Settings, format!("{name:?} cannot name a voice")))
+    places::file_in(dir, name).ok_or_else(|| {
+        Error::new(
+            ErrorKind::Settings,
+            format!("{name:?} is not a valid voice name"),
+        )
+    })
 }
 
 fn taken(name: &str, file: &Path) -> Error {
     Error::new(
         ErrorKind::Settings,
         format!(
-            "there is a voice {name} already, {}: choose another name, or replace it (--replace)",
+            "the voice {name} already exists, {}: choose another name, or replace it (--replace)",
             file.display()
         ),
     )

@@ -103,12 +103,12 @@ impl Voice {
         let mut all = self.prompt_tokens.iter().chain(&self.tail_tokens);
         if let Some(token) = all.find(|t| **t >= SPEECH_CODES) {
             return Err(format!(
-                "speech token {token} is no sound: these lie below {SPEECH_CODES}"
+                "speech token {token} is out of range: speech tokens lie below {SPEECH_CODES}"
             ));
         }
         let mut numbers = self.embedding.iter().chain(self.prompt_mel.as_slice());
         if !numbers.all(|value| value.is_finite()) {
-            return Err("mel or speaker embedding hold values that are not finite".into());
+            return Err("mel or speaker embedding contain values that are not finite".into());
         }
         if self.embedding.iter().all(|value| *value == 0.0) {
             return Err("the speaker embedding is all zeros".into());
@@ -188,7 +188,7 @@ mod tests {
                 "need 4 mel frames, there are 6",
             ),
             (|v| v.embedding.truncate(80), "has 80 values"),
-            (|v| v.prompt_tokens[1] = 6561, "6561 is no sound"),
+            (|v| v.prompt_tokens[1] = 6561, "6561 is out of range"),
             (|v| v.embedding[3] = f32::NAN, "not finite"),
             (|v| v.embedding.fill(0.0), "all zeros"),
         ];

@@ -66,7 +66,9 @@ impl Places {
         let model = self.of_model.parent().unwrap_or(&self.of_model).display();
         let remedy = match voices.is_empty() {
             true => {
-                format!("{model} has no voice yet; `cosyvoice3 voice add` makes one of a recording")
+                format!(
+                    "{model} has no voice yet; `cosyvoice3 voice add` makes one from a recording"
+                )
             }
             false => format!("{model} has {}", voices.join(", ")),
         };

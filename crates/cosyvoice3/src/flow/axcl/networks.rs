@@ -462,7 +462,7 @@ fn read_table(path: &Path) -> Result<Vec<f32>> {
         return Err(Error::damaged(
             path,
             format!(
-                "token_embedding is {:?} {:?}, expected F32 [{SPEECH_CODES}, {MEL_BINS}]: import again",
+                "token_embedding is {:?} {:?}, expected F32 [{SPEECH_CODES}, {MEL_BINS}]: import the model again",
                 table.dtype(),
                 table.shape()
             ),

@@ -96,7 +96,7 @@ impl Npu {
                 false => Err(Error::new(
                     ErrorKind::Settings,
                     format!(
-                        "this process already uses the AXCL library {}, and can use only one: set axcl-library alike",
+                        "this process already uses the AXCL library {}, and a process can use only one: set axcl-library to the same file",
                         shown(npu.library.as_deref())
                     ),
                 )),

@@ -37,7 +37,7 @@ impl Topology {
     /// Reads the topology of this machine, within the process's affinity mask and cpuset.
     pub fn read() -> Self {
         let allowed = affinity::of_process().unwrap_or_else(|error| {
-            tracing::debug!(%error, "no affinity mask: counting on all cores");
+            tracing::debug!(%error, "cannot read the affinity mask: assuming all cores");
             let count = std::thread::available_parallelism().map_or(1, |n| n.get());
             (0..count).collect()
         });
@@ -184,10 +184,12 @@ impl Affinity {
                 Some((name, range)) => {
                     let stage = Stage::ALL.into_iter().find(|s| s.name() == name.trim());
                     let stage = stage.ok_or_else(|| {
-                        wrong(format!("no stage {name:?} (there are lm, flow, vocoder)"))
+                        wrong(format!(
+                            "unknown stage {name:?}: the stages are lm, flow and vocoder"
+                        ))
                     })?;
                     if given.iter().any(|(other, _)| *other == stage) {
-                        return Err(wrong(format!("{stage} is named twice")));
+                        return Err(wrong(format!("{stage} appears twice")));
                     }
                     given.push((stage, Vec::new()));
                     range
@@ -195,7 +197,9 @@ impl Affinity {
                 None => item,
             };
             let Some((_, cores)) = given.last_mut() else {
-                return Err(wrong(format!("{item:?} belongs to no stage")));
+                return Err(wrong(format!(
+                    "{item:?} has no stage in front: write STAGE=CORES"
+                )));
             };
             cores.extend(parse_range(range, topology).map_err(&wrong)?);
         }
@@ -282,7 +286,7 @@ fn parse_range(text: &str, topology: &Topology) -> Result<Vec<usize>, String> {
     let number = |text: &str| {
         let text = text.trim();
         text.parse::<usize>()
-            .map_err(|_| format!("{text:?} is no core number"))
+            .map_err(|_| format!("{text:?} is not a core number"))
     };
     let (first, last) = match text.split_once('-') {
         Some((first, last)) => (number(first)?, number(last)?),
@@ -437,13 +441,13 @@ mod tests {
             ),
             ("lm=0-18446744073709551615", "core 8 is not"),
             ("lm=7-4", "7-4 is empty"),
-            ("lm=", "no core number"),
-            ("lm=4,", "no core number"),
-            ("lm=-1", "no core number"),
-            ("lm=big", "\"big\" is no core number"),
-            ("npu=4", "no stage \"npu\""),
-            ("4-7", "belongs to no stage"),
-            ("lm=4,lm=5", "named twice"),
+            ("lm=", "not a core number"),
+            ("lm=4,", "not a core number"),
+            ("lm=-1", "not a core number"),
+            ("lm=big", "\"big\" is not a core number"),
+            ("npu=4", "unknown stage \"npu\""),
+            ("4-7", "has no stage in front"),
+            ("lm=4,lm=5", "appears twice"),
         ] {
             let error = Affinity::parse(text, &rk3588).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Settings);

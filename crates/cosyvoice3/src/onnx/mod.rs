@@ -326,7 +326,7 @@ impl Session {
         Err(Error::damaged(
             &self.path,
             format!(
-                "the graph takes {} and yields {}; expected {} and {}: the file is of another version or model",
+                "the graph takes {} and yields {}; expected {} and {}: the file belongs to another version or model",
                 list(&self.inputs),
                 list(&self.outputs),
                 list(inputs),

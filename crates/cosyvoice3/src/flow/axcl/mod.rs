@@ -14,7 +14,7 @@ use std::{
 
 pub use npu::abandoned_threads;
 
-use super::{Conditions, Encoded, FlowBackend, ort::CpuEncoder};
+use super::{Conditions, Device, Encoded, FlowBackend, ort::CpuEncoder};
 use crate::{
     Error, ErrorKind, Result,
     cancel::Cancel,
@@ -155,8 +155,8 @@ impl AxclFlow {
 }
 
 impl FlowBackend for AxclFlow {
-    fn name(&self) -> &'static str {
-        "npu"
+    fn device(&self) -> Device {
+        Device::Npu
     }
 
     fn estimator_lengths(&self) -> Option<&[usize]> {

@@ -40,13 +40,15 @@ pub fn ensure_private(dir: &Path) -> io::Result<()> {
         Err(io::Error::new(io::ErrorKind::PermissionDenied, message))
     };
     if !meta.is_dir() {
-        return refused("is a link, which others may have made: put a directory there");
+        return refused(
+            "is a symbolic link, which another user may have made: replace it with a directory",
+        );
     }
     if meta.uid() != own {
         return refused("belongs to another user");
     }
     if meta.mode() & 0o022 != 0 {
-        return refused("can be written by other users: chmod go-w");
+        return refused("is writable by other users: run chmod go-w on it");
     }
     Ok(())
 }
@@ -92,7 +94,7 @@ mod tests {
         let (dir, link) = (place.path().join("private"), place.path().join("link"));
         ensure_private(&dir).unwrap();
         symlink(&dir, &link).unwrap();
-        assert!(refusal(&link).contains("is a link"));
+        assert!(refusal(&link).contains("is a symbolic link"));
         for mode in [0o720, 0o702, 0o777] {
             fs::set_permissions(&dir, fs::Permissions::from_mode(mode)).unwrap();
             assert!(refusal(&dir).contains("chmod go-w"));

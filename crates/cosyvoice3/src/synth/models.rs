@@ -14,7 +14,8 @@ use super::{
     request::{Request, RequestId, Settings},
     script::Script,
     speed::{self, Tempo},
-    stage::{Decoded, Engine, FlowStage, Jobs, LmStage, Piece, Tokens, VocoderStage},
+    stages::{Engine, FlowStage, Jobs, LmStage, Piece, VocoderStage},
+    tokens::{Decoded, Tokens},
     trace::Recorder,
 };
 use crate::{
@@ -23,7 +24,7 @@ use crate::{
     constants::{FRAMES_PER_TOKEN, LOOKAHEAD_TOKENS},
     cpu::{Affinity, Topology, worker::Worker},
     flow::{
-        FlowModel, FlowOptions, Utterance,
+        Device, FlowModel, FlowOptions, Utterance,
         choice::{self, FlowTarget},
     },
     lm::{Decoding, LmOptions, LmSession, Prefix, PrefixCaching},
@@ -132,6 +133,14 @@ impl Options {
         Places::of(&self.dir)?.names()
     }
 
+    /// Name of the model, from its manifest.
+    ///
+    /// # Errors
+    /// The manifest cannot be read or understood.
+    pub fn model_name(&self) -> Result<String> {
+        Ok(Manifest::read(&self.dir)?.name)
+    }
+
     /// Cores for each stage.
     fn cores(&self) -> Result<Affinity> {
         let topology = Topology::read();
@@ -164,7 +173,7 @@ pub(super) fn load(options: &Options, mut loading: &Loading<'_>) -> Result<Arc<d
         loading.warn(Error::new(
             ErrorKind::Settings,
             format!(
-                "threads={} is more than there are cores: {most} are used, since more make it slower",
+                "threads={} exceeds the number of cores: {most} are used, because more would be slower",
                 options.threads
             ),
         ));
@@ -256,7 +265,7 @@ impl Engine for Models {
             model: self.model.clone(),
             recorder: recorder.clone(),
             affinity: self.affinity.clone(),
-            backend: "",
+            device: None,
             warning: None,
             unable: None,
             unable_known: false,
@@ -343,7 +352,7 @@ struct Flow {
     model: Arc<Model>,
     recorder: Recorder,
     affinity: Affinity,
-    backend: &'static str,
+    device: Option<Device>,
     warning: Option<Error>,
     /// The reason for which speech cannot leave in pieces, until it was reported.
     unable: Option<Error>,
@@ -368,7 +377,7 @@ impl FlowStage for Flow {
         out: &mut dyn FnMut(Piece),
     ) -> Result<()> {
         let mut flow = self.model.flow().take(cancel)?;
-        self.bind(flow.backend().name());
+        self.bind(flow.backend().device());
         let pieces = pieces && self.check_pieces(&flow, job);
         let mut making = MelInPieces {
             recorder: &self.recorder,
@@ -377,14 +386,14 @@ impl FlowStage for Flow {
             expected,
         };
         let made = making.run(&mut flow, tokens, cancel, out);
-        self.bind(flow.backend().name());
+        self.bind(flow.backend().device());
         let failure = flow.backend().take_warning();
         self.warning = failure.or_else(|| self.unable.take());
         made
     }
 
-    fn backend(&self) -> &'static str {
-        self.backend
+    fn device(&self) -> Option<Device> {
+        self.device
     }
 
     fn take_warning(&mut self) -> Option<Error> {
@@ -399,60 +408,44 @@ impl Flow {
             Ok(()) => true,
             Err(error) => {
                 if !std::mem::replace(&mut self.unable_known, true) {
-                    self.unable = Some(error.context("whole utterances leave instead"));
+                    self.unable = Some(error.context("whole utterances are sent instead"));
                 }
                 false
             }
         }
     }
 
-    /// Moves this thread to the cores that suit the back end.
-    fn bind(&mut self, backend: &'static str) {
-        if std::mem::replace(&mut self.backend, backend) == backend {
+    /// Moves this thread to the cores that suit the device.
+    fn bind(&mut self, device: Device) {
+        if self.device.replace(device) == Some(device) {
             return;
         }
         let affinity = self.affinity.clone();
-        match backend {
-            "npu" => affinity.enter(Stage::Flow),
-            _ => affinity.without_npu().enter(Stage::Flow),
+        match device {
+            Device::Npu => affinity.enter(Stage::Flow),
+            Device::Cpu => affinity.without_npu().enter(Stage::Flow),
         }
     }
 }
 
-/// The mel of `job`: each call of `flow` is made as soon as its tokens are there.
-///
-/// # Errors
-/// Those of `flow`, and of the stage that makes the tokens.
-pub fn make_mel(
-    flow: &mut FlowModel,
-    recorder: &Recorder,
-    job: &Job,
-    tokens: &mut Tokens,
-    cancel: &Cancel,
-) -> Result<Mel> {
-    let mut whole = Mel::zeros(0);
-    let mut making = MelInPieces {
-        recorder,
-        job,
-        pieces: false,
-        expected: 0,
-    };
-    making.run(flow, tokens, cancel, &mut |piece| whole = piece.mel)?;
-    Ok(whole)
-}
-
-/// The making of one utterance's mel.
-struct MelInPieces<'a> {
-    recorder: &'a Recorder,
-    job: &'a Job,
+/// The making of one utterance's mel, as [`FlowStage::run_in_pieces`] asks for it.
+pub struct MelInPieces<'a> {
+    /// Receives a span for each call of the flow.
+    pub recorder: &'a Recorder,
+    /// The utterance.
+    pub job: &'a Job,
     /// True if frames are handed out as soon as they are final.
-    pieces: bool,
+    pub pieces: bool,
     /// Tokens that may come.
-    expected: usize,
+    pub expected: usize,
 }
 
 impl MelInPieces<'_> {
-    fn run(
+    /// Makes each call of `flow` as soon as its tokens are there.
+    ///
+    /// # Errors
+    /// Those of `flow`, and of the stage that makes the tokens.
+    pub fn run(
         &mut self,
         flow: &mut FlowModel,
         tokens: &mut Tokens,
@@ -468,7 +461,7 @@ impl MelInPieces<'_> {
             stream: self.pieces,
             context: None,
         };
-        let backend = flow.backend().name();
+        let device = Some(flow.backend().device());
         let mut utterance = flow.utterance(&self.job.voice, &options)?;
         let (mut calls, mut computed, mut took) = (0, 0, Duration::ZERO);
         loop {
@@ -492,7 +485,7 @@ impl MelInPieces<'_> {
                         last: false,
                         computed: std::mem::take(&mut computed),
                         took: std::mem::take(&mut took),
-                        backend,
+                        device,
                         known,
                         to_come: self.to_come(&utterance, known),
                     });
@@ -504,7 +497,7 @@ impl MelInPieces<'_> {
                     last: true,
                     computed,
                     took,
-                    backend,
+                    device,
                     known: tokens.known(),
                     to_come: Vec::new(),
                 });

@@ -1,6 +1,6 @@
 //! The three stages as the pipeline sees them: job to tokens, tokens to mel, mel to samples.
 //!
-//! The product's stages are in [`engine`](super::engine); tests script their own.
+//! The product's stages are in [`models`](super::models); tests script their own.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,31 +8,13 @@ use super::{
     announcements::{AnnouncementCaching, Announcements},
     job::Job,
     pace::Step,
-    queue::Queue,
     request::{Request, RequestId},
+    tokens::{Decoded, Tokens},
     trace::Recorder,
 };
 use crate::{
-    Error, Result,
-    cancel::Cancel,
-    cpu::worker::{Task, Worker},
-    lm::{Hit, StopReason},
-    mel::Mel,
-    stage::Stage,
+    Error, Result, cancel::Cancel, cpu::worker::Worker, flow::Device, mel::Mel, stage::Stage,
 };
-
-/// The language model's report on one utterance.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Decoded {
-    /// Reason for which it stopped.
-    pub stop: StopReason,
-    /// The part of the prefix that was there already.
-    pub hit: Hit,
-    /// Time of the prefix.
-    pub prefill: Duration,
-    /// Time of the speech tokens.
-    pub decode: Duration,
-}
 
 /// The utterances of one request, made while they are asked for.
 pub type Jobs = Box<dyn Iterator<Item = Result<Job>> + Send>;
@@ -91,22 +73,22 @@ pub trait FlowStage {
     ) -> Result<()> {
         let _ = (pieces, expected);
         let mel = self.run(job, tokens, cancel)?;
-        let backend = self.backend();
+        let device = self.device();
         out(Piece {
             computed: mel.frames(),
             mel,
             last: true,
             took: Duration::ZERO,
-            backend,
+            device,
             known: tokens.known(),
             to_come: Vec::new(),
         });
         Ok(())
     }
 
-    /// The back end that ran the networks of the last run, as [`FlowBackend::name`](crate::flow::FlowBackend::name).
-    fn backend(&self) -> &'static str {
-        ""
+    /// The device that ran the networks of the last run; `None` without networks.
+    fn device(&self) -> Option<Device> {
+        None
     }
 
     /// Warning about the last run although it succeeded.
@@ -126,8 +108,8 @@ pub struct Piece {
     pub computed: usize,
     /// Time that this took.
     pub took: Duration,
-    /// As [`FlowBackend::name`](crate::flow::FlowBackend::name).
-    pub backend: &'static str,
+    /// Device that ran the networks, if there are any.
+    pub device: Option<Device>,
     /// Tokens that are there, and true if these are all.
     pub known: (usize, bool),
     /// Calls that follow.
@@ -152,88 +134,4 @@ pub trait VocoderStage {
 
     /// Makes the samples of `job`, level and tempo as its settings ask.
     fn run(&mut self, job: &Job, mel: Mel, cancel: &Cancel) -> Result<Vec<f32>>;
-}
-
-/// Message from the language model to the flow about the utterance that both are at.
-pub(super) enum TokenMessage {
-    Token(u32),
-    /// The last one, and the flow's turn.
-    End(Result<Decoded>, Task),
-}
-
-/// The speech tokens of one utterance, as far as they have come.
-pub struct Tokens {
-    queue: Arc<Queue<TokenMessage>>,
-    worker: Arc<Worker>,
-    /// There while the flow has something to do, which is while it does not wait for tokens.
-    task: Option<Task>,
-    tokens: Vec<u32>,
-    end: Option<Result<Decoded>>,
-    waited: Duration,
-}
-
-impl Tokens {
-    pub(super) fn new(queue: Arc<Queue<TokenMessage>>, worker: Arc<Worker>) -> Self {
-        Self {
-            queue,
-            worker,
-            task: None,
-            tokens: Vec::new(),
-            end: None,
-            waited: Duration::ZERO,
-        }
-    }
-
-    /// Waits until there are `count` tokens or the speech has ended; returns all tokens so far, and true if these
-    /// are all.
-    pub fn wait(&mut self, count: usize) -> Result<(&[u32], bool)> {
-        let since = std::time::Instant::now();
-        if self.end.is_none() && self.tokens.len() < count {
-            self.task = None;
-        }
-        while self.end.is_none() && self.tokens.len() < count {
-            match self.queue.pop() {
-                Some(TokenMessage::Token(token)) => self.tokens.push(token),
-                Some(TokenMessage::End(end, task)) => {
-                    self.end = Some(end);
-                    self.task = Some(task);
-                }
-                None => return Err(Error::cancelled()),
-            }
-        }
-        self.waited += since.elapsed();
-        self.task.get_or_insert_with(|| self.worker.begin());
-        match &self.end {
-            Some(Err(error)) => Err(error.clone()),
-            end => Ok((&self.tokens, end.is_some())),
-        }
-    }
-
-    /// Waits for all tokens.
-    pub fn wait_all(&mut self) -> Result<&[u32]> {
-        self.wait(usize::MAX).map(|(tokens, _)| tokens)
-    }
-
-    /// Number of tokens that are there, and true if these are all.
-    pub fn known(&self) -> (usize, bool) {
-        (self.tokens.len(), self.end.is_some())
-    }
-
-    /// Time spent waiting for the language model.
-    pub fn waited(&self) -> Duration {
-        self.waited
-    }
-
-    /// Takes what is left of the utterance, so that the queue stands at the next one.
-    pub(super) fn drain(mut self) -> (usize, Result<Decoded>) {
-        let end = loop {
-            if let Some(end) = self.end.take() {
-                break end;
-            }
-            if let Err(error) = self.wait(usize::MAX) {
-                break Err(error);
-            }
-        };
-        (self.tokens.len(), end)
-    }
 }

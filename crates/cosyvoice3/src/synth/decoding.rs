@@ -1,0 +1,223 @@
+//! The language model's thread: requests to jobs and speech tokens.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    announcements::MAX_TEXT,
+    job::Job,
+    line::{Line, Pending},
+    message::{Item, Note, Work},
+    slot::{Slot, panicked},
+    stages::{Engine, Jobs, LmStage},
+    tokens,
+};
+use crate::{Error, ErrorKind, Result, cancel::Cancel, lm::StopReason, lock::lock, stage::Stage};
+
+/// Decodes what is asked for, request by request, until the line closes.
+pub(super) fn run(line: &Line, engine: &dyn Engine, ready: Instant) {
+    let mut slot = Slot::<dyn LmStage>::new("the language model stage");
+    while let Some(pending) = line.next_request() {
+        let (id, cancel) = (pending.id, pending.cancel.clone());
+        let accepted = pending.accepted.max(ready);
+        let jobs = catch_unwind(AssertUnwindSafe(|| {
+            let jobs = engine.jobs(id, &pending.request)?;
+            Ok(recall(line, engine, &pending, accepted, jobs))
+        }))
+        .unwrap_or_else(|panic| Err(panicked("the text front end", &*panic)));
+        let mut jobs: Jobs = match jobs {
+            Ok(jobs) => jobs,
+            Err(error) => Box::new(std::iter::once(Err(error))),
+        };
+        let mut utterance = 0;
+        loop {
+            if cancel.is_cancelled() {
+                break;
+            }
+            let next = catch_unwind(AssertUnwindSafe(|| jobs.next()))
+                .unwrap_or_else(|panic| Some(Err(panicked("the text front end", &*panic))));
+            match next {
+                None => break,
+                Some(Ok(job)) => {
+                    let job = Arc::new(job);
+                    if decode(line, engine, &mut slot, &job, accepted, &cancel).is_err() {
+                        break;
+                    }
+                }
+                // A text that cannot be spoken is a warning, anything else fails the utterance.
+                Some(Err(error)) if error.kind() == ErrorKind::Text => {
+                    line.note(Note::Warning { request: id, error });
+                }
+                Some(Err(error)) => {
+                    line.note(Note::Failed {
+                        request: id,
+                        utterance,
+                        error,
+                    });
+                    break;
+                }
+            }
+            utterance += 1;
+        }
+        line.note(Note::End {
+            request: id,
+            cancel,
+        });
+    }
+}
+
+/// Queues the speech of a request that was spoken before and kept, and leaves nothing to do; else has the request recorded
+/// and leaves its `jobs` as they are.
+fn recall(
+    line: &Line,
+    engine: &dyn Engine,
+    pending: &Pending,
+    accepted: Instant,
+    jobs: Jobs,
+) -> Jobs {
+    let Some((cache, caching)) = engine.announcements() else {
+        return jobs;
+    };
+    if pending.request.text.len() > MAX_TEXT || !pending.request.settings.keep {
+        return jobs;
+    }
+    let jobs: Vec<Result<Job>> = jobs.collect();
+    let whole: Vec<Job> = jobs
+        .iter()
+        .filter_map(|job| job.as_ref().ok().cloned())
+        .collect();
+    // A text of which something cannot be spoken is warned about each time.
+    if whole.is_empty() || whole.len() < jobs.len() {
+        return Box::new(jobs.into_iter());
+    }
+    let key = cache.key(&whole);
+    let Some(utterances) = cache.get(&key, caching) else {
+        line.recordings.begin(pending.id, key);
+        return Box::new(jobs.into_iter());
+    };
+    for speech in &*utterances {
+        let Ok(place) = line.place(&pending.cancel) else {
+            break;
+        };
+        let mut speech = speech.clone();
+        speech.request = pending.id;
+        let kept = Note::Kept {
+            speech: Box::new(speech),
+            cancel: pending.cancel.clone(),
+            accepted,
+            place,
+        };
+        let item = Item::Note(kept);
+        if line.to_flow.push(item, &pending.cancel).is_err() {
+            break;
+        }
+    }
+    Box::new(std::iter::empty())
+}
+
+/// Decodes one utterance; fails only when it was cancelled before the flow received it.
+fn decode(
+    line: &Line,
+    engine: &dyn Engine,
+    slot: &mut Slot<dyn LmStage>,
+    job: &Arc<Job>,
+    accepted: Instant,
+    cancel: &Cancel,
+) -> Result<()> {
+    let place = line.place(cancel)?;
+    let (sender, tokens) = tokens::channel(line.worker(Stage::Flow));
+    let work = Work {
+        job: job.clone(),
+        accepted,
+        cancel: cancel.clone(),
+        started: Instant::now(),
+        place: Some(place),
+        content: tokens,
+    };
+    line.to_flow.push(Item::Work(Box::new(work)), cancel)?;
+    let started = Instant::now();
+    let task = line.worker(Stage::Lm).begin();
+    let mut speed = DecodeSpeed::default();
+    let decoded = slot.run(
+        || engine.lm(line.worker(Stage::Lm)),
+        |stage| {
+            stage.run(job, cancel, &mut |token| {
+                speed.token(line);
+                cancel.check()?;
+                let sent = sender.send(token);
+                speed.since = Some(Instant::now());
+                sent
+            })
+        },
+    );
+    if let Ok(decoded) = &decoded {
+        let prefilled = started + decoded.prefill;
+        line.recorder
+            .span(Stage::Lm, job, "prefill", started, prefilled);
+        line.recorder
+            .span(Stage::Lm, job, "decode", prefilled, Instant::now());
+    }
+    let cut = match &decoded {
+        Ok(decoded) if job.settings.forced_tokens.is_none() => cut_short(job, decoded.stop),
+        _ => None,
+    };
+    sender.end(decoded, line.worker(Stage::Flow).begin());
+    drop(task);
+    let no_stage = || Err(Error::cancelled());
+    let _ = slot.run(no_stage, |stage| {
+        stage.settle();
+        Ok(())
+    });
+    if let Some(error) = cut {
+        line.note(Note::Warning {
+            request: job.request,
+            error,
+        });
+    }
+    Ok(())
+}
+
+/// Time that the language model takes for its tokens, measured while it decodes: the first utterance of a session, and a
+/// machine that slows down in the middle of one, have no other figure.
+#[derive(Default)]
+struct DecodeSpeed {
+    /// Return to the language model after the last token.
+    since: Option<Instant>,
+    tokens: usize,
+    took: Duration,
+}
+
+impl DecodeSpeed {
+    /// Tokens that are measured together: a single one says little beside other programs.
+    const TOGETHER: usize = 8;
+
+    /// A token has come. The first one only starts the clock: before it was the prefill.
+    fn token(&mut self, line: &Line) {
+        let Some(since) = self.since else { return };
+        self.took += since.elapsed();
+        self.tokens += 1;
+        if self.tokens == Self::TOGETHER {
+            lock(&line.pace).decoding(self.tokens, self.took.as_secs_f64());
+            (self.tokens, self.took) = (0, Duration::ZERO);
+        }
+    }
+}
+
+/// Warning about speech that the model did not end by itself.
+fn cut_short(job: &Job, stop: StopReason) -> Option<Error> {
+    let why = match stop {
+        StopReason::Natural => return None,
+        StopReason::MaxLength => "was cut at the maximum length for its text",
+        StopReason::Loop => "was cut because it only repeated itself",
+        StopReason::ContextFull => "was cut because the language model's context is full",
+    };
+    // Texts are private: nothing above the debug log shows them.
+    tracing::debug!("{:?} {why}", job.text);
+    Some(Error::failed(format!(
+        "the speech of {} characters {why}: another seed or a shorter sentence may help",
+        job.text.chars().count()
+    )))
+}

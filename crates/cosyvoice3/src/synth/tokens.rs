@@ -1,0 +1,123 @@
+//! The speech tokens of one utterance, on their way from the language model to the flow.
+
+use std::{
+    sync::{Arc, mpsc},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    Error, Result,
+    cpu::worker::{Task, Worker},
+    lm::{Hit, StopReason},
+};
+
+/// The language model's report on one utterance.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decoded {
+    /// Reason for which it stopped.
+    pub stop: StopReason,
+    /// The part of the prefix that was there already.
+    pub hit: Hit,
+    /// Time of the prefix.
+    pub prefill: Duration,
+    /// Time of the speech tokens.
+    pub decode: Duration,
+}
+
+enum Message {
+    Token(u32),
+    /// The last one, and the flow's turn.
+    End(Result<Decoded>, Task),
+}
+
+/// Both ends of an utterance's tokens; `worker` is the flow's. Never full: the context bounds the tokens of an utterance,
+/// and the places in the line bound the utterances.
+pub(super) fn channel(worker: &Arc<Worker>) -> (TokenSender, Tokens) {
+    let (sender, messages) = mpsc::channel();
+    let tokens = Tokens {
+        messages,
+        worker: worker.clone(),
+        task: None,
+        tokens: Vec::new(),
+        end: None,
+        waited: Duration::ZERO,
+    };
+    (TokenSender(sender), tokens)
+}
+
+/// The language model's end. Dropped without an [`end`](Self::end), it cancels the utterance.
+pub(super) struct TokenSender(mpsc::Sender<Message>);
+
+impl TokenSender {
+    /// Hands out a token. Fails once the flow has given the utterance up.
+    pub fn send(&self, token: u32) -> Result<()> {
+        let sent = self.0.send(Message::Token(token));
+        sent.map_err(|_| Error::cancelled())
+    }
+
+    /// No further token follows; with `task` it is the flow's turn.
+    pub fn end(self, decoded: Result<Decoded>, task: Task) {
+        // A flow that has given up asks for no report.
+        let _ = self.0.send(Message::End(decoded, task));
+    }
+}
+
+/// The speech tokens of one utterance, as far as they have come.
+pub struct Tokens {
+    messages: mpsc::Receiver<Message>,
+    worker: Arc<Worker>,
+    /// There while the flow has something to do, which is while it does not wait for tokens.
+    task: Option<Task>,
+    tokens: Vec<u32>,
+    end: Option<Result<Decoded>>,
+    waited: Duration,
+}
+
+impl Tokens {
+    /// Waits until there are `count` tokens or the speech has ended; returns all tokens so far, and true if these
+    /// are all.
+    pub fn wait(&mut self, count: usize) -> Result<(&[u32], bool)> {
+        let since = Instant::now();
+        if self.end.is_none() && self.tokens.len() < count {
+            self.task = None;
+        }
+        while self.end.is_none() && self.tokens.len() < count {
+            match self.messages.recv() {
+                Ok(Message::Token(token)) => self.tokens.push(token),
+                Ok(Message::End(end, task)) => {
+                    self.end = Some(end);
+                    self.task = Some(task);
+                }
+                Err(_) => return Err(Error::cancelled()),
+            }
+        }
+        self.waited += since.elapsed();
+        self.task.get_or_insert_with(|| self.worker.begin());
+        match &self.end {
+            Some(Err(error)) => Err(error.clone()),
+            end => Ok((&self.tokens, end.is_some())),
+        }
+    }
+
+    /// Waits for all tokens.
+    pub fn wait_all(&mut self) -> Result<&[u32]> {
+        self.wait(usize::MAX).map(|(tokens, _)| tokens)
+    }
+
+    /// Number of tokens that are there, and true if these are all.
+    pub fn known(&self) -> (usize, bool) {
+        (self.tokens.len(), self.end.is_some())
+    }
+
+    /// Time spent waiting for the language model.
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    /// The number of all tokens, and the language model's report, once it is there.
+    pub(super) fn finish(mut self) -> Result<(usize, Decoded)> {
+        self.wait_all()?;
+        let decoded = self.end.take().expect("waited for")?;
+        Ok((self.tokens.len(), decoded))
+    }
+}
