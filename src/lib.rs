@@ -1,6 +1,7 @@
 //! GStreamer plugin that speaks: the element [`cosyvoice3src`](element) around the engine of the crate `cosyvoice3`.
 
 pub mod element;
+pub mod recording;
 
 #[allow(missing_docs)] // what plugin_define! makes
 mod plugin {

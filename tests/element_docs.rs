@@ -127,7 +127,8 @@ fn default(pspec: &glib::ParamSpec) -> String {
     {
         return format!("`{nick}`");
     }
-    if value.type_() == glib::Type::STRING {
+    // Without a value they have no words for it.
+    if [glib::Type::STRING, gst::Structure::static_type()].contains(&value.type_()) {
         return String::new();
     }
     match value

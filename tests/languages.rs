@@ -1,6 +1,7 @@
 //! The language of a text, with real models: texts without letters, and languages that a model does not speak.
 
 use test_support::model_dir;
+use test_support::playing::Player;
 
 use std::sync::{Arc, Mutex};
 
@@ -212,4 +213,79 @@ fn upstream_text_without_letters_is_read_in_the_language_of_the_text_before() {
     pipeline.set_state(gst::State::Null).unwrap();
     // A tag goes out when the language changes, so the second 12:30 and 5! were English.
     assert_eq!(*languages.lock().unwrap(), ["ru", "en"]);
+}
+
+/// A model in which each language has a voice of its own, which sounds unlike the others.
+fn model_of_three() -> ModelDir {
+    let dir = ModelDir::of_tiny();
+    let golden = Voice::load(&voice::path(dir.path(), "golden")).unwrap();
+    for (turn, tag) in ["ru", "en", "zh"].into_iter().enumerate() {
+        let mut voice = Voice {
+            name: tag.into(),
+            language: Some(tag.into()),
+            ..golden.clone()
+        };
+        voice.embedding.rotate_left(40 * (turn + 1));
+        voice.save(&voice::path(dir.path(), tag)).unwrap();
+    }
+    dir.edit_manifest(|manifest| {
+        let voices = ["ru", "en", "zh"].map(|tag| (tag.into(), tag.into()));
+        manifest.voice_for_language = voices.into();
+    });
+    dir
+}
+
+/// The element's speech.
+fn samples_of(dir: &ModelDir, text: &str, settings: &[(&str, &str)]) -> Vec<f32> {
+    let settings = [settings, &[("threads", "1"), ("level", "none")]].concat();
+    let player = Player::new(dir.path(), Some(text), &settings);
+    player.play().in_peace().samples()
+}
+
+#[test]
+fn the_property_language_chooses_the_reading_and_the_voice_of_that_language() {
+    let dir = model_of_three();
+    let mut heard: Vec<Vec<f32>> = Vec::new();
+    for tag in ["ru", "en", "zh"] {
+        let language = ("language", tag);
+        let samples = samples_of(&dir, "12:30", &[language]);
+        // The voice: it is that of the language by its name as well.
+        assert!(
+            samples == samples_of(&dir, "12:30", &[language, ("voice", tag)]),
+            "{tag}"
+        );
+        for other in ["ru", "en", "zh"].into_iter().filter(|other| *other != tag) {
+            let by_other = samples_of(&dir, "12:30", &[language, ("voice", other)]);
+            assert!(samples != by_other, "{tag} by {other}");
+        }
+        assert!(!heard.contains(&samples), "{tag}");
+        heard.push(samples);
+    }
+    // Letters of another language do not change it.
+    let asked = [("language", "ru")];
+    let samples = samples_of(&dir, "OK 5", &asked);
+    assert!(samples == samples_of(&dir, "OK 5", &[asked[0], ("voice", "ru")]));
+    assert!(samples != samples_of(&dir, "OK 5", &[]));
+}
+
+#[test]
+fn prompt_mode_auto_is_cross_lingual_where_text_and_voice_differ_in_language() {
+    let dir = model_of_three();
+    let voice = ("voice", "ru");
+    let says = |text: &str, mode: &str| samples_of(&dir, text, &[voice, ("prompt-mode", mode)]);
+    for (text, chosen, other) in [
+        ("Yes.", "cross-lingual", "zero-shot"),
+        ("Да.", "zero-shot", "cross-lingual"),
+    ] {
+        let auto = says(text, "auto");
+        assert!(auto == says(text, chosen), "{text}");
+        assert!(auto != says(text, other), "{text}");
+    }
+    // And where the voice has no transcript, whatever the language.
+    let file = voice::path(dir.path(), "ru");
+    let mut silent = Voice::load(&file).unwrap();
+    silent.prompt_text = None;
+    silent.prompt_text_ids.clear();
+    silent.save(&file).unwrap();
+    assert!(says("Да.", "auto") == says("Да.", "cross-lingual"));
 }

@@ -162,3 +162,60 @@ fn a_missing_lexicon_is_named_at_the_start() {
         "{error}"
     );
 }
+
+/// The words of `text` as they are spoken, by the metas of the buffers.
+fn read(text: &str, settings: &[(&str, &str)]) -> String {
+    let (played, _) = play(Some(text), &[settings, &[QUIET[1]]].concat());
+    assert!(played.errors.is_empty(), "{:?}", played.errors);
+    assert!(played.warnings.is_empty(), "{:?}", played.warnings);
+    let words = played.buffers.iter().flat_map(|buffer| {
+        let meta = gst::meta::CustomMeta::from_buffer(buffer, "GstCosyVoice3WordsMeta");
+        let words = meta.map(|meta| meta.structure().get::<gst::Array>("words").unwrap());
+        let words = words.iter().flat_map(|words| words.iter()).map(|word| {
+            let word = word.get::<gst::Structure>().unwrap();
+            word.get::<String>("text").unwrap()
+        });
+        words.collect::<Vec<_>>()
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_plus_marks_the_stress_only_where_it_was_asked_for() {
+    let text = "З+амок открыт.";
+    assert_eq!(
+        read(text, &[("stress-mark", "true")]),
+        "За\u{301}мок открыт."
+    );
+    assert!(!read(text, &[]).contains('\u{301}'));
+}
+
+#[test]
+fn a_lexicon_says_words_its_own_way_and_what_is_written_in_it_later_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("words.txt");
+    let lexicon = [("lexicon", file.to_str().unwrap())];
+    std::fs::write(&file, "ТСЖ = тэ эс жэ\n").unwrap();
+    assert_eq!(read("Это ТСЖ.", &lexicon), "Это тэ эс жэ.");
+    std::fs::write(&file, "ТСЖ = товарищество\n").unwrap();
+    assert_eq!(read("Это ТСЖ.", &lexicon), "Это товарищество.");
+    assert!(!read("Это ТСЖ.", &[]).contains("товарищество"));
+}
+
+#[test]
+fn chinese_figures_are_the_models_unless_they_are_to_be_written_out() {
+    let text = "今天有15个人。";
+    let written = [("text-reading", "written")];
+    // Each sign is a word of its own.
+    let read = |text: &str, settings: &[(&str, &str)]| read(text, settings).replace(' ', "");
+    let of_model = read(text, &[("text-reading", "model")]);
+    assert!(of_model.contains("15"), "{of_model}");
+    assert_eq!(read(text, &[]), of_model, "as published");
+    let out = read(text, &written);
+    assert!(out.contains("十五") && !out.contains("15"), "{out}");
+    // Russian ones always are.
+    assert_eq!(
+        read("Их 15.", &[("text-reading", "model")]),
+        read("Их 15.", &written)
+    );
+}

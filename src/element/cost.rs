@@ -50,6 +50,8 @@ pub(super) struct Cost {
     /// Prefixes that needed no prefill, and that needed a part of it.
     full_hits: u64,
     shared_hits: u64,
+    /// Utterances that were spoken before and kept.
+    kept: u64,
     /// Pieces of utterances that did not leave whole.
     pieces: u64,
     /// Time for which a player of these had nothing to play.
@@ -75,7 +77,10 @@ impl Cost {
             Hit::Shared(_) => self.shared_hits += 1,
             Hit::Memory | Hit::Disk => self.full_hits += 1,
         }
-        self.flow_backend = stats.flow_backend;
+        self.kept += u64::from(stats.kept);
+        if !stats.kept {
+            self.flow_backend = stats.flow_backend;
+        }
         if let Some(playback) = stats.playback {
             self.dry += playback.dry;
             self.playback = Some(playback);
@@ -97,7 +102,8 @@ impl Cost {
         self.dry += other.dry;
         self.playback = other.playback.or(self.playback);
         self.first_audio = other.first_audio.or(self.first_audio);
-        if other.utterances > 0 {
+        self.kept += other.kept;
+        if other.utterances > other.kept {
             self.flow_backend = other.flow_backend;
         }
     }
@@ -125,6 +131,7 @@ impl Cost {
             .field_if_some("rtf", rtf(self.work().saturating_sub(self.overlap)))
             .field("prefix-full-hits", self.full_hits)
             .field("prefix-shared-hits", self.shared_hits)
+            .field("announcement-hits", self.kept)
             .field("pieces", self.pieces)
             .field("playback-dry", self.dry.as_secs_f64())
             .field_if_some(

@@ -17,6 +17,12 @@ pub enum FlowScheduleSetting {
     /// Linear.
     #[enum_value(name = "Linear", nick = "linear")]
     Linear = 2,
+    /// EPSS.
+    #[enum_value(
+        name = "EPSS: uneven steps, more of them where the mel takes shape (5, 6, 7, 10, 12 or 16 steps)",
+        nick = "epss"
+    )]
+    Epss = 3,
 }
 
 /// Extent of one flow run: the whole utterance or a window.
@@ -78,6 +84,26 @@ pub enum PrefixCacheSetting {
     Memory = 1,
     /// In memory and on disk.
     #[default]
+    #[enum_value(
+        name = "In memory, and in the user's private cache directory",
+        nick = "disk"
+    )]
+    Disk = 2,
+}
+
+/// Storage of finished announcements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstCosyVoice3AnnouncementCache")]
+#[repr(i32)]
+pub enum AnnouncementCacheSetting {
+    /// Nowhere.
+    #[enum_value(name = "Nowhere: each text is synthesized", nick = "off")]
+    Off = 0,
+    /// In memory.
+    #[default]
+    #[enum_value(name = "In memory, while the model is loaded", nick = "memory")]
+    Memory = 1,
+    /// In memory and on disk.
     #[enum_value(
         name = "In memory, and in the user's private cache directory",
         nick = "disk"

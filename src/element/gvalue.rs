@@ -25,6 +25,12 @@ pub(super) fn string_lossy(value: &glib::Value) -> Option<(String, bool)> {
     Some((text.into_owned(), replaced))
 }
 
+/// The string in a field of `structure` that is there and not empty; bytes that are not UTF-8 are replaced.
+pub(super) fn field(structure: &gst::StructureRef, name: &str) -> Option<String> {
+    let (text, _) = string_lossy(structure.value(name).ok()?)?;
+    Some(text).filter(|text| !text.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,6 +2,7 @@
 
 use super::{
     document,
+    speakers::Speakers,
     timeline::{Cue, clock_time},
 };
 use cosyvoice3::{IncrementalText, Language};
@@ -23,6 +24,7 @@ pub(super) struct Input {
     pub segment: Option<gst::FormattedSegment<gst::ClockTime>>,
     pub text: IncrementalText,
     pub document: document::Incoming,
+    pub speakers: Speakers,
     /// Language of the last text with letters.
     pub language: Option<Language>,
     pub warned_invalid: bool,

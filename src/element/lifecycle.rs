@@ -8,6 +8,7 @@ use super::{
     input::Input,
     lock::lock,
     object::CosyVoice3Src,
+    sample::Sample,
     settings::{Settings, non_empty},
     state::Stream,
 };
@@ -62,7 +63,14 @@ impl CosyVoice3Src {
         }
         let settings = self.settings().clone();
         let voice = non_empty(&settings.voice);
-        self.options(&settings)?.check(voice.as_deref())
+        let options = self.options(&settings)?;
+        options.check(voice.as_deref())?;
+        match Sample::of(&settings) {
+            Some(sample) => sample
+                .check(&options.dir)
+                .map_err(|e| e.context("voice-sample")),
+            None => Ok(()),
+        }
     }
 
     /// The engine's options and the settings of requests.
@@ -78,7 +86,10 @@ impl CosyVoice3Src {
         options.affinity = non_empty(&settings.cpu_affinity);
         options.prefix_caching = settings.prefix_caching();
         options.flow = settings.flow_target();
+        options.announcement_caching = settings.announcement_caching();
         options.verify = settings.verify();
+        options.default_voice = Sample::of(settings)
+            .map(|sample| sample.into_voice(options.dir.clone(), options.threads, options.verify));
         options.keeper = Some(self.kept.clone());
         Ok(options)
     }
@@ -109,6 +120,7 @@ impl CosyVoice3Src {
             let mut state = self.state();
             state.stream = Stream::new(settings.is_live);
             state.stream.model = model.unwrap_or_default();
+            state.stream.sample = Sample::of(&settings).map(|sample| sample.name());
             state.input = Input::default();
             state.flushing = false;
             state.stopped = false;

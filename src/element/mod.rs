@@ -50,12 +50,19 @@
 //! To flush a running stream, send FLUSH_START and FLUSH_STOP to the pipeline and not to the element: the end of a flush
 //! lets a live pipeline take its base time anew, and GStreamer does that under the pipeline's own lock.
 //!
+//! Of upstream's custom events two choose the voice of the texts that follow, as with GStreamer's other speech elements.
+//! `rstranscribe/speaker-change` with the string `speaker` chooses the voice that `speaker-map` has for this speaker, without a
+//! speaker the one of `voice` again. `elevenlabs/speaker-voice` with `speaker` and `voice-id` gives a speaker a voice by its name.
+//! A speaker or a voice that is not known is one warning, and the voice stays.
+//!
 //! ## Properties by example
 //!
 //! | | |
 //! |---|---|
 //! | `text="Готово."` | says it at each start; set while it runs, after what is being said |
 //! | `model-path=/srv/cosyvoice3 voice=ru_female` | model directory and one of its voices; the property `voices` lists them |
+//! | `voice-sample=me.opus voice-sample-text="Добрый день!"` | the voice of a recording, which is made when the element starts |
+//! | `speaker-map="map,anna=ru_female,boris=ru_male"` | voices for the speakers that a transcriber upstream tells apart |
 //! | `instruct="speak fast"` | how to speak, in words for the model |
 //! | `speed=1.2` | faster by a fifth |
 //! | `seed=7`, `seed=-1` | another take that can be had again; another one each time |
@@ -66,6 +73,7 @@
 //! | `flow-backend=npu npu-device=1 axcl-library=/opt/axcl/lib` | the second card, or an error |
 //! | `threads=2 cpu-affinity="lm=4-7,vocoder=4-7,flow=0-3"` | which cores work, and how many |
 //! | `prefix-cache=memory` | nothing is written to disk |
+//! | `announcement-cache=disk` | announcements that were spoken once are heard at once, also after a restart |
 //! | `verify=always` | the model's files are hashed at each start |
 //! | `is-live=true idle=gap` | announcements for a mixer, which makes silence of GAP events by itself |
 //! | `latency=5000` | timed text of a live upstream may be five seconds late |
@@ -172,6 +180,7 @@
 //! | `rtf-lm`, `rtf-flow`, `rtf-vocoder` | double | the same for each second of speech |
 //! | `overlap` | double | seconds of that which went on beside other work for the same utterance |
 //! | `rtf` | double | work less overlap, for each second of speech |
+//! | `announcement-hits` | uint64 | utterances that had been spoken before and cost nothing |
 //! | `prefix-full-hits`, `prefix-shared-hits` | uint64 | utterances that needed no prefill, or a part of it |
 //! | `flow-backend` | string | last back end of the flow model: `cpu` or `npu` |
 //! | `first-audio` (messages), `first-audio-last`, `-mean`, `-max` (`stats`) | double | seconds from the request, or from the models' readiness if that came later, to the first speech |
@@ -189,6 +198,21 @@
 //! The stream carries a `comment` tag which says that the speech is synthetic, and by which model and voice it was made;
 //! sinks write it into their files. Text from upstream becomes speech that is tagged with its `language-code` too; global
 //! tags of upstream and its other serialized events go along with the speech, metas without tags go from a text to its first buffer.
+//!
+//! ## Voices of recordings
+//!
+//! `voice-sample` is enrolled between READY and PAUSED, before the models load; progress messages go along with it. A file that is
+//! not there and a model without the front-end networks fail on the way to READY already. What is wrong with the recording is
+//! one error; what makes the clone worse is one warning. The voice is kept by the content of the recording, its words and the networks:
+//! in memory, and in the user's private cache directory, unless `verify=never`. It speaks wherever `voice` (or a field, or a speaker) names none.
+//!
+//! ## Announcements again
+//!
+//! With `announcement-cache` (by default `memory`) finished speech is kept by all that it depends on: program, model, settings, voice, and
+//! the text as it is read. The same announcement is then heard at once and the same to the sample, pieces of `flush` as they left
+//! the first time. `announcement-hits` counts the utterances. Not kept: what was cancelled, what had a warning,
+//! `seed=-1`, more than 2048 bytes of text or a minute of speech. Memory ends at 32 MiB for a model, the disk at 256 MiB; the least
+//! recently used go first. On disk nothing is kept with `verify=never`.
 //!
 //! ## Logs
 //!
@@ -212,6 +236,7 @@ use cosyvoice3::{Engine, Loading, Options, Settings};
 
 mod agenda;
 mod bus;
+mod casting;
 mod cost;
 mod document;
 mod enums;
@@ -227,10 +252,12 @@ mod next;
 mod object;
 mod properties;
 mod report;
+mod sample;
 mod say;
 mod settings;
 mod signals;
 mod sinkpad;
+mod speakers;
 mod speech;
 mod srcpad;
 mod state;

@@ -6,6 +6,7 @@ use gst::{prelude::*, subclass::prelude::*};
 
 use super::{
     agenda::{Interrupt, Item, Origin},
+    casting,
     enums::{MarkupSetting, TextTimingSetting},
     guard::pad_function,
     input::{Input, Timing},
@@ -263,6 +264,8 @@ fn say(
     // A time or a number alone is read in the language of the text around it.
     state.input.language = Language::detect(text).or(state.input.language);
     synth_settings.fallback_language = state.input.language;
+    let voice = state.input.speakers.voice(settings.speaker_map.as_ref());
+    synth_settings.voice = voice.or(synth_settings.voice);
     let (id, displaced) = state.agenda.say(
         text.to_owned(),
         synth_settings,
@@ -276,6 +279,21 @@ fn say(
     this.wake.wake();
     this.post_reports();
     Ok(gst::FlowSuccess::Ok)
+}
+
+/// Queues what is left of a text that comes in pieces.
+fn say_rest(this: &CosyVoice3Src, pad: &gst::Pad) {
+    let (rest, invalid) = {
+        let text = &mut this.state().input.text;
+        let rest = text.finish();
+        (rest, text.invalid() > 0)
+    };
+    warn_invalid(this, invalid);
+    for text in rest {
+        if say(this, pad, &text, None, None).is_err() {
+            break;
+        }
+    }
 }
 
 /// The flow return for upstream: an error if no more text is accepted.
@@ -322,18 +340,11 @@ fn event(this: &CosyVoice3Src, pad: &gst::Pad, event: gst::Event) -> bool {
             true
         }
         EventView::Eos(_) => {
-            let (rest, invalid, document) = {
-                let mut state = this.state();
-                let input = &mut state.input;
-                let rest = input.text.finish();
-                (rest, input.text.invalid() > 0, input.document.finish())
-            };
-            warn_invalid(this, invalid);
-            let document = document.map(|document| document_text(this, &document));
-            for text in rest.into_iter().chain(document) {
-                if say(this, pad, &text, None, None).is_err() {
-                    break;
-                }
+            let document = this.state().input.document.finish();
+            say_rest(this, pad);
+            if let Some(document) = document {
+                let text = document_text(this, &document);
+                let _ = say(this, pad, &text, None, None);
             }
             let mut state = this.state();
             state.input.eos = true;
@@ -355,6 +366,26 @@ fn event(this: &CosyVoice3Src, pad: &gst::Pad, event: gst::Event) -> bool {
                 this.wake.wake();
             }
             true
+        }
+        EventView::CustomDownstream(custom) if custom.has_name(casting::CHANGE) => {
+            // The sentence that was not complete is the last speaker's.
+            say_rest(this, pad);
+            if let Some(structure) = custom.structure() {
+                this.change_speaker(structure);
+            }
+            this.state().agenda.push(Item::Event(event));
+            this.wake.wake();
+            true
+        }
+        EventView::CustomDownstream(custom) if custom.has_name(casting::VOICE) => {
+            custom.structure().inspect(|fields| this.give_voice(fields));
+            this.state().agenda.push(Item::Event(event));
+            this.wake.wake();
+            true
+        }
+        EventView::CustomDownstreamOob(custom) if custom.has_name(casting::VOICE) => {
+            custom.structure().inspect(|fields| this.give_voice(fields));
+            gst::Pad::event_default(pad, Some(&*this.obj()), event)
         }
         _ if event.is_serialized() => {
             this.state().agenda.push(Item::Event(event));
@@ -392,13 +423,14 @@ pub(super) fn latency(
 }
 
 impl CosyVoice3Src {
-    /// State of the text after a flush. One that did not come from upstream leaves upstream's segment as it is.
+    /// State of the text after a flush. Speakers keep their voices. A flush that did not come from upstream leaves upstream's segment as it is.
     pub(super) fn input_after_flush(&self) -> Input {
         let event = self
             .obj()
             .static_pad("sink")
             .and_then(|pad| pad.sticky_event::<gst::event::Segment>(0));
         Input {
+            speakers: self.state().input.speakers.clone(),
             segment: event.and_then(|event| event.segment().downcast_ref().cloned()),
             ..Input::default()
         }

@@ -52,6 +52,8 @@ pub(super) struct Stream {
     pub language: Option<Language>,
     /// Name of the model, for tags.
     pub model: String,
+    /// Name of the recording whose voice speaks where none is named, for tags.
+    pub sample: Option<String>,
     /// The note on synthetic speech of the last tag.
     pub credit: Option<String>,
 }
@@ -78,6 +80,7 @@ impl Stream {
             group: self.group,
             language: self.language,
             model: self.model.clone(),
+            sample: self.sample.clone(),
             credit: self.credit.clone(),
             awaits_text: true,
             ..Self::new(live)

@@ -396,7 +396,8 @@ fn take_piece(state: &mut State, earliest: Option<u64>) -> Option<Outgoing> {
     let language = piece
         .language
         .filter(|language| stream.language.replace(*language) != Some(*language));
-    let credit = credit(&stream.model, piece.voice.as_deref());
+    let voice = piece.voice.as_deref().or(stream.sample.as_deref());
+    let credit = credit(&stream.model, voice);
     let credit =
         (stream.credit.as_ref() != Some(&credit)).then(|| stream.credit.insert(credit).clone());
     // The fade of a cancelled announcement comes after its message, which counts it already.

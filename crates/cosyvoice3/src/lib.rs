@@ -46,6 +46,7 @@ pub mod vocoder;
 pub mod voice;
 
 pub use constants::{SAMPLE_RATE, SAMPLES_PER_TOKEN};
+pub use enrol::{EnrolOptions, EnrolStage, Enroller, NO_TRANSCRIPT, once as enrol_once};
 pub use error::{Error, ErrorKind, Result};
 pub use flow::{
     Device, FlowPlan,
@@ -55,14 +56,16 @@ pub use flow::{
 pub use lm::{Hit, PrefixCaching, StopReason};
 pub use manifest::{Schedule, locate::default_dir as default_model_dir, verify::Verify};
 pub use model::Keeper;
+pub use synth::{
+    AnnouncementCaching, DefaultVoice, Event, Flush, LmThreads, MAX_TEXT, Mark, Markup, Options,
+    Playback, PromptMode, Request, RequestId, Settings, Speaking, Speech, Synthesizer,
+    UtteranceStats, Word,
+};
 #[doc(hidden)]
 pub use synth::{Engine, Loading, Recorder};
-pub use synth::{
-    Event, Flush, LmThreads, MAX_TEXT, Mark, Markup, Options, Playback, PromptMode, Request,
-    RequestId, Settings, Speaking, Speech, Synthesizer, UtteranceStats, Word,
-};
 pub use text::{IncrementalText, Language, Reading, cue, is_speakable};
 pub use vocoder::level::Level;
+pub use voice::Voice;
 
 /// Compiles the examples of the READMEs.
 #[cfg(doctest)]

@@ -90,6 +90,8 @@ impl Played {
 /// Gives `element` the settings of this run of the tests, then `settings` as on a command line.
 pub fn set(element: &gst::Element, settings: &[(&str, &str)]) {
     element.set_property_from_str("verify", "never");
+    // Speech that was kept, by another test even, would leave the stages nothing to do.
+    element.set_property_from_str("announcement-cache", "off");
     // tests/run.sh runs the element's tests a second time, on the stand-in NPU.
     if let Ok(backend) = std::env::var("COSYVOICE3_TEST_FLOW_BACKEND") {
         element.set_property_from_str("flow-backend", &backend);

@@ -8,12 +8,15 @@ use std::{
 use anyhow::{Context, Result};
 use clap::Args;
 use cosyvoice3::{
+    cancel::Cancel,
     enrol::{EnrolOptions, Enrolled, Enroller},
     regular_file,
     voice::{Library, Voice},
 };
 
-use super::{ModelOption, PlaceOption, import::keep, recording::hear, sample};
+use gstcosyvoice3::recording::hear;
+
+use super::{ModelOption, PlaceOption, import::keep, sample};
 use crate::progress::Progress;
 
 /// Printed before a voice is cloned.
@@ -92,7 +95,8 @@ pub fn enrol(library: &Library, recording: &Path, options: &EnrolOptions) -> Res
     progress.work("loading the networks");
     let enrolled = (|| -> Result<Enrolled> {
         let enroller = Enroller::open(library.model())?;
-        let heard = hear(recording, &progress)?;
+        progress.work(&format!("reading {}", recording.display()));
+        let heard = hear(recording, &Cancel::new(), &mut |time| progress.made(time))?;
         enroller
             .enrol_heard(&heard, options, &mut |stage| {
                 progress.work(&stage.to_string())

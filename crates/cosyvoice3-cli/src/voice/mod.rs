@@ -4,7 +4,6 @@ mod add;
 mod export;
 mod import;
 mod list;
-mod recording;
 mod remove;
 mod rename;
 mod sample;

@@ -15,8 +15,14 @@ use std::{
 
 use crate::{PATIENCE, tiny};
 
-/// Settings of the element: few steps, and no threads that wait for each other.
-const PROPERTIES: [&str; 3] = ["flow-steps=2", "threads=1", "verify=never"];
+/// Settings of the element: few steps, no threads that wait for each other, and no speech that was kept, which would leave the
+/// stages nothing to do.
+const PROPERTIES: [&str; 4] = [
+    "flow-steps=2",
+    "threads=1",
+    "verify=never",
+    "announcement-cache=off",
+];
 
 pub struct Server {
     child: Child,

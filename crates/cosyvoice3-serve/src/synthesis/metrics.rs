@@ -21,6 +21,7 @@ pub struct Metrics {
     work: Duration,
     full_hits: u64,
     shared_hits: u64,
+    kept: u64,
     on_npu: u64,
     first_audio: [u64; FIRST_AUDIO.len()],
     first_audio_count: u64,
@@ -39,6 +40,7 @@ impl Metrics {
             Hit::Shared(_) => self.shared_hits += 1,
             Hit::Memory | Hit::Disk => self.full_hits += 1,
         }
+        self.kept += u64::from(stats.kept);
         self.on_npu += u64::from(stats.flow_backend == Some(Device::Npu));
         if let Some(first) = first {
             self.first_audio_count += 1;
@@ -118,6 +120,12 @@ impl Metrics {
                 ("{part=\"all\"}", self.full_hits as f64),
                 ("{part=\"voice\"}", self.shared_hits as f64),
             ],
+        );
+        metric(
+            "announcement_cache_hits_total",
+            "counter",
+            "Utterances that were made before and kept.",
+            &[("", self.kept as f64)],
         );
         metric(
             "npu_utterances_total",

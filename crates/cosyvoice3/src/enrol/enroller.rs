@@ -18,6 +18,7 @@ use crate::{
     manifest::{Manifest, verify::Verify},
     mel::Mel,
     onnx::SessionOptions,
+    regular_file,
     text::{END_OF_PROMPT, Language, SYSTEM_PREFIX, Tokenizer},
     voice::Voice,
 };
@@ -68,6 +69,23 @@ impl Enroller {
             text: Tokenizer::load(&dir.join(&manifest.lm.tokenizer))?,
             cancel: cancel.clone(),
         })
+    }
+
+    /// Checks without loading or listening: the file `recording` is there, and so are the networks in the model directory
+    /// `dir`, of the right sizes.
+    ///
+    /// # Errors
+    /// One is missing or cut; of the networks as [`open`](Self::open).
+    pub fn check(dir: &Path, recording: &Path) -> Result<()> {
+        regular_file::open(recording).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => Error::new(
+                ErrorKind::NotFound,
+                format!("{error}: give the path of a recording"),
+            ),
+            _ => error,
+        })?;
+        let manifest = Manifest::read(dir)?;
+        networks::files(dir, &manifest, Verify::Never, &Cancel::new()).map(|_| ())
     }
 
     /// A voice from `recording`; `progress` gets each step when it begins. For one that does not fit into memory
@@ -238,7 +256,8 @@ fn check_length(heard: &Heard, taken: &Range<f64>, options: &EnrolOptions) -> Re
     if heard.cut && !options.trim {
         return Err(recording(format!(
             "{:.0} s of recording, at most {LONGEST} s of speech make a voice: the best stretch is from {:.1} to {:.1} s; \
-             take it with --trim (and as transcript the words of this stretch alone), or cut the recording yourself",
+             take it with `cosyvoice3 voice add --trim` (and as transcript the words of this stretch alone), or cut the \
+             recording yourself",
             heard.seconds, taken.start, taken.end
         )));
     }

@@ -28,6 +28,7 @@ mod filters;
 #[cfg(test)]
 mod golden;
 mod intake;
+mod kept;
 mod levels;
 mod networks;
 pub mod prompt_mel;
@@ -40,8 +41,9 @@ use std::{fmt, path::Path, path::PathBuf};
 
 pub use enroller::{Enroller, kept_tokens};
 pub use intake::{Heard, Intake};
+pub use kept::once;
 pub use networks::{SPEAKER_ENCODER, SPEECH_TOKENIZER};
-pub use report::EnrolReport;
+pub use report::{EnrolReport, NO_TRANSCRIPT};
 
 use crate::{
     Result,

@@ -47,6 +47,10 @@ impl fmt::Display for EnrolReport {
     }
 }
 
+/// The warning about a voice without a transcript.
+pub const NO_TRANSCRIPT: &str = "no transcript: the voice speaks in cross-lingual mode, with less of its manner; give the exact \
+     words of the recording for a nearer clone";
+
 /// Least speech tokens of the window plan, which the NPU works in.
 const WINDOW_TOKENS: usize = 75;
 /// Speech that the field advises to clone from, in seconds.
@@ -140,11 +144,7 @@ impl EnrolReport {
 
     fn transcript(&self) -> Option<String> {
         let Some(text_tokens) = self.text_tokens else {
-            return Some(
-                "no transcript: the voice speaks in cross-lingual mode, with less of its manner; give the exact words of \
-                 the recording for a nearer clone"
-                    .into(),
-            );
+            return Some(NO_TRANSCRIPT.into());
         };
         let ratio = self.speech_tokens as f64 / text_tokens.max(1) as f64;
         (!TOKENS_PER_TEXT.contains(&ratio)).then(|| {

@@ -38,7 +38,7 @@ const MEMORY_LIMIT: usize = 32 << 20;
 const DISK_LIMIT: u64 = 256 << 20;
 const EXTENSION: &str = "speech";
 /// The first bytes of a file, the version of this layout in them.
-const MAGIC: [u8; 8] = *b"CV3SPE\0\x01";
+const MAGIC: [u8; 8] = *b"CV3SPE\0\x02";
 
 /// Storage of finished announcements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,7 +62,7 @@ impl fmt::Display for Key {
     }
 }
 
-/// The utterances of one announcement.
+/// The utterances of one announcement, or their pieces as they left.
 type Utterances = Arc<Vec<Speech>>;
 
 /// The finished announcements of one model, shared by its synthesizers.
@@ -167,9 +167,12 @@ fn bytes(utterances: &[Speech]) -> usize {
         .sum()
 }
 
-/// One utterance in a file, without its samples.
+/// One utterance or piece in a file, without its samples.
 #[derive(Serialize, Deserialize)]
 struct Header {
+    utterance: usize,
+    piece: usize,
+    last: bool,
     text: String,
     samples: usize,
     marks: Vec<(String, usize)>,
@@ -183,6 +186,9 @@ fn encode(key: &Key, utterances: &[Speech]) -> Option<Vec<u8>> {
     let headers: Vec<Header> = utterances
         .iter()
         .map(|speech| Header {
+            utterance: speech.utterance,
+            piece: speech.piece,
+            last: speech.last,
             text: speech.text.clone(),
             samples: speech.samples.len(),
             marks: speech
@@ -227,15 +233,15 @@ fn decode(key: &Key, bytes: &[u8]) -> Option<Vec<Speech>> {
     let (headers, mut rest) = rest.split_at_checked(u64::from_le_bytes(*length) as usize)?;
     let headers: Vec<Header> = serde_json::from_slice(headers).ok()?;
     let mut utterances = Vec::with_capacity(headers.len());
-    for (utterance, header) in headers.into_iter().enumerate() {
+    for header in headers {
         let (samples, after) = rest.split_at_checked(header.samples.checked_mul(4)?)?;
         rest = after;
         let samples = samples.as_chunks().0.iter();
         utterances.push(kept(Speech {
             request: 0,
-            utterance,
-            piece: 0,
-            last: true,
+            utterance: header.utterance,
+            piece: header.piece,
+            last: header.last,
             text: header.text,
             samples: samples.map(|sample| f32::from_le_bytes(*sample)).collect(),
             marks: header
@@ -273,6 +279,7 @@ fn stats(tokens: usize) -> UtteranceStats {
         hit: Hit::None,
         decode: Duration::ZERO,
         flow: Duration::ZERO,
+        kept: true,
         flow_backend: None,
         vocoder: Duration::ZERO,
         since_request: Duration::ZERO,
@@ -350,7 +357,13 @@ mod tests {
     #[test]
     fn what_was_written_comes_back_and_anything_else_is_nothing() {
         let key = Key([7; 32]);
-        let one = vec![speech("one", 100)];
+        let piece = |piece, last| Speech {
+            utterance: 1,
+            piece,
+            last,
+            ..speech("two", 20)
+        };
+        let one = vec![speech("one", 100), piece(0, false), piece(1, true)];
         let bytes = encode(&key, &one).unwrap();
         assert_eq!(decode(&key, &bytes), Some(one));
         for length in 0..bytes.len() {

@@ -81,7 +81,7 @@ fn recall(
     let Some((cache, caching)) = engine.announcements() else {
         return jobs;
     };
-    if pending.request.text.len() > MAX_TEXT {
+    if pending.request.text.len() > MAX_TEXT || !pending.request.settings.keep {
         return jobs;
     }
     let jobs: Vec<Result<Job>> = jobs.collect();
@@ -99,12 +99,16 @@ fn recall(
         return Box::new(jobs.into_iter());
     };
     for speech in &*utterances {
+        let Ok(place) = line.place(&pending.cancel) else {
+            break;
+        };
         let mut speech = speech.clone();
         speech.request = pending.id;
         let kept = Note::Kept {
             speech: Box::new(speech),
             cancel: pending.cancel.clone(),
             accepted,
+            place,
         };
         let item = Item::Note(kept);
         if line.to_flow.push(item, &pending.cancel).is_err() {

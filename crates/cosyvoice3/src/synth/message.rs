@@ -40,6 +40,8 @@ pub(super) enum Note {
         speech: Box<Speech>,
         cancel: Cancel,
         accepted: Instant,
+        /// Its place in the line: of many requests whose speech was kept, only so much may wait.
+        place: Place,
     },
     Failed {
         request: RequestId,

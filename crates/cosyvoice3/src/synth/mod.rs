@@ -61,7 +61,7 @@ pub use job::{Job, Pause};
 pub use loading::Loading;
 #[doc(hidden)]
 pub use models::MelInPieces;
-pub use models::{LmThreads, Options};
+pub use models::{DefaultVoice, LmThreads, Options};
 pub use request::{
     Event, Flush, Mark, Markup, Playback, PromptMode, Request, RequestId, Settings, Speech,
     UtteranceStats,

@@ -37,7 +37,7 @@ use crate::{
     onnx,
     stage::Stage,
     vocoder::{VocoderStream, level::Leveller},
-    voice::Places,
+    voice::{Places, Voice},
 };
 
 /// Number of threads of the language model.
@@ -69,12 +69,26 @@ pub struct Options {
     pub prefix_caching: PrefixCaching,
     /// Storage of finished announcements.
     pub announcement_caching: AnnouncementCaching,
+    /// Maker of the voice for texts that name none; `None` is the model's choice.
+    pub default_voice: Option<DefaultVoice>,
     /// Policy for hashing the files.
     pub verify: Verify,
     /// Keeps the models loaded when the synthesizer is gone.
     pub keeper: Option<Keeper>,
     /// Recorder of the stages' work.
     pub recorder: Recorder,
+}
+
+/// Makes a voice while the models load, of a recording for example: on the loading thread, and before the models, so that
+/// the networks of both are not in memory at once.
+#[derive(Clone)]
+pub struct DefaultVoice(Arc<dyn Fn(&Loading<'_>) -> Result<Voice> + Send + Sync>);
+
+impl DefaultVoice {
+    /// The voice that `make` returns. Its error is that of loading.
+    pub fn new(make: impl Fn(&Loading<'_>) -> Result<Voice> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(make))
+    }
 }
 
 impl Options {
@@ -88,6 +102,7 @@ impl Options {
             affinity: None,
             prefix_caching: PrefixCaching::default(),
             announcement_caching: AnnouncementCaching::default(),
+            default_voice: None,
             verify: Verify::default(),
             keeper: None,
             recorder: Recorder::off(),
@@ -102,7 +117,9 @@ impl Options {
     pub fn check(&self, voice: Option<&str>) -> Result<()> {
         let manifest = Manifest::read(&self.dir)?;
         verify::sizes(&self.dir, &manifest)?;
-        model::check_voice(&self.dir, &manifest, voice)?;
+        if voice.is_some() || self.default_voice.is_none() {
+            model::check_voice(&self.dir, &manifest, voice)?;
+        }
         self.cores()?;
         choice::check(&self.dir, &manifest, &self.flow)?;
         onnx::runtime().map(|_| ())
@@ -167,6 +184,10 @@ pub(super) fn load(options: &Options, mut loading: &Loading<'_>) -> Result<Arc<d
         flow: options.flow.clone(),
         affinity: affinity.clone(),
     };
+    let default_voice = match &options.default_voice {
+        Some(DefaultVoice(make)) => Some(Arc::new(make(loading)?)),
+        None => None,
+    };
     let model = Model::shared(&options.dir, &load_options, loading.cancel(), &mut loading)?;
     if let Some(keeper) = &options.keeper {
         keeper.keep(model.clone(), loading.cancel());
@@ -178,6 +199,7 @@ pub(super) fn load(options: &Options, mut loading: &Loading<'_>) -> Result<Arc<d
         affinity,
         prefix_caching: options.prefix_caching,
         announcement_caching: options.announcement_caching,
+        default_voice,
     }))
 }
 
@@ -188,6 +210,7 @@ struct Models {
     affinity: Affinity,
     prefix_caching: PrefixCaching,
     announcement_caching: AnnouncementCaching,
+    default_voice: Option<Arc<Voice>>,
 }
 
 impl Engine for Models {
@@ -206,7 +229,13 @@ impl Engine for Models {
     }
 
     fn jobs(&self, id: RequestId, request: &Request) -> Result<Jobs> {
-        Ok(Box::new(Script::new(self.model.clone(), id, request)?))
+        let voice = self.default_voice.clone();
+        Ok(Box::new(Script::new(
+            self.model.clone(),
+            voice,
+            id,
+            request,
+        )?))
     }
 
     fn lm(&self, worker: &Arc<Worker>) -> Result<Box<dyn LmStage>> {

@@ -109,6 +109,10 @@ pub struct Settings {
     pub level: Level,
     /// Exactly so many speech tokens per utterance, for benchmarks; the natural end is ignored.
     pub forced_tokens: Option<usize>,
+    /// True if the finished speech may be kept for the next request of this kind, where announcements are kept at all
+    /// ([`Options::announcement_caching`](super::Options::announcement_caching)). A seed that was drawn for this request
+    /// alone will not come again: its speech would only displace others.
+    pub keep: bool,
 }
 
 impl Default for Settings {
@@ -136,6 +140,7 @@ impl Default for Settings {
             live: false,
             level: Level::default(),
             forced_tokens: None,
+            keep: true,
         }
     }
 }
@@ -313,6 +318,8 @@ pub struct UtteranceStats {
     pub decode: Duration,
     /// Flow, the time it computed.
     pub flow: Duration,
+    /// True if no stage worked for it: it was spoken before and kept.
+    pub kept: bool,
     /// Device of the flow model; `None` where it did no work.
     pub flow_backend: Option<Device>,
     /// Vocoder.

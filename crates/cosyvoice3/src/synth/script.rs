@@ -23,6 +23,8 @@ const SPEEDS: std::ops::RangeInclusive<f64> = 0.5..=2.0;
 /// Jobs of a request, made as they are asked for.
 pub(super) struct Script {
     model: Arc<Model>,
+    /// Voice of texts that name none, if that is not the model's choice.
+    default_voice: Option<Arc<Voice>>,
     id: RequestId,
     settings: Settings,
     segments: VecDeque<Segment>,
@@ -57,13 +59,19 @@ struct Passage {
 impl Script {
     /// # Errors
     /// The document cannot be understood, a voice is not there, a lexicon cannot be read: nothing is spoken then.
-    pub(super) fn new(model: Arc<Model>, id: RequestId, request: &Request) -> Result<Self> {
+    pub(super) fn new(
+        model: Arc<Model>,
+        default_voice: Option<Arc<Voice>>,
+        id: RequestId,
+        request: &Request,
+    ) -> Result<Self> {
         let settings = request.settings.clone();
         let (segments, foreign_to_us) = segments(&request.text, &settings)?;
         let script = Self {
             has_pauses: segments.iter().any(|s| !matches!(s, Segment::Text(_))),
             language: settings.fallback_language,
             model,
+            default_voice,
             id,
             settings,
             segments: segments.into(),
@@ -128,21 +136,23 @@ impl Script {
             .only(&self.model.manifest().spoken_languages());
         Ok(Passage {
             utterances,
-            voice: Arc::new(voice),
+            voice,
             settings,
             transcribed,
         })
     }
 
     /// The voice for `text`, and the language of parts that have no letters.
-    fn speaker(&self, settings: &Settings, text: &str) -> Result<(Voice, Option<Language>)> {
+    fn speaker(&self, settings: &Settings, text: &str) -> Result<(Arc<Voice>, Option<Language>)> {
         let written = settings.language.or_else(|| Language::detect(text));
         let speaks = self.model.manifest().spoken_languages();
         let before = self
             .language
             .filter(|language| speaks.is_empty() || speaks.contains(language));
-        let voice = settings.voice.as_deref();
-        let voice = self.model.voice(voice, written.or(before))?;
+        let voice = match (settings.voice.as_deref(), &self.default_voice) {
+            (None, Some(voice)) => voice.clone(),
+            (name, _) => Arc::new(self.model.voice(name, written.or(before))?),
+        };
         let of_voice = voice.spoken_language();
         let unwritten = match settings.voice {
             Some(_) => of_voice.or(before),

@@ -118,6 +118,7 @@ impl Voicing<'_> {
                 mut speech,
                 cancel,
                 accepted,
+                place,
             } => {
                 speech.stats.since_request = accepted.elapsed();
                 let events = self.line.events_of(speech.request);
@@ -125,6 +126,7 @@ impl Voicing<'_> {
                 if publish(&events, Event::Speech(*speech), &cancel) && last {
                     self.spoken += 1;
                 }
+                drop(place);
             }
             Note::Failed {
                 request,
@@ -377,6 +379,7 @@ impl Current {
                 decode: decoded.as_ref().map_or(Duration::ZERO, |d| d.decode),
                 hit: decoded.map_or(Hit::None, |d| d.hit),
                 flow: content.flow,
+                kept: false,
                 flow_backend: content.piece.device,
                 elapsed: now - started,
                 vocoder: self.vocoder,

@@ -1,6 +1,6 @@
 //! Voices: the speaker prompts a model clones, one safetensors file each.
 
-mod file;
+pub(crate) mod file;
 pub mod library;
 pub mod places;
 

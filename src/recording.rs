@@ -2,68 +2,70 @@
 
 use std::{path::Path, time::Duration};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
 use cosyvoice3::{
+    Error, ErrorKind, Result,
+    cancel::Cancel,
     enrol::{Heard, Intake},
     regular_file,
 };
 use gst::prelude::*;
-use gst_app::AppSink;
 
-use crate::{elements::make, progress::Progress};
-
-/// Longest wait for the next block before the messages of the pipeline are looked at.
-const TICK: gst::ClockTime = gst::ClockTime::from_mseconds(200);
+/// Longest wait for the next block before messages and the cancellation are looked at.
+const TICK: gst::ClockTime = gst::ClockTime::from_mseconds(100);
 /// Blocks that may wait, so that a decoder which is faster than we are fills no memory.
 const MOST_WAITING: u32 = 16;
 /// Advice where a decoder is missing.
 const DECODERS: &str = "install gstreamer1.0-plugins-good, gstreamer1.0-plugins-bad or gstreamer1.0-libav, or save the recording as WAV";
 
 /// Takes in the sound of the file `path`, as the mean of its channels. Of a long one a part is kept, see [`Intake`].
+/// `progress` gets the time up to which it was read. GStreamer has to be initialised.
 ///
 /// # Errors
-/// The file cannot be read, holds no sound that can be decoded, or samples that are none.
-pub fn hear(path: &Path, progress: &Progress) -> Result<Heard> {
+/// The file cannot be read, holds no sound that can be decoded, or samples that are none: the message names it.
+/// [`ErrorKind::Cancelled`].
+pub fn hear(path: &Path, cancel: &Cancel, progress: &mut dyn FnMut(Duration)) -> Result<Heard> {
     // What a decoder would wait for, or say in less clear words.
     regular_file::open(path)?;
     let decoder = Decoder::new(path)?;
-    progress.work(&format!("reading {}", path.display()));
     let mut intake = None;
-    while let Some(sample) = decoder.next()? {
-        let (block, rate) = mono(&sample)?;
+    while let Some(sample) = decoder.next(cancel)? {
+        let (block, rate) = mono(&sample).ok_or_else(|| decoder.unusable("no sound"))?;
         let (known, intake) = match &mut intake {
             Some(intake) => intake,
-            None => intake.insert((rate, Intake::new(rate)?)),
+            None => {
+                let new = Intake::new(rate).map_err(|e| e.context(path.display()))?;
+                intake.insert((rate, new))
+            }
         };
-        ensure!(
-            *known == rate,
-            "{}: the sample rate changes from {known} to {rate} Hz: save the recording again with one rate",
-            path.display()
-        );
-        intake
-            .push(&block)
-            .with_context(|| path.display().to_string())?;
+        if *known != rate {
+            return Err(decoder.unusable(&format!(
+                "the sample rate changes from {known} to {rate} Hz: save the recording again with one rate"
+            )));
+        }
+        intake.push(&block).map_err(|e| e.context(path.display()))?;
         if let Some(time) = sample.buffer().and_then(|buffer| buffer.pts()) {
-            progress.made(Duration::from_nanos(time.nseconds()));
+            progress(time.into());
         }
     }
-    let (_, intake) =
-        intake.with_context(|| format!("{}: it contains no sound", path.display()))?;
-    Ok(intake.finish())
+    match intake {
+        Some((_, intake)) => Ok(intake.finish()),
+        None => Err(decoder.unusable("it contains no sound")),
+    }
 }
 
 /// A pipeline that decodes a file as fast as it can.
 struct Decoder<'a> {
     path: &'a Path,
     pipeline: gst::Pipeline,
-    sink: AppSink,
+    sink: gst::Element,
 }
 
 impl<'a> Decoder<'a> {
     fn new(path: &'a Path) -> Result<Self> {
         let source = make("filesrc")?;
-        let location = path.to_str();
-        let location = location.with_context(|| format!("{path:?}: the name is not UTF-8"))?;
+        let Some(location) = path.to_str() else {
+            return Err(unusable(path, "the name is not UTF-8: rename the file"));
+        };
         source.set_property("location", location);
         let decode = make("decodebin")?;
         // Pictures and films beside the sound are not decoded.
@@ -71,21 +73,22 @@ impl<'a> Decoder<'a> {
         decode.set_property("expose-all-streams", false);
         let convert = make("audioconvert")?;
         let sink = make("appsink")?;
-        let sink = sink
-            .downcast::<AppSink>()
-            .map_err(|_| anyhow!("GStreamer's appsink is another element"))?;
         sink.set_property("sync", false);
-        sink.set_max_buffers(MOST_WAITING);
-        sink.set_caps(Some(
-            &gst::Caps::builder("audio/x-raw")
+        sink.set_property("max-buffers", MOST_WAITING);
+        sink.set_property(
+            "caps",
+            gst::Caps::builder("audio/x-raw")
                 .field("format", "F32LE")
                 .field("layout", "interleaved")
                 .build(),
-        ));
+        );
         let pipeline = gst::Pipeline::new();
-        pipeline.add_many([&source, &decode, &convert, sink.upcast_ref()])?;
-        source.link(&decode)?;
-        convert.link(&sink)?;
+        let broken = |e: gst::glib::BoolError| Error::failed(format!("GStreamer: {e}"));
+        pipeline
+            .add_many([&source, &decode, &convert, &sink])
+            .and_then(|()| source.link(&decode))
+            .and_then(|()| convert.link(&sink))
+            .map_err(broken)?;
         decode.connect_pad_added(move |_, pad| {
             let wanted = convert.static_pad("sink").expect("every converter has one");
             // Of several tracks the first one is heard.
@@ -101,31 +104,37 @@ impl<'a> Decoder<'a> {
         if decoder.pipeline.set_state(gst::State::Playing).is_err() {
             return Err(decoder
                 .failure()
-                .unwrap_or_else(|| anyhow!("{}: it cannot be decoded", path.display())));
+                .unwrap_or_else(|| decoder.unusable("it cannot be decoded")));
         }
         Ok(decoder)
     }
 
     /// The next block; `None` at the end.
-    fn next(&self) -> Result<Option<gst::Sample>> {
+    fn next(&self, cancel: &Cancel) -> Result<Option<gst::Sample>> {
         loop {
-            if let Some(sample) = self.sink.try_pull_sample(TICK) {
-                return Ok(Some(sample));
+            cancel.check()?;
+            // By its signal: the plugin needs no library of appsink's for this alone.
+            let pulled = self
+                .sink
+                .emit_by_name::<Option<gst::Sample>>("try-pull-sample", &[&TICK.nseconds()]);
+            if pulled.is_some() {
+                return Ok(pulled);
             }
             if let Some(failure) = self.failure() {
                 return Err(failure);
             }
-            if self.sink.is_eos() {
+            if self.sink.property("eos") {
                 return Ok(None);
             }
         }
     }
 
     /// The first error of the pipeline, with the decoder that is missing.
-    fn failure(&self) -> Option<anyhow::Error> {
+    fn failure(&self) -> Option<Error> {
         let bus = self.pipeline.bus()?;
         let mut missing = None;
         let wanted = [gst::MessageType::Error, gst::MessageType::Element];
+        let lacks = |name: &str| self.unusable(&format!("GStreamer has no {name}: {DECODERS}"));
         while let Some(message) = bus.pop_filtered(&wanted) {
             match message.view() {
                 gst::MessageView::Element(element) => {
@@ -135,21 +144,20 @@ impl<'a> Decoder<'a> {
                     missing = missing.or(name);
                 }
                 gst::MessageView::Error(error) => {
-                    let path = self.path.display();
                     return Some(match missing {
-                        Some(name) => anyhow!("{path}: GStreamer has no {name}: {DECODERS}"),
-                        None => anyhow!("{path}: no sound that can be decoded: {}", error.error()),
+                        Some(name) => lacks(&name),
+                        None => self
+                            .unusable(&format!("no sound that can be decoded: {}", error.error())),
                     });
                 }
                 _ => {}
             }
         }
-        missing.map(|name| {
-            anyhow!(
-                "{}: GStreamer has no {name}: {DECODERS}",
-                self.path.display()
-            )
-        })
+        missing.map(|name| lacks(&name))
+    }
+
+    fn unusable(&self, why: &str) -> Error {
+        unusable(self.path, why)
     }
 }
 
@@ -159,26 +167,35 @@ impl Drop for Decoder<'_> {
     }
 }
 
+fn unusable(path: &Path, why: &str) -> Error {
+    Error::new(ErrorKind::Recording, format!("{}: {why}", path.display()))
+}
+
+/// A new element of the factory `name`.
+fn make(name: &str) -> Result<gst::Element> {
+    gst::ElementFactory::make(name).build().map_err(|_| {
+        Error::new(
+            ErrorKind::Library,
+            format!(
+                "GStreamer's element {name} is missing, without which no recording can be read: install gstreamer1.0-plugins-base"
+            ),
+        )
+    })
+}
+
 /// The mean of a block's channels, and the sample rate.
-fn mono(sample: &gst::Sample) -> Result<(Vec<f32>, u32)> {
-    let number = |field: &str| -> Result<usize> {
-        let caps = sample.caps().context("a decoded block has caps")?;
-        let caps = caps.structure(0).context("a decoded block has caps")?;
-        Ok(usize::try_from(caps.get::<i32>(field)?)?)
-    };
-    let (channels, rate) = (number("channels")?, number("rate")?);
-    let buffer = sample.buffer().context("a decoded block has samples")?;
-    let map = buffer.map_readable()?;
+fn mono(sample: &gst::Sample) -> Option<(Vec<f32>, u32)> {
+    let caps = sample.caps()?.structure(0)?;
+    let number = |field: &str| caps.get::<i32>(field).ok();
+    let channels = usize::try_from(number("channels")?)
+        .ok()
+        .filter(|n| *n > 0)?;
+    let rate = u32::try_from(number("rate")?).ok()?;
+    let map = sample.buffer()?.map_readable().ok()?;
     let (words, _) = map.as_chunks::<4>();
-    if channels == 0 {
-        bail!("a sound without channels");
-    }
     let mean = |frame: &[[u8; 4]]| {
         let sum: f32 = frame.iter().map(|word| f32::from_le_bytes(*word)).sum();
         sum / channels as f32
     };
-    Ok((
-        words.chunks_exact(channels).map(mean).collect(),
-        u32::try_from(rate)?,
-    ))
+    Some((words.chunks_exact(channels).map(mean).collect(), rate))
 }
