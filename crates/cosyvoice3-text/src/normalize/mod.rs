@@ -4,6 +4,7 @@
 //! quotes and dashes become one. Kept as they are: words with their stress marks (U+0301) and `ё`, and the inline
 //! controls of the model such as `[breath]`, `<strong>` and `[j][ǐ]`.
 
+mod change;
 mod characters;
 mod chinese;
 mod english;
@@ -15,9 +16,9 @@ mod signs;
 mod web;
 mod writer;
 
+pub use change::Change;
 pub(crate) use english::calendar::MONTHS as ENGLISH_MONTHS;
 pub(crate) use lex::is_combining;
-pub use reader::Change;
 
 use std::borrow::Cow;
 

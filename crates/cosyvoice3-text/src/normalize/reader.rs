@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 
 use super::{
+    change::Change,
     lex::{Kind, Tokens},
     web,
     writer::Writer,
@@ -16,27 +17,6 @@ pub(super) trait Spoken: Sized {
     fn number(reader: &mut Reader<'_, Self>, at: usize) -> usize;
     fn word(reader: &mut Reader<'_, Self>, at: usize) -> usize;
     fn mark(reader: &mut Reader<'_, Self>, at: usize) -> usize;
-}
-
-/// A piece of text that is not said as it is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// The piece as it is written, or as an earlier rule has left it.
-    pub written: String,
-    /// The words for it; empty where it has no sound.
-    pub said: String,
-    /// The rule that read it so, such as `money`.
-    pub rule: &'static str,
-}
-
-impl Change {
-    pub(crate) fn new(written: &str, said: &str, rule: &'static str) -> Self {
-        Self {
-            written: written.to_owned(),
-            said: said.to_owned(),
-            rule,
-        }
-    }
 }
 
 /// A text being read.

@@ -1,6 +1,6 @@
 //! Signs that have a name in every language, for where no rule of a language says them otherwise.
 
-use super::Change;
+use super::change::Change;
 use crate::Language;
 
 /// A sign and its name in Russian, English and Chinese.

@@ -1,6 +1,6 @@
 //! Addresses: `example.com`, `https://example.com/a?b=1`, `info@example.com`.
 
-use super::Change;
+use super::change::Change;
 
 /// Words for the marks in addresses.
 pub(super) struct Words {

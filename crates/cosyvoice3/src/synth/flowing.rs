@@ -151,7 +151,6 @@ impl<'l> Flowing<'l> {
             .last
             .take()
             .ok_or_else(|| Error::failed("the flow stage did not end its utterance"))?;
-        piece.known = (count, true);
         piece.device = device;
         Ok(Voiced {
             piece,
@@ -172,7 +171,7 @@ impl<'l> Flowing<'l> {
             Flush::Auto => {
                 // A failure of the language model is met by the stage as well.
                 let _ = tokens.wait(FIRST_TOKENS);
-                let (tokens, complete) = tokens.known();
+                let (tokens, complete) = tokens.count().now();
                 let total = match complete {
                     true => tokens,
                     false => self.expected.max(tokens),

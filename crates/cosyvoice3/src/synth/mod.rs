@@ -70,7 +70,7 @@ pub use speaking::Speaking;
 #[doc(hidden)]
 pub use stages::{Engine, FlowStage, Jobs, LmStage, Piece, VocoderStage};
 #[doc(hidden)]
-pub use tokens::{Decoded, Tokens};
+pub use tokens::{Decoded, TokenCount, Tokens};
 #[doc(hidden)]
 pub use trace::{Recorder, Span};
 pub use words::Word;

@@ -15,7 +15,7 @@ use super::{
     script::Script,
     speed::{self, Tempo},
     stages::{Engine, FlowStage, Jobs, LmStage, Piece, VocoderStage},
-    tokens::{Decoded, Tokens},
+    tokens::{Decoded, TokenCount, Tokens},
     trace::Recorder,
 };
 use crate::{
@@ -82,7 +82,9 @@ pub struct Options {
 /// Makes a voice while the models load, of a recording for example: on the loading thread, and before the models, so that
 /// the networks of both are not in memory at once.
 #[derive(Clone)]
-pub struct DefaultVoice(Arc<dyn Fn(&Loading<'_>) -> Result<Voice> + Send + Sync>);
+pub struct DefaultVoice(Arc<MakeVoice>);
+
+type MakeVoice = dyn Fn(&Loading<'_>) -> Result<Voice> + Send + Sync;
 
 impl DefaultVoice {
     /// The voice that `make` returns. Its error is that of loading.
@@ -466,49 +468,47 @@ impl MelInPieces<'_> {
         let (mut calls, mut computed, mut took) = (0, 0, Duration::ZERO);
         loop {
             let (available, finished) = tokens.wait(utterance.wanted())?;
-            loop {
-                let started = Instant::now();
-                let Some(call) = utterance.advance(available, finished, cancel)? else {
+            let started = Instant::now();
+            let Some(call) = utterance.advance(available, finished, cancel)? else {
+                if finished {
                     break;
-                };
-                calls += 1;
-                let what = format!("call {calls}, {} frames x {}", call.frames, call.steps);
-                let ended = Instant::now();
-                self.recorder
-                    .span(Stage::Flow, self.job, &what, started, ended);
-                computed += call.frames;
-                took += ended - started;
-                if self.pieces && !utterance.is_complete() {
-                    let known = (available.len(), finished);
-                    out(Piece {
-                        mel: utterance.take(),
-                        last: false,
-                        computed: std::mem::take(&mut computed),
-                        took: std::mem::take(&mut took),
-                        device,
-                        known,
-                        to_come: self.to_come(&utterance, known),
-                    });
                 }
-            }
-            if finished {
+                continue;
+            };
+            calls += 1;
+            let what = format!("call {calls}, {} frames x {}", call.frames, call.steps);
+            let ended = Instant::now();
+            self.recorder
+                .span(Stage::Flow, self.job, &what, started, ended);
+            computed += call.frames;
+            took += ended - started;
+            if self.pieces && !utterance.is_complete() {
                 out(Piece {
-                    mel: utterance.into_mel(),
-                    last: true,
-                    computed,
-                    took,
+                    mel: utterance.take(),
+                    last: false,
+                    computed: std::mem::take(&mut computed),
+                    took: std::mem::take(&mut took),
                     device,
-                    known: tokens.known(),
-                    to_come: Vec::new(),
+                    tokens: tokens.count(),
+                    to_come: self.to_come(&utterance, tokens.count()),
                 });
-                return Ok(());
             }
         }
+        out(Piece {
+            mel: utterance.into_mel(),
+            last: true,
+            computed,
+            took,
+            device,
+            tokens: tokens.count(),
+            to_come: Vec::new(),
+        });
+        Ok(())
     }
 
     /// The calls that follow, as far as the number of tokens is known.
-    fn to_come(&self, utterance: &Utterance<'_>, known: (usize, bool)) -> Vec<Step> {
-        let (tokens, complete) = known;
+    fn to_come(&self, utterance: &Utterance<'_>, count: TokenCount) -> Vec<Step> {
+        let (tokens, complete) = count.now();
         let total = match complete {
             true => tokens,
             false => self.expected.max(tokens),

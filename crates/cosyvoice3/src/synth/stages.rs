@@ -9,7 +9,7 @@ use super::{
     job::Job,
     pace::Step,
     request::{Request, RequestId},
-    tokens::{Decoded, Tokens},
+    tokens::{Decoded, TokenCount, Tokens},
     trace::Recorder,
 };
 use crate::{
@@ -80,7 +80,7 @@ pub trait FlowStage {
             last: true,
             took: Duration::ZERO,
             device,
-            known: tokens.known(),
+            tokens: tokens.count(),
             to_come: Vec::new(),
         });
         Ok(())
@@ -98,7 +98,7 @@ pub trait FlowStage {
 }
 
 /// A piece of an utterance's mel.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Piece {
     /// Its frames, which follow those of the piece before.
     pub mel: Mel,
@@ -110,8 +110,8 @@ pub struct Piece {
     pub took: Duration,
     /// Device that ran the networks, if there are any.
     pub device: Option<Device>,
-    /// Tokens that are there, and true if these are all.
-    pub known: (usize, bool),
+    /// Count of the utterance's tokens.
+    pub tokens: TokenCount,
     /// Calls that follow.
     pub to_come: Vec<Step>,
 }

@@ -1,7 +1,11 @@
 //! The speech tokens of one utterance, on their way from the language model to the flow.
 
 use std::{
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+        mpsc,
+    },
     time::{Duration, Instant},
 };
 
@@ -34,37 +38,63 @@ enum Message {
 /// and the places in the line bound the utterances.
 pub(super) fn channel(worker: &Arc<Worker>) -> (TokenSender, Tokens) {
     let (sender, messages) = mpsc::channel();
+    let count = TokenCount::default();
     let tokens = Tokens {
         messages,
+        count: count.clone(),
         worker: worker.clone(),
         task: None,
         tokens: Vec::new(),
         end: None,
         waited: Duration::ZERO,
     };
-    (TokenSender(sender), tokens)
+    (TokenSender { sender, count }, tokens)
 }
 
 /// The language model's end. Dropped without an [`end`](Self::end), it cancels the utterance.
-pub(super) struct TokenSender(mpsc::Sender<Message>);
+pub(super) struct TokenSender {
+    sender: mpsc::Sender<Message>,
+    count: TokenCount,
+}
 
 impl TokenSender {
     /// Hands out a token. Fails once the flow has given the utterance up.
     pub fn send(&self, token: u32) -> Result<()> {
-        let sent = self.0.send(Message::Token(token));
+        self.count.0.tokens.fetch_add(1, SeqCst);
+        let sent = self.sender.send(Message::Token(token));
         sent.map_err(|_| Error::cancelled())
     }
 
     /// No further token follows; with `task` it is the flow's turn.
     pub fn end(self, decoded: Result<Decoded>, task: Task) {
-        // A flow that has given up asks for no report.
-        let _ = self.0.send(Message::End(decoded, task));
+        // A flow that has given up asks for no report. The count is complete before the flow can have the report.
+        self.count.0.complete.store(true, SeqCst);
+        let _ = self.sender.send(Message::End(decoded, task));
+    }
+}
+
+/// The number of an utterance's tokens, which grows while they are decoded.
+#[derive(Debug, Clone, Default)]
+pub struct TokenCount(Arc<Counted>);
+
+#[derive(Debug, Default)]
+struct Counted {
+    tokens: AtomicUsize,
+    complete: AtomicBool,
+}
+
+impl TokenCount {
+    /// Number of tokens that are decoded, and true if none follow.
+    pub fn now(&self) -> (usize, bool) {
+        let complete = self.0.complete.load(SeqCst);
+        (self.0.tokens.load(SeqCst), complete)
     }
 }
 
 /// The speech tokens of one utterance, as far as they have come.
 pub struct Tokens {
     messages: mpsc::Receiver<Message>,
+    count: TokenCount,
     worker: Arc<Worker>,
     /// There while the flow has something to do, which is while it does not wait for tokens.
     task: Option<Task>,
@@ -104,9 +134,9 @@ impl Tokens {
         self.wait(usize::MAX).map(|(tokens, _)| tokens)
     }
 
-    /// Number of tokens that are there, and true if these are all.
-    pub fn known(&self) -> (usize, bool) {
-        (self.tokens.len(), self.end.is_some())
+    /// The count of the tokens that are decoded, those among them that [`wait`](Self::wait) has not returned yet.
+    pub fn count(&self) -> TokenCount {
+        self.count.clone()
     }
 
     /// Time spent waiting for the language model.

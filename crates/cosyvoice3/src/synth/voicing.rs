@@ -14,6 +14,7 @@ use super::{
     request::{Event, Playback, RequestId, Speech, UtteranceStats},
     slot::Slot,
     stages::{Engine, VocoderStage},
+    tokens::TokenCount,
     words::words,
 };
 use crate::{
@@ -79,7 +80,9 @@ struct Current {
 
 /// What is known of the rest of an utterance.
 struct Ahead {
-    known: Known,
+    tokens: TokenCount,
+    /// Tokens that may come.
+    expected: usize,
     to_come: Vec<pace::Step>,
     handed: Instant,
     live: bool,
@@ -319,11 +322,8 @@ impl Current {
             playback: None,
             due: None,
             ahead: Ahead {
-                known: Known {
-                    tokens: 0,
-                    total: 0,
-                    complete: true,
-                },
+                tokens: TokenCount::default(),
+                expected: 0,
                 to_come: Vec::new(),
                 handed: Instant::now(),
                 live: false,
@@ -340,7 +340,13 @@ impl Current {
     fn outlook(&self, pace: &pace::Pace, now: Instant) -> Outlook {
         let ahead = &self.ahead;
         let busy = now.saturating_duration_since(ahead.handed).as_secs_f64();
-        pace.outlook(ahead.known, &ahead.to_come, busy, self.audio)
+        let (tokens, complete) = ahead.tokens.now();
+        let known = Known {
+            tokens,
+            total: ahead.expected.max(tokens),
+            complete,
+        };
+        pace.outlook(known, &ahead.to_come, busy, self.audio)
     }
 
     /// The event of the next piece.
@@ -373,7 +379,7 @@ impl Current {
             marks,
             words,
             stats: UtteranceStats {
-                tokens: content.piece.known.0,
+                tokens: content.piece.tokens.now().0,
                 stop: decoded.as_ref().map_or(StopReason::Natural, |d| d.stop),
                 prefill: decoded.as_ref().map_or(Duration::ZERO, |d| d.prefill),
                 decode: decoded.as_ref().map_or(Duration::ZERO, |d| d.decode),
@@ -393,13 +399,9 @@ impl Current {
 impl Ahead {
     fn new(work: &Work<Voiced>) -> Self {
         let content = &work.content;
-        let (tokens, complete) = content.piece.known;
         Self {
-            known: Known {
-                tokens,
-                total: content.expected.max(tokens),
-                complete,
-            },
+            tokens: content.piece.tokens.clone(),
+            expected: content.expected,
             to_come: content.piece.to_come.clone(),
             handed: content.handed,
             live: work.job.settings.live,
