@@ -28,6 +28,7 @@ note "tests"
 cargo test --release --workspace --features "$rtsp" --quiet
 note "the element's tests once more, with the flow model on the stand-in for an NPU"
 export AXCL_RT_LIBRARY=$target/release/libaxcl_rt.so COSYVOICE3_TEST_FLOW_BACKEND=npu COSYVOICE3_TINY=$root/models/tiny-npu
-cargo test --release --quiet -p gst-plugin-cosyvoice3 --test element
+# With the packages and features of the run above, so that nothing is compiled for other ones.
+cargo test --release --workspace --features "$rtsp" --quiet --test element
 # Of the checks those that speak: to files, through starts, stops and flushes, with text from upstream.
-cargo test --release --quiet -p gst-plugin-cosyvoice3 --test checks -- offline:: states:: upstream::
+cargo test --release --workspace --features "$rtsp" --quiet --test checks -- offline:: states:: upstream::
