@@ -1,10 +1,14 @@
 //! SSML and the settings for reading, through the element.
 #![allow(missing_docs)]
 
+use test_support::model_dir::ModelDir;
 use test_support::models as support;
 use test_support::playing;
 
-use std::sync::{Arc, Mutex};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+};
 
 use gst::prelude::*;
 use playing::{Played, Player};
@@ -165,7 +169,12 @@ fn a_missing_lexicon_is_named_at_the_start() {
 
 /// The words of `text` as they are spoken, by the metas of the buffers.
 fn read(text: &str, settings: &[(&str, &str)]) -> String {
-    let (played, _) = play(Some(text), &[settings, &[QUIET[1]]].concat());
+    read_by(&support::tiny(), text, settings)
+}
+
+fn read_by(model: &Path, text: &str, settings: &[(&str, &str)]) -> String {
+    let player = Player::new(model, Some(text), &[settings, &[QUIET[1]]].concat());
+    let played = player.play();
     assert!(played.errors.is_empty(), "{:?}", played.errors);
     assert!(played.warnings.is_empty(), "{:?}", played.warnings);
     let words = played.buffers.iter().flat_map(|buffer| {
@@ -213,6 +222,10 @@ fn chinese_figures_are_the_models_unless_they_are_to_be_written_out() {
     assert_eq!(read(text, &[]), of_model, "as published");
     let out = read(text, &written);
     assert!(out.contains("十五") && !out.contains("15"), "{out}");
+    // A model may ask for it by itself.
+    let model = ModelDir::of_tiny();
+    model.edit_manifest(|manifest| manifest.text_reading = "written".into());
+    assert_eq!(read_by(model.path(), text, &[]).replace(' ', ""), out);
     // Russian ones always are.
     assert_eq!(
         read("Их 15.", &[("text-reading", "model")]),

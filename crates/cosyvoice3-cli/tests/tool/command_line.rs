@@ -199,6 +199,47 @@ fn text_shows_how_lines_are_read() {
 }
 
 #[test]
+fn text_explains_what_was_read_as_what_and_by_which_rule() {
+    let dir = tempfile::tempdir().unwrap();
+    let lexicon = dir.path().join("words.txt");
+    std::fs::write(&lexicon, "Acme = Акме\n").unwrap();
+    let mut command = tool(&["text", "--explain", "--stress-mark", "--lexicon"]);
+    command.arg(&lexicon).args(["--language", "ru"]);
+    let said = succeeds(
+        command,
+        "12 апреля, т+опор Acme<|endofprompt|> и example.com\n",
+    );
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(
+        lines[0],
+        "двенадцатого апреля, то\u{301}пор Акме и example точка ком"
+    );
+    for change in [
+        "12 -> двенадцатого",
+        "т+опор -> то\u{301}пор",
+        "lexicon: Acme -> Акме",
+        "special token: <|endofprompt|> ->",
+        "web address: example.com -> example точка ком",
+    ] {
+        let listed = |line: &&&str| line.starts_with("    ") && line.contains(change);
+        assert_eq!(lines.iter().filter(listed).count(), 1, "{change}: {said}");
+    }
+    let written = [
+        "text",
+        "--language",
+        "zh",
+        "--text-reading",
+        "written",
+        "--explain",
+    ];
+    let said = succeeds(tool(&written), "今天15℃。\n");
+    assert!(
+        said.starts_with("今天十五") && said.contains("15℃ -> "),
+        "{said}"
+    );
+}
+
+#[test]
 fn voices_are_listed_with_their_languages() {
     let demo = crate::root().join("models/demo");
     let said = succeeds(
