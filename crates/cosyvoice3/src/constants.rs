@@ -22,3 +22,8 @@ pub const LOOKAHEAD_TOKENS: usize = 3;
 pub const ATTENTION_CHUNK_FRAMES: usize = 50;
 /// Classifier-free guidance at inference (`inference_cfg_rate`).
 pub const CFG_RATE: f32 = 0.7;
+
+/// Frames before a sample that the vocoder's decoder sees, and computes again for a further piece: 15 by the residual
+/// blocks of its first stage, 9 by those of the source before them, 3 and 1 by those of the later stages, the rest by
+/// upsampling and transforms.
+pub const VOCODER_CONTEXT_FRAMES: usize = 29;

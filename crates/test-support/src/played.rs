@@ -8,7 +8,10 @@ use std::{
 use cosyvoice3::{
     Result,
     cancel::Cancel,
-    constants::{CFG_RATE, FRAMES_PER_TOKEN, LOOKAHEAD_TOKENS, MEL_BINS, SPEAKER_EMBEDDING},
+    constants::{
+        CFG_RATE, FRAMES_PER_TOKEN, LOOKAHEAD_TOKENS, MEL_BINS, SPEAKER_EMBEDDING,
+        VOCODER_CONTEXT_FRAMES,
+    },
     cpu::worker::Worker,
     flow::{
         Conditions, Device, Encoded, FlowBackend, FlowModel,
@@ -64,8 +67,6 @@ pub enum BigCores {
 const STEPS: usize = 5;
 /// Text ids of an utterance for its tokens, as the engine expects before it has counted any.
 const TOKENS_PER_ID: usize = 5;
-/// Mel frames before each further piece of an utterance that the vocoder computes once more.
-const PIECE_CONTEXT: usize = 29;
 const SAMPLES_PER_FRAME: usize = 480;
 
 fn frames(window: &Window) -> usize {
@@ -312,7 +313,7 @@ impl VocoderStage for Played {
         _last: bool,
         _cancel: &Cancel,
     ) -> Result<Vec<f32>> {
-        let again = if first { 0 } else { PIECE_CONTEXT };
+        let again = if first { 0 } else { VOCODER_CONTEXT_FRAMES };
         Ok(self.vocode(mel.frames(), again))
     }
 }

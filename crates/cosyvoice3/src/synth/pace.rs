@@ -1,7 +1,7 @@
 //! Speeds of the stages in this session, and what follows from them: when the first piece of an utterance may leave so that
 //! its playback does not run dry. Arithmetic only; times are seconds.
 
-use crate::constants::{ATTENTION_CHUNK_FRAMES, FRAMES_PER_TOKEN};
+use crate::constants::{ATTENTION_CHUNK_FRAMES, FRAMES_PER_TOKEN, VOCODER_CONTEXT_FRAMES};
 
 /// Seconds of a mel frame.
 const FRAME: f64 = 0.02;
@@ -55,7 +55,7 @@ impl Pace {
         learn(&mut self.computed, seconds, frames);
     }
 
-    /// The vocoder made the samples of `frames` frames.
+    /// The vocoder computed `frames` frames, those before a further piece among them.
     pub fn voiced(&mut self, frames: usize, seconds: f64) {
         learn(&mut self.voiced, seconds, frames);
     }
@@ -100,7 +100,8 @@ impl Pace {
                 takes = takes.max(busy * RESERVE) - busy;
             }
             flow_ready = flow_ready.max(tokens_ready) + takes;
-            voice_ready = voice_ready.max(flow_ready) + step.frames as f64 * voiced * RESERVE;
+            voice_ready = voice_ready.max(flow_ready)
+                + (step.frames + VOCODER_CONTEXT_FRAMES) as f64 * voiced * RESERVE;
             wait = wait.max(voice_ready - audio);
             audio += step.frames as f64 * FRAME;
         }
@@ -231,12 +232,23 @@ mod tests {
         fn ready(&self) -> Vec<(f64, f64)> {
             let (mut flow, mut voice) = (0.0f64, 0.0f64);
             std::iter::zip(&self.pieces, &self.flow)
-                .map(|(frames, speed)| {
+                .enumerate()
+                .map(|(i, (frames, speed))| {
                     flow += *frames as f64 * speed;
-                    voice = voice.max(flow) + *frames as f64 * self.vocoder;
+                    voice = voice.max(flow) + self.vocoded(i) as f64 * self.vocoder;
                     (flow, voice)
                 })
                 .collect()
+        }
+
+        /// Frames that the vocoder computes for a piece.
+        fn vocoded(&self, piece: usize) -> usize {
+            let before = if piece == 0 {
+                0
+            } else {
+                VOCODER_CONTEXT_FRAMES
+            };
+            before + self.pieces[piece]
         }
 
         /// Speaks the utterance as the vocoder's thread does: a decision at each piece and at the time foreseen.
@@ -253,7 +265,8 @@ mod tests {
             let mut began = f64::NAN;
             for (i, (handed, done)) in ready.iter().enumerate() {
                 pace.flowed(self.pieces[i], self.pieces[i] as f64 * self.flow[i]);
-                pace.voiced(self.pieces[i], self.pieces[i] as f64 * self.vocoder);
+                let vocoded = self.vocoded(i);
+                pace.voiced(vocoded, vocoded as f64 * self.vocoder);
                 at_hand += seconds(self.pieces[i]);
                 let steps: Vec<_> = self.pieces[i + 1..]
                     .iter()

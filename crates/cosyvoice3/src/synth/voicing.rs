@@ -20,6 +20,7 @@ use super::{
 use crate::{
     Error, SAMPLE_RATE,
     cancel::Cancel,
+    constants::VOCODER_CONTEXT_FRAMES,
     lm::{Hit, StopReason},
     lock::lock,
     stage::Stage,
@@ -195,7 +196,8 @@ impl Voicing<'_> {
         let took = started.elapsed();
         match samples {
             Ok(samples) => {
-                lock(&self.line.pace).voiced(frames, took.as_secs_f64());
+                let before = if first { 0 } else { VOCODER_CONTEXT_FRAMES };
+                lock(&self.line.pace).voiced(before + frames, took.as_secs_f64());
                 let ended = Instant::now();
                 self.line
                     .recorder

@@ -1,17 +1,19 @@
 //! HiFT piece by piece: the same samples as of the whole utterance's mel.
 //!
 //! F0 and the source carry their state, so no frame of them is computed twice. The decoder is computed again over
-//! `CONTEXT_FRAMES` before each piece, the reach of its convolutions: so much for each piece, whatever its length and
+//! `VOCODER_CONTEXT_FRAMES` before each piece, the reach of its convolutions: so much for each piece, whatever its length and
 //! place, and never the whole mel again. A graph whose convolutions keep their history would save that, but it would keep
 //! ONNX Runtime from its blocked convolutions, which cost whole utterances more.
 
-use crate::{Result, cancel::Cancel, constants::SAMPLES_PER_FRAME, mel::Mel};
+use crate::{
+    Result,
+    cancel::Cancel,
+    constants::{SAMPLES_PER_FRAME, VOCODER_CONTEXT_FRAMES},
+    mel::Mel,
+};
 
 use super::{f0::F0Stream, hift::Hift, noise::Noise, source::SourceStream};
 
-/// Frames before a sample that the decoder sees: 15 by the residual blocks of its first stage, 9 by those of the source
-/// before them, 3 and 1 by those of the later stages, the rest by upsampling and transforms.
-const CONTEXT_FRAMES: usize = 29;
 /// Frames behind a sample that must be there: four for the first convolution, one for the last spectrum.
 const LOOKAHEAD_FRAMES: usize = 5;
 
@@ -68,7 +70,7 @@ impl HiftStream {
         samples.truncate(end * SAMPLES_PER_FRAME);
         samples.drain(..done * SAMPLES_PER_FRAME);
         self.done = self.first + end;
-        let forgotten = end.saturating_sub(CONTEXT_FRAMES);
+        let forgotten = end.saturating_sub(VOCODER_CONTEXT_FRAMES);
         self.mel = self.mel.columns(forgotten..self.mel.frames());
         self.signal.drain(..forgotten * SAMPLES_PER_FRAME);
         self.first += forgotten;
