@@ -464,17 +464,121 @@ impl Reader<'_, Russian> {
         })
     }
 
-    /// `д. 5, стр. 2`: among the words before `at` there is a house or a street.
+    /// `д. 5, стр. 2`, `наб. Мойки, 23А, стр. 2`: among the words before `at` there is a house, or a street and its number.
     pub(super) fn in_address(&self, at: usize) -> bool {
-        let before = at.saturating_sub(16)..at;
-        before.into_iter().any(|i| {
-            let word = self.tokens.text(i);
-            self.tokens.is_word(i)
-                && (matches!(word, "д" | "к" | "корп" | "ул" | "вл")
-                    || ["дом", "улиц", "корпус", "проспект", "владени"]
-                        .iter()
-                        .any(|stem| word.to_lowercase().starts_with(stem)))
+        let mut before = at.saturating_sub(16)..at;
+        let of_house = |i: usize| {
+            let word = self.tokens.text(i).to_lowercase();
+            let short = matches!(word.as_str(), "д" | "к" | "корп" | "ул" | "вл" | "влад");
+            let followed = self.tokens.text(i + 1) == "."
+                || self.tokens.number(self.tokens.skip_space(i + 1)).is_some();
+            short && followed
+                || ["дом", "улиц", "корпус", "проспект", "владени"]
+                    .iter()
+                    .any(|stem| word.starts_with(stem))
+        };
+        let follows_house = self.follows_house_number(at);
+        before
+            .any(|i| self.tokens.is_word(i) && (of_house(i) || follows_house && self.is_street(i)))
+    }
+
+    /// `, 23А, стр. 2`: a number, or one with a letter, stands between commas or blanks before the comma before `at`.
+    fn follows_house_number(&self, at: usize) -> bool {
+        let comma = self
+            .previous(at)
+            .filter(|comma| self.tokens.text(*comma) == ",");
+        let last = comma.and_then(|comma| comma.checked_sub(1));
+        last.is_some_and(|last| {
+            let lettered = self.tokens.is_word(last)
+                && self.tokens.text(last).chars().count() == 1
+                && last > 0
+                && self.tokens.number(last - 1).is_some();
+            lettered || self.tokens.number(last).is_some()
         })
+    }
+
+    /// True if the word at `at` is a street, a square or the like, in full or cut short: `пер.`, `пр-т`, `набережная`.
+    fn is_street(&self, at: usize) -> bool {
+        const SHORT: [&str; 12] = [
+            "ул",
+            "пл",
+            "пер",
+            "пр",
+            "просп",
+            "наб",
+            "ш",
+            "бул",
+            "бульв",
+            "туп",
+            "мкр",
+            "мкрн",
+        ];
+        const STEMS: [&str; 12] = [
+            "улиц",
+            "площад",
+            "переул",
+            "проспект",
+            "набережн",
+            "шоссе",
+            "бульвар",
+            "тупик",
+            "проезд",
+            "квартал",
+            "микрорайон",
+            "алле",
+        ];
+        let word = self.tokens.text(at).to_lowercase();
+        match self.tokens.text(at + 1) {
+            "." if SHORT.contains(&word.as_str()) => true,
+            "-" => match (word.as_str(), self.tokens.text(at + 2)) {
+                ("пр", end) => {
+                    matches!(end, "т" | "та" | "ту" | "те" | "кт" | "кта" | "д" | "да")
+                }
+                ("б", end) => matches!(end, "р" | "ра" | "ру" | "ре"),
+                ("кв", end) => matches!(end, "л" | "ла" | "лу" | "ле"),
+                _ => false,
+            },
+            _ => STEMS.iter().any(|stem| word.starts_with(stem)),
+        }
+    }
+
+    /// The case of a street at `at`, over those that it is listed with: `до ул. Мира и пл. Ленина`, `на углу ул. Мира`.
+    fn street_case(&self, at: usize) -> Case {
+        let mut first = at;
+        for _ in 0..LONGEST_LIST {
+            match self.street_before_in_list(first) {
+                Some(before) => first = before,
+                None => break,
+            }
+        }
+        if is_beside_street(&self.tokens.word_before(first)) {
+            return Case::Genitive;
+        }
+        self.place_case(first)
+    }
+
+    /// The street, cut short, that stands before the one at `at` in a list.
+    fn street_before_in_list(&self, at: usize) -> Option<usize> {
+        let joint = self.previous(at)?;
+        if !matches!(self.tokens.text(joint), "," | "и" | "или") {
+            return None;
+        }
+        // A name and a house are a few words long.
+        for i in (joint.saturating_sub(12)..joint).rev() {
+            let word = self.tokens.text(i);
+            if self.tokens.is_word(i) && self.is_street(i) {
+                return matches!(self.tokens.text(i + 1), "." | "-").then_some(i);
+            }
+            let of_name = is_name(word)
+                || word == "." && i > 0 && self.is_street(i - 1)
+                || self.tokens.number(i).is_some()
+                || matches!(word, " " | "-" | "«" | "»" | "," | "им" | "года" | "лет")
+                || i > 0 && self.tokens.text(i - 1) == "-";
+            if !of_name {
+                return None;
+            }
+        }
+        None
     }
 
     /// `ул. Ленина`, `Тверская ул.`.
@@ -513,6 +617,15 @@ impl Reader<'_, Russian> {
             }
             let case = match noun.name() {
                 "город" => self.case_of_city(at, self.tokens.text(next)),
+                "улица"
+                | "площадь"
+                | "переулок"
+                | "проспект"
+                | "проезд"
+                | "бульвар"
+                | "шоссе"
+                | "набережная"
+                | "тупик" => self.street_case(at),
                 _ => self.place_case(at),
             };
             return Some(noun.form(false, case));
@@ -622,7 +735,9 @@ impl Reader<'_, Russian> {
             .previous(at)
             .filter(|number| self.tokens.number(*number).is_some())
             .and_then(|number| self.noun_before(number));
-        whole && part.is_some_and(|part| section(part.noun))
+        // `ст. 12 ч. 3`: the part stands after its article.
+        let after_whole = part.is_some_and(|part| part.noun.name() == "статья");
+        whole && !after_whole && part.is_some_and(|part| section(part.noun))
     }
 
     /// True if the word before `at` is an adjective of `noun` with a capital: `Тверская ул.`, not `Население г.`.
@@ -699,8 +814,30 @@ impl Reader<'_, Russian> {
 
 /// True if `noun` names what has an average or a beginning: `ср. зарплата`, `нач. цена`, while `ср.` alone refers and `нач.`
 /// is a chief.
-fn is_averaged(noun: &str) -> bool {
-    const STEMS: [&str; 19] = [
+pub(super) fn is_averaged(noun: &str) -> bool {
+    const STEMS: [&str; 41] = [
+        "числ",
+        "количеств",
+        "размер",
+        "доход",
+        "урож",
+        "объём",
+        "объем",
+        "давлен",
+        "влажност",
+        "врем",
+        "срок",
+        "длин",
+        "длительност",
+        "дальност",
+        "высот",
+        "глубин",
+        "ширин",
+        "диаметр",
+        "мощност",
+        "нагрузк",
+        "частот",
+        "уров",
         "ставк",
         "этап",
         "зарплат",
@@ -722,6 +859,37 @@ fn is_averaged(noun: &str) -> bool {
         "продолжительност",
     ];
     STEMS.iter().any(|stem| noun.starts_with(stem))
+}
+
+/// True if `word` says where something is by a street, which stands in the genitive after it: `со стороны`, `на углу`.
+fn is_beside_street(word: &str) -> bool {
+    const STEMS: [&str; 11] = [
+        "сторон",
+        "район",
+        "пересечени",
+        "перекрёст",
+        "перекрест",
+        "направлени",
+        "протяжени",
+        "середин",
+        "окрестност",
+        "жител",
+        "ремонт",
+    ];
+    const WORDS: [&str; 11] = [
+        "начало",
+        "начала",
+        "начале",
+        "угол",
+        "угла",
+        "углу",
+        "углом",
+        "конец",
+        "конца",
+        "конце",
+        "участке",
+    ];
+    WORDS.contains(&word) || STEMS.iter().any(|stem| word.starts_with(stem))
 }
 
 /// True if `noun` names a person of a rank or a post, who can be older or younger in it: `ст. сержант`.
