@@ -124,6 +124,29 @@ pub(super) fn before_number(short: &str) -> Option<&'static Entry> {
     })
 }
 
+/// The street, the square or the like that `short` stands for beside a name.
+pub(super) fn street(short: &str) -> Option<&'static Entry> {
+    meanings(short).iter().find_map(|a| match a.meaning {
+        Meaning::BesideName(noun, _) if is_street_name(noun.name()) => Some(noun),
+        _ => None,
+    })
+}
+
+fn is_street_name(noun: &str) -> bool {
+    matches!(
+        noun,
+        "улица"
+            | "площадь"
+            | "переулок"
+            | "проспект"
+            | "проезд"
+            | "бульвар"
+            | "шоссе"
+            | "набережная"
+            | "тупик"
+    )
+}
+
 /// An abbreviation as it stands in the text: its letters, the index after it, whether it has a full stop.
 struct Written {
     short: String,
@@ -311,6 +334,17 @@ impl Reader<'_, Russian> {
                     "" => Cow::Borrowed(form),
                     tail => Cow::Owned(format!("{form} {tail}")),
                 });
+            }
+            // `вых. данные`
+            Meaning::Noun(noun)
+                if noun.name() == "выходной" && self.is_described(next) && following != "день" =>
+            {
+                return None;
+            }
+            Meaning::Noun(noun)
+                if noun.name() == "выходной" && self.tokens.word_before(at) == "без" =>
+            {
+                noun.form(true, Case::Genitive)
             }
             Meaning::Noun(noun) | Meaning::Weekday(noun) | Meaning::Month(noun) => {
                 noun.form(false, self.place_case(at))
@@ -612,20 +646,16 @@ impl Reader<'_, Russian> {
             let short_name = noun.name() == "город"
                 && self.is_initial(next)
                 && is_name(self.tokens.text(self.tokens.skip_space(next + 2)));
+            // `12-я ул.`
+            if let Some(case) = self.case_of_ordinal(at, noun) {
+                return Some(noun.form(false, case));
+            }
             if !(named || numbered || of_water || of_memory || of_area || metro || short_name) {
                 return None;
             }
             let case = match noun.name() {
                 "город" => self.case_of_city(at, self.tokens.text(next)),
-                "улица"
-                | "площадь"
-                | "переулок"
-                | "проспект"
-                | "проезд"
-                | "бульвар"
-                | "шоссе"
-                | "набережная"
-                | "тупик" => self.street_case(at),
+                name if is_street_name(name) => self.street_case(at),
                 _ => self.place_case(at),
             };
             return Some(noun.form(false, case));
@@ -638,6 +668,17 @@ impl Reader<'_, Russian> {
         let cases = governing::place_cases(&first);
         let (case, _) = forms.first(cases).or_else(|| forms.first(&CASES))?;
         Some(noun.form(false, case))
+    }
+
+    /// `на 12-й ул.`: the case of the ordinal before the noun that is written short at `at`.
+    fn case_of_ordinal(&self, at: usize, noun: &Entry) -> Option<Case> {
+        let start = self.ordinal_before(at)?;
+        let number = figures::integer(self.tokens.number(start)?)?;
+        let forms = forms::ordinal_suffix(number, self.tokens.text(start + 2))
+            .and(Forms::of(noun.gender, &CASES));
+        let cases = governing::place_cases(&self.tokens.word_before(start));
+        let (case, _) = forms.first(cases).or_else(|| forms.first(&CASES))?;
+        Some(case)
     }
 
     /// `Моск. обл.`: the index of the adjective that is written short before `at`.
@@ -727,17 +768,29 @@ impl Reader<'_, Russian> {
             )
     }
 
-    /// `п. 3 ст. 5`: a section of the one that is named at `at`.
+    /// `п. 3 ч. 2 ст. 5`: a section of the one that is named at `at`, while in `ст. 12 ч. 3` the larger one stands first.
     fn is_part(&self, at: usize) -> bool {
-        let section = |noun: &Entry| noun.is(Kind::Section);
-        let whole = before_number(&self.tokens.text(at).to_lowercase()).is_some_and(section);
-        let part = self
+        let section = |noun: &&Entry| noun.is(Kind::Section);
+        let short = |at: usize| before_number(&self.tokens.text(at).to_lowercase());
+        let number = self
             .previous(at)
-            .filter(|number| self.tokens.number(*number).is_some())
-            .and_then(|number| self.noun_before(number));
-        // `ст. 12 ч. 3`: the part stands after its article.
-        let after_whole = part.is_some_and(|part| part.noun.name() == "статья");
-        whole && !after_whole && part.is_some_and(|part| section(part.noun))
+            .filter(|number| self.tokens.number(*number).is_some());
+        let part = number.and_then(|number| {
+            let last = self.previous(number)?;
+            match self.tokens.text(last) {
+                "." => short(last.checked_sub(1)?),
+                _ => self.noun_before(number).map(|part| part.noun),
+            }
+        });
+        let whole = short(at).filter(section);
+        part.filter(section)
+            .zip(whole)
+            .is_some_and(|(part, whole)| {
+                match (size_of_section(part.name()), size_of_section(whole.name())) {
+                    (Some(part), Some(whole)) => part < whole,
+                    _ => true,
+                }
+            })
     }
 
     /// True if the word before `at` is an adjective of `noun` with a capital: `Тверская ул.`, not `Население г.`.
@@ -859,6 +912,17 @@ pub(super) fn is_averaged(noun: &str) -> bool {
         "продолжительност",
     ];
     STEMS.iter().any(|stem| noun.starts_with(stem))
+}
+
+/// The place of `noun` in the order of the sections of a law.
+fn size_of_section(noun: &str) -> Option<u8> {
+    Some(match noun {
+        "подпункт" => 1,
+        "пункт" => 2,
+        "часть" => 3,
+        "статья" => 4,
+        _ => return None,
+    })
 }
 
 /// True if `word` says where something is by a street, which stands in the genitive after it: `со стороны`, `на углу`.

@@ -207,6 +207,16 @@ impl Reader<'_, Russian> {
             (false, "число") => Forms::of(Gender::Neuter, &[Case::Genitive]),
             _ => self.forms_in_list(amount.before, end, &phrase),
         };
+        // `для 1–4-х классов`
+        if self.tokens.text(end - 1) == "х" && self.tokens.text(end - 2) == "-" {
+            let forms = Forms::of(Gender::Plural, &[Case::Genitive, Case::Prepositional]);
+            let forms = forms.and(phrase.forms());
+            let cases = governing::place_cases(amount.before);
+            let (case, gender) = forms.first(cases).or_else(|| forms.first(&CASES))?;
+            return noun
+                .is_ordered()
+                .then(|| self.say_list(start, end, gender, case))?;
+        }
         // `ученики 5–9 классов`
         let of_class = noun.name() == "класс" || self.belongs_to_someone(amount.before);
         let (case, gender) = match governing::place_cases(amount.before) {
@@ -260,6 +270,9 @@ impl Reader<'_, Russian> {
                     let said = ordinal(figures::integer(digits)?, gender, case);
                     self.say_number(&said);
                 }
+                // The letters of an ending: `1–4-х классов`
+                (None, "-") if self.tokens.is_word(i + 1) => {}
+                (None, _) if self.tokens.is_word(i) && self.tokens.text(i - 1) == "-" => {}
                 (None, "-" | "—") => self.out.say(" - "),
                 (None, " ") => {}
                 (None, ",") => self.out.say(", "),
