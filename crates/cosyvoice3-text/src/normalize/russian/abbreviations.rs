@@ -124,6 +124,29 @@ pub(super) fn before_number(short: &str) -> Option<&'static Entry> {
     })
 }
 
+/// The street, the square or the like that `short` stands for beside a name.
+pub(super) fn street(short: &str) -> Option<&'static Entry> {
+    meanings(short).iter().find_map(|a| match a.meaning {
+        Meaning::BesideName(noun, _) if is_street_name(noun.name()) => Some(noun),
+        _ => None,
+    })
+}
+
+fn is_street_name(noun: &str) -> bool {
+    matches!(
+        noun,
+        "улица"
+            | "площадь"
+            | "переулок"
+            | "проспект"
+            | "проезд"
+            | "бульвар"
+            | "шоссе"
+            | "набережная"
+            | "тупик"
+    )
+}
+
 /// An abbreviation as it stands in the text: its letters, the index after it, whether it has a full stop.
 struct Written {
     short: String,
@@ -312,6 +335,17 @@ impl Reader<'_, Russian> {
                     tail => Cow::Owned(format!("{form} {tail}")),
                 });
             }
+            // `вых. данные`
+            Meaning::Noun(noun)
+                if noun.name() == "выходной" && self.is_described(next) && following != "день" =>
+            {
+                return None;
+            }
+            Meaning::Noun(noun)
+                if noun.name() == "выходной" && self.tokens.word_before(at) == "без" =>
+            {
+                noun.form(true, Case::Genitive)
+            }
             Meaning::Noun(noun) | Meaning::Weekday(noun) | Meaning::Month(noun) => {
                 noun.form(false, self.place_case(at))
             }
@@ -464,17 +498,121 @@ impl Reader<'_, Russian> {
         })
     }
 
-    /// `д. 5, стр. 2`: among the words before `at` there is a house or a street.
+    /// `д. 5, стр. 2`, `наб. Мойки, 23А, стр. 2`: among the words before `at` there is a house, or a street and its number.
     pub(super) fn in_address(&self, at: usize) -> bool {
-        let before = at.saturating_sub(16)..at;
-        before.into_iter().any(|i| {
-            let word = self.tokens.text(i);
-            self.tokens.is_word(i)
-                && (matches!(word, "д" | "к" | "корп" | "ул" | "вл")
-                    || ["дом", "улиц", "корпус", "проспект", "владени"]
-                        .iter()
-                        .any(|stem| word.to_lowercase().starts_with(stem)))
+        let mut before = at.saturating_sub(16)..at;
+        let of_house = |i: usize| {
+            let word = self.tokens.text(i).to_lowercase();
+            let short = matches!(word.as_str(), "д" | "к" | "корп" | "ул" | "вл" | "влад");
+            let followed = self.tokens.text(i + 1) == "."
+                || self.tokens.number(self.tokens.skip_space(i + 1)).is_some();
+            short && followed
+                || ["дом", "улиц", "корпус", "проспект", "владени"]
+                    .iter()
+                    .any(|stem| word.starts_with(stem))
+        };
+        let follows_house = self.follows_house_number(at);
+        before
+            .any(|i| self.tokens.is_word(i) && (of_house(i) || follows_house && self.is_street(i)))
+    }
+
+    /// `, 23А, стр. 2`: a number, or one with a letter, stands between commas or blanks before the comma before `at`.
+    fn follows_house_number(&self, at: usize) -> bool {
+        let comma = self
+            .previous(at)
+            .filter(|comma| self.tokens.text(*comma) == ",");
+        let last = comma.and_then(|comma| comma.checked_sub(1));
+        last.is_some_and(|last| {
+            let lettered = self.tokens.is_word(last)
+                && self.tokens.text(last).chars().count() == 1
+                && last > 0
+                && self.tokens.number(last - 1).is_some();
+            lettered || self.tokens.number(last).is_some()
         })
+    }
+
+    /// True if the word at `at` is a street, a square or the like, in full or cut short: `пер.`, `пр-т`, `набережная`.
+    fn is_street(&self, at: usize) -> bool {
+        const SHORT: [&str; 12] = [
+            "ул",
+            "пл",
+            "пер",
+            "пр",
+            "просп",
+            "наб",
+            "ш",
+            "бул",
+            "бульв",
+            "туп",
+            "мкр",
+            "мкрн",
+        ];
+        const STEMS: [&str; 12] = [
+            "улиц",
+            "площад",
+            "переул",
+            "проспект",
+            "набережн",
+            "шоссе",
+            "бульвар",
+            "тупик",
+            "проезд",
+            "квартал",
+            "микрорайон",
+            "алле",
+        ];
+        let word = self.tokens.text(at).to_lowercase();
+        match self.tokens.text(at + 1) {
+            "." if SHORT.contains(&word.as_str()) => true,
+            "-" => match (word.as_str(), self.tokens.text(at + 2)) {
+                ("пр", end) => {
+                    matches!(end, "т" | "та" | "ту" | "те" | "кт" | "кта" | "д" | "да")
+                }
+                ("б", end) => matches!(end, "р" | "ра" | "ру" | "ре"),
+                ("кв", end) => matches!(end, "л" | "ла" | "лу" | "ле"),
+                _ => false,
+            },
+            _ => STEMS.iter().any(|stem| word.starts_with(stem)),
+        }
+    }
+
+    /// The case of a street at `at`, over those that it is listed with: `до ул. Мира и пл. Ленина`, `на углу ул. Мира`.
+    fn street_case(&self, at: usize) -> Case {
+        let mut first = at;
+        for _ in 0..LONGEST_LIST {
+            match self.street_before_in_list(first) {
+                Some(before) => first = before,
+                None => break,
+            }
+        }
+        if is_beside_street(&self.tokens.word_before(first)) {
+            return Case::Genitive;
+        }
+        self.place_case(first)
+    }
+
+    /// The street, cut short, that stands before the one at `at` in a list.
+    fn street_before_in_list(&self, at: usize) -> Option<usize> {
+        let joint = self.previous(at)?;
+        if !matches!(self.tokens.text(joint), "," | "и" | "или") {
+            return None;
+        }
+        // A name and a house are a few words long.
+        for i in (joint.saturating_sub(12)..joint).rev() {
+            let word = self.tokens.text(i);
+            if self.tokens.is_word(i) && self.is_street(i) {
+                return matches!(self.tokens.text(i + 1), "." | "-").then_some(i);
+            }
+            let of_name = is_name(word)
+                || word == "." && i > 0 && self.is_street(i - 1)
+                || self.tokens.number(i).is_some()
+                || matches!(word, " " | "-" | "«" | "»" | "," | "им" | "года" | "лет")
+                || i > 0 && self.tokens.text(i - 1) == "-";
+            if !of_name {
+                return None;
+            }
+        }
+        None
     }
 
     /// `ул. Ленина`, `Тверская ул.`.
@@ -508,11 +646,16 @@ impl Reader<'_, Russian> {
             let short_name = noun.name() == "город"
                 && self.is_initial(next)
                 && is_name(self.tokens.text(self.tokens.skip_space(next + 2)));
+            // `12-я ул.`
+            if let Some(case) = self.case_of_ordinal(at, noun) {
+                return Some(noun.form(false, case));
+            }
             if !(named || numbered || of_water || of_memory || of_area || metro || short_name) {
                 return None;
             }
             let case = match noun.name() {
                 "город" => self.case_of_city(at, self.tokens.text(next)),
+                name if is_street_name(name) => self.street_case(at),
                 _ => self.place_case(at),
             };
             return Some(noun.form(false, case));
@@ -525,6 +668,17 @@ impl Reader<'_, Russian> {
         let cases = governing::place_cases(&first);
         let (case, _) = forms.first(cases).or_else(|| forms.first(&CASES))?;
         Some(noun.form(false, case))
+    }
+
+    /// `на 12-й ул.`: the case of the ordinal before the noun that is written short at `at`.
+    fn case_of_ordinal(&self, at: usize, noun: &Entry) -> Option<Case> {
+        let start = self.ordinal_before(at)?;
+        let number = figures::integer(self.tokens.number(start)?)?;
+        let forms = forms::ordinal_suffix(number, self.tokens.text(start + 2))
+            .and(Forms::of(noun.gender, &CASES));
+        let cases = governing::place_cases(&self.tokens.word_before(start));
+        let (case, _) = forms.first(cases).or_else(|| forms.first(&CASES))?;
+        Some(case)
     }
 
     /// `Моск. обл.`: the index of the adjective that is written short before `at`.
@@ -614,15 +768,29 @@ impl Reader<'_, Russian> {
             )
     }
 
-    /// `п. 3 ст. 5`: a section of the one that is named at `at`.
+    /// `п. 3 ч. 2 ст. 5`: a section of the one that is named at `at`, while in `ст. 12 ч. 3` the larger one stands first.
     fn is_part(&self, at: usize) -> bool {
-        let section = |noun: &Entry| noun.is(Kind::Section);
-        let whole = before_number(&self.tokens.text(at).to_lowercase()).is_some_and(section);
-        let part = self
+        let section = |noun: &&Entry| noun.is(Kind::Section);
+        let short = |at: usize| before_number(&self.tokens.text(at).to_lowercase());
+        let number = self
             .previous(at)
-            .filter(|number| self.tokens.number(*number).is_some())
-            .and_then(|number| self.noun_before(number));
-        whole && part.is_some_and(|part| section(part.noun))
+            .filter(|number| self.tokens.number(*number).is_some());
+        let part = number.and_then(|number| {
+            let last = self.previous(number)?;
+            match self.tokens.text(last) {
+                "." => short(last.checked_sub(1)?),
+                _ => self.noun_before(number).map(|part| part.noun),
+            }
+        });
+        let whole = short(at).filter(section);
+        part.filter(section)
+            .zip(whole)
+            .is_some_and(|(part, whole)| {
+                match (size_of_section(part.name()), size_of_section(whole.name())) {
+                    (Some(part), Some(whole)) => part < whole,
+                    _ => true,
+                }
+            })
     }
 
     /// True if the word before `at` is an adjective of `noun` with a capital: `Тверская ул.`, not `Население г.`.
@@ -699,8 +867,30 @@ impl Reader<'_, Russian> {
 
 /// True if `noun` names what has an average or a beginning: `ср. зарплата`, `нач. цена`, while `ср.` alone refers and `нач.`
 /// is a chief.
-fn is_averaged(noun: &str) -> bool {
-    const STEMS: [&str; 19] = [
+pub(super) fn is_averaged(noun: &str) -> bool {
+    const STEMS: [&str; 41] = [
+        "числ",
+        "количеств",
+        "размер",
+        "доход",
+        "урож",
+        "объём",
+        "объем",
+        "давлен",
+        "влажност",
+        "врем",
+        "срок",
+        "длин",
+        "длительност",
+        "дальност",
+        "высот",
+        "глубин",
+        "ширин",
+        "диаметр",
+        "мощност",
+        "нагрузк",
+        "частот",
+        "уров",
         "ставк",
         "этап",
         "зарплат",
@@ -722,6 +912,48 @@ fn is_averaged(noun: &str) -> bool {
         "продолжительност",
     ];
     STEMS.iter().any(|stem| noun.starts_with(stem))
+}
+
+/// The place of `noun` in the order of the sections of a law.
+fn size_of_section(noun: &str) -> Option<u8> {
+    Some(match noun {
+        "подпункт" => 1,
+        "пункт" => 2,
+        "часть" => 3,
+        "статья" => 4,
+        _ => return None,
+    })
+}
+
+/// True if `word` says where something is by a street, which stands in the genitive after it: `со стороны`, `на углу`.
+fn is_beside_street(word: &str) -> bool {
+    const STEMS: [&str; 11] = [
+        "сторон",
+        "район",
+        "пересечени",
+        "перекрёст",
+        "перекрест",
+        "направлени",
+        "протяжени",
+        "середин",
+        "окрестност",
+        "жител",
+        "ремонт",
+    ];
+    const WORDS: [&str; 11] = [
+        "начало",
+        "начала",
+        "начале",
+        "угол",
+        "угла",
+        "углу",
+        "углом",
+        "конец",
+        "конца",
+        "конце",
+        "участке",
+    ];
+    WORDS.contains(&word) || STEMS.iter().any(|stem| word.starts_with(stem))
 }
 
 /// True if `noun` names a person of a rank or a post, who can be older or younger in it: `ст. сержант`.

@@ -326,12 +326,17 @@ impl Reader<'_, Russian> {
         }
         let text = self.tokens.text(next);
         let stop = self.tokens.text(next + 1) == ".";
-        if self.is_currency(next) {
+        if self.is_currency(next) || self.is_in_whole(at) {
             return true;
         }
         let part_number = self.tokens.skip_space(next + 1 + usize::from(stop));
         let building = matches!(text, "с" | "стр") && self.tokens.number(part_number).is_some();
+        // `ст. 12 ч. 3`: a part of the article, no hours.
+        let part = text == "ч"
+            && named.noun.is(Kind::Section)
+            && self.tokens.number(part_number).is_some();
         let unit = !building
+            && !part
             && units::unit(text)
                 .is_some_and(|unit| !unit.may_be_letter() && (stop || !unit.needs_stop()));
         if matches!(text, "%" | "°") || unit || units::multiplier(text).is_some() {

@@ -5,7 +5,7 @@ use super::{
     Russian, counting,
     forms::{CASES, Forms},
     governing,
-    nouns::{Kind, forms_of_one, senses},
+    nouns::{Kind, Sense, forms_of_one, senses},
     numerals::{Case, Gender, ordinal},
     quantities::Amount,
     surroundings::{LONGEST_LIST, Phrase},
@@ -39,6 +39,7 @@ impl Reader<'_, Russian> {
         }
         let forms = match lettered {
             Some(_) => phrase.forms_of_each(),
+            None if self.is_in_whole(end - 1) => forms_of_whole(&phrase),
             None if self.belongs_to_someone(before) || is_graded(before, &phrase) => {
                 one_of_ordered(&phrase)
             }
@@ -62,6 +63,24 @@ impl Reader<'_, Russian> {
             .or_else(|| forms.first(&CASES))?;
         self.say_number(&ordinal(number, gender, case));
         Some(end)
+    }
+
+    /// `на 1 пути 3 платформы`: the number at `at` says which whole the numbered thing before it is a part of, while in
+    /// `на 1 этаже 2 лифта` it counts.
+    pub(super) fn is_in_whole(&self, at: usize) -> bool {
+        let Some(part) = self
+            .previous_word(at)
+            .filter(|part| self.follows_number(*part))
+        else {
+            return false;
+        };
+        let size = |all: &'static [Sense]| {
+            let mut singular = all.iter().filter(|sense| !sense.plural);
+            singular.find_map(|sense| size_of_place(sense.noun.name()))
+        };
+        let part = size(senses(self.tokens.text(part)));
+        let whole = size(self.phrase(at + 1).senses);
+        part.zip(whole).is_some_and(|(part, whole)| part < whole)
     }
 
     /// `багаж: 1 место`, `1 место до 23 кг`: one piece, not the first place.
@@ -188,6 +207,16 @@ impl Reader<'_, Russian> {
             (false, "число") => Forms::of(Gender::Neuter, &[Case::Genitive]),
             _ => self.forms_in_list(amount.before, end, &phrase),
         };
+        // `для 1–4-х классов`
+        if self.tokens.text(end - 1) == "х" && self.tokens.text(end - 2) == "-" {
+            let forms = Forms::of(Gender::Plural, &[Case::Genitive, Case::Prepositional]);
+            let forms = forms.and(phrase.forms());
+            let cases = governing::place_cases(amount.before);
+            let (case, gender) = forms.first(cases).or_else(|| forms.first(&CASES))?;
+            return noun
+                .is_ordered()
+                .then(|| self.say_list(start, end, gender, case))?;
+        }
         // `ученики 5–9 классов`
         let of_class = noun.name() == "класс" || self.belongs_to_someone(amount.before);
         let (case, gender) = match governing::place_cases(amount.before) {
@@ -241,6 +270,9 @@ impl Reader<'_, Russian> {
                     let said = ordinal(figures::integer(digits)?, gender, case);
                     self.say_number(&said);
                 }
+                // The letters of an ending: `1–4-х классов`
+                (None, "-") if self.tokens.is_word(i + 1) => {}
+                (None, _) if self.tokens.is_word(i) && self.tokens.text(i - 1) == "-" => {}
                 (None, "-" | "—") => self.out.say(" - "),
                 (None, " ") => {}
                 (None, ",") => self.out.say(", "),
@@ -288,6 +320,43 @@ fn is_graded(before: &str, phrase: &Phrase) -> bool {
 fn is_time_of_many(number: u64, before: &str, noun: &str) -> bool {
     let few = (2..=4).contains(&(number % 10)) && number % 100 / 10 != 1;
     few && noun == "раз" && matches!(before, "" | "в" | "во" | "на" | "за")
+}
+
+/// The place of `noun` in the order of numbered things that hold one another: a seat, a row, a storey, an entrance, a house.
+fn size_of_place(noun: &str) -> Option<u8> {
+    Some(match noun {
+        "место" | "кресло" | "полка" | "ячейка" | "окно" | "касса" | "стойка" => {
+            1
+        }
+        "ряд" | "купе" | "кабинет" | "комната" | "палата" | "аудитория" | "офис" | "квартира"
+        | "помещение" | "зал" | "путь" | "класс" | "группа" => 2,
+        "этаж" | "ярус" | "сектор" | "вагон" | "отделение" | "платформа" | "перрон" | "выход"
+        | "вход" | "курс" => 3,
+        "подъезд" | "секция" | "крыло" | "блок" | "состав" => 4,
+        "корпус"
+        | "терминал"
+        | "здание"
+        | "дом"
+        | "башня"
+        | "поезд"
+        | "школа"
+        | "гимназия"
+        | "лицей"
+        | "поликлиника"
+        | "больница"
+        | "вокзал"
+        | "станция" => 5,
+        _ => return None,
+    })
+}
+
+/// The genitive of the whole of which a part is named before: *первый путь второй платформы*.
+fn forms_of_whole(phrase: &Phrase) -> Forms {
+    let mut senses = phrase.senses.iter();
+    let one = senses.find(|sense| !sense.plural && sense.case == Case::Genitive);
+    one.map_or(Forms::NONE, |sense| {
+        Forms::of(sense.noun.gender, &[Case::Genitive])
+    })
 }
 
 /// The genitive of one of several numbered things: *ученик второго класса*.

@@ -47,7 +47,7 @@ impl Reader<'_, Russian> {
             return Some(end);
         }
         self.ending(at + 1, number, before, at)
-            .or_else(|| self.compound(at, number))
+            .or_else(|| self.compound(at))
             .or_else(|| self.shares_ending(at, number, before))
     }
 
@@ -186,7 +186,13 @@ impl Reader<'_, Russian> {
 
     /// `1-й корп.`, `на 2-й платф.`: the ones of `forms` that agree with the noun that is written short after `end`.
     fn forms_by_abbreviation(&self, forms: Forms, end: usize) -> Forms {
-        match self.abbreviated_noun(self.tokens.skip_space(end)) {
+        let next = self.tokens.skip_space(end);
+        // `на 12-й ул.`
+        let street = || {
+            let stop = self.tokens.text(next + 1) == ".";
+            stop.then(|| abbreviations::street(&self.tokens.text(next).to_lowercase()))?
+        };
+        match self.abbreviated_noun(next).or_else(street) {
             Some(noun) => forms.and(Forms::of(noun.gender, &CASES)),
             None => Forms::NONE,
         }
@@ -446,15 +452,18 @@ impl Reader<'_, Russian> {
         Some(self.after_stop(next, true))
     }
 
-    /// `100-летие`.
-    fn compound(&mut self, at: usize, number: u64) -> Option<usize> {
-        let word = self.tokens.text(at + 2);
-        let joined = self.tokens.text(at + 1) == "-" && self.tokens.is_word(at + 2);
+    /// `100-летие`, `1 000-летие`.
+    fn compound(&mut self, at: usize) -> Option<usize> {
+        let figure = figures::figure(self.tokens, at, figures::Style::Russian)?;
+        let number = figure.whole()?;
+        let end = figure.end;
+        let word = self.tokens.text(end + 1);
+        let joined = self.tokens.text(end) == "-" && self.tokens.is_word(end + 1);
         if !joined || number >= 1_000_000 || !is_second_part(word) {
             return None;
         }
         self.out.say(&format!("{}{word}", compound(number)));
-        Some(at + 3)
+        Some(end + 2)
     }
 
     /// `30%-ная`.

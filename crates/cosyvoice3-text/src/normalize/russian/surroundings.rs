@@ -130,7 +130,7 @@ impl Reader<'_, Russian> {
     }
 
     /// `на 12-м и 15-м км`: the number of an ordinal right before `at`.
-    fn ordinal_before(&self, at: usize) -> Option<usize> {
+    pub(super) fn ordinal_before(&self, at: usize) -> Option<usize> {
         let ending = self.previous_word(at)?;
         let number = ending.checked_sub(2)?;
         let joined = self.tokens.text(ending - 1) == "-" && self.tokens.number(number).is_some();
@@ -272,7 +272,7 @@ impl Reader<'_, Russian> {
             "." => {
                 let word = self.previous(before).filter(|word| *word + 1 == before)?;
                 // `по 1 табл. 2 р. в день`: what was counted already.
-                if self.follows_number(word) {
+                if self.follows_number(word) && !self.is_article_of_part(word) {
                     return None;
                 }
                 let noun = abbreviations::before_number(&self.tokens.text(word).to_lowercase())?;
@@ -281,6 +281,18 @@ impl Reader<'_, Russian> {
             word => senses(word),
         };
         all.iter().find(|sense| !sense.plural)
+    }
+
+    /// `п. 2 ст. 5`: the article of a part whose number stands before `at`.
+    fn is_article_of_part(&self, at: usize) -> bool {
+        let stop = self
+            .previous(at)
+            .and_then(|number| self.previous(number))
+            .filter(|stop| self.tokens.text(*stop) == ".");
+        self.tokens.text(at) == "ст"
+            && stop.is_some_and(|stop| {
+                matches!(self.tokens.word_before(stop).as_str(), "п" | "пп" | "ч")
+            })
     }
 
     /// True if one of the last words before `at` names something that is measured.

@@ -2,7 +2,8 @@
 
 use super::{
     super::{figures, reader::Reader},
-    Russian, abbreviations,
+    Russian,
+    abbreviations::{self, is_averaged},
     governing::governed,
     nouns::Entry,
     numerals::Case,
@@ -59,6 +60,11 @@ impl Reader<'_, Russian> {
     /// `ср.` is also *сравни*, and `ВС` and `СБ` are also names: alone they are days after a preposition only.
     fn is_certain(&self, at: usize, end: usize) -> bool {
         let word = self.tokens.text(at);
+        // `ср. температура`
+        let noun = self.tokens.text(self.tokens.skip_space(end));
+        if matches!(word, "ср" | "Ср") && self.tokens.text(at + 1) == "." && is_averaged(noun) {
+            return false;
+        }
         let before = self.tokens.word_before(at);
         let led = matches!(
             before.as_str(),
