@@ -5,7 +5,7 @@
     ./tests/suites/read.py ru ~/NeMo-text-processing/tests/nemo_text_processing/ru/data_text_normalization
     ./tests/suites/read.py en DIR... [--show 20] [--text-reading written]
 
-It fetches nothing. A suite is a folder (or a file) of text files with a pair a line: what is written and how it is read, with
+It fetches nothing. A suite is a file, or a folder whose *.txt, *.tsv and *.csv files and files without an ending are read, with a pair a line: what is written and how it is read, with
 `~` (NeMo), ` => ` (WeTextProcessing), a tab or ` | ` between them; a third column and more are further right readings. Lines
 without a pair are left out and counted. NeMo's Russian files have the reading first: `--reading-first`. The comparison is tolerant, as ../fixtures/README.md says: case, punctuation, ё and
 е, hyphens, stress marks, "одна тысяча" or "тысяча", "целых и" or "целых", "целая и" or "целая", English "and", "oh" or "zero", letters joined or
@@ -19,6 +19,8 @@ import sys
 from pathlib import Path
 
 SEPARATORS = ("\t", "~", " => ", " | ")
+# The endings that files of pairs have: a suite lies among scripts and packages, which are no suites.
+ENDINGS = ("", ".txt", ".tsv", ".csv")
 SAME = (
     ("однатысяча", "тысяча"),
     ("однойтысячи", "тысячи"),
@@ -73,7 +75,7 @@ def main():
     parser.add_argument("--text-reading", choices=("model", "written"), help="for Chinese")
     args = parser.parse_args()
     for suite in args.suites:
-        files = sorted(f for f in suite.rglob("*") if f.is_file()) if suite.is_dir() else [suite]
+        files = sorted(f for f in suite.rglob("*") if f.is_file() and f.suffix.lower() in ENDINGS) if suite.is_dir() else [suite]
         total = right = 0
         for file in files:
             found, others = pairs(file)

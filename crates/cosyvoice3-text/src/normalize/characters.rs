@@ -81,6 +81,7 @@ fn composed(text: &str, mut changes: Option<&mut Vec<Change>>) -> String {
         text.matches(typed).for_each(|typed| note(typed, sign));
         text = text.replace(typed, sign);
     }
+    text = with_plain_colons(&text, &mut note);
     let mut out = String::with_capacity(text.len());
     let mut rest = text.as_str();
     while let Some(at) = rest.find('^') {
@@ -100,6 +101,31 @@ fn composed(text: &str, mut changes: Option<&mut Vec<Change>>) -> String {
         note(&power[..2], sign);
         out.push_str(sign);
         rest = &power[2..];
+    }
+    out + rest
+}
+
+/// `text` with a plain colon for each `∶` but that of a ratio, which stands between two numbers and parts no hours from
+/// minutes: `5 ∶ 3`, not `9∶30`.
+fn with_plain_colons(text: &str, note: &mut impl FnMut(&str, &str)) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('∶') {
+        let (head, tail) = rest.split_at(at);
+        let tail = &tail['∶'.len_utf8()..];
+        out.push_str(head);
+        let digits = tail.bytes().take_while(u8::is_ascii_digit).take(3).count();
+        let is_digit = |c: char| c.is_ascii_digit();
+        let is_time = digits == 2 && out.ends_with(is_digit);
+        let near = |text: &str| text.strip_prefix(' ').unwrap_or(text).starts_with(is_digit);
+        let follows = out.strip_suffix(' ').unwrap_or(&out).ends_with(is_digit);
+        if follows && near(tail) && !is_time {
+            out.push('∶');
+        } else {
+            note("∶", ":");
+            out.push(':');
+        }
+        rest = tail;
     }
     out + rest
 }
@@ -129,7 +155,7 @@ fn push_clean(out: &mut String, c: char, rest: &str) {
         '\u{2044}' | '\u{2215}' => out.push('/'),
         '·' | '⋅' | '∙' | '∗' => out.push('*'),
         'º' => out.push('°'),
-        '∶' | '：' => out.push(':'),
+        '：' => out.push(':'),
         '≧' | '⩾' => out.push('≥'),
         '≦' | '⩽' => out.push('≤'),
         '≒' | '≃' | '≅' => out.push('≈'),

@@ -87,7 +87,7 @@ impl<'a> Tokens<'a> {
         }
         if matches!(
             self.text(self.skip_space(at + 1)),
-            "$" | "€" | "£" | "₽" | "%" | "—"
+            "$" | "€" | "£" | "₽" | "%" | "&" | "—"
         ) {
             return false;
         }

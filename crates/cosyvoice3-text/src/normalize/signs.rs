@@ -101,7 +101,7 @@ const SIGNS: [Sign; 71] = [
 ];
 
 /// A sign that is all of a text, and its name in Russian, English and Chinese.
-const ALONE: [Sign; 27] = [
+const ALONE: [Sign; 40] = [
     ("%", "процент", "percent", "百分号"),
     ("‰", "промилле", "per mille", "千分号"),
     ("&", "и", "and", "和"),
@@ -129,15 +129,39 @@ const ALONE: [Sign; 27] = [
     ("₽", "рубль", "rouble", "卢布"),
     ("℃", "градус Цельсия", "degree Celsius", "摄氏度"),
     ("℉", "градус Фаренгейта", "degree Fahrenheit", "华氏度"),
+    ("×", "умножить на", "times", "乘"),
+    ("✕", "умножить на", "times", "乘"),
+    ("✖", "умножить на", "times", "乘"),
+    ("÷", "разделить на", "divided by", "除以"),
+    ("±", "плюс-минус", "plus or minus", "正负"),
+    ("∶", "к", "to", "比"),
+    ("㎡", "квадратный метр", "square meter", "平方米"),
+    ("㎥", "кубический метр", "cubic meter", "立方米"),
+    ("㎏", "килограмм", "kilogram", "公斤"),
+    ("㎎", "миллиграмм", "milligram", "毫克"),
+    ("㎜", "миллиметр", "millimeter", "毫米"),
+    ("㎝", "сантиметр", "centimeter", "厘米"),
+    ("㎞", "километр", "kilometer", "公里"),
 ];
 
 /// The name of the sign that is all of `text`.
 pub(super) fn alone(text: &str, language: Language) -> Option<&'static str> {
+    let mut buffer = [0; 4];
     let sign = text.trim();
     // Longer texts are looked at no further.
+    let plain = fullwidth(sign).map(|c| c.encode_utf8(&mut buffer) as &str);
+    let sign = plain.unwrap_or(sign);
     (sign.chars().nth(1).is_none() && !sign.is_empty())
         .then(|| find(&ALONE, sign, language).or_else(|| name(sign, language)))
         .flatten()
+}
+
+/// The ASCII form of the fullwidth sign that is all of `sign`.
+fn fullwidth(sign: &str) -> Option<char> {
+    const FIRST: u32 = 0xff01;
+    let c = sign.chars().next().filter(|c| c.len_utf8() == sign.len())?;
+    let place = (c as u32).checked_sub(FIRST).filter(|place| *place < 94)?;
+    char::from_u32('!' as u32 + place).filter(char::is_ascii_punctuation)
 }
 
 /// True if `c` is a sign with a name that means something by itself, among others too: `% & €`, but not the marks that rules
@@ -145,7 +169,7 @@ pub(super) fn alone(text: &str, language: Language) -> Option<&'static str> {
 pub(super) fn means_something(c: char) -> bool {
     let mut buffer = [0; 4];
     let sign: &str = c.encode_utf8(&mut buffer);
-    let is_drawn_with = "*#@+=/\\_~|^<>←→↑↓↔".contains(c);
+    let is_drawn_with = "*#@+=/\\_~|^<>←→↑↓↔×✕✖∶".contains(c);
     let is_known = |signs: &[Sign]| signs.iter().any(|(known, ..)| *known == sign);
     !c.is_alphanumeric() && !is_drawn_with && (is_known(&ALONE) || is_known(&SIGNS))
 }

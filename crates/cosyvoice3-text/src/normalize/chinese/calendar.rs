@@ -137,7 +137,7 @@ pub(super) fn generation(scan: &Scan, at: usize) -> Option<(String, usize)> {
     is_generation.then(|| (digits(&years), end))
 }
 
-/// `2025年`, `2023-2025年`, `1990年代`: years digit by digit.
+/// `2025年`, `2023-2025年`, `1990年代`, `2023级`: years digit by digit.
 pub(super) fn years(scan: &Scan, at: usize) -> Option<(String, usize)> {
     const NOUNS: [&str; 6] = ["年", "款", "届", "版", "学年", "赛季"];
     if scan.before(at).is_ascii_digit() || scan.before(at) == '.' {
@@ -145,6 +145,13 @@ pub(super) fn years(scan: &Scan, at: usize) -> Option<(String, usize)> {
     }
     let (first, end) = scan.run(at)?;
     if first.len() == 4 && scan.one_of(end, &NOUNS).is_some() && matches!(&first[..1], "1" | "2") {
+        return Some((digits(&first), end));
+    }
+    // `2023级学生`, but `1999级台阶`
+    let is_class = is_year(&first)
+        && scan.char(end) == '级'
+        && !matches!(scan.char(end + 1), '台' | '阶' | '楼' | '石');
+    if is_class {
         return Some((digits(&first), end));
     }
     let second = behind_dash(scan, end)?;

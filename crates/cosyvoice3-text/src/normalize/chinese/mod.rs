@@ -6,6 +6,7 @@ mod names;
 mod numerals;
 mod quantities;
 mod scan;
+mod web;
 mod written;
 
 use unicode_normalization::UnicodeNormalization;

@@ -42,7 +42,7 @@ fn groups(scan: &Scan, at: usize) -> (Vec<String>, usize) {
 }
 
 /// Words that a number to call or to type follows.
-const CALLED: [&str; 34] = [
+const CALLED: [&str; 36] = [
     "电话",
     "手机",
     "热线",
@@ -76,6 +76,8 @@ const CALLED: [&str; 34] = [
     "证件号",
     "股票代码",
     "流水号",
+    "QQ号",
+    "微信号",
     "转",
 ];
 
@@ -94,13 +96,50 @@ pub(super) fn telephone(scan: &Scan, at: usize) -> Option<(String, usize)> {
             lengths.as_slice(),
             [3, 8] | [4, 7 | 8] | [3, 3 | 4, 4] | [4, 3 | 4, 4]
         ) && (groups[0].starts_with('0') || groups[0] == "400" || groups[0] == "800");
-    let announced = scan.follows(at, &CALLED) && lengths.iter().all(|length| *length >= 3);
+    let announced = scan.follows(at, &CALLED) && lengths.iter().all(|length| *length >= 3)
+        || is_number_of_holder(scan, at) && lengths.iter().all(|length| *length >= 5);
     if !(mobile || area || announced) || scan.char(end) == '.' && scan.is_digit(end + 1) {
         return None;
     }
     // One group of a text with blanks is not the next one's.
     let said: Vec<String> = groups.iter().map(|group| called(group)).collect();
     Some((said.join("，"), end))
+}
+
+/// `会员号10086123`: true if 号 behind a noun stands before the number at `at`; that of `3号` numbers something else.
+fn is_number_of_holder(scan: &Scan, at: usize) -> bool {
+    let mut end = at;
+    while end > 0 && matches!(scan.before(end), ':' | '：' | ' ' | '是' | '为') {
+        end -= 1;
+    }
+    let noun = end.checked_sub(1).map_or(' ', |sign| scan.before(sign));
+    scan.before(end) == '号'
+        && noun.is_alphabetic()
+        && !"零一二三四五六七八九十百千几".contains(noun)
+}
+
+/// `737-800`, `A320-200`, `777-300ER`: a type of plane, whose hyphen is no range.
+pub(super) fn plane(scan: &Scan, at: usize) -> Option<(String, usize)> {
+    if scan.before(at).is_ascii_alphanumeric() || matches!(scan.before(at), '-' | '.') {
+        return None;
+    }
+    let is_airbus = scan.char(at) == 'A';
+    let (series, end) = scan.run(at + usize::from(is_airbus))?;
+    let variant = scan.run(end + 1).filter(|_| scan.char(end) == '-');
+    let (variant, after) = variant.filter(|(_, after)| !"-.元块%".contains(scan.char(*after)))?;
+    let is_series = series.len() == 3
+        && if is_airbus {
+            series.starts_with('3')
+        } else {
+            series.starts_with('7') && series.ends_with('7')
+        };
+    let is_variant = matches!(variant.as_bytes(), [b'1'..=b'9', b'0', b'0'])
+        || matches!(variant.as_str(), "7" | "8" | "9" | "10");
+    (is_series && is_variant).then(|| {
+        let maker = if is_airbus { "A" } else { "" };
+        let variant = variant.parse().map_or_else(|_| digits(&variant), cardinal);
+        (format!("{maker}{}杠{variant}", digits(&series)), after)
+    })
 }
 
 /// `v2.10.3`, `1.2.3`: each part for itself.
@@ -244,6 +283,19 @@ fn lettered(scan: &Scan, at: usize) -> Option<(String, usize)> {
     } else {
         cardinal(number.parse().ok()?)
     };
+    let is_floor_above = |(_, letter): &(String, usize)| {
+        scan.char(*letter) == 'F' && !scan.char(letter + 1).is_ascii_alphanumeric()
+    };
+    // `B1-3F`
+    if letters == "B"
+        && scan.char(end) == '-'
+        && let Some((above, letter)) = scan.run(end + 1).filter(is_floor_above)
+    {
+        return Some((
+            format!("{letters}{said}到{}层", cardinal(above.parse().ok()?)),
+            letter + 1,
+        ));
+    }
     // `B2F`
     if letters == "B" && scan.char(end) == 'F' && !scan.char(end + 1).is_ascii_alphanumeric() {
         return Some((format!("{letters}{said}层"), end + 1));
@@ -363,6 +415,96 @@ pub(super) fn day_and_night(scan: &Scan, at: usize) -> Option<(String, usize)> {
     (alone && next != '/' && !next.is_ascii_digit()).then(|| (said.to_owned(), at + 4))
 }
 
+/// Words before the number of a seat.
+const BEFORE_SEAT: [&str; 12] = [
+    "座位",
+    "座位号",
+    "座席",
+    "座号",
+    "席位",
+    "坐",
+    "等座",
+    "商务座",
+    "软座",
+    "硬座",
+    "座位是",
+    "入座",
+];
+
+/// Words behind a seat.
+const AFTER_SEAT: [&str; 6] = ["座", "号", "靠窗", "靠过道", "靠走道", "靠走廊"];
+
+/// Most seats of one list, so that reading stays linear.
+const LONGEST_LIST_OF_SEATS: usize = 6;
+
+/// True if the F behind the number from `at` to before `end` is a seat in that row, and no floor: `车12F号`, `座位32F`,
+/// `12A和12F`.
+fn is_seat(scan: &Scan, at: usize, end: usize) -> bool {
+    is_announced_seat(scan, at)
+        || AFTER_SEAT.iter().any(|word| scan.has(end + 1, word)) && !scan.has(end + 1, "号楼")
+        || follows_seat(scan, at)
+        || precedes_seat(scan, end + 1)
+}
+
+/// `座位32F`, `07车03F`, `5车厢3F`: true if the words before the number at `at` are those before a seat.
+fn is_announced_seat(scan: &Scan, at: usize) -> bool {
+    let in_carriage = scan.before(at) == '车'
+        && at
+            .checked_sub(1)
+            .is_some_and(|car| scan.before(car).is_ascii_digit());
+    in_carriage || scan.follows(at, &["车厢"]) || scan.follows(at, &BEFORE_SEAT)
+}
+
+/// True if `c` joins two seats of a list.
+fn joins_seats(c: char) -> bool {
+    matches!(
+        c,
+        '、' | '和' | '与' | '及' | '跟' | '到' | '至' | '或' | '-' | '，' | ',' | '/'
+    )
+}
+
+/// True if a list of seats ends before the number at `at`: `12A、`.
+fn follows_seat(scan: &Scan, at: usize) -> bool {
+    let mut at = at;
+    for _ in 0..LONGEST_LIST_OF_SEATS {
+        let Some(letter) = at.checked_sub(2).filter(|_| joins_seats(scan.before(at))) else {
+            return false;
+        };
+        let digits = (1..=2)
+            .take_while(|back| *back <= letter && scan.is_digit(letter - back))
+            .count();
+        if digits == 0 || !matches!(scan.char(letter), 'A'..='H' | 'J' | 'K') {
+            return false;
+        }
+        at = letter - digits;
+        if scan.char(letter) != 'F' || is_announced_seat(scan, at) {
+            return true;
+        }
+    }
+    false
+}
+
+/// True if a list of seats goes on at `at`: `、12A`, `、13F座`.
+fn precedes_seat(scan: &Scan, at: usize) -> bool {
+    let mut at = at;
+    for _ in 0..LONGEST_LIST_OF_SEATS {
+        let next = scan.run(at + 1).filter(|_| joins_seats(scan.char(at)));
+        let Some((_, letter)) = next.filter(|(digits, _)| digits.len() <= 2) else {
+            return false;
+        };
+        if !matches!(scan.char(letter), 'A'..='H' | 'J' | 'K')
+            || scan.char(letter + 1).is_ascii_alphanumeric()
+        {
+            return false;
+        }
+        at = letter + 1;
+        if scan.char(letter) != 'F' || AFTER_SEAT.iter().any(|word| scan.has(at, word)) {
+            return true;
+        }
+    }
+    false
+}
+
 /// `3F`, `2-3F`: floors.
 pub(super) fn floor(scan: &Scan, at: usize) -> Option<(String, usize)> {
     let (number, end) = scan
@@ -373,13 +515,16 @@ pub(super) fn floor(scan: &Scan, at: usize) -> Option<(String, usize)> {
         && scan.char(end) == 'F'
         && !scan.char(end + 1).is_ascii_alphanumeric()
     {
+        if is_seat(scan, at, end) {
+            return None;
+        }
         return Some((
             format!("{}到{}层", cardinal(number), cardinal(last.parse().ok()?)),
             end + 1,
         ));
     }
     let is_floor = scan.char(end) == 'F' && !scan.char(end + 1).is_ascii_alphanumeric();
-    if !is_floor {
+    if !is_floor || is_seat(scan, at, end) {
         return None;
     }
     // `5F-501`

@@ -8,11 +8,12 @@ use super::{
     calendar::{clock, date, generation, part_of_date, season, years},
     names::{
         abbreviated, bracketed_area, coded, day_and_night, flat, floor, letter_to_letter, named,
-        plus_country, section, service, telephone, version,
+        plane, plus_country, section, service, telephone, version,
     },
     numerals::{called, cardinal},
     quantities::{counted, quantity},
     scan::{Number, Scan},
+    web::web_address,
 };
 use crate::{Change, Language, normalize::signs};
 
@@ -20,7 +21,8 @@ use crate::{Change, Language, normalize::signs};
 type Rule = (&'static str, fn(&Scan, usize) -> Option<(String, usize)>);
 
 /// The most certain first.
-const RULES: [Rule; 33] = [
+const RULES: [Rule; 34] = [
+    ("name", plane),
     ("telephone", plus_country),
     ("telephone", bracketed_area),
     ("telephone", telephone),
@@ -80,6 +82,10 @@ fn push_read(out: &mut String, scan: &Scan, at: usize) -> (usize, &'static str) 
     if let Some(control) = scan.control(at) {
         out.push_str(&control);
         return (at + control.chars().count(), "control");
+    }
+    if let Some((said, end)) = web_address(scan, at) {
+        out.push_str(&said);
+        return (end, "web address");
     }
     let c = scan.char(at);
     let starts = c.is_ascii_digit() || c.is_ascii_uppercase() || !c.is_alphanumeric() && c != ' ';

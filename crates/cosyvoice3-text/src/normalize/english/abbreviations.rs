@@ -310,9 +310,11 @@ impl Reader<'_, English> {
         if word == "St" {
             return Some(self.saint_or_street(at, self.tokens.text(second)));
         }
-        // `serial no. X1Y2`
+        // `serial no. X1Y2`, `ticket no. A-0451`, `No. of seats`
+        let hyphen = usize::from(self.tokens.text(second + 1) == "-");
         let in_code = self.tokens.is_word(second)
-            && self.tokens.number(second + 1).is_some()
+            && (self.tokens.number(second + 1 + hyphen).is_some()
+                || self.tokens.text(second) == "of")
             && matches!(word, "No" | "no");
         let is_number = self.tokens.number(second).is_some()
             || matches!(self.tokens.text(second), "(" | "+")

@@ -1,6 +1,9 @@
 //! Times of day in English: `5:30`, `1.59 p.m.`, `10:00:05 a.m.`, `5pm`.
 
-use super::{English, numerals::cardinal};
+use super::{
+    English,
+    numerals::{cardinal, digits},
+};
 use crate::normalize::{
     figures::{self, Time},
     reader::Reader,
@@ -150,6 +153,9 @@ impl Reader<'_, English> {
                 .say(&format!("{} {minutes} hours", cardinal(time.hours)));
             return Some(unit + 1);
         }
+        if let Some(end) = self.split_second(at, time) {
+            return Some(end);
+        }
         let half = self.half(unit);
         let said = match time.seconds {
             Some(seconds) => with_seconds(time, seconds),
@@ -157,6 +163,35 @@ impl Reader<'_, English> {
         };
         self.out.say(&said);
         Some(self.say_half(half).unwrap_or(time.end))
+    }
+
+    /// `1:05.3`, `1:32.417`, `1:02:03.5`: the time of a lap or a race, whose last figure is seconds with their fraction.
+    fn split_second(&mut self, at: usize, time: Time) -> Option<usize> {
+        const LONGEST_FRACTION: usize = 3;
+        let fraction = self
+            .tokens
+            .number(time.end + 1)
+            .filter(|_| self.tokens.text(time.end) == ".")
+            .filter(|fraction| fraction.len() <= LONGEST_FRACTION)?;
+        let goes_on = matches!(self.tokens.text(time.end + 2), "." | ":")
+            && self.tokens.number(time.end + 3).is_some();
+        let comes_on = at >= 2
+            && matches!(self.tokens.text(at - 1), "." | ":")
+            && self.tokens.number(at - 2).is_some();
+        if goes_on || comes_on {
+            return None;
+        }
+        let padded = |value: u64| match value {
+            0 => "oh oh".to_owned(),
+            1..=9 => format!("oh {}", cardinal(value)),
+            _ => cardinal(value),
+        };
+        let mut said = format!("{} {}", cardinal(time.hours), padded(time.minutes));
+        if let Some(seconds) = time.seconds {
+            said = format!("{said} {}", padded(seconds));
+        }
+        self.out.say(&format!("{said} point {}", digits(fraction)));
+        Some(time.end + 2)
     }
 
     /// `1700 hrs`, `0630 hours`.

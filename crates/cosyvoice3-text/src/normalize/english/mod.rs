@@ -103,6 +103,9 @@ impl Spoken for English {
             ('+', "plus"),
             ('=', "equals"),
             ('\'', "apostrophe"),
+            ('?', "question mark"),
+            ('%', "percent"),
+            ('~', "tilde"),
         ],
         domain: |_| None,
     };
@@ -389,6 +392,7 @@ impl<'t> Reader<'t, English> {
             "×" => " times ",
             "*" if number_follows && follows_number_loosely => " times ",
             "÷" => " divided by ",
+            "∶" => " to ",
             "±" => " plus or minus ",
             "<" if number_follows || spaced => " less than ",
             ">" if number_follows || spaced => " greater than ",

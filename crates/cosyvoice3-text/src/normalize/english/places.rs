@@ -271,7 +271,8 @@ impl Reader<'_, English> {
         let space = at.checked_sub(1).filter(|i| self.tokens.text(*i) == " ")?;
         let before = space.checked_sub(1)?;
         if self.tokens.number(before).is_some() && self.is_number_of_road(before) {
-            return Some((full, at + 1));
+            let stop = self.tokens.text(at + 1) == "." && !self.tokens.ends_sentence(at + 1);
+            return Some((full, at + 1 + usize::from(stop)));
         }
         let behind_house = self.tokens.number(before).is_some() && self.is_house_number(before);
         let street = if self.tokens.text(before) == "." {
@@ -297,15 +298,26 @@ impl Reader<'_, English> {
         })
     }
 
-    /// True if the number at `at` names a road: `I-95`, `Hwy 101`.
+    /// True if the number at `at` names a road: `I-95`, `Hwy 101`, `Rte. 9`, `US 1`.
     pub(super) fn is_number_of_road(&self, at: usize) -> bool {
         let hyphened = at >= 2
             && self.tokens.text(at - 1) == "-"
             && matches!(self.tokens.text(at - 2), "I" | "US" | "SR");
+        // `Rte. 9`
+        let stop = at.wrapping_sub(2);
+        let at = match self.tokens.text(stop) {
+            "." if self.tokens.text(stop + 1) == " " => stop,
+            _ => at,
+        };
+        let is_code = matches!(
+            self.tokens.cased_word_before(at),
+            "US" | "SR" | "CR" | "FM" | "PA" | "NY" | "NJ"
+        );
         hyphened
+            || is_code
             || matches!(
                 self.tokens.word_before(at).as_str(),
-                "interstate" | "highway" | "hwy" | "route" | "rte" | "exit"
+                "interstate" | "highway" | "hwy" | "route" | "rte" | "rt" | "exit" | "turnpike"
             )
     }
 
@@ -327,6 +339,9 @@ impl Reader<'_, English> {
         let space = at.checked_sub(1).filter(|i| self.tokens.text(*i) == " ")?;
         let comma = space.checked_sub(1).filter(|i| self.tokens.text(*i) == ",");
         let town = comma.unwrap_or(space).checked_sub(1)?;
+        // `Elm St., NY`
+        let stop = usize::from(comma.is_some() && self.tokens.text(town) == ".");
+        let town = town.checked_sub(stop)?;
         let behind_town =
             self.tokens.text(town).starts_with(char::is_uppercase) && self.tokens.is_word(town);
         let next = at + 1;

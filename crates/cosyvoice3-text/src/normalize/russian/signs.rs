@@ -242,7 +242,7 @@ impl Reader<'_, Russian> {
             "≤" => " меньше или равно ",
             ">" => " больше ",
             "<" => " меньше ",
-            "/" | ":" | "÷" if self.follows_number(at) && self.is_product(next) => {
+            "/" | ":" | "∶" | "÷" if self.follows_number(at) && self.is_product(next) => {
                 self.out.say(" разделить на ");
                 return Some(at + 1);
             }
@@ -279,7 +279,9 @@ impl Reader<'_, Russian> {
             let sign = self.tokens.skip_space(figure.end);
             match self.tokens.text(sign) {
                 "=" => return true,
-                "×" | "*" | "+" | "-" | "÷" | "/" | ":" => at = self.tokens.skip_space(sign + 1),
+                "×" | "*" | "+" | "-" | "÷" | "/" | ":" | "∶" => {
+                    at = self.tokens.skip_space(sign + 1)
+                }
                 _ => return false,
             }
         }
@@ -306,13 +308,13 @@ impl Reader<'_, Russian> {
         self.number(next, at)
     }
 
-    /// `3:1`: *три один* of a score, *один к ста* of a scale.
+    /// `3:1`: *три один* of a score, *один к ста* of a scale and of a ratio (`1∶100`).
     fn ratio(&mut self, at: usize, next: usize) -> Option<usize> {
         let first = (at.saturating_sub(2)..at)
             .rev()
             .find(|i| self.tokens.number(*i).is_some())?;
         let word = self.tokens.word_before(first);
-        if is_scale(&word) {
+        if is_scale(&word) || self.tokens.text(at) == "∶" {
             let figure = figure(self.tokens, next, Style::Russian)?;
             self.out.say(" к ");
             self.out
