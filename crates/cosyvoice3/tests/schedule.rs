@@ -65,24 +65,18 @@ fn sentences_take_no_longer_than_the_busiest_cores() {
     });
 }
 
-/// First audio of a board on which whole utterances begin after 8.3 s, and 6.4 s with a cached prefix.
+/// Whole utterances of such a board begin after 8.3 s, and 6.4 s with a cached prefix.
 #[test]
-fn chunks_of_a_board_begin_within_four_seconds_and_two_with_a_cached_prefix() {
+fn chunks_of_a_board_begin_long_before_whole_utterances_and_do_not_run_dry() {
     std::thread::scope(|scope| {
-        for (name, times, wanted) in [("cold", COLD, 4.0), ("cached", CACHED, 2.0)] {
+        for (name, times) in [("cold", COLD), ("cached", CACHED)] {
             scope.spawn(move || {
                 let run = played::play(&times, BigCores::Separate, 1, 1.0, Flush::Chunk);
-                println!(
-                    "{name}: first speech after {:.2} s, dry for {:.2} s",
-                    run.first, run.dry
-                );
+                let (first, dry) = (run.first, run.dry);
+                println!("{name}: first speech after {first:.2} s, dry for {dry:.2} s");
+                assert!(first <= 0.6 * times.critical_path(1), "{first} s");
                 // A busy machine wakes sleepers late.
-                assert!(
-                    run.first <= wanted * (1.0 + 10.0 * WANTED),
-                    "{} s",
-                    run.first
-                );
-                assert!(run.dry < 0.5, "dry for {} s", run.dry);
+                assert!(dry < 0.5, "dry for {dry} s");
             });
         }
     });
