@@ -1,4 +1,4 @@
-//! Who speaks: voices of recordings, of speakers that upstream distinguishes, and of texts that follow; and the note in the
+//! The speaker: voices of recordings, of speakers that upstream distinguishes, and of texts that follow; and the note in the
 //! stream that names the voice.
 #![allow(missing_docs)]
 

@@ -235,7 +235,7 @@ fn push_number(out: &mut String, c: char) {
 
 /// `text` without symbols and format characters; letters, digits, punctuation and inline controls of any script stay.
 ///
-/// What goes is noted in `changes`, neighbours as one piece.
+/// Removed characters are noted in `changes`, neighbours as one piece.
 pub(super) fn tidy_symbols(text: &str, mut changes: Option<&mut Vec<Change>>) -> String {
     let keeps = |c: char| {
         c.is_alphanumeric()

@@ -68,7 +68,7 @@ impl Scan {
         (1..=3).all(|i| is_digit(at + i)) && !is_digit(at + 4)
     }
 
-    /// What stands from `start` to before `end`.
+    /// The text from `start` to before `end`.
     pub fn text(&self, start: usize, end: usize) -> String {
         (start..end.min(self.len()))
             .map(|at| self.chars[at])

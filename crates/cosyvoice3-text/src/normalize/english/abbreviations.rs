@@ -513,7 +513,7 @@ impl Reader<'_, English> {
     }
 }
 
-/// What `short` stands for before a number.
+/// The full form of `short` before a number.
 fn before_number(short: &str) -> Option<&'static str> {
     BEFORE_NUMBER
         .iter()
@@ -521,7 +521,7 @@ fn before_number(short: &str) -> Option<&'static str> {
         .map(|(_, full)| *full)
 }
 
-/// What `short` stands for anywhere.
+/// The full form of `short` anywhere.
 fn full_word(short: &str) -> Option<&'static str> {
     ABBREVIATIONS
         .iter()
