@@ -512,8 +512,18 @@ impl Reader<'_, Russian> {
                     .any(|stem| word.starts_with(stem))
         };
         let follows_house = self.follows_house_number(at);
-        before
-            .any(|i| self.tokens.is_word(i) && (of_house(i) || follows_house && self.is_street(i)))
+        before.any(|i| {
+            // `Тверская, 12, стр. 3`
+            let called = |i: usize| {
+                let word = self.tokens.text(i);
+                is_name(word)
+                    && word.ends_with("ская")
+                    && self.tokens.text(i + 1) == ","
+                    && self.tokens.number(self.tokens.skip_space(i + 2)).is_some()
+            };
+            self.tokens.is_word(i)
+                && (of_house(i) || follows_house && (self.is_street(i) || called(i)))
+        })
     }
 
     /// `, 23А, стр. 2`: a number, or one with a letter, stands between commas or blanks before the comma before `at`.
@@ -523,10 +533,14 @@ impl Reader<'_, Russian> {
             .filter(|comma| self.tokens.text(*comma) == ",");
         let last = comma.and_then(|comma| comma.checked_sub(1));
         last.is_some_and(|last| {
-            let lettered = self.tokens.is_word(last)
-                && self.tokens.text(last).chars().count() == 1
-                && last > 0
-                && self.tokens.number(last - 1).is_some();
+            let before = self.previous(last).unwrap_or(last);
+            // `5 лит. А`
+            let of_letter = self.tokens.text(before) == "."
+                && self.tokens.word_before(before) == "лит"
+                || self.tokens.number(before).is_some();
+            let lettered = self.tokens.text(last).chars().count() == 1
+                && self.tokens.is_word(last)
+                && of_letter;
             lettered || self.tokens.number(last).is_some()
         })
     }
