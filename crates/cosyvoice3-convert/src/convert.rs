@@ -33,6 +33,7 @@ const FLOW_ESTIMATOR: &str = "flow_estimator.onnx";
 const FLOW_ESTIMATOR_DATA: &str = "flow_estimator.onnx.data";
 const FLOW_TIMES: &str = "flow_times.safetensors";
 const HIFT: &str = "hift.onnx";
+const HIFT_DATA: &str = "hift.onnx.data";
 const HIFT_SOURCE: &str = "hift_source.safetensors";
 
 /// Options of a conversion.
@@ -153,7 +154,13 @@ impl Writer<'_> {
             tables::write(&source, out)
         })?;
         let graph = onnx::hift(hift, options.weights)?;
-        self.file(HIFT, graph.encoded_len() as u64, |out| graph.write(out))
+        self.graph((HIFT, HIFT_DATA), &graph)
+    }
+
+    /// Writes a graph, and its large weights to a file of their own.
+    fn graph(&mut self, (name, data): (&str, &str), graph: &onnx::Model<'_>) -> Result<()> {
+        self.file(name, 0, |out| graph.write_without_data(data, out))?;
+        self.file(data, graph.data_len() as u64, |out| graph.write_data(out))
     }
 
     fn flow(&mut self, flow: &Checkpoint, schedule: Schedule, options: &Options) -> Result<()> {
@@ -162,12 +169,7 @@ impl Writer<'_> {
             encoder.write(out)
         })?;
         let estimator = onnx::flow_estimator(flow, options.weights, options.estimator)?;
-        self.file(FLOW_ESTIMATOR, 0, |out| {
-            estimator.write_without_data(FLOW_ESTIMATOR_DATA, out)
-        })?;
-        self.file(FLOW_ESTIMATOR_DATA, estimator.data_len() as u64, |out| {
-            estimator.write_data(out)
-        })?;
+        self.graph((FLOW_ESTIMATOR, FLOW_ESTIMATOR_DATA), &estimator)?;
         // Integers err by more than half precision does.
         let weights = match options.estimator {
             BlockArithmetic::F32 => options.weights,

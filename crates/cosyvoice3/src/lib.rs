@@ -31,6 +31,7 @@ pub mod cpu;
 pub mod enrol;
 pub mod error;
 pub mod flow;
+mod heap;
 pub mod lm;
 mod lock;
 pub mod manifest;

@@ -169,6 +169,15 @@ unsafe impl Send for Model {}
 // SAFETY: as above.
 unsafe impl Sync for Model {}
 
+/// Place of a model's weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Storage {
+    /// Pages of the file: they are shared between processes, and go when memory is short.
+    Mapped,
+    /// Memory of their own.
+    Copied,
+}
+
 struct Progress<'a> {
     report: &'a mut dyn FnMut(f32) -> bool,
     stopped: bool,
@@ -187,10 +196,14 @@ unsafe extern "C" fn on_progress(done: f32, data: *mut c_void) -> bool {
 }
 
 impl Model {
-    /// Maps the GGUF at `path` into memory. `report` gets the part done, 0 to 1, and stops the load with `false`.
+    /// Loads the GGUF at `path`. `report` gets the part done, 0 to 1, and stops the load with `false`.
     ///
     /// The caller has checked the file: llama.cpp aborts the process over some malformed ones.
-    pub fn load(path: &Path, report: &mut dyn FnMut(f32) -> bool) -> Result<Self> {
+    pub fn load(
+        path: &Path,
+        storage: Storage,
+        report: &mut dyn FnMut(f32) -> bool,
+    ) -> Result<Self> {
         start()?;
         let c_path = CString::new(path.as_os_str().as_encoded_bytes())
             .map_err(|_| Error::new(ErrorKind::NotFound, "a path must not contain a NUL byte"))?;
@@ -203,7 +216,10 @@ impl Model {
         // SAFETY: plain data out, on any thread; the parameters are complete as llama.cpp fills them.
         let mut params = unsafe { sys::llama_model_default_params() };
         params.n_gpu_layers = 0;
-        params.load_mode = sys::LLAMA_LOAD_MODE_MMAP;
+        params.load_mode = match storage {
+            Storage::Mapped => sys::LLAMA_LOAD_MODE_MMAP,
+            Storage::Copied => sys::LLAMA_LOAD_MODE_NONE,
+        };
         params.progress_callback = Some(on_progress);
         params.progress_callback_user_data = (&raw mut progress).cast();
         // SAFETY: path and parameters outlive the call; the callback gets the `Progress` it expects, on this thread. A

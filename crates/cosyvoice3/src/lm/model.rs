@@ -5,7 +5,11 @@ use std::{path::Path, sync::Arc};
 use crate::{
     Error, Result,
     constants::SPEECH_CODES,
-    lm::{embeddings::Embeddings, gguf::Gguf, llama},
+    lm::{
+        embeddings::Embeddings,
+        gguf::{Gguf, Tensor},
+        llama::{self, Storage},
+    },
     manifest,
 };
 
@@ -48,7 +52,7 @@ impl LmModel {
         let path = dir.join(&lm.gguf);
         let header = Gguf::read(&path)?;
         header.check(&path, lm)?;
-        let llama = llama::Model::load(&path, progress)?;
+        let llama = llama::Model::load(&path, storage(&header), progress)?;
         let (rows, width) = (llama.vocabulary(), llama.hidden_size());
         if (rows, width) != (lm.speech_vocab as usize, lm.hidden_size) {
             return Err(Error::damaged(
@@ -91,5 +95,13 @@ impl LmModel {
             limit(self.manifest.min_token_text_ratio),
             limit(self.manifest.max_token_text_ratio),
         )
+    }
+}
+/// llama.cpp repacks q4_0 for the CPU when it loads: the pages of a mapped file would stay in memory beside the copy.
+fn storage(header: &Gguf) -> Storage {
+    let repacked = |tensor: &Tensor| tensor.type_name() == Some("Q4_0");
+    match header.tensors.iter().any(repacked) {
+        true => Storage::Copied,
+        false => Storage::Mapped,
     }
 }

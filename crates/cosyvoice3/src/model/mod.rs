@@ -12,7 +12,7 @@ use std::{
 };
 
 use lexicons::Lexicons;
-use loader::Loader;
+use loader::{Components, Loader};
 
 pub use keeper::Keeper;
 pub use lease::{Lease, Leased};
@@ -24,6 +24,7 @@ use crate::{
     cancel::Cancel,
     cpu::Affinity,
     flow::{FlowModel, choice::FlowTarget},
+    heap,
     lm::{LmModel, PrefixCache, program},
     lock::lock,
     manifest::{Manifest, verify::Verify},
@@ -90,18 +91,26 @@ impl Model {
     ) -> Result<Self> {
         let manifest = Manifest::read(dir)?;
         let cache = cache_dir::default_dir();
-        let mut loader = Loader {
+        let stop = Cancel::new();
+        let _linked = cancel.on_cancel({
+            let stop = stop.clone();
+            move || stop.cancel()
+        });
+        let loader = Loader {
             dir,
             manifest: &manifest,
             options,
-            cancel,
-            observer,
+            stop: &stop,
+            observer: Mutex::new(observer),
         };
         loader.check_files(cache.as_deref())?;
-        let tokenizer = loader.tokenizer()?;
-        let lm = loader.language_model()?;
-        let flow = loader.flow_model()?;
-        let vocoder = loader.vocoder()?;
+        let Components {
+            tokenizer,
+            lm,
+            flow,
+            vocoder,
+        } = loader.components()?;
+        heap::trim();
         // On disk a model is identified by its hashes, and unchecked hashes may be wrong.
         let cache = cache.filter(|_| options.verify != Verify::Never);
         Ok(Self {
