@@ -368,10 +368,8 @@ fn the_card_is_opened_on_the_way_to_paused_and_not_before() {
 
 #[test]
 fn a_machine_without_a_card_is_told_before_anything_loads() {
-    let signs = axcl_rs::detect();
-    if signs.driver
-        || !signs.cards.is_empty()
-        || std::env::var_os(axcl_rs::LIBRARY_VARIABLE).is_some()
+    let signs = axcl::detect();
+    if signs.driver || !signs.cards.is_empty() || std::env::var_os(axcl::LIBRARY_VARIABLE).is_some()
     {
         return;
     }

@@ -42,13 +42,13 @@ const LOAD: Patience = Patience {
 pub struct AxclOptions {
     /// Index of the card in the runtime's list, from 0; not its bus number.
     pub device: usize,
-    /// `libaxcl_rt.so` or its directory; `None` searches as [`axcl_rs::Library::open`] does.
+    /// `libaxcl_rt.so` or its directory; `None` searches as [`axcl::Library::open`] does.
     pub library: Option<PathBuf>,
 }
 
 /// Signs of a card and its driver in the system, for reports: a line each. Touches no card and loads no library.
 pub fn presence() -> Vec<String> {
-    let presence = axcl_rs::detect();
+    let presence = axcl::detect();
     let cards = match presence.cards.as_slice() {
         [] => "none".to_owned(),
         cards => cards.join(", "),
@@ -66,11 +66,11 @@ pub fn presence() -> Vec<String> {
 /// Returns true if anything suggests that this machine is meant to have a card: one on the PCI bus, the driver's device
 /// node, or a library that the user named.
 pub fn signs_of_a_card(options: &AxclOptions) -> bool {
-    let presence = axcl_rs::detect();
+    let presence = axcl::detect();
     presence.driver
         || !presence.cards.is_empty()
         || options.library.is_some()
-        || std::env::var_os(axcl_rs::LIBRARY_VARIABLE).is_some_and(|path| !path.is_empty())
+        || std::env::var_os(axcl::LIBRARY_VARIABLE).is_some_and(|path| !path.is_empty())
 }
 
 /// Encoder and estimators, loaded.

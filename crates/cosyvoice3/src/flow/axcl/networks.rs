@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axcl_rs::{DataType, DeviceBuffer, Engine, HostBuffer, Session, Tensor};
+use axcl::{DataType, DeviceBuffer, Engine, HostBuffer, Session, Tensor};
 use safetensors::{Dtype, SafeTensors};
 
 use super::npu::failure;
@@ -314,7 +314,7 @@ fn with_zeros(mut row: Vec<f32>) -> Vec<f32> {
 
 /// Uploads `values` through pinned memory.
 fn upload(
-    buffer: axcl_rs::Result<&DeviceBuffer>,
+    buffer: axcl::Result<&DeviceBuffer>,
     staging: &mut HostBuffer,
     values: &[f32],
 ) -> Result<()> {
@@ -327,7 +327,7 @@ fn upload(
 
 /// Downloads `len` values through pinned memory.
 fn download(
-    buffer: axcl_rs::Result<&DeviceBuffer>,
+    buffer: axcl::Result<&DeviceBuffer>,
     staging: &mut HostBuffer,
     len: usize,
 ) -> Result<Vec<f32>> {
@@ -347,7 +347,7 @@ struct Wanted<'a> {
 impl Network {
     /// Loads a model and checks that it is the one that is `wanted`.
     fn open(engine: &Engine, path: &Path, wanted: &Wanted<'_>) -> Result<Self> {
-        let named = |e: axcl_rs::Error| failure(&e).context(path.display());
+        let named = |e: axcl::Error| failure(&e).context(path.display());
         // The vendor's library opens it by name, and would wait for a FIFO.
         regular_file::open(path)?;
         let begin = Instant::now();

@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axcl_rs::{Engine, Library, LogLevel, Runtime, VnpuKind};
+use axcl::{Engine, Library, LogLevel, Runtime, VnpuKind};
 
 use crate::{Error, ErrorKind, Result, cancel::Cancel, lock::lock};
 
@@ -425,7 +425,7 @@ impl Card {
 }
 
 /// Retries for a while if the bus shows a card that the runtime does not list yet.
-fn patiently<T>(mut attempt: impl FnMut() -> axcl_rs::Result<T>) -> Result<T> {
+fn patiently<T>(mut attempt: impl FnMut() -> axcl::Result<T>) -> Result<T> {
     let since = Instant::now();
     loop {
         match attempt() {
@@ -433,7 +433,7 @@ fn patiently<T>(mut attempt: impl FnMut() -> axcl_rs::Result<T>) -> Result<T> {
             Err(error)
                 if not_there(&error)
                     && since.elapsed() < APPEAR_LIMIT
-                    && !axcl_rs::detect().cards.is_empty() =>
+                    && !axcl::detect().cards.is_empty() =>
             {
                 thread::sleep(APPEAR_POLL);
             }
@@ -442,18 +442,18 @@ fn patiently<T>(mut attempt: impl FnMut() -> axcl_rs::Result<T>) -> Result<T> {
     }
 }
 
-fn not_there(error: &axcl_rs::Error) -> bool {
-    matches!(error, axcl_rs::Error::NoDevice { .. }) || error.code() == Some(axcl_rs::Code::NO_CARD)
+fn not_there(error: &axcl::Error) -> bool {
+    matches!(error, axcl::Error::NoDevice { .. }) || error.code() == Some(axcl::Code::NO_CARD)
 }
 
 /// An error of the bindings in this crate's terms.
-pub(super) fn failure(error: &axcl_rs::Error) -> Error {
+pub(super) fn failure(error: &axcl::Error) -> Error {
     let kind = match error {
-        axcl_rs::Error::Library(_) | axcl_rs::Error::MissingFunction { .. } => ErrorKind::Library,
-        axcl_rs::Error::NoDevice { .. } => ErrorKind::NotFound,
+        axcl::Error::Library(_) | axcl::Error::MissingFunction { .. } => ErrorKind::Library,
+        axcl::Error::NoDevice { .. } => ErrorKind::NotFound,
         _ => match error.code() {
-            Some(axcl_rs::Code::NO_DRIVER | axcl_rs::Code::NO_CARD) => ErrorKind::NotFound,
-            Some(axcl_rs::Code::NO_MEMORY) => ErrorKind::NoSpace,
+            Some(axcl::Code::NO_DRIVER | axcl::Code::NO_CARD) => ErrorKind::NotFound,
+            Some(axcl::Code::NO_MEMORY) => ErrorKind::NoSpace,
             _ => ErrorKind::Device,
         },
     };
