@@ -6,15 +6,16 @@ use anyhow::{Result, ensure};
 use clap::{Args, Subcommand, ValueEnum};
 use cosyvoice3::{flow::axcl::AxclOptions, manifest::SourceKind};
 use cosyvoice3_convert::{
-    card,
     convert::{self, convert},
-    directory, front_end, import,
-    inspect::inspect,
-    npu,
+    directory,
+    directory::inspect::inspect,
+    directory::output,
+    front_end,
+    gguf::quantize::Quantization,
+    import, npu,
+    npu::card,
     onnx::{BlockArithmetic, FrontEndSize},
-    output,
     progress::Progress,
-    quantize::Quantization,
     random::{self, Geometry},
     voices,
     weights::WeightType,

@@ -9,8 +9,8 @@ use cosyvoice3::{
 };
 
 use crate::{
+    directory::output::Additions,
     onnx::{FrontEndSize, random_speaker_encoder, random_speech_tokenizer},
-    output::Additions,
     progress::Progress,
 };
 

@@ -14,8 +14,9 @@ use cosyvoice3::{
 };
 use cosyvoice3_convert::{
     checkpoint::Checkpoint,
+    convert::times,
+    directory::tables,
     onnx::{self, BlockArithmetic, Model},
-    tables, times,
     weights::WeightType,
 };
 use ndarray::{ArrayD, OwnedRepr};

@@ -13,7 +13,7 @@ use cosyvoice3::{
     lm::{LmModel, LmOptions, LmSession, Prefix, sampling::softmax},
     manifest::Manifest,
 };
-use cosyvoice3_convert::quantize::{Quantization, quantize};
+use cosyvoice3_convert::gguf::quantize::{Quantization, quantize};
 use ndarray::{Array1, Array2};
 use ndarray_npy::NpzReader;
 

@@ -2,7 +2,7 @@
 use std::{fs, path::Path, process::Output};
 
 use axcl_rt::harness::Machine;
-use cosyvoice3_convert::quantize::Quantization;
+use cosyvoice3_convert::gguf::quantize::Quantization;
 
 use crate::{edge_pipeline::EdgePipeline, program, said, succeeds};
 

@@ -22,7 +22,7 @@ use cosyvoice3::{
     mel::Mel,
     model::{LoadObserver, LoadOptions, Model},
 };
-use cosyvoice3_convert::quantize::Quantization;
+use cosyvoice3_convert::gguf::quantize::Quantization;
 
 use crate::{add_voice, edge_pipeline::EdgePipeline, fixture, names, program, said, succeeds};
 

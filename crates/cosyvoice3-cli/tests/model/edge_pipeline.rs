@@ -9,9 +9,9 @@ use std::{
 
 use cosyvoice3_convert::{
     checkpoint::{Checkpoint, DType},
+    convert::lm::{Config, LanguageModel},
+    gguf::quantize::{Quantization, quantize},
     gguf::{Tensor, Value},
-    lm::{Config, LanguageModel},
-    quantize::{Quantization, quantize},
     weights::WeightType,
 };
 use half::bf16;

@@ -22,14 +22,14 @@ const MAX_DEPTH: usize = 64;
 
 /// Settings that are in no tensor.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Config {
+pub struct Recipe {
     /// Sampling defaults.
     pub sampling: Sampling,
     /// Time points of the ODE solver.
     pub schedule: Schedule,
 }
 
-impl Config {
+impl Recipe {
     /// That of the published model.
     pub const PUBLISHED: Self = Self {
         sampling: Sampling {
@@ -160,10 +160,10 @@ mod tests {
         fs::read_to_string(path).unwrap()
     }
 
-    fn read(text: &str) -> Result<Config> {
+    fn read(text: &str) -> Result<Recipe> {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), text).unwrap();
-        Config::read(file.path())
+        Recipe::read(file.path())
     }
 
     #[test]
@@ -179,8 +179,8 @@ train_conf:
     optim_conf:
         lr: 1e-5 # change to 1e-5 during sft
 ";
-        let config = read(&(tiny() + training)).unwrap();
-        assert_eq!(config, Config::PUBLISHED);
+        let recipe = read(&(tiny() + training)).unwrap();
+        assert_eq!(recipe, Recipe::PUBLISHED);
     }
 
     #[test]

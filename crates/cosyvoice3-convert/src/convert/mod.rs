@@ -12,6 +12,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use lm::{Config, LanguageModel};
+
 use anyhow::{Result, ensure};
 use cosyvoice3::{
     constants::CFG_RATE,
@@ -20,11 +22,7 @@ use cosyvoice3::{
 
 use crate::{
     checkpoint::Checkpoint,
-    checkpoint::config::Config,
-    convert::lm::{Config, LanguageModel},
-    convert::source,
-    convert::times,
-    convert::tokenizer,
+    checkpoint::config::Recipe,
     directory::output::{Unfinished, hash_file},
     directory::tables,
     directory::{self, CREATED_BY, EMBEDDINGS, GGUF, Geometry, TOKENIZER, WINDOW_STEPS, Writer},
@@ -83,7 +81,7 @@ pub fn convert(
         "{} is not a directory: give the directory that contains llm.pt, flow.pt, hift.pt, cosyvoice3.yaml and CosyVoice-BlankEN/",
         checkpoint.display()
     );
-    let config = Config::read(&checkpoint.join("cosyvoice3.yaml"))?;
+    let recipe = Recipe::read(&checkpoint.join("cosyvoice3.yaml"))?;
     let qwen = checkpoint.join("CosyVoice-BlankEN");
     let config = Config::read(&qwen.join("config.json"))?;
     let tokenizer = tokenizer::build(&qwen, config.vocab_size)?;
@@ -100,7 +98,7 @@ pub fn convert(
     })?;
     writer.vocoder(&Checkpoint::open(&checkpoint.join("hift.pt"))?, options)?;
     let flow = Checkpoint::open(&checkpoint.join("flow.pt"))?;
-    writer.flow(&flow, config.schedule, options)?;
+    writer.flow(&flow, recipe.schedule, options)?;
     drop(flow);
     let llm = checkpoint.join(&options.llm);
     writer.language_model(&llm, &config, &name, options.quantization)?;
@@ -126,7 +124,7 @@ pub fn convert(
                 text_vocab: config.vocab_size,
                 context: config.context(),
             },
-            config.sampling,
+            recipe.sampling,
         ),
         flow: Flow {
             encoder: Some(FLOW_ENCODER.into()),
@@ -137,7 +135,7 @@ pub fn convert(
             time_points: Vec::new(),
             steps: options.steps,
             window_steps: WINDOW_STEPS,
-            schedule: config.schedule,
+            schedule: recipe.schedule,
         },
         npu: None,
         front_end: None,

@@ -15,7 +15,6 @@ use cosyvoice3::{
 };
 
 use crate::{
-    directory::check,
     directory::output::{HashingWriter, Unfinished, replace_file},
     gguf::quantize::Quantization,
     progress::Progress,

@@ -26,7 +26,7 @@ use cosyvoice3::{
 use half::bf16;
 
 use crate::{
-    checkpoint::config::Config,
+    checkpoint::config::Recipe,
     convert::tokenizer,
     directory::output::Unfinished,
     directory::tables::{self, Table},
@@ -34,7 +34,6 @@ use crate::{
         self, CREATED_BY, EMBEDDINGS, GGUF, Geometry, STEPS, TOKENIZER, WINDOW_STEPS, Writer,
     },
     gguf::quantize::Quantization,
-    import::axera,
     import::body::Body,
     import::npy::Npy,
     npu::{self, TOKEN_EMBEDDING},
@@ -128,7 +127,7 @@ pub fn import(axera: &Path, model: &Path, options: &Options, progress: &Progress
             time_points: Vec::new(),
             steps: STEPS,
             window_steps: WINDOW_STEPS,
-            schedule: Config::PUBLISHED.schedule,
+            schedule: Recipe::PUBLISHED.schedule,
         },
         npu: Some(npu),
         front_end: None,
@@ -233,7 +232,7 @@ impl Speech {
             text_vocab: self.text_vocab(),
             context: self.body.context()?,
         };
-        let sampling = Config::PUBLISHED.sampling;
+        let sampling = Recipe::PUBLISHED.sampling;
         Ok(directory::lm(self.body.quantization(), geometry, sampling))
     }
 }

@@ -37,7 +37,7 @@ const GUIDANCE_ROWS: usize = 2;
 /// Estimator of the CPU, any length.
 ///
 /// Inputs: `x`, `mu`, `cond` f32 `[B, 80, T]`, `spks` f32 `[B, 80]`, `modulation` f32 (what the time makes of the weights of
-/// [`crate::times`], for all rows), `attention_chunk` int64 `[1]`: frame i sees frame j where `j < (i / chunk + 1) * chunk`, so that a chunk
+/// [`crate::convert::times`], for all rows), `attention_chunk` int64 `[1]`: frame i sees frame j where `j < (i / chunk + 1) * chunk`, so that a chunk
 /// of T or more is full attention. Output: `y` f32 `[B, 80, T]`.
 ///
 /// Chunk by chunk, with two rows: `keep` int64 `[1]` is 1, `offset` int64 `[1]` is the number of frames before this run,

@@ -13,8 +13,8 @@ use zip::ZipWriter;
 
 use super::layout::{Fill, Tensor};
 use crate::{
+    checkpoint::torch_file::{Class, Pickler, TorchFile},
     progress::Progress,
-    torch_file::{Class, Pickler, TorchFile},
 };
 
 /// Values written at a time.

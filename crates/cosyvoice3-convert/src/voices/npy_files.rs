@@ -11,7 +11,7 @@ use cosyvoice3::regular_file;
 use zip::ZipArchive;
 
 use super::{MAX_FILE, Prompt, Text};
-use crate::npy::Array;
+use crate::import::npy::Array;
 
 const TEXT: &str = "prompt_text_tokens.npy";
 const TOKENS: &str = "prompt_speech_tokens.npy";

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use cosyvoice3::{constants::MEL_BINS, regular_file, voice::Voice};
 
 use super::{MAX_FILE, Prompt, Text};
-use crate::output::UnfinishedFolder;
+use crate::directory::output::UnfinishedFolder;
 
 const TEXT: &str = "prompt_text.txt";
 const LM_TOKENS: &str = "llm_prompt_speech_token.txt";

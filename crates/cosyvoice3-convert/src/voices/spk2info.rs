@@ -11,7 +11,7 @@ use cosyvoice3::{atomic_file, constants::MEL_BINS, voice::Voice};
 use super::{MAX_FILE, Prompt, Text};
 use crate::{
     checkpoint::Checkpoint,
-    torch_file::{Class, Pickler, TorchFile},
+    checkpoint::torch_file::{Class, Pickler, TorchFile},
 };
 
 const TEXT: &str = "prompt_text";
