@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use cosyvoice3::{
     constants::{SAMPLE_RATE, SAMPLES_PER_FRAME, SAMPLES_PER_TOKEN},
-    manifest::Sampling,
-    synth::{Options, Request, Speech, Synthesizer},
+    manifest::{Sampling, Schedule},
+    synth::{Options, Request, Settings, Speech, Synthesizer},
 };
 use gst::{glib, prelude::*};
 use launch::gst_launch;
@@ -28,11 +28,12 @@ fn say(text: &str, settings: &[(&str, &str)]) -> Played {
     Player::new(&tiny(), Some(text), settings).play().in_peace()
 }
 
-/// Speech that the engine makes of `text` without GStreamer, with the settings of [`say`].
-fn engine_says(text: &str) -> Vec<Speech> {
+/// Speech that the engine makes of `text` without GStreamer, with the settings of [`say`] and those of `set`.
+fn engine_says(text: &str, set: impl FnOnce(&mut Settings)) -> Vec<Speech> {
     let synth = Synthesizer::open_model(Options::new(tiny()));
     let mut request = Request::new(text);
     request.settings.flow_steps = 2;
+    set(&mut request.settings);
     let speech: cosyvoice3::Result<Vec<_>> = synth.speak(request).collect();
     speech.expect("the model speaks")
 }
@@ -98,7 +99,7 @@ fn a_stream_is_start_caps_segment_tag_and_in_the_end_eos() {
 #[test]
 fn the_element_says_what_the_engine_says_and_forty_milliseconds_a_token() {
     let text = "Да. Нет.";
-    let speeches = engine_says(text);
+    let speeches = engine_says(text, |_| {});
     let played = say(text, &[]);
     assert_eq!(played.buffers.len(), speeches.len());
     for (buffer, speech) in std::iter::zip(&played.buffers, &speeches) {
@@ -108,6 +109,27 @@ fn the_element_says_what_the_engine_says_and_forty_milliseconds_a_token() {
         );
         assert!(playing::samples(buffer) == speech.samples);
     }
+}
+
+#[test]
+fn guidance_and_time_points_are_those_of_the_properties() {
+    let engine = |set: fn(&mut Settings)| engine_says("Да.", set).remove(0).samples;
+    let usual = engine(|settings| settings.flow_steps = 6);
+    assert!(say("Да.", &[("flow-steps", "6")]).samples() == usual);
+    let seldom_guided = engine(|settings| {
+        settings.flow_steps = 6;
+        settings.guidance_interval = 2;
+    });
+    assert!(seldom_guided != usual);
+    assert!(
+        say("Да.", &[("flow-steps", "6"), ("guidance-interval", "2")]).samples() == seldom_guided
+    );
+    let epss = engine(|settings| {
+        settings.flow_steps = 6;
+        settings.flow_schedule = Some(Schedule::Epss);
+    });
+    assert!(epss != usual);
+    assert!(say("Да.", &[("flow-steps", "6"), ("flow-schedule", "epss")]).samples() == epss);
 }
 
 #[test]

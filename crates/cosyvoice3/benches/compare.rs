@@ -1,9 +1,11 @@
 //! An earlier commit beside today's, in turns: what each stage costs, and all of it.
 //!
-//! `cargo bench --bench compare -- REV [--model DIR] [--before DIR] [--pairs N] [--steps N] [--tokens N] [--text TEXT]`
+//! `cargo bench --bench compare -- REV [--model DIR] [--before DIR] [--pairs N] [--steps N] [--tokens N] [--text TEXT]
+//! [--variant OPTIONS]`
 //!
-//! `REV` is checked out and built below the target directory, once. Both commits run their own `examples/say`, each run in
-//! a process of its own, loading included. `--model` is the model directory of both (the voice in the box by default, each
+//! `REV` is checked out and built below the target directory, once; `today` compares with no earlier commit. Both commits run
+//! their own `examples/say`, each run in a process of its own, loading included. `--variant` adds today's program with further
+//! options of it, such as `"--flush chunk"`, and may be given several times. `--model` is the model directory of both (the voice in the box by default, each
 //! commit's own); `--before` is another one for `REV`, which may not read what today's converter makes. `--tokens` forces as
 //! many speech tokens an utterance, for models of random weights.
 //!
@@ -28,6 +30,8 @@ use anyhow::{Context, Result, bail, ensure};
 const TEXT: &str = "Сегодня очень хорошая погода, и мы долго гуляем по старому парку.";
 /// Command line of a third program to run in turns.
 const OTHER: &str = "COSYVOICE_CPP";
+/// Stands for no earlier commit.
+const TODAY: &str = "today";
 /// Time from one look at a process's processor time to the next; the kernel counts in hundredths.
 const LOOK: Duration = Duration::from_millis(10);
 /// The stages in the order of their work.
@@ -41,6 +45,8 @@ struct Args {
     text: String,
     /// Options of `examples/say`.
     options: Vec<String>,
+    /// Options for further runs of today's program.
+    variants: Vec<String>,
 }
 
 fn args() -> Result<Option<Args>> {
@@ -51,6 +57,7 @@ fn args() -> Result<Option<Args>> {
         pairs: 7,
         text: TEXT.into(),
         options: Vec::new(),
+        variants: Vec::new(),
     };
     let mut words = env::args().skip(1);
     while let Some(word) = words.next() {
@@ -65,6 +72,7 @@ fn args() -> Result<Option<Args>> {
             "--before" => args.before = Some(value()?.into()),
             "--pairs" => args.pairs = value()?.parse()?,
             "--text" => args.text = value()?,
+            "--variant" => args.variants.push(value()?),
             "--steps" | "--tokens" => {
                 let value = value()?;
                 args.options.extend([word, value]);
@@ -139,29 +147,39 @@ fn check_out(root: &Path, rev: &str) -> Result<(PathBuf, String)> {
 fn contenders(args: &Args) -> Result<Vec<Contender>> {
     let root = &test_support::root();
     fs::create_dir_all(target()?.join("compare"))?;
-    let (earlier, name) = check_out(root, &args.rev)?;
+    let contender = |name: &str, program: PathBuf, model: PathBuf, options: &[String]| {
+        let wav = program.with_extension("wav").display().to_string();
+        let fixed = [model.display().to_string(), args.text.clone(), wav];
+        Contender {
+            name: name.into(),
+            program,
+            args: fixed.into_iter().chain(options.iter().cloned()).collect(),
+            runs: Vec::new(),
+        }
+    };
     let model = |own: Option<&PathBuf>, root: &Path| {
         let given = own.or(args.model.as_ref());
         given.cloned().unwrap_or_else(|| root.join("models/demo"))
     };
-    let contender = |name: &str, root: &Path, model: PathBuf| -> Result<Contender> {
-        let wav = target()?.join("compare").join(format!("{name}.wav"));
-        let fixed = [
-            model.display().to_string(),
-            args.text.clone(),
-            wav.display().to_string(),
-        ];
-        Ok(Contender {
-            name: name.into(),
-            program: build(root, name)?,
-            args: fixed.into_iter().chain(args.options.clone()).collect(),
-            runs: Vec::new(),
-        })
-    };
-    let mut contenders = vec![
-        contender(&name, &earlier, model(args.before.as_ref(), &earlier))?,
-        contender("today", root, model(None, root))?,
-    ];
+    let mut contenders = Vec::new();
+    if args.rev != TODAY {
+        let (earlier, name) = check_out(root, &args.rev)?;
+        let model = model(args.before.as_ref(), &earlier);
+        let program = build(&earlier, &name)?;
+        contenders.push(contender(&name, program, model, &args.options));
+    }
+    let (program, model) = (build(root, TODAY)?, model(None, root));
+    contenders.push(contender(
+        TODAY,
+        program.clone(),
+        model.clone(),
+        &args.options,
+    ));
+    for variant in &args.variants {
+        let further = variant.split_whitespace().map(str::to_owned);
+        let options: Vec<String> = args.options.iter().cloned().chain(further).collect();
+        contenders.push(contender(variant, program.clone(), model.clone(), &options));
+    }
     if let Ok(line) = env::var(OTHER) {
         let mut words = line.split_whitespace().map(str::to_owned);
         contenders.push(Contender {

@@ -1,8 +1,9 @@
 //! Speaks a text into a WAV file, by the engine alone, without GStreamer.
 //!
 //! `cargo run --release -p cosyvoice3 --example say -- MODEL_DIR TEXT OUT.wav [OPTION..]`, where the options are
-//! `--windows` (the flow's window plan), `--steps N` (of the flow), `--tokens N` (exactly so many speech tokens an
-//! utterance; 25 are a second) and `--timeline OUT.svg` (a picture of which stage worked when).
+//! `--windows` (the flow's window plan), `--flush fullmel|chunk|auto`, `--steps N` (of the flow), `--guidance-interval N`,
+//! `--tokens N` (exactly so many speech tokens an utterance; 25 are a second) and `--timeline OUT.svg` (a picture of which
+//! stage worked when).
 
 use std::{fs, path::PathBuf};
 
@@ -10,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use cosyvoice3::{
     constants::SAMPLE_RATE,
     flow::FlowPlan,
-    synth::{Event, Options, Recorder, Request, Settings, Speech, Synthesizer, timeline},
+    synth::{Event, Flush, Options, Recorder, Request, Settings, Speech, Synthesizer, timeline},
 };
 
 struct Args {
@@ -33,6 +34,8 @@ fn args() -> Result<Args> {
         };
         match word.as_str() {
             "--windows" => settings.flow_plan = FlowPlan::Windows,
+            "--flush" => settings.flush = flush(&value()?)?,
+            "--guidance-interval" => settings.guidance_interval = value()?.parse()?,
             "--steps" => settings.flow_steps = value()?.parse()?,
             "--tokens" => settings.forced_tokens = Some(value()?.parse()?),
             "--timeline" => timeline = Some(value()?.into()),
@@ -41,7 +44,8 @@ fn args() -> Result<Args> {
     }
     let Ok([dir, text, wav]) = <[String; 3]>::try_from(positional) else {
         bail!(
-            "usage: say MODEL_DIR TEXT OUT.wav [--windows] [--steps N] [--tokens N] [--timeline OUT.svg]"
+            "usage: say MODEL_DIR TEXT OUT.wav [--windows] [--flush fullmel|chunk|auto] [--steps N] [--guidance-interval N] \
+             [--tokens N] [--timeline OUT.svg]"
         );
     };
     Ok(Args {
@@ -49,6 +53,15 @@ fn args() -> Result<Args> {
         wav: wav.into(),
         timeline,
         request: Request::new(text).with_settings(settings),
+    })
+}
+
+fn flush(name: &str) -> Result<Flush> {
+    Ok(match name {
+        "fullmel" => Flush::FullMel,
+        "chunk" => Flush::Chunk,
+        "auto" => Flush::Auto,
+        _ => bail!("--flush is fullmel, chunk or auto, not {name}"),
     })
 }
 

@@ -18,7 +18,9 @@ const PAUSE: f64 = 4.0;
 /// Most doublings of the pause: failures cost less than a hundredth of the time then.
 const DOUBLINGS: u32 = 5;
 /// Part of a batch of unknown cost that one thread computes to measure it.
-const SAMPLE: f64 = 1.0 / 12.0;
+const SAMPLE: f64 = 1.0 / 24.0;
+/// Sizes from here on are batches: a position of a larger one costs less.
+const BATCH: usize = 3;
 /// Factor over the usual time that calls may take before fewer threads are tried.
 const SLOWER: f64 = 1.5;
 /// Batch sizes that are distinguished: by powers of two, up to 2^15 positions.
@@ -88,6 +90,14 @@ impl Times {
         self.0[size(positions)].map(|time| time * positions as f64)
     }
 
+    /// As [`of`](Self::of); a batch that was never measured takes no more than a smaller one says.
+    fn estimate(&self, positions: usize) -> Option<f64> {
+        let sizes = self.0.get(BATCH..=size(positions)).unwrap_or_default();
+        let smaller = sizes.iter().rev().flatten().next();
+        let smaller = smaller.map(|time| time * positions as f64);
+        self.of(positions).or(smaller)
+    }
+
     /// Records a measurement; `slower` is the weight of one above the known time.
     fn learn(&mut self, positions: usize, seconds: f64, slower: f64) {
         let time = seconds / positions as f64;
@@ -154,7 +164,7 @@ impl ThreadCount {
             true => more(adopted).min(most),
             false => adopted,
         };
-        let (threads, allowance) = match (threads, self.alone.of(positions)) {
+        let (threads, allowance) = match (threads, self.alone.estimate(positions)) {
             (1, _) => (1, Allowance::ALL),
             (_, None) => (1, Allowance::sample(positions)),
             (_, Some(alone)) => (threads, self.allowance(positions, threads, adopted, alone)),
@@ -425,7 +435,7 @@ mod tests {
         for machine in [small(), full()] {
             let mut count = ThreadCount::new();
             assert!(
-                ratio(machine.clone(), &mut count, 1) <= 1.05,
+                ratio(machine.clone(), &mut count, 1) <= 1.02,
                 "measures once"
             );
             assert!(ratio(machine, &mut count, 5) <= 1.005);

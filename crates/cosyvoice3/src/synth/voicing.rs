@@ -2,6 +2,8 @@
 
 use std::{
     mem,
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -35,9 +37,12 @@ pub(super) fn run(line: &Line, engine: &dyn Engine) {
         line,
         engine,
         slot: Slot::new("the vocoder stage"),
-        zero: Instant::now(),
-        spoken: 0,
-        current: None,
+        exit: Exit {
+            line,
+            zero: Instant::now(),
+            spoken: 0,
+            current: None,
+        },
     };
     while let Some(item) = voicing.next() {
         voicing.take(item);
@@ -48,6 +53,12 @@ struct Voicing<'l> {
     line: &'l Line,
     engine: &'l dyn Engine,
     slot: Slot<dyn VocoderStage>,
+    exit: Exit<'l>,
+}
+
+/// The way out: speech leaves here, or is held until the rest will be in time.
+struct Exit<'l> {
+    line: &'l Line,
     /// Zero of the times in seconds.
     zero: Instant,
     /// Utterances of the request that became speech.
@@ -94,14 +105,13 @@ impl Voicing<'_> {
     /// The next message; held pieces leave when their time comes.
     fn next(&mut self) -> Option<Item<Voiced>> {
         loop {
-            let due = self.current.as_ref().and_then(|current| current.due);
-            let Some(due) = due else {
+            let Some(due) = self.exit.due() else {
                 return self.line.to_vocoder.pop();
             };
             match self.line.to_vocoder.pop_before(due) {
                 Popped::Item(item) => return Some(item),
                 Popped::Closed => return None,
-                Popped::Nothing => self.decide(),
+                Popped::Nothing => self.exit.decide(),
             }
         }
     }
@@ -128,7 +138,7 @@ impl Voicing<'_> {
                 let events = self.line.events_of(speech.request);
                 let last = speech.last;
                 if publish(&events, Event::Speech(*speech), &cancel) && last {
-                    self.spoken += 1;
+                    self.exit.spoken += 1;
                 }
                 drop(place);
             }
@@ -138,7 +148,7 @@ impl Voicing<'_> {
                 error,
             } => {
                 let stopped = self.line.stopped().clone();
-                self.fail(request, utterance, error, &stopped);
+                self.exit.fail(request, utterance, error, &stopped);
             }
             Note::Warning { request, error } => {
                 let event = Event::warning(Some(request), &error);
@@ -162,9 +172,9 @@ impl Voicing<'_> {
         events.push_now(Event::Finished {
             request,
             cancelled: cancel.is_cancelled(),
-            spoken: mem::take(&mut self.spoken),
+            spoken: mem::take(&mut self.exit.spoken),
         });
-        self.current = None;
+        self.exit.current = None;
     }
 
     /// Makes the samples of one piece. `place` is free once they have left.
@@ -175,24 +185,20 @@ impl Voicing<'_> {
             content,
             ..
         } = &work;
-        let current = match self.current.take() {
-            Some(current) if current.is(job.request, job.utterance) => current,
-            _ => Current::new(self.line, job, cancel),
-        };
-        let current = self.current.insert(current);
-        if current.failed {
+        if self.exit.enter(job, cancel).failed {
             return;
         }
         let (first, last) = (content.index == 0, content.piece.last);
         let frames = content.piece.mel.frames();
         let started = Instant::now();
-        let (slot, engine) = (&mut self.slot, self.engine);
-        let samples = cancel.check().and_then(|()| {
+        let (slot, engine, exit) = (&mut self.slot, self.engine, &mut self.exit);
+        let mut make = || {
             slot.run(
                 || engine.vocoder(),
                 |stage| stage.run_piece(job, content.piece.mel.clone(), first, last, cancel),
             )
-        });
+        };
+        let samples = cancel.check().and_then(|()| exit.meanwhile(&mut make));
         let took = started.elapsed();
         match samples {
             Ok(samples) => {
@@ -202,15 +208,59 @@ impl Voicing<'_> {
                 self.line
                     .recorder
                     .span(Stage::Vocoder, job, "vocode", started, ended);
-                self.offer(work, samples, took);
+                self.exit.offer(work, samples, took);
             }
             Err(error) => {
                 let (request, utterance, cancel) = (job.request, job.utterance, cancel.clone());
                 drop(work);
-                self.fail(request, utterance, error, &cancel);
+                self.exit.fail(request, utterance, error, &cancel);
             }
         }
         drop(place);
+    }
+}
+
+impl Exit<'_> {
+    /// The utterance of `job`, which begins if another one was on its way.
+    fn enter(&mut self, job: &Job, cancel: &Cancel) -> &Current {
+        let current = match self.current.take() {
+            Some(current) if current.is(job.request, job.utterance) => current,
+            _ => Current::new(self.line, job, cancel),
+        };
+        self.current.insert(current)
+    }
+
+    /// Time of the next decision.
+    fn due(&self) -> Option<Instant> {
+        self.current.as_ref().and_then(|current| current.due)
+    }
+
+    /// Does `work`, which may take longer than the held pieces are to wait: a thread beside it lets them go in time.
+    fn meanwhile<R>(&mut self, work: &mut dyn FnMut() -> R) -> R {
+        if self.due().is_none() {
+            return work();
+        }
+        thread::scope(|scope| {
+            let (working, done) = mpsc::channel::<()>();
+            // Without the thread they leave after the work.
+            let _ = thread::Builder::new()
+                .name("cv3-exit".into())
+                .spawn_scoped(scope, move || self.watch(&done));
+            let result = work();
+            drop(working);
+            result
+        })
+    }
+
+    /// Decides whenever it is due, until the other end of `done` is gone.
+    fn watch(&mut self, done: &Receiver<()>) {
+        while let Some(due) = self.due() {
+            let left = due.saturating_duration_since(Instant::now());
+            match done.recv_timeout(left) {
+                Err(RecvTimeoutError::Timeout) => self.decide(),
+                Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
     }
 
     /// Lets the samples of a piece leave, or holds them.
