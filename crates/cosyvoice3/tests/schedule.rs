@@ -69,13 +69,13 @@ fn sentences_take_no_longer_than_the_busiest_cores() {
 #[test]
 fn chunks_of_a_board_begin_long_before_whole_utterances_and_do_not_run_dry() {
     std::thread::scope(|scope| {
-        for (name, times) in [("cold", COLD), ("cached", CACHED)] {
+        for (name, times, within) in [("cold", COLD, 4.0), ("cached", CACHED, 2.0)] {
             scope.spawn(move || {
                 let run = played::play(&times, BigCores::Separate, 1, 1.0, Flush::Chunk);
                 let (first, dry) = (run.first, run.dry);
                 println!("{name}: first speech after {first:.2} s, dry for {dry:.2} s");
-                assert!(first <= 0.6 * times.critical_path(1), "{first} s");
                 // A busy machine wakes sleepers late.
+                assert!(first <= within + 0.3, "{first} s");
                 assert!(dry < 0.5, "dry for {dry} s");
             });
         }

@@ -325,11 +325,12 @@ fn files_of_different_models_are_told_apart() {
         "converted/lm_embeddings.safetensors",
         &["GGUF"],
     );
-    fs::copy(
-        pipeline.converted().join("hift.onnx"),
-        pipeline.path("other_vocoder.onnx"),
-    )
-    .unwrap();
+    for (ours, copy) in [
+        ("hift.onnx", "other_vocoder.onnx"),
+        ("hift.onnx.data", "hift.onnx.data"),
+    ] {
+        fs::copy(pipeline.converted().join(ours), pipeline.path(copy)).unwrap();
+    }
     swap(
         "other_vocoder.onnx",
         "hift_full_dynamic.onnx",

@@ -81,10 +81,8 @@ impl Pace {
         whole - piece <= WHOLE_WITHIN
     }
 
-    /// The outlook on an utterance of which `audio` seconds are at hand and `to_come` is missing.
-    ///
-    /// `busy` is the time for which the flow has been at the first of these calls.
-    pub fn outlook(&self, known: Known, to_come: &[Step], busy: f64, audio: f64) -> Outlook {
+    /// The outlook on an utterance of which `audio` seconds are at hand and `rest` is missing.
+    pub fn outlook(&self, known: Known, rest: Rest<'_>, audio: f64) -> Outlook {
         let (token, computed, voiced) = (
             self.token.unwrap_or_default(),
             self.computed.unwrap_or_default(),
@@ -92,12 +90,18 @@ impl Pace {
         );
         let (mut flow_ready, mut voice_ready, mut audio) = (0f64, 0f64, audio);
         let mut wait = 0f64;
-        for (index, step) in to_come.iter().enumerate() {
+        if let Some(piece) = rest.voicing {
+            let takes = (piece.frames + VOCODER_CONTEXT_FRAMES) as f64 * voiced * RESERVE;
+            voice_ready = takes.max(piece.busy * RESERVE) - piece.busy;
+            wait = voice_ready - audio;
+            audio += piece.frames as f64 * FRAME;
+        }
+        for (index, step) in rest.to_come.iter().enumerate() {
             let tokens_ready = known.missing(step.tokens) as f64 * token * RESERVE;
             let mut takes = step.computed as f64 * computed * RESERVE;
             if index == 0 {
                 // A call that takes longer than foreseen is expected to take longer still.
-                takes = takes.max(busy * RESERVE) - busy;
+                takes = takes.max(rest.busy * RESERVE) - rest.busy;
             }
             flow_ready = flow_ready.max(tokens_ready) + takes;
             voice_ready = voice_ready.max(flow_ready)
@@ -141,6 +145,26 @@ impl Known {
             false => wanted.saturating_sub(self.tokens),
         }
     }
+}
+
+/// The part of an utterance that is missing.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rest<'a> {
+    /// The piece that the vocoder is at.
+    pub voicing: Option<Busy>,
+    /// Calls of the flow.
+    pub to_come: &'a [Step],
+    /// Seconds for which the flow has been at the first of them.
+    pub busy: f64,
+}
+
+/// A further piece that the vocoder is at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Busy {
+    /// Frames that it adds to the speech.
+    pub frames: usize,
+    /// Seconds since it began.
+    pub busy: f64,
 }
 
 /// The near future of an utterance, in seconds from now.
@@ -283,7 +307,12 @@ mod tests {
                 let mut now = *done;
                 let next = ready.get(i + 1).map_or(f64::INFINITY, |next| next.1);
                 while now < next {
-                    let outlook = pace.outlook(known, &steps, now - handed, at_hand);
+                    let rest = Rest {
+                        voicing: None,
+                        to_come: &steps,
+                        busy: now - handed,
+                    };
+                    let outlook = pace.outlook(known, rest, at_hand);
                     if outlook.wait <= 0.001 {
                         began = now;
                         playback = Some(Playback::begin(now, at_hand, outlook.complete));

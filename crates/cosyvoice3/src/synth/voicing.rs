@@ -11,7 +11,7 @@ use super::{
     job::Job,
     line::{Events, Line},
     message::{Item, Note, Place, Voiced, Work},
-    pace::{self, Known, Outlook},
+    pace::{self, Busy, Known, Outlook, Rest},
     queue::Popped,
     request::{Event, Playback, RequestId, Speech, UtteranceStats},
     slot::Slot,
@@ -85,6 +85,8 @@ struct Current {
     playback: Option<pace::Playback>,
     /// Time of the next decision.
     due: Option<Instant>,
+    /// Frames of the further piece that the vocoder is at, and when it began.
+    voicing: Option<(usize, Instant)>,
     ahead: Ahead,
     /// It failed, so that its further pieces are dropped.
     failed: bool,
@@ -191,6 +193,7 @@ impl Voicing<'_> {
         let (first, last) = (content.index == 0, content.piece.last);
         let frames = content.piece.mel.frames();
         let started = Instant::now();
+        self.exit.expect(&work, started);
         let (slot, engine, exit) = (&mut self.slot, self.engine, &mut self.exit);
         let mut make = || {
             slot.run(
@@ -228,6 +231,16 @@ impl Exit<'_> {
             _ => Current::new(self.line, job, cancel),
         };
         self.current.insert(current)
+    }
+
+    /// Notes that the vocoder begins with a further piece at `started`, for decisions meanwhile.
+    fn expect(&mut self, work: &Work<Voiced>, started: Instant) {
+        if let Some(current) = &mut self.current
+            && current.pieces > 0
+        {
+            current.ahead = Ahead::new(work);
+            current.voicing = Some((work.content.piece.mel.frames(), started));
+        }
     }
 
     /// Time of the next decision.
@@ -270,6 +283,7 @@ impl Exit<'_> {
         };
         let last = work.content.piece.last;
         current.ahead = Ahead::new(&work);
+        current.voicing = None;
         current.vocoder += took;
         if samples.is_empty() && !last {
             return;
@@ -303,7 +317,8 @@ impl Exit<'_> {
         };
         let now = Instant::now();
         let outlook = current.outlook(&lock(&self.line.pace), now);
-        if current.ahead.live && !current.ahead.last && outlook.wait > AT_ONCE {
+        let complete = current.ahead.last && current.voicing.is_none();
+        if current.ahead.live && !complete && outlook.wait > AT_ONCE {
             current.due = Some(now + Duration::from_secs_f64(outlook.wait.min(3600.0)));
             return;
         }
@@ -373,6 +388,7 @@ impl Current {
             vocoder: Duration::ZERO,
             playback: None,
             due: None,
+            voicing: None,
             ahead: Ahead {
                 tokens: TokenCount::default(),
                 expected: 0,
@@ -391,14 +407,22 @@ impl Current {
 
     fn outlook(&self, pace: &pace::Pace, now: Instant) -> Outlook {
         let ahead = &self.ahead;
-        let busy = now.saturating_duration_since(ahead.handed).as_secs_f64();
+        let since = |began: Instant| now.saturating_duration_since(began).as_secs_f64();
         let (tokens, complete) = ahead.tokens.now();
         let known = Known {
             tokens,
             total: ahead.expected.max(tokens),
             complete,
         };
-        pace.outlook(known, &ahead.to_come, busy, self.audio)
+        let rest = Rest {
+            voicing: self.voicing.map(|(frames, began)| Busy {
+                frames,
+                busy: since(began),
+            }),
+            to_come: &ahead.to_come,
+            busy: since(ahead.handed),
+        };
+        pace.outlook(known, rest, self.audio)
     }
 
     /// The event of the next piece.
