@@ -84,6 +84,14 @@ impl Enroller {
             ),
             _ => error,
         })?;
+        Self::check_networks(dir)
+    }
+
+    /// Checks without loading that the networks are in the model directory `dir`, of the right sizes.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); [`ErrorKind::NotFound`] for a missing network.
+    pub fn check_networks(dir: &Path) -> Result<()> {
         let manifest = Manifest::read(dir)?;
         networks::files(dir, &manifest, Verify::Never, &Cancel::new()).map(|_| ())
     }
@@ -256,8 +264,8 @@ fn check_length(heard: &Heard, taken: &Range<f64>, options: &EnrolOptions) -> Re
     if heard.cut && !options.trim {
         return Err(recording(format!(
             "{:.0} s of recording, at most {LONGEST} s of speech make a voice: the best stretch is from {:.1} to {:.1} s; \
-             take it with `cosyvoice3 voice add --trim` (and as transcript the words of this stretch alone), or cut the \
-             recording yourself",
+             take it with `cosyvoice3 voice add --trim`, or trim=true by HTTP (and as transcript the words of this stretch \
+             alone), or cut the recording yourself",
             heard.seconds, taken.start, taken.end
         )));
     }
