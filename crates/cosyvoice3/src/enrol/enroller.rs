@@ -9,6 +9,7 @@ use super::{
     levels::{self, Levels},
     networks::{self, SpeakerEncoder, SpeechTokenizer},
     prompt_mel::prompt_mel,
+    report::shown_missing,
     resample::resample,
 };
 use crate::{
@@ -258,7 +259,7 @@ fn check_length(heard: &Heard, taken: &Range<f64>, options: &EnrolOptions) -> Re
     if length < SHORTEST {
         return Err(recording(format!(
             "{length:.1} s of speech, at least {SHORTEST} s are needed: record {:.1} s more, better 4 to 10 s in all",
-            SHORTEST - length
+            shown_missing(SHORTEST - length)
         )));
     }
     if heard.cut && !options.trim {
