@@ -1,6 +1,16 @@
 //! Reading a recording, of any kind that GStreamer decodes.
+//!
+//! A recording is one file. What a file names, such as the segments of a playlist, is neither opened nor fetched: a
+//! stranger's upload could otherwise read the files of this machine, and reach servers of its network.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use cosyvoice3::{
     Error, ErrorKind, Result,
@@ -58,6 +68,8 @@ struct Decoder<'a> {
     path: &'a Path,
     pipeline: gst::Pipeline,
     sink: gst::Element,
+    /// The file only names other sources.
+    refers: Arc<AtomicBool>,
 }
 
 impl<'a> Decoder<'a> {
@@ -89,6 +101,7 @@ impl<'a> Decoder<'a> {
             .and_then(|()| source.link(&decode))
             .and_then(|()| convert.link(&sink))
             .map_err(broken)?;
+        let refers = refuse_references(&decode)?;
         decode.connect_pad_added(move |_, pad| {
             let wanted = convert.static_pad("sink").expect("every converter has one");
             // Of several tracks the first one is heard.
@@ -100,6 +113,7 @@ impl<'a> Decoder<'a> {
             path,
             pipeline,
             sink,
+            refers,
         };
         if decoder.pipeline.set_state(gst::State::Playing).is_err() {
             return Err(decoder
@@ -131,6 +145,11 @@ impl<'a> Decoder<'a> {
 
     /// The first error of the pipeline, with the decoder that is missing.
     fn failure(&self) -> Option<Error> {
+        if self.refers.load(Ordering::SeqCst) {
+            return Some(self.unusable(
+                "it is a playlist, which names other files or addresses: give the sound itself",
+            ));
+        }
         let bus = self.pipeline.bus()?;
         let mut missing = None;
         let wanted = [gst::MessageType::Error, gst::MessageType::Element];
@@ -165,6 +184,45 @@ impl Drop for Decoder<'_> {
     fn drop(&mut self) {
         let _ = self.pipeline.set_state(gst::State::Null);
     }
+}
+
+/// Keeps elements out of a decodebin that would open what a file names. The flag is set when one was wanted.
+fn refuse_references(decode: &gst::Element) -> Result<Arc<AtomicBool>> {
+    let answers = gst::glib::Type::from_name("GstAutoplugSelectResult")
+        .and_then(gst::glib::EnumClass::with_type)
+        .filter(|answers| {
+            ["skip", "try"]
+                .iter()
+                .all(|nick| answers.value_by_nick(nick).is_some())
+        })
+        .ok_or_else(|| Error::failed("GStreamer's decodebin has no answer \"skip\""))?;
+    let refers = Arc::new(AtomicBool::new(false));
+    let seen = refers.clone();
+    decode.connect("autoplug-select", false, move |arguments| {
+        let factory = arguments
+            .get(3)
+            .and_then(|value| value.get::<gst::ElementFactory>().ok());
+        let opens = factory.is_some_and(|factory| opens_others(&factory));
+        if opens {
+            seen.store(true, Ordering::SeqCst);
+        }
+        answers.to_value_by_nick(if opens { "skip" } else { "try" })
+    });
+    Ok(refers)
+}
+
+/// Returns true for elements that open what their input names: adaptive streams (HLS, DASH) and descriptions of sessions
+/// (SDP), also those of FFmpeg.
+fn opens_others(factory: &gst::ElementFactory) -> bool {
+    let class = factory.metadata("klass").unwrap_or_default();
+    let name = factory.name();
+    let of_ffmpeg = name.strip_prefix("avdemux_").unwrap_or_default();
+    class
+        .split('/')
+        .any(|word| ["Adaptive", "Network"].contains(&word))
+        || ["hls", "dash", "concat", "sdp", "imf"]
+            .iter()
+            .any(|format| of_ffmpeg.contains(format))
 }
 
 fn unusable(path: &Path, why: &str) -> Error {

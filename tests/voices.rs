@@ -10,6 +10,7 @@ use test_support::script;
 
 use std::{
     fs,
+    net::TcpListener,
     path::{Path, PathBuf},
     sync::mpsc,
 };
@@ -519,6 +520,53 @@ fn whatever_is_no_recording_of_a_voice_is_one_error_that_names_the_file_and_the_
         assert!(words.contains(part), "{part} in {words}");
     }
     assert_eq!(home.kept(), [""; 0].map(PathBuf::from));
+}
+
+#[test]
+fn a_playlist_is_no_recording_and_nothing_that_it_names_is_fetched() {
+    gst::init().unwrap();
+    let home = Home::new();
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    server.set_nonblocking(true).unwrap();
+    let address = server.local_addr().unwrap();
+    let port = address.port();
+    for (name, content) in [
+        (
+            "hls.m3u8",
+            format!(
+                "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nhttp://{address}/a.aac\n#EXT-X-ENDLIST\n"
+            ),
+        ),
+        (
+            "dash.mpd",
+            format!(
+                "<?xml version=\"1.0\"?><MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" type=\"static\" mediaPresentationDuration=\"PT9S\" \
+                 profiles=\"urn:mpeg:dash:profile:isoff-on-demand:2011\"><BaseURL>http://{address}/</BaseURL><Period><AdaptationSet \
+                 mimeType=\"audio/mp4\"><Representation id=\"1\" bandwidth=\"1000\"><BaseURL>a.mp4</BaseURL></Representation>\
+                 </AdaptationSet></Period></MPD>"
+            ),
+        ),
+        (
+            "session.sdp",
+            format!(
+                "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=x\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\na=control:rtsp://{address}/a\r\n\
+                 m=audio {port} RTP/AVP 0\r\n"
+            ),
+        ),
+        ("list.uri", format!("http://{address}/a.wav\n")),
+    ] {
+        let path = home.path(name);
+        fs::write(&path, content).unwrap();
+        let error = gstcosyvoice3::recording::hear(&path, &Cancel::new(), &mut |_| {}).unwrap_err();
+        println!("{error}");
+        assert_eq!(error.kind(), cosyvoice3::ErrorKind::Recording, "{error}");
+        assert!(error.to_string().contains(name), "{error}");
+    }
+    let reached = server.accept().map_err(|error| error.kind());
+    assert!(
+        matches!(reached, Err(std::io::ErrorKind::WouldBlock)),
+        "the server was reached"
+    );
 }
 
 #[test]

@@ -1,7 +1,8 @@
-"""The page of `cosyvoice3 serve` in a real browser: page.py http://ADDRESS [SCREENSHOT]
+"""The page of `cosyvoice3 serve --voice-changes` in a real browser: page.py http://ADDRESS RECORDING [SCREENSHOT]
 
 Needs chromium and chromedriver (Debian: chromium, chromium-driver). Types a text, plays it while it is made, stops it, downloads
-it, queues and cancels an announcement, changes the language; by keyboard alone where a person would.
+it, queues and cancels an announcement, adds a voice from the file RECORDING (WAV) and from a microphone that hears it, deletes it,
+changes the language; by keyboard alone where a person would.
 Run by crates/cosyvoice3-cli/tests/serve/page.rs where chromedriver is installed.
 """
 import base64
@@ -18,7 +19,8 @@ PATIENCE = 120
 class Browser:
     """A session of WebDriver, which is JSON by HTTP."""
 
-    def __init__(self):
+    def __init__(self, heard):
+        """The file `heard` is what the microphone hears."""
         self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, text=True)
         for line in self.driver.stdout:
             if "successfully on port " in line:
@@ -26,7 +28,8 @@ class Browser:
                 break
         self.base = f"http://127.0.0.1:{port}/session"
         arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--mute-audio", "--window-size=1000,1100",
-                     "--autoplay-policy=no-user-gesture-required", "--lang=en"]
+                     "--autoplay-policy=no-user-gesture-required", "--lang=en", "--use-fake-ui-for-media-stream",
+                     "--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={heard}"]
         capabilities = {"alwaysMatch": {"goog:chromeOptions": {"args": arguments}, "goog:loggingPrefs": {"browser": "ALL"}}}
         try:
             self.base += "/" + self.call("", {"capabilities": capabilities})["sessionId"]
@@ -55,9 +58,15 @@ class Browser:
         keys = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
         self.call("/actions", {"actions": [{"type": "key", "id": "keys", "actions": keys}]})
 
-    def click(self, selector):
+    def find(self, selector):
         (element,) = self.call("/element", {"using": "css selector", "value": selector}).values()
-        self.call(f"/element/{element}/click", {})
+        return f"/element/{element}"
+
+    def click(self, selector):
+        self.call(f"{self.find(selector)}/click", {})
+
+    def type(self, selector, text):
+        self.call(f"{self.find(selector)}/value", {"text": text})
 
     def end(self):
         try:
@@ -71,7 +80,56 @@ class Browser:
 TAB, ENTER = "\ue004", "\ue007"
 
 
-def check(browser, address, screenshot):
+VOICE_STATUS = "document.getElementById('voice-status').textContent"
+WORDS = "Поезд отправляется через пять минут с третьего пути."
+
+
+def add_voices(browser, recording):
+    """A voice from a file and one from the microphone; both are deleted."""
+    browser.type("#name", "from-file")
+    browser.click("#add")
+    browser.wait("a recording is asked for", f"{VOICE_STATUS}.startsWith('Choose a sound file')")
+    browser.type("#file", recording)
+    browser.wait("the preview", "!document.getElementById('heard').hidden")
+    browser.type("#transcript", WORDS)
+    # By keyboard: Tab to the button.
+    for _ in range(10):
+        browser.press([TAB])
+        if browser.run("return document.activeElement.id") == "add":
+            break
+    browser.press([ENTER])
+    browser.wait("the voice", f"{VOICE_STATUS}.startsWith('The voice from-file is added.')")
+    assert browser.run("return document.activeElement.id") == "add", "the focus is lost"
+    assert browser.run("return document.getElementById('voice').value") == "from-file"
+    # The same name again is the server's refusal.
+    browser.type("#name", "from-file")
+    browser.type("#file", recording)
+    browser.click("#add")
+    browser.wait("the refusal", f"{VOICE_STATUS}.includes('already exists')")
+    browser.run("document.getElementById('adding').reset()")
+    browser.type("#name", "recorded")
+    browser.click("#record")
+    browser.wait("the recording", f"{VOICE_STATUS}.startsWith('Recording')")
+    assert browser.run("return document.getElementById('record').ariaPressed") == "true"
+    # As long as a voice needs, by the browser's own clock.
+    browser.run("window.recordedSince = performance.now()")
+    browser.wait("five seconds", "performance.now() - recordedSince > 5000")
+    browser.click("#record")
+    browser.wait("the end", f"{VOICE_STATUS} === 'Recorded.'")
+    browser.click("#add")
+    browser.wait("the voice", f"{VOICE_STATUS}.startsWith('The voice recorded is added.')")
+    for name in ["from-file", "recorded"]:
+        browser.click(f"#voices button[aria-label='Delete {name}']")
+        browser.call("/alert/accept", {})
+        browser.wait("the deletion", f"{VOICE_STATUS} === 'The voice {name} is deleted.'")
+        assert browser.run("return document.activeElement.id") == "voices-title", "the focus is lost"
+    left = browser.run("return [...document.querySelectorAll('#voice option')].map((option) => option.value)")
+    assert left and not {"from-file", "recorded"} & set(left), left
+    # The model's own voices have no button.
+    assert browser.run("return document.querySelectorAll('#voices button').length") == 0
+
+
+def check(browser, address, recording, screenshot):
     browser.call("/url", {"url": address})
     browser.wait("the voices", "document.querySelectorAll('#voice option').length > 1")
     # By keyboard: the text, then Tab to the button.
@@ -92,6 +150,7 @@ def check(browser, address, screenshot):
     if screenshot:
         with open(screenshot, "wb") as file:
             file.write(base64.b64decode(browser.call("/screenshot")))
+    add_voices(browser, recording)
     # A long text, stopped in the middle.
     browser.run("document.getElementById('text').value = 'Поезд отправляется через пять минут. '.repeat(100)")
     browser.click("#speak")
@@ -130,9 +189,9 @@ def check(browser, address, screenshot):
     assert not others, others
 
 
-browser = Browser()
+browser = Browser(sys.argv[2])
 try:
-    check(browser, sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None)
+    check(browser, sys.argv[1], sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else None)
 finally:
     browser.end()
-print("page: keyboard, speech, waveform, download, stop, queue, cancel, names, Russian, error")
+print("page: keyboard, speech, waveform, download, voices by file and microphone, stop, queue, cancel, names, Russian, error")

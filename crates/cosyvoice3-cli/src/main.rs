@@ -54,6 +54,7 @@ fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Say(options) => return say::say(&options),
         Command::Serve(options) => serve::serve(&options)?,
+        Command::EnrolRecording => return Ok(cosyvoice3_serve::enrol_recording()),
         Command::Text(options) => reading::show(&options)?,
         Command::Voice(command) => return voice::run(&command),
         Command::Model(command) => model::run(*command)?,

@@ -32,6 +32,9 @@ pub enum Command {
         /// Shell that is to complete `cosyvoice3`
         shell: Shell,
     },
+    /// Make a voice for a server, which starts the tool so
+    #[command(name = cosyvoice3_serve::ENROL_COMMAND, hide = true)]
+    EnrolRecording,
     /// Write the manual pages into a directory
     #[command(hide = true)]
     Man {

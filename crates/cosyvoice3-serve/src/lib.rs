@@ -8,6 +8,8 @@
 //!   listeners, who hear copies: the sound device of this machine, and RTSP clients (`rtsp`, with a camera's picture of
 //!   `camera`).
 //!
+//! Voices that clients add are made in processes of their own (`enrolment`), for their recordings are strangers' files.
+//!
 //! All HTTP and Wyoming connections are tasks of one thread. Nothing that one client sends ends the service for others.
 
 mod access;
@@ -16,6 +18,7 @@ mod announcements;
 mod camera;
 mod connections;
 mod descriptors;
+mod enrolment;
 mod http;
 mod log;
 mod options;
@@ -26,16 +29,18 @@ mod synthesis;
 mod voices;
 mod wyoming;
 
-use std::io::Write;
+use std::{io::Write, process::ExitCode};
 
 use anyhow::{Context, Result};
 use gst::{glib, prelude::*};
 
+pub use enrolment::COMMAND as ENROL_COMMAND;
 pub use options::Arguments;
 pub use secret::redact;
 
 use access::Access;
 use announcements::{Pipeline, Speech};
+use enrolment::Enrolments;
 use synthesis::Synthesis;
 use voices::Voices;
 
@@ -44,13 +49,20 @@ use voices::Voices;
 struct Service {
     synthesis: Synthesis,
     voices: Voices,
+    enrolments: Enrolments,
     /// `None` where announcements have no listeners.
     speech: Option<Speech>,
     access: std::sync::Arc<Access>,
     limits: options::Limits,
 }
 
-/// Serves until a signal ends the process.
+/// Makes the one voice that a server ordered when it started this process with [`ENROL_COMMAND`] alone on its command line.
+/// The program has to call this then, and to end with the code.
+pub fn enrol_recording() -> ExitCode {
+    enrolment::work()
+}
+
+/// Serves until a signal ends the process. The program itself has to answer to [`ENROL_COMMAND`].
 ///
 /// `element` is a `cosyvoice3src` that has the settings of all speech, and has not been started.
 ///
@@ -89,6 +101,7 @@ pub fn run(arguments: &Arguments, element: &gst::Element) -> Result<()> {
     let service = Service {
         synthesis: synthesis.clone(),
         voices,
+        enrolments: Enrolments::new(),
         speech,
         access,
         limits: arguments.limits.clone(),

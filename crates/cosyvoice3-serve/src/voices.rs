@@ -1,7 +1,8 @@
-//! The voices of the model directory, by the names that clients use.
+//! The voices of the model directory and of the user, by the names that clients use.
 
 use std::{
     collections::BTreeMap,
+    fs::File,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -9,14 +10,15 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use axum::http::StatusCode;
 use cosyvoice3::{
-    Language,
+    Enroller, ErrorKind, Language,
     manifest::Manifest,
-    voice::{Library, Places, Voice},
+    voice::{Library, Place, Places, Voice, library},
 };
 use serde::Serialize;
 
 use crate::{
-    http::{Refusal, wrong},
+    enrolment::{self, Order},
+    http::{Form, Refusal, wrong},
     log::log,
     options::Arguments,
 };
@@ -34,7 +36,7 @@ struct State {
     /// The model's voices, and the user's own.
     places: Places,
     aliases: BTreeMap<String, String>,
-    /// Clients may delete voices.
+    /// Clients may add and delete voices.
     changes: bool,
 }
 
@@ -50,6 +52,8 @@ pub struct Described {
     pub default_for: Vec<String>,
     /// The voice that it is another name of.
     pub alias_of: Option<String>,
+    /// Clients may delete it.
+    pub removable: bool,
 }
 
 impl Voices {
@@ -146,7 +150,13 @@ impl Voices {
             .collect()
     }
 
-    fn describe_one(&self, name: String) -> Described {
+    /// Returns true if clients may add and delete voices.
+    pub fn changes(&self) -> bool {
+        self.0.changes
+    }
+
+    /// A voice by one of its names.
+    pub fn describe_one(&self, name: String) -> Described {
         let alias_of = self.0.aliases.get(&name).cloned();
         let of = alias_of.as_ref().unwrap_or(&name);
         let file = self.0.places.find(of);
@@ -159,6 +169,9 @@ impl Voices {
         Described {
             id: name.clone(),
             object: "audio.voice",
+            removable: alias_of.is_none()
+                && self.0.changes
+                && matches!(self.standing(&name), Standing::Removable),
             name,
             language,
             default_for,
@@ -166,37 +179,98 @@ impl Voices {
         }
     }
 
-    /// Deletes a voice from the directory.
+    /// Checks that clients may add and delete voices.
     ///
     /// # Errors
-    /// The server does not allow it, there is no such voice, texts without a voice need it, or the file cannot be removed.
+    /// The server does not allow it.
+    pub fn check_changes(&self) -> Result<(), Refusal> {
+        if self.0.changes {
+            return Ok(());
+        }
+        let words =
+            "clients may not change voices: start the server with --voice-changes to allow it";
+        Err(Refusal::new(StatusCode::FORBIDDEN, words).code("voice_changes_not_allowed"))
+    }
+
+    /// Checks that the model has the networks that make voices of recordings.
+    ///
+    /// # Errors
+    /// It has not; the refusal names them, and the remedy.
+    pub fn check_networks(&self) -> Result<(), Refusal> {
+        Enroller::check_networks(&self.0.dir).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => enrolment::without_networks(error.to_string()),
+            _ => enrolment::impossible(&error),
+        })
+    }
+
+    /// Checks that a new voice can have this name, before the work of making it.
+    ///
+    /// # Errors
+    /// It is no name of a voice, or has a meaning; there is such a voice and `overwrite` is false; or voices cannot be written.
+    pub fn check_new(&self, name: &str, overwrite: bool) -> Result<(), Refusal> {
+        if ANY.contains(&name) || self.0.aliases.contains_key(name) {
+            let words = format!("{name:?} is another name for a voice here: choose another one");
+            return Err(wrong(words).param("name").code("voice_name_invalid"));
+        }
+        library::check_name(name).map_err(|error| {
+            wrong(error.to_string())
+                .param("name")
+                .code("voice_name_invalid")
+        })?;
+        if !overwrite && self.0.places.find(name).is_some() {
+            return Err(enrolment::taken(name));
+        }
+        let library = Library::of(&self.0.dir);
+        let checked = library.and_then(|library| library.check_new(name, Place::Own, overwrite));
+        checked.map_err(|error| enrolment::impossible(&error))
+    }
+
+    /// The order for a voice of a client's recording.
+    pub fn order(&self, form: Form) -> (File, Order) {
+        let origin = "added by HTTP";
+        let order = Order {
+            model: self.0.dir.clone(),
+            name: form.name,
+            transcript: form.text,
+            language: form.language,
+            provenance: Some(match form.consent {
+                Some(consent) => format!("{origin}; consent: {consent}"),
+                None => origin.into(),
+            }),
+            trim: form.trim,
+            overwrite: form.overwrite,
+        };
+        (form.recording, order)
+    }
+
+    /// Deletes a voice of the user's own.
+    ///
+    /// # Errors
+    /// The server does not allow it, there is no such voice, it is the model's, texts without a voice need it, or the file cannot
+    /// be removed.
     pub fn delete(&self, name: &str) -> Result<(), Refusal> {
-        if !self.0.changes {
-            let words =
-                "clients may not change voices: start the server with --voice-changes to allow it";
-            return Err(
-                Refusal::new(StatusCode::FORBIDDEN, words).code("voice_changes_not_allowed")
-            );
-        }
-        if self.0.places.find(name).is_none() {
-            let words = format!(
-                "there is no voice {name:?}, but {}",
-                self.own_names().join(", ")
-            );
-            return Err(Refusal::new(StatusCode::NOT_FOUND, words).code("voice_not_found"));
-        }
-        let manifest = &self.0.manifest;
-        let needed = manifest.default_voice == name
-            || manifest
-                .voice_for_language
-                .values()
-                .any(|voice| voice == name)
-            || self.0.aliases.values().any(|voice| voice == name);
-        if needed {
-            let words = format!(
-                "the voice {name:?} is the default voice or has an alias, so it is not removed"
-            );
-            return Err(Refusal::new(StatusCode::CONFLICT, words).code("voice_in_use"));
+        self.check_changes()?;
+        match self.standing(name) {
+            Standing::None => {
+                let words = format!(
+                    "there is no voice {name:?}, but {}",
+                    self.own_names().join(", ")
+                );
+                return Err(Refusal::new(StatusCode::NOT_FOUND, words).code("voice_not_found"));
+            }
+            Standing::OfModel => {
+                let words = format!(
+                    "the voice {name:?} is the model's: by HTTP only voices of the user's own are deleted"
+                );
+                return Err(Refusal::new(StatusCode::FORBIDDEN, words).code("voice_of_model"));
+            }
+            Standing::Needed => {
+                let words = format!(
+                    "the voice {name:?} is the default voice or has an alias, so it is not removed"
+                );
+                return Err(Refusal::new(StatusCode::CONFLICT, words).code("voice_in_use"));
+            }
+            Standing::Removable => {}
         }
         let removed = Library::of(&self.0.dir).and_then(|library| library.remove(name));
         removed.map(|_| ()).map_err(|error| {
@@ -204,4 +278,43 @@ impl Voices {
             Refusal::from(&error)
         })
     }
+
+    fn standing(&self, name: &str) -> Standing {
+        let State {
+            places,
+            manifest,
+            aliases,
+            ..
+        } = &*self.0;
+        let Some(file) = places.find(name) else {
+            return Standing::None;
+        };
+        // The user's own may hide one of the model's, which is heard again afterwards.
+        let of_model = places.find_in_model(name);
+        if of_model.as_ref() == Some(&file) {
+            return Standing::OfModel;
+        }
+        let needed = manifest.default_voice == name
+            || manifest
+                .voice_for_language
+                .values()
+                .any(|voice| voice == name)
+            || aliases.values().any(|voice| voice == name);
+        match needed && of_model.is_none() {
+            true => Standing::Needed,
+            false => Standing::Removable,
+        }
+    }
+}
+
+/// What keeps a voice from being deleted.
+enum Standing {
+    /// There is none.
+    None,
+    /// It belongs to the model.
+    OfModel,
+    /// Texts without a voice, or an alias, need it.
+    Needed,
+    /// Nothing.
+    Removable,
 }

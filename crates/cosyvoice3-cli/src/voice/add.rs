@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use cosyvoice3::{
     cancel::Cancel,
-    enrol::{EnrolOptions, Enrolled, Enroller},
+    enrol::{CONSENT, EnrolOptions, Enrolled, Enroller},
     regular_file,
     voice::{Library, Voice},
 };
@@ -19,8 +19,6 @@ use gstcosyvoice3::recording::hear;
 use super::{ModelOption, PlaceOption, import::keep, sample};
 use crate::progress::Progress;
 
-/// Printed before a voice is cloned.
-const CONSENT: &str = "Clone a voice only with the consent of the person it belongs to.";
 /// Longest transcript in a file, in bytes; half a minute of speech has less than a thousand.
 const MAX_TRANSCRIPT: u64 = 64 << 10;
 

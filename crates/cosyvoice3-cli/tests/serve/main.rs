@@ -30,6 +30,7 @@ mod service;
 mod speech;
 #[cfg(feature = "rtsp")]
 mod strained;
+mod voices;
 mod wyoming;
 
 use place::{PATIENCE, root, tiny};

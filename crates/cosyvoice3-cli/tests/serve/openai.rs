@@ -1,6 +1,6 @@
 //! OpenAI's speech API, as a client on a socket sees it.
 
-use std::{fs, os::unix::fs::symlink, thread};
+use std::{fs, thread};
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,6 @@ use crate::{
     process::memory,
     request::{get, send, speak},
     server::{Server, http_command},
-    tiny,
 };
 
 /// A value of the server's metrics.
@@ -230,49 +229,6 @@ fn models_and_voices_are_listed_and_a_voice_has_other_names() {
     };
     assert_eq!(pcm("alloy"), pcm("golden"));
     assert!(server.end());
-}
-
-#[test]
-fn a_voice_is_deleted_only_where_the_server_allows_it_and_nothing_needs_it() {
-    let dir = tempfile::tempdir().unwrap();
-    for entry in fs::read_dir(tiny()).unwrap() {
-        let entry = entry.unwrap();
-        if entry.file_name() != "voices" {
-            fs::copy(entry.path(), dir.path().join(entry.file_name())).unwrap();
-        }
-    }
-    let voices = dir.path().join("voices");
-    fs::create_dir(&voices).unwrap();
-    let golden = tiny()
-        .join("voices/golden.safetensors")
-        .canonicalize()
-        .unwrap();
-    symlink(&golden, voices.join("golden.safetensors")).unwrap();
-    fs::copy(&golden, voices.join("guest.safetensors")).unwrap();
-    let model = dir.path().display().to_string();
-    let delete = |server: &Server, name: &str| {
-        send(
-            server,
-            "DELETE",
-            &format!("/v1/audio/voices/{name}"),
-            "",
-            "",
-        )
-    };
-    let closed = Server::http_alone(&["--model", &model]);
-    delete(&closed, "guest").error(403);
-    assert!(closed.end());
-    let open = Server::http_alone(&["--model", &model, "--voice-changes"]);
-    assert_eq!(delete(&open, "golden").error(409)["code"], "voice_in_use");
-    delete(&open, "nobody").error(404);
-    delete(&open, "..%2Fgolden").error(404);
-    assert_eq!(delete(&open, "guest").json()["deleted"], true);
-    delete(&open, "guest").error(404);
-    send(&open, "POST", "/v1/audio/voices", "", "").error(501);
-    assert!(
-        !voices.join("guest.safetensors").exists() && voices.join("golden.safetensors").exists()
-    );
-    assert!(open.end());
 }
 
 #[test]

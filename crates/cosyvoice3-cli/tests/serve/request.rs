@@ -32,13 +32,25 @@ pub fn send_to(
     fields: &str,
     body: &str,
 ) -> Option<Answer> {
+    send_bytes(address, method, path, fields, body.as_bytes())
+}
+
+/// The same with any bytes as the body.
+pub fn send_bytes(
+    address: &str,
+    method: &str,
+    path: &str,
+    fields: &str,
+    body: &[u8],
+) -> Option<Answer> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let length = body.len();
     let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {length}\r\n{fields}\r\n{body}"
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {length}\r\n{fields}\r\n"
     );
-    stream.write_all(request.as_bytes()).ok()?;
+    let request = [request.as_bytes(), body].concat();
+    stream.write_all(&request).ok()?;
     Answer::read(stream)
 }
 
@@ -69,7 +81,8 @@ pub fn get(server: &Server, path: &str) -> Value {
 }
 
 impl Answer {
-    fn read(stream: TcpStream) -> Option<Self> {
+    /// Waits for the head of an answer.
+    pub fn read(stream: TcpStream) -> Option<Self> {
         let mut stream = BufReader::new(stream);
         let mut line = String::new();
         stream.read_line(&mut line).ok()?;

@@ -1,18 +1,22 @@
 //! The server by HTTP, in one thread however many clients there are.
 
+mod arrival;
 mod content;
+mod form;
 mod openai;
 mod refusal;
 mod say;
 mod server;
 mod service;
 mod socket;
+mod voices;
 
 use std::thread;
 
 use anyhow::{Context, Result};
 use axum::{Router, http::StatusCode, middleware::from_fn_with_state};
 
+pub use form::Form;
 pub use refusal::{Refusal, wrong};
 
 use crate::{Arguments, Service, access, print};
@@ -60,6 +64,7 @@ fn router(service: Service) -> Router {
     };
     Router::new()
         .merge(openai::router())
+        .merge(voices::router())
         .merge(say::router())
         .merge(service::router())
         .method_not_allowed_fallback(other_method)

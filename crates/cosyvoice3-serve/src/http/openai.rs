@@ -1,4 +1,4 @@
-//! OpenAI's speech API: /v1/audio/speech, /v1/audio/voices and /v1/models.
+//! OpenAI's speech API: /v1/audio/speech and /v1/models.
 
 use std::{
     pin::Pin,
@@ -11,7 +11,7 @@ use axum::{
     extract::{Path, State},
     http::{Request, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::{delete, get, post},
+    routing::{get, post},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use cosyvoice3::{Language, Markup, Settings};
@@ -37,8 +37,6 @@ const THEIR_MODELS: [&str; 3] = ["tts-1", "tts-1-hd", "gpt-4o-mini-tts"];
 pub fn router() -> Router<Service> {
     Router::new()
         .route("/v1/audio/speech", post(speech))
-        .route("/v1/audio/voices", get(voices).post(add_voice))
-        .route("/v1/audio/voices/{name}", delete(delete_voice))
         .route("/v1/models", get(models))
         .route("/v1/models/{name}", get(model))
 }
@@ -222,7 +220,8 @@ fn check_model(service: &Service, name: Option<&str>) -> Result<(), Refusal> {
         .code("model_not_found"))
 }
 
-fn answer(value: &Value) -> Response {
+/// A JSON object as an answer.
+pub fn answer(value: &Value) -> Response {
     (
         [(header::CONTENT_TYPE, "application/json")],
         value.to_string(),
@@ -245,28 +244,6 @@ async fn model(
 ) -> Result<Response, Refusal> {
     check_model(&service, Some(&name))?;
     Ok(answer(&described(&name)))
-}
-
-/// The voices, under the two names that clients look for.
-async fn voices(State(service): State<Service>) -> Response {
-    let voices = service.voices.describe();
-    answer(&json!({ "object": "list", "data": voices, "voices": voices }))
-}
-
-async fn add_voice() -> Refusal {
-    let words = "voices are not added by HTTP: cosyvoice3 voice add makes one from a recording, on the machine of \
-                 this server";
-    Refusal::new(StatusCode::NOT_IMPLEMENTED, words).code("not_implemented")
-}
-
-async fn delete_voice(
-    State(service): State<Service>,
-    Path(name): Path<String>,
-) -> Result<Response, Refusal> {
-    service.voices.delete(&name)?;
-    Ok(answer(
-        &json!({ "id": name, "object": "audio.voice.deleted", "deleted": true }),
-    ))
 }
 
 /// The body of an answer: sound, as it is made.

@@ -25,12 +25,12 @@ use hyper::{
 use hyper_util::service::TowerToHyperService;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Notify,
     task::{AbortHandle, LocalSet, spawn_local},
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
 use super::{
+    arrival::Arrival,
     refusal::{Refusal, wrong},
     socket::{Progress, Socket, drain, end_of_answer},
 };
@@ -54,7 +54,7 @@ pub struct Limits {
     /// Most connections, and most of one peer.
     connections: usize,
     share: usize,
-    /// Time for a whole request from the connection on, however it is cut into pieces.
+    /// Time for a whole request from the connection on, however it is cut into pieces. A handler may allow more.
     request: Duration,
     /// Time for which an answer may wait for a client that does not read.
     stall: Duration,
@@ -182,23 +182,24 @@ impl Refusal {
 /// and with false when the answer has been given.
 async fn converse(stream: Arc<TcpStream>, router: Router, limits: &Limits, settle: impl Fn(bool)) {
     let progress = Rc::new(Progress::default());
-    let complete = Arc::new(Notify::new());
+    let arrival = Arrival::new(limits.request);
     let inner = TowerToHyperService::new(router);
-    let service = service_fn(|request: Request<Incoming>| {
+    let service = service_fn(|mut request: Request<Incoming>| {
         progress.begin_answer();
         let body_follows = !request.body().is_end_stream();
         if !body_follows {
-            complete.notify_one();
+            arrival.note_complete();
         }
+        request.extensions_mut().insert(arrival.clone());
         let answer = inner.call(request.map(|body| Noticed {
             body,
-            complete: complete.clone(),
+            arrival: arrival.clone(),
         }));
-        let complete = complete.clone();
+        let arrival = arrival.clone();
         async move {
             // A handler that answers has read all that it wants to.
             let answer = answer.await;
-            complete.notify_one();
+            arrival.note_complete();
             answer
         }
     });
@@ -208,27 +209,26 @@ async fn converse(stream: Arc<TcpStream>, router: Router, limits: &Limits, settl
         .max_buf_size(HEAD)
         .serve_connection(socket, service);
     let mut connection = std::pin::pin!(connection);
-    let request = async {
-        tokio::select! {
-            biased;
-            end = connection.as_mut() => Some(end),
-            () = complete.notified() => None,
-        }
+    let part = tokio::select! {
+        biased;
+        end = connection.as_mut() => Part::Ended(end),
+        () = arrival.complete() => Part::Complete,
+        () = arrival.late() => Part::Late,
     };
-    match timeout(limits.request, request).await {
-        Ok(Some(end)) => {
+    match part {
+        Part::Ended(end) => {
             if let Some(refusal) = end.err().and_then(|error| malformed(&error))
                 && !progress.answer_began()
             {
                 refusal.write_to(&stream);
             }
         }
-        Ok(None) => {
+        Part::Complete => {
             settle(true);
             while_it_is_read(connection, &stream, &progress, limits.stall).await;
         }
-        Err(_) => {
-            let seconds = limits.request.as_secs();
+        Part::Late => {
+            let seconds = arrival.limit().as_secs();
             let words =
                 format!("the request took too long: it must be complete within {seconds} s");
             let refusal = Refusal::new(StatusCode::REQUEST_TIMEOUT, words).code("request_too_slow");
@@ -238,6 +238,16 @@ async fn converse(stream: Arc<TcpStream>, router: Router, limits: &Limits, settl
     settle(false);
     let _ = end_of_answer(&stream);
     let _ = timeout(DRAINING, drain(&stream, DRAINED)).await;
+}
+
+/// The first thing that happens to a request.
+enum Part<T> {
+    /// The connection ended.
+    Ended(T),
+    /// All of it is here.
+    Complete,
+    /// It took too long.
+    Late,
 }
 
 /// Drives a connection to its end, unless its client leaves, or leaves the answer unread for longer than `stall`. What is
@@ -289,7 +299,7 @@ fn malformed(error: &hyper::Error) -> Option<Refusal> {
 /// The body of a request, whose end is noticed.
 struct Noticed {
     body: Incoming,
-    complete: Arc<Notify>,
+    arrival: Arrival,
 }
 
 impl Body for Noticed {
@@ -302,7 +312,7 @@ impl Body for Noticed {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(context);
         if matches!(frame, Poll::Ready(None)) || self.body.is_end_stream() {
-            self.complete.notify_one();
+            self.arrival.note_complete();
         }
         frame
     }

@@ -26,7 +26,7 @@ pub fn router() -> Router<Service> {
 /// The page. Browsers run its own script and no other, and load nothing from elsewhere.
 async fn page() -> Response {
     let policy = format!(
-        "default-src 'none'; script-src {}; style-src {}; connect-src 'self'; img-src data:; base-uri 'none'; \
+        "default-src 'none'; script-src {}; style-src {}; connect-src 'self'; img-src data:; media-src blob:; base-uri 'none'; \
          form-action 'none'; frame-ancestors 'none'",
         hash_of("script"),
         hash_of("style"),

@@ -18,6 +18,13 @@ Speech as an answer, in OpenAI's form (any of its clients: base URL http://127.0
 Formats: wav, pcm (24 kHz, 16 bits), mp3, opus, flac, aac. Beyond OpenAI's fields there are language (auto, ru, en, zh), markup
 (none, ssml) and seed. GET /v1/models and /v1/audio/voices list what there is; /healthz and /metrics are for supervision.
 
+Voices of your own, where --voice-changes lets clients add them. Clone a voice only with the consent of the person it belongs to:
+
+    curl -F name=me -F file=@rec.m4a -F 'text=Good morning! This is my voice.' http://127.0.0.1:8080/v1/audio/voices
+
+Its fields: name, file (any sound that GStreamer decodes), text (its words), language, consent, trim=true (the best stretch of a long
+recording), overwrite=true. DELETE /v1/audio/voices/me deletes it.
+
 Announcements, where there are listeners (--play, --rtsp): each line of the standard input, up to 64 KiB, or the body of a POST:
 
     curl --data-binary 'Fire alarm!' 'http://127.0.0.1:8080/say?priority=5&interrupt=now'
@@ -62,7 +69,7 @@ pub struct Arguments {
     /// Another name for a voice, for clients that offer fixed ones: alloy=ru_female
     #[arg(long, value_name = "NAME=VOICE")]
     pub voice_alias: Vec<String>,
-    /// Let clients delete voices from the model directory
+    /// Let HTTP clients add voices of your own, from recordings, and delete them; the model's stay as they are
     #[arg(long)]
     pub voice_changes: bool,
     /// File with keys, one a line: HTTP clients send one as `Authorization: Bearer KEY`. Needed beyond this machine
@@ -101,6 +108,12 @@ pub struct Limits {
     /// Seconds that a whole request may take to arrive; status 408. Its head may have 16 KiB (431), its body 256 KiB (413)
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=600))]
     pub request_time: u16,
+    /// Longest recording of which a client may make a voice, in MiB; status 413. One is taken at a time (429)
+    #[arg(long, value_name = "MIB", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub max_recording: u16,
+    /// Seconds that a recording may take to arrive; status 408. The voice may take as many to be made (503)
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u16).range(1..=3600))]
+    pub recording_time: u16,
     /// Seconds for which a client may leave an answer unread, or read less than 16 KiB of it while more waits: it is
     /// disconnected
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..))]
@@ -111,6 +124,16 @@ impl Limits {
     /// Longest time for a whole request.
     pub fn request(&self) -> Duration {
         Duration::from_secs(self.request_time.into())
+    }
+
+    /// Longest recording, in bytes.
+    pub fn recording(&self) -> u64 {
+        u64::from(self.max_recording) << 20
+    }
+
+    /// Longest time for a recording, and for the voice that is made of it.
+    pub fn recording_time(&self) -> Duration {
+        Duration::from_secs(self.recording_time.into())
     }
 
     /// Longest time for which an answer may stay unread.

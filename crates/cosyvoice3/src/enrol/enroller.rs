@@ -9,6 +9,7 @@ use super::{
     levels::{self, Levels},
     networks::{self, SpeakerEncoder, SpeechTokenizer},
     prompt_mel::prompt_mel,
+    report::shown_missing,
     resample::resample,
 };
 use crate::{
@@ -84,6 +85,14 @@ impl Enroller {
             ),
             _ => error,
         })?;
+        Self::check_networks(dir)
+    }
+
+    /// Checks without loading that the networks are in the model directory `dir`, of the right sizes.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); [`ErrorKind::NotFound`] for a missing network.
+    pub fn check_networks(dir: &Path) -> Result<()> {
         let manifest = Manifest::read(dir)?;
         networks::files(dir, &manifest, Verify::Never, &Cancel::new()).map(|_| ())
     }
@@ -250,14 +259,14 @@ fn check_length(heard: &Heard, taken: &Range<f64>, options: &EnrolOptions) -> Re
     if length < SHORTEST {
         return Err(recording(format!(
             "{length:.1} s of speech, at least {SHORTEST} s are needed: record {:.1} s more, better 4 to 10 s in all",
-            SHORTEST - length
+            shown_missing(SHORTEST - length)
         )));
     }
     if heard.cut && !options.trim {
         return Err(recording(format!(
             "{:.0} s of recording, at most {LONGEST} s of speech make a voice: the best stretch is from {:.1} to {:.1} s; \
-             take it with `cosyvoice3 voice add --trim` (and as transcript the words of this stretch alone), or cut the \
-             recording yourself",
+             take it with `cosyvoice3 voice add --trim`, or trim=true by HTTP (and as transcript the words of this stretch \
+             alone), or cut the recording yourself",
             heard.seconds, taken.start, taken.end
         )));
     }

@@ -52,6 +52,8 @@ use crate::{
 
 /// Longest speech that a voice is made of, in seconds: the speech tokenizer was trained on no more.
 pub const LONGEST: f64 = 30.0;
+/// The line that programs show before they clone a voice.
+pub const CONSENT: &str = "Clone a voice only with the consent of the person it belongs to.";
 
 /// A recording of somebody's speech.
 #[derive(Debug, Clone, PartialEq)]

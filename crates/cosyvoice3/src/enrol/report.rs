@@ -92,7 +92,7 @@ impl EnrolReport {
     fn length(&self) -> Option<String> {
         let seconds = self.taken.end - self.taken.start;
         if self.speech_tokens < WINDOW_TOKENS {
-            let missing = (WINDOW_TOKENS - self.speech_tokens) as f64 / 25.0;
+            let missing = shown_missing((WINDOW_TOKENS - self.speech_tokens) as f64 / 25.0);
             return Some(format!(
                 "{} speech tokens, {WINDOW_TOKENS} are wanted: on an NPU, and with flow-plan=windows, this voice does not \
                  work; record {missing:.1} s more",
@@ -164,6 +164,12 @@ impl EnrolReport {
     }
 }
 
+/// Missing seconds as a message shows them, in tenths: rounded up, so that a recording that is so much longer is long enough.
+pub(super) fn shown_missing(seconds: f64) -> f64 {
+    // Not a tenth more for the error of a division.
+    (10.0 * seconds - 1e-6).ceil().max(1.0) / 10.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,11 +203,16 @@ mod tests {
     #[test]
     fn each_defect_is_one_warning_with_its_number_and_its_remedy() {
         type Change = fn(&mut EnrolReport);
-        let cases: [(Change, &str, &str); 8] = [
+        let cases: [(Change, &str, &str); 9] = [
             (
                 |r| r.speech_tokens = 60,
                 "60 speech tokens",
                 "record 0.6 s more",
+            ),
+            (
+                |r| r.speech_tokens = 74,
+                "74 speech tokens",
+                "record 0.1 s more",
             ),
             (|r| r.taken = 0.0..3.5, "3.5 s of speech", "4 to 10 s"),
             (

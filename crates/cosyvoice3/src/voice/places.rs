@@ -54,6 +54,11 @@ impl Places {
             .find(|file| file.exists())
     }
 
+    /// The model's file of the voice `name`, also where one of the user's hides it.
+    pub fn find_in_model(&self, name: &str) -> Option<PathBuf> {
+        file_in(&self.of_model, name).filter(|file| file.exists())
+    }
+
     /// The file of the voice `name`.
     ///
     /// # Errors
@@ -199,6 +204,12 @@ mod tests {
             places.find("anna"),
             Some(root.path().join("own/anna.safetensors"))
         );
+        let of_model = |name: &str| places.find_in_model(name);
+        assert_eq!(
+            of_model("anna"),
+            Some(root.path().join("model/anna.safetensors"))
+        );
+        assert_eq!(of_model("me"), None);
         assert_eq!(places.names().unwrap(), ["anna", "me", "б"]);
         assert_eq!(places.find("nobody"), None);
     }
