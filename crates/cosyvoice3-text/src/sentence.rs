@@ -30,6 +30,13 @@ const NEVER_END: &[&str] = &[
     "кв",
     "пл",
     "пер",
+    "туп",
+    "бульв",
+    "гор",
+    "мкрн",
+    "мкр-н",
+    "о-в",
+    "кан",
     "пос",
     "пгт",
     "дер",
@@ -866,7 +873,9 @@ fn full_stop_ends_sentence(before: &str, rest: &str) -> bool {
     }
     // `с 20 нояб. по 3 дек.`, `по 2 таб. 3 раза`, `в каб. № 12`, `500 долл. США`
     let bare = lower.trim_start_matches(|c: char| c.is_ascii_digit() || c == '-');
-    if MAY_END.contains(&lower.as_str()) || is_russian_abbreviation(bare) {
+    // `Тула-Пасс. закрыта`
+    let station = matches!(last, "пасс" | "сорт" | "тов") && last != lower;
+    if MAY_END.contains(&lower.as_str()) || station || is_russian_abbreviation(bare) {
         let country = rest.trim_start().starts_with("США");
         let roman = bare != "г" && is_russian_abbreviation(bare) && matches!(next, 'I' | 'V' | 'X');
         // `от терм. D до терм. F`
@@ -995,6 +1004,13 @@ fn single_letter_ends_sentence(letter: char, before: &str, next: char, rest: &st
     let is_titled = head.ends_with('.')
         && matches!(title, "Mr" | "Mrs" | "Ms" | "Dr" | "Prof")
         && OPENERS.contains(&first_word(rest));
+    // `II в. до н. э. – III в. н. э.`
+    let dash = rest
+        .trim_start_matches(is_blank)
+        .starts_with(['—', '–', '-']);
+    if dash && (ends_list || follows_number || ends_unit) {
+        return false;
+    }
     if ends_list && letter != 'е'
         || follows_number
         || ends_unit

@@ -450,6 +450,12 @@ impl Reader<'_, English> {
         Some(match (word, next) {
             ("e", "g") => ("for example".into(), second + 2),
             ("i", "e") => ("that is".into(), second + 2),
+            ("Ph", "D") => ("P H D".into(), self.kept_stop(second + 2)),
+            ("a", "k")
+                if self.tokens.text(second + 2) == "a" && self.tokens.text(second + 3) == "." =>
+            {
+                ("A K A".into(), second + 4)
+            }
             ("a" | "A" | "p" | "P", "m" | "M") => {
                 let keep = usize::from(self.stop_after_half_ends(second + 1));
                 (format!("{} M", word.to_uppercase()), second + 2 - keep)

@@ -243,7 +243,8 @@ impl<'t> Reader<'t, English> {
     }
 
     fn mark(&mut self, at: usize) -> usize {
-        self.sign_of_number(at)
+        self.dialled(at)
+            .or_else(|| self.sign_of_number(at))
             .or_else(|| self.per_unit(at))
             .or_else(|| self.joint_of_words(at))
             .or_else(|| self.repeated_mark(at))
@@ -252,6 +253,15 @@ impl<'t> Reader<'t, English> {
                 self.sign(at);
                 at + 1
             })
+    }
+
+    /// `A-1029`: a capital letter and a number.
+    fn begins_code(&self, at: usize) -> bool {
+        let letter = self.tokens.text(at);
+        let number = at + 1 + usize::from(self.tokens.text(at + 1) == "-");
+        letter.len() == 1
+            && letter.starts_with(|c: char| c.is_ascii_uppercase())
+            && self.tokens.number(number).is_some()
     }
 
     /// `12/kg`, `100 req/s`: a slash before a unit, behind a number or the thing that it counts.
@@ -386,6 +396,8 @@ impl<'t> Reader<'t, English> {
                 }
             }
             "#" if follows_number => " hash ",
+            // `ref. #A-1029`
+            "#" if self.begins_code(at + 1) => "number ",
             "#" if self.tokens.is_word(at + 1) => "hashtag ",
             "\\" if self.tokens.is_word(at + 1) => " backslash ",
             "*" if number_follows && next == at + 1 && self.opens(at) => " star ",

@@ -7,7 +7,13 @@ use super::{
 use crate::normalize::{figures, reader::Reader};
 
 /// Nouns of things whose numbers may end in a letter.
-const LETTERED: [&str; 46] = [
+const LETTERED: [&str; 52] = [
+    "door",
+    "doors",
+    "aisle",
+    "lane",
+    "locker",
+    "stall",
     "iphone",
     "ipad",
     "nexus",

@@ -493,7 +493,7 @@ impl Reader<'_, Russian> {
             (false, true) => "за",
             (false, false) => "на",
         };
-        (!sense.plural && sense.case == Case::Nominative)
+        (!sense.plural && matches!(sense.case, Case::Nominative | Case::Accusative))
             .then(|| (format!("{preposition} {noun}"), at + 1))
     }
 
@@ -503,7 +503,8 @@ impl Reader<'_, Russian> {
         // `18000 долл. США`: the country has capitals and ends no sentence.
         let next = self.tokens.text(self.tokens.skip_space(at + 2));
         // `В 80-е гг. XX в.`
-        let whose = next == "США" || self.tokens.text(at) == "гг" && roman(next).is_some();
+        let whose = next == "США"
+            || matches!(self.tokens.text(at), "гг" | "четв" | "пол") && roman(next).is_some();
         at + 1 + usize::from(stop && (whose || !self.tokens.ends_sentence(at + 1)))
     }
 

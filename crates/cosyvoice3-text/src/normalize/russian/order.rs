@@ -227,8 +227,14 @@ impl Reader<'_, Russian> {
             [] => forms.first(&WITHOUT_COUNTS)?,
             cases => forms.first(cases)?,
         };
-        // `через 2–3 остановки` counts them.
-        let counts = matches!(case, Case::Nominative | Case::Accusative | Case::Genitive);
+        // `через 2–3 остановки` counts them, `1–2 этажи` does not.
+        let few = amount.last().whole().is_some_and(|last| last < 5);
+        let genitive = phrase
+            .senses
+            .iter()
+            .any(|sense| sense.case == Case::Genitive);
+        let counts = matches!(case, Case::Nominative | Case::Accusative | Case::Genitive)
+            && (genitive || !few);
         // `в 11 и 12 вагоны`: a form that no number counts.
         let mut senses = phrase.senses.iter();
         let counted = range || senses.any(|sense| !sense.plural && sense.case == Case::Genitive);

@@ -168,6 +168,10 @@ impl<'a> Reader<'a, Russian> {
             match words.first() {
                 // `2 упаковки по цене 1`
                 None if before == "цене" => (Case::Genitive, self.gender_of_elided(at)),
+                // `в 3 из 10 случаев`
+                None if matches!(before, "в" | "во" | "на") && word == "из" => {
+                    (Case::Prepositional, self.gender_of_whole(end))
+                }
                 // `по 1 в день`
                 None if before == "по" && count % 10 == 1 && count % 100 != 11 => {
                     (Case::Dative, Gender::Masculine)
@@ -188,6 +192,16 @@ impl<'a> Reader<'a, Russian> {
             "и" | "или" => self.after_list(end),
             _ => end,
         }
+    }
+
+    /// `1 из 5 школ`: the gender of the noun of which a part is counted before `end`.
+    fn gender_of_whole(&self, end: usize) -> Gender {
+        let of = self.tokens.skip_space(end);
+        let whole = self.tokens.skip_space(of + 1);
+        let senses = self.phrase(whole + 1).senses;
+        senses
+            .first()
+            .map_or(Gender::Masculine, |sense| sense.noun.gender)
     }
 
     /// The gender of the noun counted before.

@@ -43,7 +43,7 @@ const OCCASIONS: [&str; 24] = [
 ];
 
 /// Prepositions after which the full hour is read without its minutes.
-const BOUNDS: [&str; 10] = [
+const BOUNDS: [&str; 14] = [
     "с",
     "до",
     "к",
@@ -54,6 +54,10 @@ const BOUNDS: [&str; 10] = [
     "около",
     "между",
     "позднее",
+    "позже",
+    "раньше",
+    "ранее",
+    "перед",
 ];
 
 impl Reader<'_, Russian> {
@@ -87,7 +91,7 @@ impl Reader<'_, Russian> {
             return Some(second.end);
         }
         let case = match governed(before) {
-            Some(case @ (Case::Genitive | Case::Dative)) => case,
+            Some(case @ (Case::Genitive | Case::Dative | Case::Instrumental)) => case,
             _ => Case::Nominative,
         };
         let full_hour = dotted && BOUNDS.contains(&before);
@@ -344,9 +348,10 @@ impl Reader<'_, Russian> {
     }
 }
 
-/// True if a noun in `case` can be what a decimal counts; `рейсом` in `в 7.40 рейсом 21` cannot.
+/// True if a noun in `case` can be what a decimal counts: neither `рейсом` in `в 7.40 рейсом 21` nor `вход` in
+/// `после 22.00 вход закрыт`.
 fn may_be_counted(case: Case) -> bool {
-    !matches!(case, Case::Instrumental | Case::Prepositional)
+    case == Case::Genitive
 }
 
 /// *девять ноль пять*; the full hour without its minutes where `short`.
