@@ -37,6 +37,8 @@ const NEVER_END: &[&str] = &[
     "мкр-н",
     "о-в",
     "кан",
+    "ак",
+    "марш",
     "пос",
     "пгт",
     "дер",
@@ -997,7 +999,12 @@ fn single_letter_ends_sentence(letter: char, before: &str, next: char, rest: &st
     let follows_number =
         head.ends_with(|c: char| c.is_ascii_digit()) && !(is_direction && names_street(rest));
     // `60 км/ч.`, `5 кВт·ч.`
-    let ends_unit = head.ends_with(['/', '·', '⋅', '*', '°']);
+    let ends_unit = head.ends_with(['/', '·', '⋅', '*', '°'])
+        || letter == 'м' && ["кв.", "куб.", "пог."].iter().any(|s| head.ends_with(s));
+    // `В 1812 г. Наполеон`, `В 5 в. до н. э. Греция`
+    if matches!(letter, 'г' | 'в' | 'э') && only_says_when(before) {
+        return false;
+    }
     let is_name = letter.is_uppercase() && names_letters(head);
     // `I met Mr. T. He was kind.`
     let title = last_word(head.trim_end_matches('.'));
@@ -1021,6 +1028,28 @@ fn single_letter_ends_sentence(letter: char, before: &str, next: char, rest: &st
         return next.is_uppercase();
     }
     false
+}
+
+/// True if `before` is all of a sentence and says but when: a preposition with a capital and a year or a century.
+fn only_says_when(before: &str) -> bool {
+    const LONGEST_TIME: usize = 48;
+    let Some((preposition, time)) = before.trim_start().split_once(' ') else {
+        return false;
+    };
+    let is_time = |word: &str| {
+        let plain = word.trim_matches(|c: char| !c.is_alphanumeric());
+        matches!(plain, "г" | "гг" | "в" | "вв" | "до" | "н" | "э")
+            || !plain.is_empty()
+                && plain
+                    .chars()
+                    .all(|c| c.is_ascii_digit() || "IVXLC".contains(c) || "-–".contains(c))
+    };
+    time.len() <= LONGEST_TIME
+        && matches!(
+            preposition,
+            "В" | "Во" | "К" | "Ко" | "До" | "После" | "Около" | "С" | "Со"
+        )
+        && time.split_whitespace().all(is_time)
 }
 
 /// `пр. Победы, 99`: a name and the number of a house begin `rest`.

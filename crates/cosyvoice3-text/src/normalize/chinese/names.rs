@@ -266,7 +266,7 @@ pub(super) fn named(scan: &Scan, at: usize) -> Option<(String, usize)> {
     let (number, end) = scan.run(at).filter(|_| !scan.before(at).is_ascii_digit())?;
     let called_before = number.len() >= 3 && scan.one_of(end, &CALLED_BEFORE).is_some();
     let flat = matches!(number.len(), 3 | 4)
-        && matches!(scan.before(at), '元' | '栋' | '幢')
+        && matches!(scan.before(at), '元' | '栋' | '幢' | '座')
         && !scan.has(end, "元");
     let is_share = number.len() == 6
         && scan

@@ -79,6 +79,7 @@ const IN_DIGITS: &[(&str, usize)] = &[
     ("ext", 2),
     ("dial", 3),
     ("pin", 3),
+    ("otp", 3),
     ("code", 3),
     ("passcode", 3),
     ("password", 3),

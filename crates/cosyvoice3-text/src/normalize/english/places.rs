@@ -194,7 +194,12 @@ impl Reader<'_, English> {
         let follows = self.tokens.skip_space(at + 1);
         let direction = compass(self.tokens.text(follows)).is_some()
             && !self.tokens.is_word(self.tokens.skip_space(follows + 1));
-        let is_short = direction || !self.tokens.ends_sentence(at);
+        // `Ave. A`
+        let name = self.tokens.text(follows);
+        let lettered = name.len() == 1
+            && name.starts_with(|c: char| c.is_ascii_uppercase())
+            && !self.tokens.is_word(self.tokens.skip_space(follows + 1));
+        let is_short = direction || lettered || !self.tokens.ends_sentence(at);
         at + usize::from(self.tokens.text(at) == "." && is_short)
     }
 
@@ -286,6 +291,13 @@ impl Reader<'_, English> {
         let full = compass(self.tokens.text(at))?;
         if self.is_before_numbered_street(at) {
             return Some((full, at + 1 + usize::from(self.tokens.text(at + 1) == ".")));
+        }
+        // `N. Main St. is closed`
+        let stop = usize::from(self.tokens.text(at + 1) == ".");
+        let of_name = at > 1 && matches!(self.tokens.text(at - 2), "." | "&");
+        let one = self.tokens.text(at).len() == 1;
+        if one && !of_name && self.is_followed_by_street(at + 1 + stop) {
+            return Some((full, at + 1 + stop));
         }
         let space = at.checked_sub(1).filter(|i| self.tokens.text(*i) == " ")?;
         let before = space.checked_sub(1)?;

@@ -264,9 +264,24 @@ impl Reader<'_, Russian> {
                     self.tokens.ends_sentence(end - 1)
                 }
                 Meaning::BesideName(..) => self.closes(end),
+                Meaning::Text("нашей эры") => {
+                    self.ends_here(self.start_of_era(at), end - 1)
+                }
                 _ => abbreviation.may_end && self.tokens.ends_sentence(end - 1),
             };
         end - usize::from(keeps_stop)
+    }
+
+    /// `В 5 в. до н. э. Греция`: the index of the century or the year whose era stands at `at`.
+    fn start_of_era(&self, at: usize) -> usize {
+        let before = self
+            .previous_word(at)
+            .filter(|word| self.tokens.text(*word) == "до");
+        let stop = self.previous(before.unwrap_or(at));
+        match stop.filter(|stop| self.tokens.text(*stop) == ".") {
+            Some(stop) => stop.saturating_sub(1),
+            None => before.unwrap_or(at),
+        }
     }
 
     /// True if nothing that is spoken follows in the sentence.
@@ -420,7 +435,11 @@ impl Reader<'_, Russian> {
     /// `41 км`: a number of kilometres at `at`.
     fn is_kilometre(&self, at: usize) -> bool {
         let unit = self.tokens.skip_space(at + 1);
-        self.tokens.number(at).is_some() && unit > at + 1 && self.tokens.text(unit) == "км"
+        self.tokens.number(at).is_some()
+            && unit > at + 1
+            && self.tokens.text(unit) == "км"
+            // `пл. 561 км²`
+            && !matches!(self.tokens.text(unit + 1), "²" | "2" | "^")
     }
 
     /// `платформы 12 км, 41 км и 47 км`: the first number of the list that the one at `at` is in.

@@ -104,12 +104,17 @@ impl Reader<'_, Russian> {
                 year(first.year)
             ),
         };
-        if !matches!(before, "с" | "со") {
+        // `на 21.03–20.04`
+        let (case, joint) = match before {
+            "на" | "за" => (Case::Accusative, "—"),
+            _ => (Case::Genitive, "по"),
+        };
+        if case == Case::Genitive && !matches!(before, "с" | "со") {
             self.out.say("с");
         }
-        self.say_number(&ordinal(first.day, Gender::Neuter, Case::Genitive));
+        self.say_number(&ordinal(first.day, Gender::Neuter, case));
         self.out.say(&format!(
-            "{whose} по {} {}{}",
+            "{whose} {joint} {} {}{}",
             ordinal(second.day, Gender::Neuter, Case::Accusative),
             month(second.month, Case::Genitive),
             year(second.year)
@@ -150,7 +155,7 @@ impl Reader<'_, Russian> {
         let asks = before.is_empty()
             || matches!(
                 before,
-                "с" | "со" | "заезд" | "выезд" | "дата" | "даты" | "работы"
+                "с" | "со" | "на" | "за" | "заезд" | "выезд" | "дата" | "даты" | "работы"
             )
             || is_event(before);
         let late = first.day > 24 || second.day > 24;
@@ -298,6 +303,10 @@ impl Reader<'_, Russian> {
     pub(super) fn hour_follows(&self, end: usize) -> bool {
         let preposition = self.tokens.skip_space(end);
         let hour = self.tokens.skip_space(preposition + 1);
+        // `15.01, 8:00–12:00`
+        if self.tokens.text(preposition) == "," && figures::time(self.tokens, hour).is_some() {
+            return true;
+        }
         let minutes = self.tokens.number(hour + 2);
         // `26.11 с 9 до 12`
         let span = self.tokens.text(preposition) == "с"

@@ -251,6 +251,14 @@ impl Reader<'_, Russian> {
             return None;
         }
         let glued = next == last.end;
+        // `станок 1А62`
+        if glued
+            && text.chars().count() == 1
+            && text.starts_with(char::is_uppercase)
+            && self.tokens.number(next + 1).is_some()
+        {
+            return None;
+        }
         let (noun, end) = match self.tokens.text(next + 1) {
             "²" | "2" if unit.is_length() => {
                 (unit.noun.clone().with_adjective("квадратн"), next + 2)

@@ -236,7 +236,7 @@ impl Reader<'_, Russian> {
         next > end
             && (matches!(text, "%" | "°")
                 || units::currency(text).is_some()
-                || text.chars().count() > 1 && unit)
+                || (text.chars().count() > 1 || text == "ч") && unit)
     }
 
     /// `№ 70 123 456`: a long number in groups.

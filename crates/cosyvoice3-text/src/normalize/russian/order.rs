@@ -221,7 +221,8 @@ impl Reader<'_, Russian> {
         let of_class = noun.name() == "класс" || self.belongs_to_someone(amount.before);
         let (case, gender) = match governing::place_cases(amount.before) {
             [] if noun.name() == "число" => forms.first(&CASES)?,
-            [] if range && of_class => forms
+            // `жильцы 3 и 4 подъездов`
+            [] if of_class => forms
                 .first(&WITHOUT_COUNTS)
                 .or_else(|| forms.first(&[Case::Genitive]))?,
             [] => forms.first(&WITHOUT_COUNTS)?,
