@@ -316,6 +316,14 @@ impl Reader<'_, Russian> {
                 };
                 return self.adjective(at, next, stem, None).map(Cow::Owned);
             }
+            // `сезон 2, сер. 12`
+            Meaning::BeforeNumber(noun)
+                if noun.name() == "середина"
+                    && self.tokens.number(next).is_some()
+                    && !self.is_time_of(next) =>
+            {
+                nouns::entry("серия")?.form(false, self.place_case(at))
+            }
             // A year or a century; else it is a chief.
             Meaning::BeforeNumber(noun)
                 if matches!(noun.name(), "начало" | "середина" | "конец")
@@ -417,6 +425,16 @@ impl Reader<'_, Russian> {
             Meaning::BeforeNumber(noun)
                 if (written.short.chars().count() > 2 || written.short == "бл")
                     && self.is_letter_or_place(next) =>
+            {
+                noun.form(false, self.place_case(at))
+            }
+            // `каб. УЗИ`
+            Meaning::BeforeNumber(noun)
+                if noun.name() == "кабинет"
+                    && (2..=5).contains(&following.chars().count())
+                    && following
+                        .chars()
+                        .all(|c| c.is_uppercase() && is_cyrillic(c)) =>
             {
                 noun.form(false, self.place_case(at))
             }

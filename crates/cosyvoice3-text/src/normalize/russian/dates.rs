@@ -148,7 +148,7 @@ impl Reader<'_, Russian> {
     /// True if two numbers with a full stop each are days, while `12.00–13.05` are hours and `10.25–11.50` amounts.
     fn are_days(&self, at: usize, first: &DottedDay, second: &DottedDay, before: &str) -> bool {
         // Minutes are rather full fives.
-        let is_month = |day: &DottedDay| day.month % 5 != 0;
+        let is_month = |day: &DottedDay| !day.month.is_multiple_of(5);
         let next = self.tokens.text(self.tokens.skip_space(second.end));
         let measured = matches!(next, "%" | "°" | "₽" | "$" | "€")
             || units::unit(next).is_some_and(|unit| !unit.may_be_letter());
@@ -293,6 +293,12 @@ impl Reader<'_, Russian> {
     /// `в 00:15 25.11`: an hour before a date.
     fn hour_precedes(&self, at: usize) -> bool {
         let minutes = self.previous(at).filter(|minutes| minutes + 1 < at);
+        // `с 9 до 12 ч. 25.11`
+        if minutes.is_some_and(|stop| {
+            self.tokens.text(stop) == "." && self.tokens.word_before(stop) == "ч"
+        }) {
+            return true;
+        }
         let hour = minutes.and_then(|minutes| minutes.checked_sub(2));
         hour.is_some_and(|hour| {
             figures::time(self.tokens, hour).is_some_and(|time| time.end + 1 == at)

@@ -142,20 +142,11 @@ impl Reader<'_, Russian> {
             return at + 3 + usize::from(stop);
         }
         let next = self.tokens.skip_space(at + 1);
-        if let Some(end) = self.code_of_currency(at, next) {
+        if let Some(end) = self
+            .code_of_currency(at, next)
+            .or_else(|| self.short_beside_number(at, next))
+        {
             return end;
-        }
-        // `t 38,5°`
-        let degrees = figure(self.tokens, next, Style::Russian)
-            .is_some_and(|figure| self.tokens.text(figure.end) == "°");
-        if matches!(word, "t" | "T") && degrees {
-            self.out.say("температура");
-            return at + 1;
-        }
-        // `Rh−`
-        if word == "Rh" && self.tokens.text(at + 1) == "-" {
-            self.out.say("Rh минус");
-            return at + 2;
         }
         let flat = matches!(word, "кв" | "корп" | "стр") && next > at + 1;
         if flat && self.tokens.number(next).is_some() && (word != "стр" || self.in_address(at)) {
@@ -210,6 +201,33 @@ impl Reader<'_, Russian> {
         self.out
             .say(&currency.noun.singular(numerals::Case::Nominative));
         Some(at + 1)
+    }
+
+    /// `19:30 мск`, `t 38,5°`, `t° 65`, `Rh−`: what is written short beside a number or a sign.
+    fn short_beside_number(&mut self, at: usize, next: usize) -> Option<usize> {
+        match self.tokens.text(at) {
+            "мск" | "МСК" if self.follows_number(at) => {
+                self.out.say("по московскому времени");
+                Some(at + 1)
+            }
+            "t" if self.tokens.text(at + 1) == "°" => {
+                self.out.say("температура");
+                Some(at + 2)
+            }
+            "t" | "T" => {
+                let sign = usize::from(matches!(self.tokens.text(next), "-" | "+"));
+                let figure = figure(self.tokens, next + sign, Style::Russian)?;
+                (self.tokens.text(figure.end) == "°").then(|| {
+                    self.out.say("температура");
+                    at + 1
+                })
+            }
+            "Rh" if self.tokens.text(at + 1) == "-" => {
+                self.out.say("Rh минус");
+                Some(at + 2)
+            }
+            _ => None,
+        }
     }
 
     /// `5х10 см`: the letter between two numbers.
@@ -297,6 +315,7 @@ impl Reader<'_, Russian> {
             .or_else(|| self.telephone(at))
             .or_else(|| self.half_of_day(at, before))
             .or_else(|| self.time(at, before))
+            .or_else(|| self.hour_of_part(at, before))
             .or_else(|| self.around_the_clock(at))
             .or_else(|| self.standard(at))
             .or_else(|| self.suffixed(at, start, before))

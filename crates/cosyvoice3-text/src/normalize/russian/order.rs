@@ -24,7 +24,7 @@ impl Reader<'_, Russian> {
     pub(super) fn ordered(&mut self, number: u64, end: usize, before: &str) -> Option<usize> {
         let lettered = self.after_quoted_letter(end);
         let phrase = self.phrase(lettered.unwrap_or(end));
-        if self.tokens.skip_space(end) == end {
+        if self.tokens.skip_space(end) == end && lettered.is_none() {
             return None;
         }
         // `в 7 «Б»`: a class whose word is left out.

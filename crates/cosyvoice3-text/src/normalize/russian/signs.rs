@@ -65,7 +65,7 @@ impl Reader<'_, Russian> {
     fn rate_of_counted(&mut self, at: usize) -> Option<usize> {
         let counted = at
             .checked_sub(1)
-            .filter(|word| self.tokens.is_word(*word))?;
+            .filter(|at| self.tokens.is_word(*at) || self.tokens.text(*at) == "%")?;
         let unit = self.tokens.text(at + 1);
         let time = units::unit(unit).is_some_and(|unit| unit.is_time())
             || matches!(unit, "день" | "неделю" | "неделя" | "месяц" | "год" | "час");
@@ -327,16 +327,23 @@ impl Reader<'_, Russian> {
     fn number_sign(&mut self, at: usize) -> usize {
         let double = self.tokens.text(at + 1) == "№";
         let next = self.tokens.skip_space(at + 1 + usize::from(double));
-        self.out
-            .say(match (double, self.tokens.word_before(at).as_str()) {
-                (true, before) if !is_oblique(before) => " номера ",
-                (_, "под" | "за") => " номером ",
-                (_, "с" | "со" | "от" | "до" | "из" | "у" | "без" | "после" | "кроме") => {
-                    " номера "
-                }
-                (_, "к" | "ко") => " номеру ",
-                _ => " номер ",
-            });
+        // `д/с № 56`
+        let short = self
+            .previous_word(at)
+            .is_some_and(|word| word > 0 && self.tokens.text(word - 1) == "/");
+        let before = match short {
+            true => String::new(),
+            false => self.tokens.word_before(at),
+        };
+        self.out.say(match (double, before.as_str()) {
+            (true, before) if !is_oblique(before) => " номера ",
+            (_, "под" | "за") => " номером ",
+            (_, "с" | "со" | "от" | "до" | "из" | "у" | "без" | "после" | "кроме") => {
+                " номера "
+            }
+            (_, "к" | "ко") => " номеру ",
+            _ => " номер ",
+        });
         if self.tokens.number(next).is_none() {
             return at + 1 + usize::from(double);
         }

@@ -280,7 +280,8 @@ impl Reader<'_, Russian> {
         match before {
             "" => self.previous(at).is_some_and(|stop| {
                 let short = self.tokens.word_before(stop);
-                self.tokens.text(stop) == "." && matches!(short.as_str(), "кв" | "полуг" | "сез")
+                self.tokens.text(stop) == "."
+                    && matches!(short.as_str(), "кв" | "полуг" | "сез" | "ул" | "пл")
             }),
             word => context::is_noun_like(word),
         }
