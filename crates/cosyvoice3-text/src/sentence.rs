@@ -30,6 +30,15 @@ const NEVER_END: &[&str] = &[
     "кв",
     "пл",
     "пер",
+    "туп",
+    "бульв",
+    "гор",
+    "мкрн",
+    "мкр-н",
+    "о-в",
+    "кан",
+    "ак",
+    "марш",
     "пос",
     "пгт",
     "дер",
@@ -866,7 +875,9 @@ fn full_stop_ends_sentence(before: &str, rest: &str) -> bool {
     }
     // `с 20 нояб. по 3 дек.`, `по 2 таб. 3 раза`, `в каб. № 12`, `500 долл. США`
     let bare = lower.trim_start_matches(|c: char| c.is_ascii_digit() || c == '-');
-    if MAY_END.contains(&lower.as_str()) || is_russian_abbreviation(bare) {
+    // `Тула-Пасс. закрыта`
+    let station = matches!(last, "пасс" | "сорт" | "тов") && last != lower;
+    if MAY_END.contains(&lower.as_str()) || station || is_russian_abbreviation(bare) {
         let country = rest.trim_start().starts_with("США");
         let roman = bare != "г" && is_russian_abbreviation(bare) && matches!(next, 'I' | 'V' | 'X');
         // `от терм. D до терм. F`
@@ -988,13 +999,25 @@ fn single_letter_ends_sentence(letter: char, before: &str, next: char, rest: &st
     let follows_number =
         head.ends_with(|c: char| c.is_ascii_digit()) && !(is_direction && names_street(rest));
     // `60 км/ч.`, `5 кВт·ч.`
-    let ends_unit = head.ends_with(['/', '·', '⋅', '*', '°']);
+    let ends_unit = head.ends_with(['/', '·', '⋅', '*', '°'])
+        || letter == 'м' && ["кв.", "куб.", "пог."].iter().any(|s| head.ends_with(s));
+    // `В 1812 г. Наполеон`, `В 5 в. до н. э. Греция`
+    if matches!(letter, 'г' | 'в' | 'э') && only_says_when(before) {
+        return false;
+    }
     let is_name = letter.is_uppercase() && names_letters(head);
     // `I met Mr. T. He was kind.`
     let title = last_word(head.trim_end_matches('.'));
     let is_titled = head.ends_with('.')
         && matches!(title, "Mr" | "Mrs" | "Ms" | "Dr" | "Prof")
         && OPENERS.contains(&first_word(rest));
+    // `II в. до н. э. – III в. н. э.`
+    let dash = rest
+        .trim_start_matches(is_blank)
+        .starts_with(['—', '–', '-']);
+    if dash && (ends_list || follows_number || ends_unit) {
+        return false;
+    }
     if ends_list && letter != 'е'
         || follows_number
         || ends_unit
@@ -1005,6 +1028,28 @@ fn single_letter_ends_sentence(letter: char, before: &str, next: char, rest: &st
         return next.is_uppercase();
     }
     false
+}
+
+/// True if `before` is all of a sentence and says but when: a preposition with a capital and a year or a century.
+fn only_says_when(before: &str) -> bool {
+    const LONGEST_TIME: usize = 48;
+    let Some((preposition, time)) = before.trim_start().split_once(' ') else {
+        return false;
+    };
+    let is_time = |word: &str| {
+        let plain = word.trim_matches(|c: char| !c.is_alphanumeric());
+        matches!(plain, "г" | "гг" | "в" | "вв" | "до" | "н" | "э")
+            || !plain.is_empty()
+                && plain
+                    .chars()
+                    .all(|c| c.is_ascii_digit() || "IVXLC".contains(c) || "-–".contains(c))
+    };
+    time.len() <= LONGEST_TIME
+        && matches!(
+            preposition,
+            "В" | "Во" | "К" | "Ко" | "До" | "После" | "Около" | "С" | "Со"
+        )
+        && time.split_whitespace().all(is_time)
 }
 
 /// `пр. Победы, 99`: a name and the number of a house begin `rest`.

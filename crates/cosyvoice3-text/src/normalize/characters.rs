@@ -167,6 +167,8 @@ fn push_clean(out: &mut String, c: char, rest: &str) {
         '™' | '℠' | '®' if out.ends_with(char::is_alphanumeric) => {}
         '℃' => out.push_str("°C"),
         '℉' => out.push_str("°F"),
+        // `5 ⁰С`, as it is typed
+        '⁰' if rest.starts_with(['C', 'С', 'F']) => out.push('°'),
         '⁰' | '¹' | '⁴'..='⁹' | '⁻' | '²' | '³' if is_power(out, c) => {
             push_power(out, c)
         }

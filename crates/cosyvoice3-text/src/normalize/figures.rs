@@ -239,8 +239,9 @@ pub(super) fn telephone<'a>(tokens: &Tokens<'a>, at: usize) -> Option<(Vec<&'a s
     } else if groups.len() == 1 {
         digits == 11 && matches!(groups[0].as_bytes()[0], b'7' | b'8')
     } else if (10..=12).contains(&digits) {
-        // `8(916)1234567`
-        let mobile = brackets && groups.len() == 3 && matches!(groups[0], "7" | "8");
+        // `8(916)1234567`, `8 (812) 300 40 50`
+        let whole = groups.len() == 3 || digits == 11;
+        let mobile = brackets && whole && matches!(groups[0], "7" | "8");
         (hyphens > 0 || mobile) && groups.len() >= 3
     } else {
         (6..=12).contains(&digits) && groups.len() >= 3 && hyphens + 1 == groups.len()

@@ -199,7 +199,7 @@ pub(super) fn temperature(scan: &Scan, at: usize) -> Option<(String, usize)> {
 }
 
 /// Units in Latin letters and in one sign; the longer first.
-const UNITS: [(&str, &str); 58] = [
+const UNITS: [(&str, &str); 61] = [
     ("μg", "微克"),
     ("µg", "微克"),
     ("s平方", "二次方秒"),
@@ -234,6 +234,9 @@ const UNITS: [(&str, &str); 58] = [
     ("GHz", "吉赫"),
     ("Hz", "赫兹"),
     ("dB", "分贝"),
+    ("Gbps", "吉比特每秒"),
+    ("Mbps", "兆比特每秒"),
+    ("kbps", "千比特每秒"),
     ("rpm", "转每分钟"),
     ("kPa", "千帕"),
     ("hPa", "百帕"),

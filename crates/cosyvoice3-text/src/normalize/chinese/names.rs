@@ -186,11 +186,16 @@ const SERVICES: [&str; 24] = [
     "12366", "12369",
 ];
 
+/// Words before the number of a service.
+const SERVICE_AFTER: [&str; 10] = [
+    "打", "给", "向", "联系", "找", "通过", "登录", "呼叫", "报警", "上",
+];
+
+/// Most numbers of services in one list.
+const LONGEST_LIST: usize = 6;
+
 /// `给12315打电话`, `12306客服`: the number of a service.
 pub(super) fn service(scan: &Scan, at: usize) -> Option<(String, usize)> {
-    const BEFORE: [&str; 10] = [
-        "打", "给", "向", "联系", "找", "通过", "登录", "呼叫", "报警", "上",
-    ];
     const AFTER: [&str; 12] = [
         "打", "来电", "报警", "投诉", "举报", "平台", "官网", "订票", "购票", "咨询", "服务",
         "公众",
@@ -201,8 +206,32 @@ pub(super) fn service(scan: &Scan, at: usize) -> Option<(String, usize)> {
     let is_bank = number.len() == 5 && number.starts_with("95");
     let is_service = SERVICES.contains(&number.as_str()) || is_bank;
     let is_alone = scan.len() == number.len() && number.len() == 3;
-    let is_said = is_alone || scan.follows(at, &BEFORE) || scan.one_of(end, &AFTER).is_some();
+    let is_said = is_alone
+        || scan.follows(first_of_services(scan, at), &SERVICE_AFTER)
+        || scan.one_of(end, &AFTER).is_some();
     (is_service && is_said && scan.char(end) != '.').then(|| (called(&number), end))
+}
+
+/// `拨打110或120`: the first number of the list of services that the one at `at` is in.
+fn first_of_services(scan: &Scan, at: usize) -> usize {
+    let mut first = at;
+    for _ in 0..LONGEST_LIST {
+        let joint = ["、", "或者", "或", "和", "及"]
+            .into_iter()
+            .find(|joint| scan.follows(first, &[joint]));
+        let Some(end) = joint.and_then(|joint| first.checked_sub(joint.chars().count())) else {
+            break;
+        };
+        let start = (end.saturating_sub(5)..end)
+            .rev()
+            .take_while(|i| scan.is_digit(*i))
+            .last();
+        match start.filter(|start| SERVICES.contains(&scan.text(*start, end).as_str())) {
+            Some(start) => first = start,
+            None => break,
+        }
+    }
+    first
 }
 
 /// Words after numbers of three digits and more that are called digit by digit.
@@ -237,7 +266,7 @@ pub(super) fn named(scan: &Scan, at: usize) -> Option<(String, usize)> {
     let (number, end) = scan.run(at).filter(|_| !scan.before(at).is_ascii_digit())?;
     let called_before = number.len() >= 3 && scan.one_of(end, &CALLED_BEFORE).is_some();
     let flat = matches!(number.len(), 3 | 4)
-        && matches!(scan.before(at), '元' | '栋' | '幢')
+        && matches!(scan.before(at), '元' | '栋' | '幢' | '座')
         && !scan.has(end, "元");
     let is_share = number.len() == 6
         && scan

@@ -383,8 +383,17 @@ impl Reader<'_, English> {
     /// `end`, or the index before where the full stop there ends the sentence as well.
     fn kept_stop(&self, end: usize) -> usize {
         // `Martin Luther King Jr. Blvd.`
-        let street_follows = self.is_kind_of_street(self.tokens.skip_space(end));
-        end - usize::from(self.tokens.ends_sentence(end - 1) && !street_follows)
+        let next = self.tokens.skip_space(end);
+        let street_follows = self.is_kind_of_street(next);
+        // `3rd St. & Ave. A`
+        let name = self.tokens.text(next);
+        let lettered = end >= 2
+            && self.is_kind_of_street(end - 2)
+            && name.len() == 1
+            && name.starts_with(|c: char| c.is_ascii_uppercase())
+            && !self.tokens.is_word(self.tokens.skip_space(next + 1));
+        let goes_on = street_follows || lettered;
+        end - usize::from(self.tokens.ends_sentence(end - 1) && !goes_on)
     }
 
     /// True if the word at `at` is a capital letter that names a place, and no initial.
@@ -450,6 +459,12 @@ impl Reader<'_, English> {
         Some(match (word, next) {
             ("e", "g") => ("for example".into(), second + 2),
             ("i", "e") => ("that is".into(), second + 2),
+            ("Ph", "D") => ("P H D".into(), self.kept_stop(second + 2)),
+            ("a", "k")
+                if self.tokens.text(second + 2) == "a" && self.tokens.text(second + 3) == "." =>
+            {
+                ("A K A".into(), second + 4)
+            }
             ("a" | "A" | "p" | "P", "m" | "M") => {
                 let keep = usize::from(self.stop_after_half_ends(second + 1));
                 (format!("{} M", word.to_uppercase()), second + 2 - keep)

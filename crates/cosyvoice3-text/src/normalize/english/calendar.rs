@@ -398,7 +398,21 @@ impl Reader<'_, English> {
         let heads_line = self.tokens.text(at + 1) == ":"
             && (self.tokens.number(self.tokens.skip_space(at + 2)).is_some()
                 || self.tokens.text(self.tokens.skip_space(at + 2)) == "closed");
-        let is_short_for_day = range_starts
+        // `Come by Sat.`
+        let led = matches!(
+            self.tokens.word_before(at).as_str(),
+            "by" | "on"
+                | "until"
+                | "till"
+                | "every"
+                | "next"
+                | "this"
+                | "from"
+                | "through"
+                | "since"
+        ) && stop > 0;
+        let is_short_for_day = led
+            || range_starts
             || range_ends
             || date_follows
             || in_list

@@ -1,7 +1,13 @@
 //! Marks that are spoken of: `press #`, `the * key`, `the "_" sign`, `the pound (#) key`.
 
-use super::English;
-use crate::normalize::reader::Reader;
+use super::{
+    English,
+    numerals::{cardinal, digits},
+};
+use crate::normalize::{figures, reader::Reader};
+
+/// As many tokens are dialled at once.
+const LONGEST_DIALLED: usize = 12;
 
 /// Marks and their names, where they are spoken of and do not do what they usually do.
 const MARKS: [(&str, &str); 9] = [
@@ -100,6 +106,36 @@ impl Reader<'_, English> {
             "press" | "dial" | "key" | "hit" | "enter" | "then" | "or" | "push" | "by" | "with"
         ) && !self.tokens.is_word(at + 1)
             && self.tokens.number(at + 1).is_none()
+    }
+
+    /// `Dial *67 or #31`, `*100#`: marks and numbers that are dialled, long ones digit by digit.
+    pub(super) fn dialled(&mut self, at: usize) -> Option<usize> {
+        let is_mark = |at: usize| matches!(self.tokens.text(at), "*" | "#");
+        let mut end = at;
+        while end < at + LONGEST_DIALLED && is_mark(end) && self.tokens.number(end + 1).is_some() {
+            end += 2;
+        }
+        let before = self.tokens.word_before(at);
+        let asked = matches!(before.as_str(), "dial" | "press" | "enter" | "push");
+        let listed =
+            before == "or" && at >= 5 && self.tokens.number(at - 4).is_some() && is_mark(at - 5);
+        let closed = is_mark(end) && self.tokens.text(at) == "*";
+        let glued = at > 0 && (self.tokens.is_word(at - 1) || self.tokens.number(at - 1).is_some());
+        if end == at || glued || !(asked || listed || closed) {
+            return None;
+        }
+        end += usize::from(is_mark(end));
+        for i in at..end {
+            match (self.tokens.number(i), self.tokens.text(i)) {
+                (Some(number), _) => self.out.say(&match figures::integer(number) {
+                    Some(value) if number.len() < 3 => cardinal(value),
+                    _ => digits(number),
+                }),
+                (None, "*") => self.out.say(" star"),
+                (None, _) => self.out.say(" hash"),
+            }
+        }
+        Some(end)
     }
 
     /// `(#)` behind the name of the sign, which is not said twice: the index after it.

@@ -243,7 +243,9 @@ impl<'t> Reader<'t, English> {
     }
 
     fn mark(&mut self, at: usize) -> usize {
-        self.sign_of_number(at)
+        self.dialled(at)
+            .or_else(|| self.code_behind_sign(at))
+            .or_else(|| self.sign_of_number(at))
             .or_else(|| self.per_unit(at))
             .or_else(|| self.joint_of_words(at))
             .or_else(|| self.repeated_mark(at))
@@ -252,6 +254,24 @@ impl<'t> Reader<'t, English> {
                 self.sign(at);
                 at + 1
             })
+    }
+
+    /// `ref. #A-1029`: the sign before a capital letter and a number, which is said digit by digit where it is long.
+    fn code_behind_sign(&mut self, at: usize) -> Option<usize> {
+        let letter = self.tokens.text(at + 1);
+        let number = at + 2 + usize::from(self.tokens.text(at + 2) == "-");
+        let digits = self.tokens.number(number)?;
+        let is_letter = letter.len() == 1 && letter.starts_with(|c: char| c.is_ascii_uppercase());
+        let goes_on = self.tokens.text(number + 1) == "-" || self.tokens.is_word(number + 1);
+        if self.tokens.text(at) != "#" || !is_letter || goes_on {
+            return None;
+        }
+        let said = match figures::integer(digits) {
+            Some(value) if digits.len() < 3 => numerals::cardinal(value),
+            _ => numerals::digits(digits),
+        };
+        self.out.say(&format!("number {letter} {said}"));
+        Some(number + 1)
     }
 
     /// `12/kg`, `100 req/s`: a slash before a unit, behind a number or the thing that it counts.

@@ -38,14 +38,14 @@ const fn currency(
 const CURRENCIES: [Currency; 30] = [
     currency("US$", "U S dollar", "U S dollars", "cent", "cents"),
     currency(
-        "HK$",
+        "HK$|HKD",
         "Hong Kong dollar",
         "Hong Kong dollars",
         "cent",
         "cents",
     ),
     currency(
-        "NZ$",
+        "NZ$|NZD",
         "New Zealand dollar",
         "New Zealand dollars",
         "cent",

@@ -7,7 +7,13 @@ use super::{
 use crate::normalize::{figures, reader::Reader};
 
 /// Nouns of things whose numbers may end in a letter.
-const LETTERED: [&str; 46] = [
+const LETTERED: [&str; 52] = [
+    "door",
+    "doors",
+    "aisle",
+    "lane",
+    "locker",
+    "stall",
     "iphone",
     "ipad",
     "nexus",
@@ -73,6 +79,7 @@ const IN_DIGITS: &[(&str, usize)] = &[
     ("ext", 2),
     ("dial", 3),
     ("pin", 3),
+    ("otp", 3),
     ("code", 3),
     ("passcode", 3),
     ("password", 3),

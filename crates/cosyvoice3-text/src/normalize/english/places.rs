@@ -131,6 +131,15 @@ const DOUBTFUL: [&str; 4] = ["HI", "ME", "OH", "OK"];
 /// Longest name of a street, in tokens.
 const STREET_TOKENS: usize = 12;
 
+/// True if `word` before `Dr.` is no word that speaks of a doctor: `The Dr. is in`.
+fn is_name_of_street(word: &str) -> bool {
+    const OTHERS: [&str; 18] = [
+        "The", "A", "Our", "My", "Your", "His", "Her", "Their", "This", "That", "See", "Ask",
+        "Call", "Dear", "Hello", "Hi", "And", "If",
+    ];
+    word.len() > 1 && !OTHERS.contains(&word)
+}
+
 fn state(code: &str) -> Option<&'static str> {
     STATES
         .iter()
@@ -185,7 +194,12 @@ impl Reader<'_, English> {
         let follows = self.tokens.skip_space(at + 1);
         let direction = compass(self.tokens.text(follows)).is_some()
             && !self.tokens.is_word(self.tokens.skip_space(follows + 1));
-        let is_short = direction || !self.tokens.ends_sentence(at);
+        // `Ave. A`
+        let name = self.tokens.text(follows);
+        let lettered = name.len() == 1
+            && name.starts_with(|c: char| c.is_ascii_uppercase())
+            && !self.tokens.is_word(self.tokens.skip_space(follows + 1));
+        let is_short = direction || lettered || !self.tokens.ends_sentence(at);
         at + usize::from(self.tokens.text(at) == "." && is_short)
     }
 
@@ -193,7 +207,14 @@ impl Reader<'_, English> {
     fn street(&self, at: usize) -> Option<(&'static str, usize)> {
         let word = self.tokens.text(at);
         let (_, full, certain) = STREETS.iter().find(|(short, ..)| *short == word)?;
-        let before = self.tokens.cased_word_before(at);
+        // `MLK Jr. Dr.`
+        let behind_junior = at >= 3
+            && self.tokens.text(at - 2) == "."
+            && matches!(self.tokens.text(at - 3), "Jr" | "Sr");
+        let before = match behind_junior {
+            true => self.tokens.text(at - 3),
+            false => self.tokens.cased_word_before(at),
+        };
         let behind_ordinal = at >= 3
             && matches!(before, "st" | "nd" | "rd" | "th")
             && self.tokens.number(at - 3).is_some();
@@ -213,8 +234,11 @@ impl Reader<'_, English> {
             || in_address
             || match word {
                 "St" => !name_follows,
-                // `Elm Dr.` ends with its street; a doctor's name would follow.
-                "Dr" => ends && (stop == 0 || next.is_empty() || next == ","),
+                // `Elm Dr.` ends with its street; a doctor's name would follow: `Elm Dr. is closed`.
+                "Dr" => {
+                    ends && (stop == 0 || next.is_empty() || next == ",")
+                        || next.starts_with(char::is_lowercase) && is_name_of_street(before)
+                }
                 "Pl" | "Sq" | "Ter" | "Cir" | "Av" => ends,
                 _ => false,
             };
@@ -267,6 +291,13 @@ impl Reader<'_, English> {
         let full = compass(self.tokens.text(at))?;
         if self.is_before_numbered_street(at) {
             return Some((full, at + 1 + usize::from(self.tokens.text(at + 1) == ".")));
+        }
+        // `N. Main St. is closed`
+        let stop = usize::from(self.tokens.text(at + 1) == ".");
+        let of_name = at > 1 && matches!(self.tokens.text(at - 2), "." | "&");
+        let one = self.tokens.text(at).len() == 1;
+        if one && !of_name && self.is_followed_by_street(at + 1 + stop) {
+            return Some((full, at + 1 + stop));
         }
         let space = at.checked_sub(1).filter(|i| self.tokens.text(*i) == " ")?;
         let before = space.checked_sub(1)?;

@@ -344,6 +344,13 @@ impl<'t> Reader<'t, English> {
                 ));
         let noun = if is_many { "inches" } else { "inch" };
         self.out.say(&format!("{} {noun}", figure_words(figure)));
+        // `8.5" x 11"`
+        let by = self.tokens.skip_space(end + 1);
+        let second = self.tokens.skip_space(by + 1);
+        if self.tokens.text(by) == "x" && self.tokens.number(second).is_some() {
+            self.out.say(" by ");
+            return Some(second);
+        }
         Some(end + 1)
     }
 
@@ -380,6 +387,8 @@ impl<'t> Reader<'t, English> {
         // So few that the time stays linear in the length of the text.
         let marks = (at.saturating_sub(200)..at)
             .filter(|i| self.tokens.text(*i) == mark)
+            // `8.5" x 11"`: the first is no quote.
+            .filter(|i| !(self.tokens.text(i + 1) == " " && self.tokens.text(i + 2) == "x"))
             .count();
         marks.is_multiple_of(2)
     }

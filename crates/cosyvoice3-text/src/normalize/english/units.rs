@@ -184,10 +184,40 @@ const MEASURED: [&str; 41] = [
 ];
 
 /// Things before which a measure has no plural: `12KG bag`, `15 min delay`.
-const THINGS: [&str; 26] = [
-    "bag", "bottle", "box", "pack", "can", "jar", "sack", "bulb", "delay", "wait", "walk", "drive",
-    "ride", "break", "limit", "zone", "screen", "cable", "rope", "pipe", "gap", "radius", "dose",
-    "tank", "tablet", "steak",
+const THINGS: [&str; 33] = [
+    "bag",
+    "bottle",
+    "box",
+    "pack",
+    "can",
+    "jar",
+    "sack",
+    "bulb",
+    "delay",
+    "wait",
+    "walk",
+    "drive",
+    "ride",
+    "break",
+    "limit",
+    "zone",
+    "screen",
+    "cable",
+    "rope",
+    "pipe",
+    "gap",
+    "radius",
+    "dose",
+    "tank",
+    "tablet",
+    "steak",
+    "dash",
+    "race",
+    "sprint",
+    "hurdles",
+    "relay",
+    "freestyle",
+    "pool",
 ];
 
 /// A unit: singular and plural.

@@ -386,6 +386,11 @@ impl Reader<'_, English> {
         }
         self.out
             .say(&format!(" {era} {}", self.tokens.text(next + 2)));
+        // `300 B.C.E.`
+        if era == "B" && self.tokens.text(next + 4) == "E" && self.tokens.text(next + 5) == "." {
+            self.out.say(" E");
+            return Some(next + 6 - usize::from(self.tokens.ends_sentence(next + 5)));
+        }
         let stop = self.tokens.text(next + 3) == "." && !self.tokens.ends_sentence(next + 3);
         Some(next + 3 + usize::from(stop))
     }

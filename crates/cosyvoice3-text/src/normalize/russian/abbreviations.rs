@@ -201,6 +201,24 @@ impl Reader<'_, Russian> {
         if let Some(size) = self.size_of_street(at) {
             return Some((Cow::Borrowed(size), at + 2));
         }
+        // `ген.-майор`
+        if matches!(self.tokens.text(at), "ген" | "Ген")
+            && self.tokens.text(at + 1) == "."
+            && self.tokens.text(at + 2) == "-"
+        {
+            return Some((Cow::Borrowed("генерал"), at + 2));
+        }
+        // `ежедн., кр. вс`
+        let day = self.tokens.skip_space(at + 2);
+        if matches!(self.tokens.text(at), "кр" | "Кр")
+            && weekday(&self.tokens.text(day).to_lowercase()).is_some()
+        {
+            return Some((Cow::Borrowed("кроме"), at + 2));
+        }
+        if let Some(part) = self.part_of_station(at) {
+            let end = at + 2 - usize::from(self.tokens.ends_sentence(at + 1));
+            return Some((Cow::Borrowed(part), end));
+        }
         for written in written(self.tokens, at) {
             let is_initial = at + 2 == written.end
                 && written.short != self.tokens.text(at)
@@ -246,9 +264,24 @@ impl Reader<'_, Russian> {
                     self.tokens.ends_sentence(end - 1)
                 }
                 Meaning::BesideName(..) => self.closes(end),
+                Meaning::Text("нашей эры") => {
+                    self.ends_here(self.start_of_era(at), end - 1)
+                }
                 _ => abbreviation.may_end && self.tokens.ends_sentence(end - 1),
             };
         end - usize::from(keeps_stop)
+    }
+
+    /// `В 5 в. до н. э. Греция`: the index of the century or the year whose era stands at `at`.
+    fn start_of_era(&self, at: usize) -> usize {
+        let before = self
+            .previous_word(at)
+            .filter(|word| self.tokens.text(*word) == "до");
+        let stop = self.previous(before.unwrap_or(at));
+        match stop.filter(|stop| self.tokens.text(*stop) == ".") {
+            Some(stop) => stop.saturating_sub(1),
+            None => before.unwrap_or(at),
+        }
     }
 
     /// True if nothing that is spoken follows in the sentence.
@@ -283,6 +316,14 @@ impl Reader<'_, Russian> {
                 };
                 return self.adjective(at, next, stem, None).map(Cow::Owned);
             }
+            // `сезон 2, сер. 12`
+            Meaning::BeforeNumber(noun)
+                if noun.name() == "середина"
+                    && self.tokens.number(next).is_some()
+                    && !self.is_time_of(next) =>
+            {
+                nouns::entry("серия")?.form(false, self.place_case(at))
+            }
             // A year or a century; else it is a chief.
             Meaning::BeforeNumber(noun)
                 if matches!(noun.name(), "начало" | "середина" | "конец")
@@ -290,18 +331,28 @@ impl Reader<'_, Russian> {
             {
                 return None;
             }
-            Meaning::Text(text @ ("остановочный пункт" | "детский сад")) =>
-            {
+            Meaning::Text(
+                text @ ("остановочный пункт"
+                | "детский сад"
+                | "городской округ"
+                | "железная дорога"),
+            ) => {
                 let (stem, noun) = match text {
                     "детский сад" => ("детск", "сад"),
+                    "городской округ" => ("городск", "округ"),
+                    "железная дорога" => ("железн", "дорога"),
                     _ => ("остановочн", "пункт"),
                 };
                 let case = self.place_case(at);
-                let adjective = adjective_ending(stem, Gender::Masculine, case);
+                let entry = nouns::entry(noun)?;
+                let adjective = match (stem, case) {
+                    ("городск", Case::Nominative | Case::Accusative) => "ой",
+                    _ => adjective_ending(stem, entry.gender, case),
+                };
                 // The place has a form of its own.
                 let noun = match (noun, case) {
                     ("сад", Case::Prepositional) => "саду",
-                    (noun, case) => nouns::entry(noun)?.form(false, case),
+                    (_, case) => entry.form(false, case),
                 };
                 return Some(Cow::Owned(format!("{stem}{adjective} {noun}")));
             }
@@ -310,6 +361,13 @@ impl Reader<'_, Russian> {
                 if noun.name() == "том" && figures::telephone(self.tokens, next).is_some() =>
             {
                 "телефон"
+            }
+            // `вл. 85 %`
+            Meaning::BeforeNumber(noun)
+                if noun.name() == "владение"
+                    && self.tokens.text(self.tokens.skip_space(next + 1)) == "%" =>
+            {
+                "влажность"
             }
             Meaning::Text(text) => text,
             // `жильцы д. 14`
@@ -346,6 +404,17 @@ impl Reader<'_, Russian> {
             {
                 noun.form(true, Case::Genitive)
             }
+            // `с г/н О123КА`
+            Meaning::Noun(noun)
+                if noun.name() == "госномер"
+                    && matches!(self.tokens.word_before(at).as_str(), "с" | "со") =>
+            {
+                noun.form(false, Case::Instrumental)
+            }
+            // `водитель а/м`
+            Meaning::Noun(noun) if noun.name() == "автомобиль" && self.is_of_thing(at) => {
+                noun.form(false, Case::Genitive)
+            }
             Meaning::Noun(noun) | Meaning::Weekday(noun) | Meaning::Month(noun) => {
                 noun.form(false, self.place_case(at))
             }
@@ -356,6 +425,16 @@ impl Reader<'_, Russian> {
             Meaning::BeforeNumber(noun)
                 if (written.short.chars().count() > 2 || written.short == "бл")
                     && self.is_letter_or_place(next) =>
+            {
+                noun.form(false, self.place_case(at))
+            }
+            // `каб. УЗИ`
+            Meaning::BeforeNumber(noun)
+                if noun.name() == "кабинет"
+                    && (2..=5).contains(&following.chars().count())
+                    && following
+                        .chars()
+                        .all(|c| c.is_uppercase() && is_cyrillic(c)) =>
             {
                 noun.form(false, self.place_case(at))
             }
@@ -374,7 +453,11 @@ impl Reader<'_, Russian> {
     /// `41 км`: a number of kilometres at `at`.
     fn is_kilometre(&self, at: usize) -> bool {
         let unit = self.tokens.skip_space(at + 1);
-        self.tokens.number(at).is_some() && unit > at + 1 && self.tokens.text(unit) == "км"
+        self.tokens.number(at).is_some()
+            && unit > at + 1
+            && self.tokens.text(unit) == "км"
+            // `пл. 561 км²`
+            && !matches!(self.tokens.text(unit + 1), "²" | "2" | "^")
     }
 
     /// `платформы 12 км, 41 км и 47 км`: the first number of the list that the one at `at` is in.
@@ -734,6 +817,20 @@ impl Reader<'_, Russian> {
         (street && called && self.tokens.text(at + 1) == ".").then_some(size)
     }
 
+    /// `Тула-Пасс.`: the part of a junction that a station is.
+    fn part_of_station(&self, at: usize) -> Option<&'static str> {
+        let joined = at >= 2
+            && self.tokens.text(at - 1) == "-"
+            && is_name(self.tokens.text(at - 2))
+            && self.tokens.text(at + 1) == ".";
+        match self.tokens.text(at) {
+            "Пасс" if joined => Some("Пассажирская"),
+            "Сорт" if joined => Some("Сортировочная"),
+            "Тов" if joined => Some("Товарная"),
+            _ => None,
+        }
+    }
+
     /// `Ш. Энтузиастов, д. 7`: a road at the head of an address, no initial.
     fn is_road(&self, at: usize) -> bool {
         let name = self.tokens.skip_space(at + 2);
@@ -845,8 +942,13 @@ impl Reader<'_, Russian> {
         let forms = phrase.forms().or_else(forms::guess(&noun.to_lowercase()));
         let before = self.tokens.word_before(at);
         // After a noun it is in the genitive.
+        // `ул. Св. Духа`
+        let of_street = self
+            .previous(at)
+            .filter(|stop| self.tokens.text(*stop) == ".")
+            .is_some_and(|stop| street(&self.tokens.word_before(stop)).is_some());
         let cases: &[Case] = match governing::cases(&before) {
-            [] if before.is_empty() => &CASES,
+            [] if before.is_empty() && !of_street => &CASES,
             [] => &[Case::Genitive, Case::Nominative, Case::Accusative],
             cases => cases,
         };

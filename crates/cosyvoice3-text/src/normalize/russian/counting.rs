@@ -15,6 +15,12 @@ pub(super) fn count_agreement(
     senses: &[Sense],
 ) -> Option<(Case, Gender)> {
     let order = if cases.is_empty() { &CASES } else { cases };
+    // `к 1000 рублей`
+    let thousands = number > 0 && number.is_multiple_of(1000);
+    if thousands && let Some(sense) = sense_in(senses, true, Case::Genitive) {
+        let case = cases.first().copied().unwrap_or(Case::Nominative);
+        return Some((case, sense.noun.gender));
+    }
     match (number % 10, number % 100 / 10) {
         (1, tens) if tens != 1 => one(order, adjectives, senses),
         (2..=4, tens) if tens != 1 => {

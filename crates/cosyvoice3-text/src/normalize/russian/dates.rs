@@ -10,6 +10,7 @@ use super::{
     nouns::{self, Entry, Kind, senses},
     numerals::{Case, Gender, ordinal},
     surroundings::LONGEST_LIST,
+    units,
 };
 
 const MONTHS: [&str; 12] = [
@@ -45,6 +46,15 @@ struct Days {
     short: bool,
 }
 
+/// A day and a month in figures, perhaps with a year.
+struct DottedDay {
+    day: u64,
+    month: usize,
+    year: Option<u64>,
+    /// Index of the first token after it.
+    end: usize,
+}
+
 impl Reader<'_, Russian> {
     /// `22.11.2026`: *двадцать второе ноября две тысячи двадцать шестого года*.
     pub(super) fn date(&mut self, at: usize, before: &str) -> Option<usize> {
@@ -66,14 +76,104 @@ impl Reader<'_, Russian> {
             ordinal(date.year, Gender::Masculine, Case::Genitive)
         ));
         // `22.11.2026 г.`
-        let next = self.tokens.skip_space(date.end);
-        Some(match self.tokens.text(next) {
+        Some(self.after_word_of_year(date.end))
+    }
+
+    /// `14.07–21.07`, `01.06.2025–31.08.2025`: from a day to another one.
+    pub(super) fn range_of_dates(&mut self, at: usize, before: &str) -> Option<usize> {
+        let first = self.dotted_day(at)?;
+        let dash = self.tokens.skip_space(first.end);
+        if !matches!(self.tokens.text(dash), "-" | "—") {
+            return None;
+        }
+        let second = self.dotted_day(self.tokens.skip_space(dash + 1))?;
+        let dated = first.year.is_some() || second.year.is_some();
+        if !dated && !self.are_days(at, &first, &second, before) {
+            return None;
+        }
+        let year = |year: Option<u64>| match year {
+            Some(year) => format!(" {} года", ordinal(year, Gender::Masculine, Case::Genitive)),
+            None => String::new(),
+        };
+        let same = first.month == second.month && first.year.is_none();
+        let whose = match same {
+            true => String::new(),
+            false => format!(
+                " {}{}",
+                month(first.month, Case::Genitive),
+                year(first.year)
+            ),
+        };
+        // `на 21.03–20.04`
+        let (case, joint) = match before {
+            "на" | "за" => (Case::Accusative, "—"),
+            _ => (Case::Genitive, "по"),
+        };
+        if case == Case::Genitive && !matches!(before, "с" | "со") {
+            self.out.say("с");
+        }
+        self.say_number(&ordinal(first.day, Gender::Neuter, case));
+        self.out.say(&format!(
+            "{whose} {joint} {} {}{}",
+            ordinal(second.day, Gender::Neuter, Case::Accusative),
+            month(second.month, Case::Genitive),
+            year(second.year)
+        ));
+        Some(self.after_word_of_year(second.end))
+    }
+
+    /// `14.07`, `14.07.2025`.
+    fn dotted_day(&self, at: usize) -> Option<DottedDay> {
+        if let Some(date) = figures::date(self.tokens, at, Style::Russian) {
+            return Some(DottedDay {
+                day: date.day,
+                month: date.month,
+                year: Some(date.year),
+                end: date.end,
+            });
+        }
+        let two = |at: usize| self.tokens.number(at).filter(|digits| digits.len() == 2);
+        let day = two(at)?.parse().ok().filter(|day| (1..=31).contains(day))?;
+        let month = two(at + 2)?.parse().ok();
+        let month = month.filter(|month| (1..=12).contains(month))?;
+        let more = self.tokens.text(at + 3) == "." && self.tokens.number(at + 4).is_some();
+        (self.tokens.text(at + 1) == "." && !more).then_some(DottedDay {
+            day,
+            month,
+            year: None,
+            end: at + 3,
+        })
+    }
+
+    /// True if two numbers with a full stop each are days, while `12.00–13.05` are hours and `10.25–11.50` amounts.
+    fn are_days(&self, at: usize, first: &DottedDay, second: &DottedDay, before: &str) -> bool {
+        // Minutes are rather full fives.
+        let is_month = |day: &DottedDay| !day.month.is_multiple_of(5);
+        let next = self.tokens.text(self.tokens.skip_space(second.end));
+        let measured = matches!(next, "%" | "°" | "₽" | "$" | "€")
+            || units::unit(next).is_some_and(|unit| !unit.may_be_letter());
+        let asks = before.is_empty()
+            || matches!(
+                before,
+                "с" | "со" | "на" | "за" | "заезд" | "выезд" | "дата" | "даты" | "работы"
+            )
+            || is_event(before);
+        let late = first.day > 24 || second.day > 24;
+        let ascends = (first.month, first.day) < (second.month, second.day);
+        let headed = self.tokens.word_before(at) == before;
+        ascends && !measured && (late || asks && headed && is_month(first) && is_month(second))
+    }
+
+    /// The index after `г.` or *года* at `end`, if one of them follows a date there.
+    fn after_word_of_year(&self, end: usize) -> usize {
+        let next = self.tokens.skip_space(end);
+        match self.tokens.text(next) {
             "г" if self.tokens.text(next + 1) == "." => {
                 next + 2 - usize::from(self.tokens.ends_sentence(next + 1))
             }
             "года" | "ГОДА" | "г" => next + 1,
-            _ => date.end,
-        })
+            _ => end,
+        }
     }
 
     /// `03-фев-2002`.
@@ -193,6 +293,12 @@ impl Reader<'_, Russian> {
     /// `в 00:15 25.11`: an hour before a date.
     fn hour_precedes(&self, at: usize) -> bool {
         let minutes = self.previous(at).filter(|minutes| minutes + 1 < at);
+        // `с 9 до 12 ч. 25.11`
+        if minutes.is_some_and(|stop| {
+            self.tokens.text(stop) == "." && self.tokens.word_before(stop) == "ч"
+        }) {
+            return true;
+        }
         let hour = minutes.and_then(|minutes| minutes.checked_sub(2));
         hour.is_some_and(|hour| {
             figures::time(self.tokens, hour).is_some_and(|time| time.end + 1 == at)
@@ -203,6 +309,10 @@ impl Reader<'_, Russian> {
     pub(super) fn hour_follows(&self, end: usize) -> bool {
         let preposition = self.tokens.skip_space(end);
         let hour = self.tokens.skip_space(preposition + 1);
+        // `15.01, 8:00–12:00`
+        if self.tokens.text(preposition) == "," && figures::time(self.tokens, hour).is_some() {
+            return true;
+        }
         let minutes = self.tokens.number(hour + 2);
         // `26.11 с 9 до 12`
         let span = self.tokens.text(preposition) == "с"

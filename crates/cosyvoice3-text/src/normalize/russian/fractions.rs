@@ -8,6 +8,7 @@ use super::{
     },
     Russian,
     amounts::{digits_words, fraction_words, point_words, thirds_words, whole_words},
+    context,
     governing::governed,
     numerals::{Case, Gender, cardinal, ordinal},
     units,
@@ -65,6 +66,12 @@ impl Reader<'_, Russian> {
         let case = match governed(before) {
             // `по 1/2 таблетки`
             Some(_) if before == "по" && above == 1 => Case::Dative,
+            // `матч 1/4 финала`
+            None if context::is_noun_like(before)
+                && self.tokens.text(self.tokens.skip_space(end)) == "финала" =>
+            {
+                Case::Genitive
+            }
             case => case.unwrap_or(Case::Nominative),
         };
         let next = self.tokens.skip_space(end);

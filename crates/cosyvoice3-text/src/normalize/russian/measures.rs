@@ -24,6 +24,11 @@ fn adjective_of_days(short: &str) -> Option<&'static str> {
     })
 }
 
+/// True if `count` is said by one noun: *тысяча*, *миллион*, *миллиард*.
+pub(super) fn is_power(count: u64) -> bool {
+    matches!(count, 1_000 | 1_000_000 | 1_000_000_000)
+}
+
 /// True if `word` names what something costs: `цена м²`.
 fn is_price(word: &str) -> bool {
     ["цен", "стоимост", "плат"]
@@ -48,7 +53,10 @@ impl Reader<'_, Russian> {
             return Case::Genitive;
         }
         match amount_cases(before).first() {
-            Some(Case::Accusative) if before == "по" && one => Case::Dative,
+            // `по 21 руб.`, `по 1 000 руб.`
+            Some(Case::Accusative) if before == "по" && (one || count.is_some_and(is_power)) => {
+                Case::Dative
+            }
             // `в 5 км отсюда`, but `на расстоянии в 5 км`.
             Some(Case::Accusative) if before == "в" && distance && !self.is_extent(at) => {
                 Case::Prepositional
@@ -250,7 +258,25 @@ impl Reader<'_, Russian> {
         if stop && next > last.end && self.is_capital_of_name(next) {
             return None;
         }
+        // `12 к. 3 кв. 45`
+        if text == "кв"
+            && stop
+            && self
+                .tokens
+                .number(self.tokens.skip_space(next + 2))
+                .is_some()
+        {
+            return None;
+        }
         let glued = next == last.end;
+        // `станок 1А62`, `масло 5W-30`
+        let number = self.tokens.number(next + 1).is_some()
+            || text.is_ascii()
+                && self.tokens.text(next + 1) == "-"
+                && self.tokens.number(next + 2).is_some();
+        if glued && text.chars().count() == 1 && text.starts_with(char::is_uppercase) && number {
+            return None;
+        }
         let (noun, end) = match self.tokens.text(next + 1) {
             "²" | "2" if unit.is_length() => {
                 (unit.noun.clone().with_adjective("квадратн"), next + 2)
@@ -493,7 +519,7 @@ impl Reader<'_, Russian> {
             (false, true) => "за",
             (false, false) => "на",
         };
-        (!sense.plural && sense.case == Case::Nominative)
+        (!sense.plural && matches!(sense.case, Case::Nominative | Case::Accusative))
             .then(|| (format!("{preposition} {noun}"), at + 1))
     }
 
@@ -503,7 +529,8 @@ impl Reader<'_, Russian> {
         // `18000 долл. США`: the country has capitals and ends no sentence.
         let next = self.tokens.text(self.tokens.skip_space(at + 2));
         // `В 80-е гг. XX в.`
-        let whose = next == "США" || self.tokens.text(at) == "гг" && roman(next).is_some();
+        let whose = next == "США"
+            || matches!(self.tokens.text(at), "гг" | "четв" | "пол") && roman(next).is_some();
         at + 1 + usize::from(stop && (whose || !self.tokens.ends_sentence(at + 1)))
     }
 

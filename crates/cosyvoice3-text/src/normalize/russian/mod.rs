@@ -41,6 +41,9 @@ use super::{
 pub(super) use abbreviations::{is_abbreviation, is_numbered};
 pub(super) use nouns::is_noun;
 
+/// As many tokens before the code of a currency are searched for the word that makes its number a rate.
+const FARTHEST_RATE: usize = 12;
+
 /// The language.
 pub(super) struct Russian;
 
@@ -88,7 +91,7 @@ impl Spoken for Russian {
 
 impl Reader<'_, Russian> {
     fn word(&mut self, at: usize) -> usize {
-        if let Some(end) = self.weekday(at) {
+        if let Some(end) = self.weekday(at).or_else(|| self.serial(at)) {
             return end;
         }
         if self.tokens.text(at + 1) == "."
@@ -139,6 +142,12 @@ impl Reader<'_, Russian> {
             return at + 3 + usize::from(stop);
         }
         let next = self.tokens.skip_space(at + 1);
+        if let Some(end) = self
+            .code_of_currency(at, next)
+            .or_else(|| self.short_beside_number(at, next))
+        {
+            return end;
+        }
         let flat = matches!(word, "кв" | "корп" | "стр") && next > at + 1;
         if flat && self.tokens.number(next).is_some() && (word != "стр" || self.in_address(at)) {
             self.out.say(match word {
@@ -176,6 +185,49 @@ impl Reader<'_, Russian> {
             None => self.out.copy(word),
         }
         at + 1
+    }
+
+    /// `USD 100`, and `Курс: USD 92,45`, where it has a price itself.
+    fn code_of_currency(&mut self, at: usize, next: usize) -> Option<usize> {
+        let code = self.tokens.text(at);
+        let is_code = code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase());
+        let currency = units::currency(code).filter(|_| is_code && next > at + 1)?;
+        self.tokens.number(next)?;
+        let rate = (at.saturating_sub(FARTHEST_RATE)..at)
+            .any(|i| self.tokens.text(i).to_lowercase().starts_with("курс"));
+        if !rate {
+            return Some(self.money(at, next));
+        }
+        self.out
+            .say(&currency.noun.singular(numerals::Case::Nominative));
+        Some(at + 1)
+    }
+
+    /// `19:30 мск`, `t 38,5°`, `t° 65`, `Rh−`: what is written short beside a number or a sign.
+    fn short_beside_number(&mut self, at: usize, next: usize) -> Option<usize> {
+        match self.tokens.text(at) {
+            "мск" | "МСК" if self.follows_number(at) => {
+                self.out.say("по московскому времени");
+                Some(at + 1)
+            }
+            "t" if self.tokens.text(at + 1) == "°" => {
+                self.out.say("температура");
+                Some(at + 2)
+            }
+            "t" | "T" => {
+                let sign = usize::from(matches!(self.tokens.text(next), "-" | "+"));
+                let figure = figure(self.tokens, next + sign, Style::Russian)?;
+                (self.tokens.text(figure.end) == "°").then(|| {
+                    self.out.say("температура");
+                    at + 1
+                })
+            }
+            "Rh" if self.tokens.text(at + 1) == "-" => {
+                self.out.say("Rh минус");
+                Some(at + 2)
+            }
+            _ => None,
+        }
     }
 
     /// `5х10 см`: the letter between two numbers.
@@ -254,13 +306,16 @@ impl Reader<'_, Russian> {
     fn number(&mut self, at: usize, start: usize) -> usize {
         let before = self.governor(start);
         let before = before.as_str();
-        self.date(at, before)
+        self.range_of_dates(at, before)
+            .or_else(|| self.date(at, before))
+            .or_else(|| self.serial(at))
             .or_else(|| self.stop_at_kilometre(at))
             .or_else(|| self.measured_adjective(at))
             .or_else(|| self.code(at))
             .or_else(|| self.telephone(at))
             .or_else(|| self.half_of_day(at, before))
             .or_else(|| self.time(at, before))
+            .or_else(|| self.hour_of_part(at, before))
             .or_else(|| self.around_the_clock(at))
             .or_else(|| self.standard(at))
             .or_else(|| self.suffixed(at, start, before))

@@ -38,10 +38,9 @@ impl Reader<'_, Russian> {
             self.out.say(&currency.noun.genitive_plural());
             return self.after_stop(next, true);
         }
-        if self.say_with_coins(&amount, currency, case) {
-            return end;
+        if !self.say_with_coins(&amount, currency, case) {
+            self.say_amount(&amount, &currency.noun, case);
         }
-        self.say_amount(&amount, &currency.noun, case);
         self.priced_by(end, end)
     }
 

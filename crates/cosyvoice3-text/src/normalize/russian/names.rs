@@ -8,7 +8,7 @@ use super::{
     },
     Russian,
     acronyms::{letter, letters},
-    amounts::{digits_words, point_words},
+    amounts::{digits_words, each_digit, point_words},
     context, counting,
     nouns::{Kind, Sense},
     numerals::Case,
@@ -18,6 +18,9 @@ use super::{
 
 /// Voltages that are written without a blank wherever they stand.
 const MAINS: [&str; 5] = ["110", "127", "220", "230", "380"];
+
+/// Letters and digits of the shortest serial number that is spelled.
+const SHORTEST_SERIAL: usize = 10;
 
 impl Reader<'_, Russian> {
     /// The name at `at`, whose noun or sign stands before `start`.
@@ -76,6 +79,34 @@ impl Reader<'_, Russian> {
         self.out.say(&digits_words(digits));
         self.out.say(&letters(rest)?);
         Some(series + 1)
+    }
+
+    /// `XTA210990Y2766389`, `1HGCM82633A004352`: a long number of Latin letters and digits, each by its name.
+    pub(super) fn serial(&mut self, at: usize) -> Option<usize> {
+        let is_part = |at: usize| {
+            let text = self.tokens.text(at);
+            !text.is_empty()
+                && text
+                    .bytes()
+                    .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+        };
+        if !is_part(at) || !is_part(at + 1) || at > 0 && is_part(at - 1) {
+            return None;
+        }
+        let end = (at..).find(|i| !is_part(*i))?;
+        let length: usize = (at..end).map(|i| self.tokens.text(i).len()).sum();
+        if end - at < 3 || length < SHORTEST_SERIAL {
+            return None;
+        }
+        for i in at..end {
+            let part = self.tokens.text(i);
+            let said = match self.tokens.number(i) {
+                Some(digits) => each_digit(digits),
+                None => letters(part)?,
+            };
+            self.out.say(&said);
+        }
+        Some(end)
     }
 
     /// `рейс ЮТ 583`: the letters of a flight, which are no word.
@@ -169,6 +200,11 @@ impl Reader<'_, Russian> {
         {
             return false;
         }
+        // `станция 1905 года`
+        let of_year = self.tokens.text(at).len() == 4 && self.tokens.text(next).starts_with("год");
+        if of_year {
+            return false;
+        }
         let signed = |at: usize| matches!(self.tokens.text(at), "№" | "#" | "N");
         if signed(start) || self.previous(first).is_some_and(signed) {
             return true;
@@ -200,7 +236,7 @@ impl Reader<'_, Russian> {
         next > end
             && (matches!(text, "%" | "°")
                 || units::currency(text).is_some()
-                || text.chars().count() > 1 && unit)
+                || (text.chars().count() > 1 || text == "ч") && unit)
     }
 
     /// `№ 70 123 456`: a long number in groups.

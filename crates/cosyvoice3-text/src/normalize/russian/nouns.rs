@@ -274,7 +274,10 @@ impl Noun {
         match (count % 10, count % 100 / 10) {
             (1, tens) if tens != 1 => self.form(false, case, false),
             (2..=4, tens) if tens != 1 && direct => self.few(),
-            _ if direct => self.form(true, Case::Genitive, true),
+            // *тысяча* is a noun itself: *к тысяче рублей*.
+            _ if direct || count > 0 && count.is_multiple_of(1000) => {
+                self.form(true, Case::Genitive, true)
+            }
             _ => self.form(true, case, true),
         }
     }

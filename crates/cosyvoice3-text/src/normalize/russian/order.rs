@@ -24,7 +24,7 @@ impl Reader<'_, Russian> {
     pub(super) fn ordered(&mut self, number: u64, end: usize, before: &str) -> Option<usize> {
         let lettered = self.after_quoted_letter(end);
         let phrase = self.phrase(lettered.unwrap_or(end));
-        if self.tokens.skip_space(end) == end {
+        if self.tokens.skip_space(end) == end && lettered.is_none() {
             return None;
         }
         // `в 7 «Б»`: a class whose word is left out.
@@ -221,14 +221,21 @@ impl Reader<'_, Russian> {
         let of_class = noun.name() == "класс" || self.belongs_to_someone(amount.before);
         let (case, gender) = match governing::place_cases(amount.before) {
             [] if noun.name() == "число" => forms.first(&CASES)?,
-            [] if range && of_class => forms
+            // `жильцы 3 и 4 подъездов`
+            [] if of_class => forms
                 .first(&WITHOUT_COUNTS)
                 .or_else(|| forms.first(&[Case::Genitive]))?,
             [] => forms.first(&WITHOUT_COUNTS)?,
             cases => forms.first(cases)?,
         };
-        // `через 2–3 остановки` counts them.
-        let counts = matches!(case, Case::Nominative | Case::Accusative | Case::Genitive);
+        // `через 2–3 остановки` counts them, `1–2 этажи` does not.
+        let few = amount.last().whole().is_some_and(|last| last < 5);
+        let genitive = phrase
+            .senses
+            .iter()
+            .any(|sense| sense.case == Case::Genitive);
+        let counts = matches!(case, Case::Nominative | Case::Accusative | Case::Genitive)
+            && (genitive || !few);
         // `в 11 и 12 вагоны`: a form that no number counts.
         let mut senses = phrase.senses.iter();
         let counted = range || senses.any(|sense| !sense.plural && sense.case == Case::Genitive);

@@ -139,7 +139,7 @@ impl Reader<'_, Russian> {
         let cases = governing::place_cases(before);
         let of_noun = self
             .forms_by_abbreviation(forms, end)
-            .or_else(self.forms_by_noun(forms, end))
+            .or_else(self.forms_by_noun(forms, end, start))
             .or_else(self.forms_by_noun_before(start).and(forms))
             .or_else(self.forms_of_elided(end, start).and(forms));
         let plural = forms.and(Forms::of(Gender::Plural, &CASES));
@@ -153,8 +153,8 @@ impl Reader<'_, Russian> {
         left.first(cases).or_else(|| left.first(&CASES))
     }
 
-    /// The ones of `forms` that agree with the noun after a number that ends at `end`.
-    fn forms_by_noun(&self, forms: Forms, end: usize) -> Forms {
+    /// The ones of `forms` that agree with the noun after a number from `start` to `end`.
+    fn forms_by_noun(&self, forms: Forms, end: usize, start: usize) -> Forms {
         let next = self.tokens.skip_space(end);
         let word = self.tokens.text(next);
         let phrase = self.phrase(self.after_list(end));
@@ -166,10 +166,13 @@ impl Reader<'_, Russian> {
             forms.and(Forms::of(Gender::Masculine, &CASES))
         } else if phrase.senses.iter().any(|sense| sense.noun.is(Kind::Month)) {
             forms.and(Forms::of(Gender::Neuter, &CASES))
-        } else if !phrase.senses.is_empty() {
-            forms
-                .and(phrase.forms())
-                .or_else(forms.and(phrase.forms_of_each()))
+        } else if let Some(sense) = phrase.senses.first() {
+            let (all, each) = (forms.and(phrase.forms()), forms.and(phrase.forms_of_each()));
+            // `1-е, 2-е и 3-е места`: each of them, while `3-е места` are third ones.
+            match sense.noun.gender == Gender::Neuter && self.is_listed(start, end) {
+                true => each.or_else(all),
+                false => all.or_else(each),
+            }
         } else if self.tokens.is_word(next) && !context::is_function_word(word) {
             // `1-й Тверской пер.`
             let word = word.to_lowercase();
@@ -182,6 +185,15 @@ impl Reader<'_, Russian> {
         } else {
             Forms::NONE
         }
+    }
+
+    /// True if the number from `start` to `end` is one of several ordinals: `1-е и 2-е`.
+    fn is_listed(&self, start: usize, end: usize) -> bool {
+        let joint = self
+            .previous(start)
+            .filter(|joint| matches!(self.tokens.text(*joint), "," | "и" | "или"));
+        self.after_list(end) != end
+            || joint.is_some_and(|joint| self.ordinal_before(joint).is_some())
     }
 
     /// `1-й корп.`, `на 2-й платф.`: the ones of `forms` that agree with the noun that is written short after `end`.
@@ -364,6 +376,12 @@ impl Reader<'_, Russian> {
                 self.out.say(&format!("{halves}{word}"));
                 return Some(at + 5);
             }
+            // `2,5-литровая`
+            if second == "5" && first > 1 {
+                self.out
+                    .say(&format!("{} с половиной {word}", compound(first)));
+                return Some(at + 5);
+            }
             // Another decimal has no form that joins: it is said in the genitive.
             let words = figure_words(&figure, Gender::Feminine, Case::Genitive);
             self.out.say(&format!("{words} {word}"));
@@ -417,11 +435,15 @@ impl Reader<'_, Russian> {
         Some(at + 4)
     }
 
-    /// `3-комн. кв.`, `2-к. квартира`: the rooms of a flat, written short.
+    /// `3-комн. кв.`, `2-к. квартира`, `2 к. кв.`: the rooms of a flat, written short.
     fn rooms(&mut self, at: usize, number: u64) -> Option<usize> {
         let short = at + 2;
-        let written = self.tokens.text(at + 1) == "-"
-            && matches!(self.tokens.text(short), "комн" | "к" | "ком");
+        let joined = match self.tokens.text(at + 1) {
+            "-" => true,
+            " " => self.tokens.text(short + 1) == ".",
+            _ => false,
+        };
+        let written = joined && matches!(self.tokens.text(short), "комн" | "к" | "ком");
         let stop = usize::from(self.tokens.text(short + 1) == ".");
         let next = self.tokens.skip_space(short + 1 + stop);
         let flat = self.tokens.text(next);
@@ -522,11 +544,23 @@ impl Reader<'_, Russian> {
             return None;
         }
         let (suffix, end) = self.suffix_at(next + 1, second)?;
-        let Some(Ending::Ordinal(forms)) = ending_of(second, &suffix) else {
-            return None;
+        let said = match ending_of(second, &suffix)? {
+            Ending::Ordinal(forms) => {
+                let (case, gender) = self.resolved(forms, end, before, second, at)?;
+                ordinal(number, gender, case)
+            }
+            // `2–3-х дней`, but `1–4-х классов`, which are numbered.
+            Ending::Cardinal(forms) => {
+                let senses = self.phrase(end).senses.iter();
+                if self.tokens.text(joint) == "," || senses.clone().any(|s| s.noun.is_ordered()) {
+                    return None;
+                }
+                let (case, _) = self.resolved(forms, end, before, second, at)?;
+                let gender = senses.map(|sense| sense.noun.gender).next();
+                cardinal(number, gender.unwrap_or(Gender::Masculine), case)
+            }
         };
-        let (case, gender) = self.resolved(forms, end, before, second, at)?;
-        self.say_number(&ordinal(number, gender, case));
+        self.say_number(&said);
         match self.tokens.text(joint) {
             "-" | "—" => self.out.say(" - "),
             "," => self.out.say(", "),
@@ -570,6 +604,8 @@ fn ending_of(number: u64, suffix: &str) -> Option<Ending> {
     let oblique = &[Case::Genitive, Case::Dative, Case::Prepositional];
     match suffix {
         "ти" | "и" if soft => plural(oblique),
+        "ть" if soft => plural(&[Case::Nominative, Case::Accusative]),
+        "мь" if matches!(number % 10, 7 | 8) => plural(&[Case::Nominative, Case::Accusative]),
         "ми" if matches!(number % 10, 7 | 8) => plural(oblique),
         "ка" if number % 100 == 40 => plural(oblique),
         "та" if number == 90 || number == 100 => plural(oblique),

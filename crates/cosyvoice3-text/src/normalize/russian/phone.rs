@@ -218,7 +218,9 @@ impl<'a> Reader<'a, Russian> {
             end += 2;
         }
         let digits: usize = groups.iter().map(|group| group.len()).sum();
-        if digits < LONG || !self.follows_code_name(at) {
+        // `код 7-7-3`
+        let apart = groups.len() > 2 && groups.iter().all(|group| group.len() == 1);
+        if digits < LONG && !apart || !self.follows_code_name(at) {
             return None;
         }
         let said: Vec<String> = groups.iter().map(|group| each_digit(group)).collect();

@@ -11,6 +11,7 @@ use super::{
     context::{self, agreement},
     counting,
     governing::{self, governed},
+    measures::is_power,
     nouns::{self, Kind, Noun},
     numerals::{Case, Gender, ordinal},
     units,
@@ -126,7 +127,12 @@ impl<'a> Reader<'a, Russian> {
             .is_some_and(|year| (1000..2100).contains(&year));
         let of_month = self.follows_month(at) && second.whole().is_none_or(|day| day <= 31);
         let in_year = matches!(before, "в" | "во") && second.fraction.is_some();
-        let apart = year && (of_month || in_year);
+        // `АИ-95 — 58,90 руб.`
+        let of_name = at >= 2
+            && self.tokens.text(at - 1) == "-"
+            && self.tokens.is_word(at - 2)
+            && self.tokens.text(first.end) == " ";
+        let apart = year && (of_month || in_year) || of_name;
         (!apart && !self.is_product(at)).then_some(second)
     }
 
@@ -168,6 +174,10 @@ impl<'a> Reader<'a, Russian> {
             match words.first() {
                 // `2 упаковки по цене 1`
                 None if before == "цене" => (Case::Genitive, self.gender_of_elided(at)),
+                // `в 3 из 10 случаев`
+                None if matches!(before, "в" | "во" | "на") && word == "из" => {
+                    (Case::Prepositional, self.gender_of_whole(end))
+                }
                 // `по 1 в день`
                 None if before == "по" && count % 10 == 1 && count % 100 != 11 => {
                     (Case::Dative, Gender::Masculine)
@@ -178,6 +188,10 @@ impl<'a> Reader<'a, Russian> {
                 Some(_) => agreement(count, before, &words),
             }
         });
+        let case = match case {
+            Case::Accusative if before == "по" && is_power(count) => Case::Dative,
+            case => case,
+        };
         self.say_figures(amount, gender, case);
     }
 
@@ -190,13 +204,28 @@ impl<'a> Reader<'a, Russian> {
         }
     }
 
+    /// `1 из 5 школ`: the gender of the noun of which a part is counted before `end`.
+    fn gender_of_whole(&self, end: usize) -> Gender {
+        let of = self.tokens.skip_space(end);
+        let whole = self.tokens.skip_space(of + 1);
+        let senses = self.phrase(whole + 1).senses;
+        senses
+            .first()
+            .map_or(Gender::Masculine, |sense| sense.noun.gender)
+    }
+
     /// The gender of the noun counted before.
     fn gender_of_elided(&self, at: usize) -> Gender {
         let counted = (at.saturating_sub(16)..at)
             .rev()
             .filter(|i| self.tokens.number(*i).is_some())
-            .find_map(|i| self.phrase(i + 1).senses.first());
-        counted.map_or(Gender::Masculine, |sense| sense.noun.gender)
+            .find_map(|i| {
+                let unit = self.tokens.text(self.tokens.skip_space(i + 1));
+                let noun = self.phrase(i + 1).senses.first();
+                noun.map(|sense| sense.noun.gender)
+                    .or_else(|| units::unit(unit).map(|unit| unit.noun.gender()))
+            });
+        counted.unwrap_or(Gender::Masculine)
     }
 
     /// The second number of a range whose numbers have signs: `−8…−10`.
@@ -316,7 +345,8 @@ impl<'a> Reader<'a, Russian> {
                 | "было"
                 | "по"
         );
-        let bare = amount.before.is_empty() && !heads || counted;
+        let one = amount.second.is_none();
+        let bare = amount.before.is_empty() && !heads && one || counted;
         let of_those = matches!(amount.before, "для" | "из" | "у" | "от" | "с");
         let governed = !of_those && !governing::cases(amount.before).is_empty();
         if noun.name() != "класс" || bare || governed {

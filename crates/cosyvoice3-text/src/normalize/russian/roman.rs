@@ -124,6 +124,9 @@ impl Reader<'_, Russian> {
             "в" | "вв" => "век",
             "кв" => "квартал",
             "ст" | "стол" => "столетие",
+            // `во II тыс. до н. э.`
+            "тыс" => "тысячелетие",
+            "четв" => "четверть",
             "пол" => "половина",
             _ => return None,
         };
@@ -139,8 +142,9 @@ impl Reader<'_, Russian> {
             governed(last).unwrap_or(first_case)
         };
         self.say_numerals(numerals, noun.gender, first_case, last_case);
-        let plural = short == "вв" && numerals.is_one_list() && numerals.all.len() > 1
-            || short == "кв" && numerals.is_one_list() && numerals.all.len() > 1;
+        let plural = matches!(short, "вв" | "кв" | "тыс")
+            && numerals.is_one_list()
+            && numerals.all.len() > 1;
         self.out.say(" ");
         self.out.say(noun.form(plural, last_case));
         // `II пол. XX в.`

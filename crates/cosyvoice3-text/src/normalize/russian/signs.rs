@@ -14,6 +14,7 @@ use super::{
     nouns::{Noun, senses},
     numerals::{Case, Gender},
     surroundings::LONGEST_LIST,
+    units,
 };
 
 impl Reader<'_, Russian> {
@@ -33,6 +34,9 @@ impl Reader<'_, Russian> {
             .or_else(|| self.key(at))
             .or_else(|| self.alone(at))
         {
+            return end;
+        }
+        if let Some(end) = self.rate_of_counted(at) {
             return end;
         }
         match self.tokens.text(at) {
@@ -55,6 +59,23 @@ impl Reader<'_, Russian> {
             },
         }
         at + 1
+    }
+
+    /// `5 раз/нед.`, `2 таблетки/день`: the time after a noun that is counted.
+    fn rate_of_counted(&mut self, at: usize) -> Option<usize> {
+        let counted = at
+            .checked_sub(1)
+            .filter(|at| self.tokens.is_word(*at) || self.tokens.text(*at) == "%")?;
+        let unit = self.tokens.text(at + 1);
+        let time = units::unit(unit).is_some_and(|unit| unit.is_time())
+            || matches!(unit, "день" | "неделю" | "неделя" | "месяц" | "год" | "час");
+        if self.tokens.text(at) != "/" || !time || !self.follows_number(counted) {
+            return None;
+        }
+        let (tail, end) = self.rate(at, false)?;
+        self.out.say(" ");
+        self.out.say(&tail);
+        Some(end)
     }
 
     /// `*100#`, `0412#`: keys of a telephone.
@@ -226,6 +247,19 @@ impl Reader<'_, Russian> {
     /// A sign that belongs to the number at `next`.
     fn sign_of_number(&mut self, at: usize, next: usize) -> Option<usize> {
         let mark = self.tokens.text(at);
+        // `нажмите #0`, `наберите *7`
+        if let Some((nominative, accusative)) = key_name(mark).filter(|_| matches!(mark, "#" | "*"))
+            && next == at + 1
+            && !matches!(self.tokens.text(next + 1), "*" | "#")
+            && let Some(case) = self.key_is_asked_for(at)
+        {
+            self.out.say(match case {
+                Case::Accusative => accusative,
+                _ => nominative,
+            });
+            self.out.say(&digits_words(self.tokens.text(next)));
+            return Some(next + 1);
+        }
         let name = match mark {
             "#" => "номер",
             "-" if figures::is_sign(self.tokens, at) => "минус",
@@ -246,7 +280,8 @@ impl Reader<'_, Russian> {
                 self.out.say(" разделить на ");
                 return Some(at + 1);
             }
-            "$" | "€" | "£" | "¥" | "₽" | "₴" | "₸" | "₩" | "₹" | "₺" => {
+            "$" | "€" | "£" | "¥" | "₽" | "₴" | "₸" | "₩" | "₹" | "₺" | "₿" | "₪" | "฿" | "₫"
+            | "¢" => {
                 return Some(self.money(at, next));
             }
             "×" | "*" if self.follows_number(at) => {
@@ -292,16 +327,23 @@ impl Reader<'_, Russian> {
     fn number_sign(&mut self, at: usize) -> usize {
         let double = self.tokens.text(at + 1) == "№";
         let next = self.tokens.skip_space(at + 1 + usize::from(double));
-        self.out
-            .say(match (double, self.tokens.word_before(at).as_str()) {
-                (true, before) if !is_oblique(before) => " номера ",
-                (_, "под" | "за") => " номером ",
-                (_, "с" | "со" | "от" | "до" | "из" | "у" | "без" | "после" | "кроме") => {
-                    " номера "
-                }
-                (_, "к" | "ко") => " номеру ",
-                _ => " номер ",
-            });
+        // `д/с № 56`
+        let short = self
+            .previous_word(at)
+            .is_some_and(|word| word > 0 && self.tokens.text(word - 1) == "/");
+        let before = match short {
+            true => String::new(),
+            false => self.tokens.word_before(at),
+        };
+        self.out.say(match (double, before.as_str()) {
+            (true, before) if !is_oblique(before) => " номера ",
+            (_, "под" | "за") => " номером ",
+            (_, "с" | "со" | "от" | "до" | "из" | "у" | "без" | "после" | "кроме") => {
+                " номера "
+            }
+            (_, "к" | "ко") => " номеру ",
+            _ => " номер ",
+        });
         if self.tokens.number(next).is_none() {
             return at + 1 + usize::from(double);
         }

@@ -138,7 +138,7 @@ impl Reader<'_, Russian> {
         (joined && short).then_some(number)
     }
 
-    /// `до 2 ч. 30 мин.`: the number of the larger unit before `at`, where the smaller one follows the number there.
+    /// `до 2 ч. 30 мин.`: the number of the larger unit or power before `at`, where the smaller one follows the number there.
     fn larger_part(&self, at: usize) -> Option<usize> {
         const PAIRS: [(&str, &str); 7] = [
             ("час", "минута"),
@@ -156,6 +156,12 @@ impl Reader<'_, Russian> {
         let unit = before.checked_sub(stop)?;
         let number = self.previous(unit)?;
         self.tokens.number(number)?;
+        // `до 1 млн 200 тыс. руб.`, `около 1 тыс. 500 человек`
+        if units::multiplier(self.tokens.text(unit)).is_some() {
+            let next = self.tokens.text(self.tokens.skip_space(at + 1));
+            let goes_on = self.tokens.text(at).len() == 3 || units::multiplier(next).is_some();
+            return goes_on.then_some(number);
+        }
         let larger = self.measured_by(unit)?;
         let smaller = self.measured_by(self.tokens.skip_space(at + 1))?;
         PAIRS.contains(&(larger, smaller)).then_some(number)

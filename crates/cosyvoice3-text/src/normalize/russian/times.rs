@@ -43,7 +43,7 @@ const OCCASIONS: [&str; 24] = [
 ];
 
 /// Prepositions after which the full hour is read without its minutes.
-const BOUNDS: [&str; 10] = [
+const BOUNDS: [&str; 14] = [
     "с",
     "до",
     "к",
@@ -54,6 +54,10 @@ const BOUNDS: [&str; 10] = [
     "около",
     "между",
     "позднее",
+    "позже",
+    "раньше",
+    "ранее",
+    "перед",
 ];
 
 impl Reader<'_, Russian> {
@@ -76,7 +80,7 @@ impl Reader<'_, Russian> {
             let from = time_words(first, Case::Genitive, true);
             let to = time_words(second, Case::Genitive, true);
             self.out.say(&format!("{from} до {to}"));
-            return Some(second.end);
+            return Some(self.after_unit_of_time(second.end));
         }
         if before == "между"
             && let Some(second) = self.time_after_and(first.end)
@@ -87,12 +91,52 @@ impl Reader<'_, Russian> {
             return Some(second.end);
         }
         let case = match governed(before) {
-            Some(case @ (Case::Genitive | Case::Dative)) => case,
+            Some(case @ (Case::Genitive | Case::Dative | Case::Instrumental)) => case,
             _ => Case::Nominative,
         };
         let full_hour = dotted && BOUNDS.contains(&before);
         self.out.say(&time_words(first, case, full_hour));
-        Some(first.end)
+        Some(self.after_unit_of_time(first.end))
+    }
+
+    /// `до 11 вечера`, `в 2 ночи`, `к 1 ночи`: an hour of a part of the day, where no nights and no evenings are counted.
+    pub(super) fn hour_of_part(&mut self, at: usize, before: &str) -> Option<usize> {
+        let hour: u64 = self.tokens.number(at)?.parse().ok()?;
+        let next = self.tokens.skip_space(at + 1);
+        let counts = match self.tokens.text(next) {
+            "утра" => false,
+            "вечера" | "ночи" => {
+                (2..=4).contains(&hour) && matches!(before, "на" | "за" | "по")
+            }
+            _ => return None,
+        };
+        let led = matches!(
+            before,
+            "в" | "к" | "ко" | "с" | "со" | "до" | "около" | "после" | "от" | "на"
+        );
+        if !led || counts || next == at + 1 || !(1..=12).contains(&hour) {
+            return None;
+        }
+        let case = match governed(before) {
+            Some(case @ (Case::Genitive | Case::Dative)) => case,
+            _ => Case::Nominative,
+        };
+        match (hour, case) {
+            (1, Case::Genitive) => self.out.say("часа"),
+            (1, Case::Dative) => self.out.say("часу"),
+            (1, _) => self.out.say("час"),
+            _ => self.say_number(&cardinal(hour, Gender::Masculine, case)),
+        }
+        Some(at + 1)
+    }
+
+    /// The index after a time that ends at `end` and the unit that is written after it: `18.30 ч.`
+    fn after_unit_of_time(&self, end: usize) -> usize {
+        let unit = self.tokens.skip_space(end);
+        match self.tokens.text(unit) {
+            "ч" if unit > end => self.after_stop(unit, true),
+            _ => end,
+        }
     }
 
     /// `пн–пт 9–18`: full hours after a day of the week.
@@ -169,6 +213,10 @@ impl Reader<'_, Russian> {
                 .iter()
                 .any(|sense| may_be_counted(sense.case))
                 && !self.is_part_of_day(next);
+        // `18.30 ч.`
+        if self.tokens.text(next) == "ч" && next > time.end && time.hours > 0 {
+            return Some(time);
+        }
         // `на 8.12 в 9.00`
         let hour = self.tokens.text(self.tokens.skip_space(time.end)) == "в"
             && self.hour_follows(time.end);
@@ -344,9 +392,10 @@ impl Reader<'_, Russian> {
     }
 }
 
-/// True if a noun in `case` can be what a decimal counts; `рейсом` in `в 7.40 рейсом 21` cannot.
+/// True if a noun in `case` can be what a decimal counts: neither `рейсом` in `в 7.40 рейсом 21` nor `вход` in
+/// `после 22.00 вход закрыт`.
 fn may_be_counted(case: Case) -> bool {
-    !matches!(case, Case::Instrumental | Case::Prepositional)
+    case == Case::Genitive
 }
 
 /// *девять ноль пять*; the full hour without its minutes where `short`.

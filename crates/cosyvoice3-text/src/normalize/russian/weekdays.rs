@@ -4,15 +4,34 @@ use super::{
     super::{figures, reader::Reader},
     Russian,
     abbreviations::{self, is_averaged},
+    forms,
     governing::governed,
-    nouns::Entry,
+    nouns::{Entry, senses},
     numerals::Case,
     surroundings::LONGEST_LIST,
+    units,
 };
+
+/// Times over which an average is taken.
+const PERIODS: [&str; 9] = [
+    "год",
+    "месяц",
+    "неделя",
+    "день",
+    "сутки",
+    "час",
+    "смена",
+    "сезон",
+    "квартал",
+];
 
 impl Reader<'_, Russian> {
     /// The day at `at`, or two with a dash between; the index after it.
     pub(super) fn weekday(&mut self, at: usize) -> Option<usize> {
+        if self.is_average(at) {
+            self.out.say("среднем");
+            return Some(at + 2);
+        }
         let (day, end) = self.weekday_at(at)?;
         let dash = self.tokens.skip_space(end);
         let next = self.tokens.skip_space(dash + 1);
@@ -36,6 +55,63 @@ impl Reader<'_, Russian> {
         let (plural, case) = self.weekday_case(at);
         self.out.say(day.form(plural, case));
         Some(end)
+    }
+
+    /// `В ср. доход вырос`, `в ср. на 5 %`, `в ср. 200 руб.`: on an average, while `в ср. школе` describes and `в ср. с 9`
+    /// is a day.
+    fn is_average(&self, at: usize) -> bool {
+        let written = self.tokens.text(at) == "ср"
+            && self.tokens.text(at + 1) == "."
+            && self.tokens.word_before(at) == "в";
+        if !written {
+            return false;
+        }
+        let next = self.tokens.skip_space(at + 2);
+        let second = self.tokens.skip_space(next + 1);
+        match self.tokens.text(next) {
+            "на" => {
+                let person = ["одного", "каждого", "человека", "душу"];
+                self.is_plain_amount(second) || person.contains(&self.tokens.text(second))
+            }
+            "за" => senses(self.tokens.text(second))
+                .iter()
+                .any(|sense| PERIODS.contains(&sense.noun.name())),
+            "по" => {
+                let word = self.tokens.text(second);
+                self.tokens.is_word(second) && self.weekday_at(second).is_none() && !word.is_empty()
+            }
+            noun if is_averaged(noun) => {
+                let phrase = self.phrase(next);
+                let forms = phrase.forms().or_else(forms::guess(&noun.to_lowercase()));
+                let has = |case| forms.first(&[case]).is_some();
+                let first = self.previous_word(at).and_then(|word| self.previous(word));
+                let opens =
+                    first.is_none_or(|mark| matches!(self.tokens.text(mark), "." | "!" | "?"));
+                !has(Case::Prepositional) && (opens || !has(Case::Accusative))
+            }
+            _ => self.is_measured_amount(next),
+        }
+    }
+
+    /// A number at `at` that is neither a time nor a day.
+    fn is_plain_amount(&self, at: usize) -> bool {
+        self.tokens.number(at).is_some()
+            && figures::time(self.tokens, at).is_none()
+            && !self.is_day_of_month(at)
+    }
+
+    /// An amount at `at` of what has no place on a day: `5 %`, `200 руб.`, `3 раза`, `5 кг`.
+    fn is_measured_amount(&self, at: usize) -> bool {
+        let Some(figure) = figures::figure(self.tokens, at, figures::Style::Russian) else {
+            return false;
+        };
+        let text = self.tokens.text(self.tokens.skip_space(figure.end));
+        let unit = units::unit(text).is_some_and(|unit| !unit.is_time() && !unit.may_be_letter());
+        self.is_plain_amount(at)
+            && (matches!(text, "%" | "‰" | "раз" | "раза" | "человек" | "человека")
+                || units::currency(text).is_some()
+                || units::multiplier(text).is_some()
+                || unit && text != "с")
     }
 
     fn weekday_at(&self, at: usize) -> Option<(&'static Entry, usize)> {
@@ -65,7 +141,7 @@ impl Reader<'_, Russian> {
         if matches!(word, "ср" | "Ср") && self.tokens.text(at + 1) == "." && is_averaged(noun) {
             return false;
         }
-        let before = self.tokens.word_before(at);
+        let before = self.governor_of_day(at);
         let led = matches!(
             before.as_str(),
             "в" | "во" | "по" | "до" | "с" | "со" | "на" | "к" | "кроме"
@@ -107,11 +183,22 @@ impl Reader<'_, Russian> {
                 None => break,
             }
         }
-        let before = self.tokens.word_before(first);
+        let before = self.governor_of_day(first);
         match before.as_str() {
             "по" if self.is_end_of_span(first) => (false, Case::Accusative),
             "по" => (true, Case::Dative),
             before => (false, governed(before).unwrap_or(Case::Nominative)),
+        }
+    }
+
+    /// The word that governs the day at `at`, which may be cut short: `ежедн., кр. вс`.
+    fn governor_of_day(&self, at: usize) -> String {
+        let stop = self
+            .previous(at)
+            .filter(|stop| self.tokens.text(*stop) == ".");
+        match stop.map(|stop| self.tokens.word_before(stop)) {
+            Some(short) if short == "кр" => "кроме".into(),
+            _ => self.tokens.word_before(at),
         }
     }
 

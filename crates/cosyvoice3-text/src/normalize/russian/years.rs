@@ -280,7 +280,8 @@ impl Reader<'_, Russian> {
         match before {
             "" => self.previous(at).is_some_and(|stop| {
                 let short = self.tokens.word_before(stop);
-                self.tokens.text(stop) == "." && matches!(short.as_str(), "кв" | "полуг" | "сез")
+                self.tokens.text(stop) == "."
+                    && matches!(short.as_str(), "кв" | "полуг" | "сез" | "ул" | "пл")
             }),
             word => context::is_noun_like(word),
         }
@@ -316,13 +317,17 @@ impl Reader<'_, Russian> {
             let end = after + 2 - usize::from(self.ends_here(at, after + 1));
             return Some((Case::Genitive, "года рождения", end));
         }
-        // `2021 г. в.`, which no sentence goes on after
-        let made = dotted
-            && self.tokens.text(after) == "в"
-            && self.tokens.text(after + 1) == "."
-            && self.ends_here(at, after + 1);
-        if made {
-            return Some((Case::Genitive, "года выпуска", after + 1));
+        // `2021 г. в.`, `1990 г. п., кирпичный`, which no word goes on after
+        let listed = matches!(self.tokens.text(after + 2), "," | ";" | ")");
+        let closed =
+            self.tokens.text(after + 1) == "." && (listed || self.ends_here(at, after + 1));
+        let made = match self.tokens.text(after) {
+            "в" => Some("года выпуска"),
+            "п" => Some("года постройки"),
+            _ => None,
+        };
+        if let Some(made) = made.filter(|_| dotted && closed) {
+            return Some((Case::Genitive, made, after + 1 + usize::from(listed)));
         }
         let of_birth = matches!(
             self.tokens.text(after),
