@@ -2,7 +2,12 @@
 // Some of it is for RTSP alone.
 #![allow(dead_code)]
 
-use std::fs;
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
+
+use crate::PATIENCE;
 
 /// Command line of a process, which every user can read.
 pub fn command_line(pid: u32) -> String {
@@ -21,6 +26,16 @@ pub fn threads(pid: u32) -> usize {
 pub fn descriptors(pid: u32) -> u64 {
     let open = fs::read_dir(format!("/proc/{pid}/fd")).expect("it runs");
     open.count() as u64
+}
+
+/// Waits until a process has at most `count` descriptors open.
+pub fn wait_for_descriptors(pid: u32, count: u64) {
+    let started = Instant::now();
+    while descriptors(pid) > count {
+        let open = descriptors(pid);
+        assert!(started.elapsed() < PATIENCE, "{open} are open, not {count}");
+        thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// Processor time that the threads of a name have used, in ticks of 10 ms.

@@ -10,7 +10,7 @@ use llama_cpp_sys_2 as sys;
 const BUFFER: usize = 256 << 20;
 
 /// Storage type of the language model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub enum Quantization {
     /// 32-bit floating point.
@@ -21,7 +21,6 @@ pub enum Quantization {
     #[value(name = "q8_0")]
     Q8_0,
     /// 4 bits with super-blocks where the width allows it.
-    #[default]
     #[value(name = "q4_k_m")]
     Q4KM,
     /// 4 bits, blocks of 32: the fastest. Embedding and head have 8.

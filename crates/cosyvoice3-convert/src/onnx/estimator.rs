@@ -86,10 +86,9 @@ pub fn flow_estimator_fixed(
 }
 
 /// Arithmetic of the linear layers of the transformer blocks. The rest of the estimator is always f32.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum BlockArithmetic {
     /// Single precision.
-    #[default]
     F32,
     /// 8-bit integers with weights of 7 bits: a quarter of the space and several times the speed, the same on every CPU.
     Int8,
