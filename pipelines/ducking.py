@@ -30,7 +30,7 @@ AHEAD = 400 * Gst.MSECOND
 FORMAT = "audio/x-raw,format=F32LE,rate=48000,channels=2"
 PIPELINE = """
     audiomixer name=mix latency=100000000 ! audioconvert ! audioresample ! {sink}
-    uridecodebin name=file uri="{uri}" ! audioconvert ! audioresample
+    uridecodebin name=file ! audioconvert ! audioresample
         ! {format} ! identity single-segment=true ! clocksync ! volume name=music ! mix.
     cosyvoice3src name=speech is-live=true buffer-duration=20000000 max-queued=1000 {properties}
         ! queue name=ahead max-size-time=0 max-size-bytes=0 max-size-buffers=0
@@ -64,10 +64,12 @@ class Ducking:
 
 class Radio:
     def __init__(self, uri, sink):
-        description = PIPELINE.format(uri=uri, sink=sink, format=FORMAT, properties=os.environ.get("PROPERTIES", ""))
+        description = PIPELINE.format(sink=sink, format=FORMAT, properties=os.environ.get("PROPERTIES", ""))
         self.pipeline = Gst.parse_launch(description)
         self.speech = self.pipeline.get_by_name("speech")
         self.file = self.pipeline.get_by_name("file")
+        # Not in the description, where quotes in a name would end it.
+        self.file.set_property("uri", uri)
         self.ducking = Ducking(self.pipeline.get_by_name("music"))
         self.pipeline.get_by_name("ahead").get_static_pad("src").set_offset(AHEAD)
         self.waiting = set()

@@ -307,7 +307,7 @@ impl Voices {
     }
 }
 
-/// What keeps a voice from being deleted.
+/// Reasons for and against deleting a voice.
 enum Standing {
     /// There is none.
     None,

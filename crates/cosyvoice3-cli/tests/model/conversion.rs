@@ -35,7 +35,8 @@ fn a_checkpoint_and_a_prompt_become_a_model_that_inspect_confirms() {
     succeeds(&report);
     let report = said(&report);
     for expected in [
-        "q4_k_m",
+        "q4_0",
+        "int8",
         "this voice is noise",
         "golden",
         "3.00 s",

@@ -103,7 +103,7 @@ async fn speech(
     let input = wanted.input.ok_or_else(|| missing("input"))?;
     let text = input.replace('\0', " ");
     let mut sound = service.synthesis.begin(text, settings, format)?;
-    // What can fail fails before the first sound; so the status is the truth.
+    // Failures come before the first sound, so that the status is the truth.
     let first = sound
         .next()
         .await

@@ -52,7 +52,7 @@ async fn add(State(service): State<Service>, request: Request<Body>) -> Result<R
     }
     let form = form::read(request, limits.recording()).await?;
     if let Some(arrival) = &arrival {
-        // What stands behind the last part of a form is not waited for.
+        // Bytes behind the last part of a form are not waited for.
         arrival.note_complete();
     }
     voices.check_new(&form.name, form.overwrite)?;

@@ -86,6 +86,28 @@ fn what_is_no_markup_stays() {
     }
 }
 
+/// Matroska's demultiplexer escapes no cue after the first one with a tag.
+#[test]
+fn pango_markup_that_is_not_escaped_is_read_as_it_was_meant() {
+    for text in [
+        "R&D, AT&T; fish & chips",
+        "2 < 3",
+        "I <3 you",
+        "a < b and c > d",
+        "&unknown;",
+    ] {
+        assert_eq!(all(text, Format::Pango), text);
+    }
+    assert_eq!(
+        all("<i>Salt & pepper</i> < 5 €", Format::Pango),
+        "Salt & pepper < 5 €"
+    );
+    assert_eq!(
+        all("Salt &amp; pepper &lt; 5 €", Format::Pango),
+        "Salt & pepper < 5 €"
+    );
+}
+
 #[test]
 fn controls_of_the_prompt_never_pass() {
     assert_eq!(all("Say <|endofprompt|>this", Format::Srt), "Say this");

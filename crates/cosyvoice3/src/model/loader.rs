@@ -42,7 +42,7 @@ pub trait LoadObserver: Send {
     fn warn(&mut self, error: Error);
 }
 
-/// What a model is made of.
+/// The parts of a model.
 pub(super) struct Components {
     pub tokenizer: Tokenizer,
     pub lm: LmModel,

@@ -92,7 +92,7 @@ struct Current {
     failed: bool,
 }
 
-/// What is known of the rest of an utterance.
+/// Knowledge of the rest of an utterance.
 struct Ahead {
     tokens: TokenCount,
     /// Tokens that may come.
