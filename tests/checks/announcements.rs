@@ -143,6 +143,28 @@ fn one_warning(bus: &gst::Bus) -> String {
 }
 
 #[test]
+fn two_thousand_wrong_calls_leave_the_stream_as_it_was() {
+    let _watchdog = watchdog();
+    let (player, bus) = live(&[]);
+    for call in 0..2000 {
+        let (field, value) = match call % 4 {
+            0 => ("voice", format!("nobody-{call}").to_send_value()),
+            1 => ("speed", (3.0 + f64::from(call)).to_send_value()),
+            2 => ("seed", (-2 - call).to_send_value()),
+            _ => ("colour", call.to_send_value()),
+        };
+        let mut structure = gst::Structure::builder("say").field("text", "Да.").build();
+        structure.set_value(field, value);
+        let element = &player.element;
+        assert_eq!(element.emit_by_name::<u64>("say-full", &[&structure]), 0);
+        assert!(one_warning(&bus).contains(field));
+    }
+    let id = say(&player.element, "Да.");
+    assert!(id > 0);
+    assert_eq!(told(&bus, "finished").get::<u64>("id").unwrap(), id);
+}
+
+#[test]
 fn what_a_text_brings_is_looked_at_when_it_is_queued_and_refused_with_its_name_its_value_and_what_may_be()
  {
     let _watchdog = watchdog();
