@@ -3,6 +3,7 @@
 use super::{
     super::{figures::Figure, reader::Reader},
     Russian,
+    nouns::senses,
     numerals::Case,
     units,
 };
@@ -36,7 +37,6 @@ const FEMININE: &[&str] = &[
     "уборк",
     "сдач",
     "передач",
-    "кражей",
     "краж",
     "растрат",
     "поставк",
@@ -44,7 +44,17 @@ const FEMININE: &[&str] = &[
     "аренд",
     "очистк",
     "подготовк",
-    "переписк",
+    "обработк",
+    "переработк",
+    "поломк",
+    "покраск",
+    "высадк",
+    "блокировк",
+    "сортировк",
+    "чистк",
+    "мойк",
+    "выплат",
+    "поимк",
     "рассылк",
     "загрузк",
     "сборк",
@@ -54,6 +64,87 @@ const FEMININE: &[&str] = &[
     "задержк",
     "перестройк",
     "раздач",
+];
+
+/// Actions of the second declension.
+const MASCULINE: &[&str] = &[
+    "ремонт",
+    "осмотр",
+    "перевод",
+    "перенос",
+    "вывоз",
+    "ввоз",
+    "подсчёт",
+    "подсчет",
+    "обмен",
+    "выкуп",
+    "монтаж",
+    "демонтаж",
+    "снос",
+    "угон",
+    "арест",
+    "запуск",
+    "показ",
+    "приём",
+    "прием",
+    "отзыв",
+    "возврат",
+    "расчёт",
+    "расчет",
+];
+
+/// Stems of things, not of actions, that end as actions do.
+const THINGS: &[&str] = &[
+    "учрежден",
+    "отделен",
+    "здан",
+    "помещен",
+    "предприят",
+    "населен",
+    "поселен",
+    "управлен",
+    "заведен",
+    "объединен",
+    "правлен",
+    "строен",
+    "задан",
+    "занят",
+    "издан",
+    "расписан",
+    "мероприят",
+    "упражнен",
+    "решен",
+    "конференц",
+    "полиц",
+    "традиц",
+    "функц",
+    "экспозиц",
+    "организац",
+    "делегац",
+    "экспедиц",
+    "напряжен",
+    "давлен",
+    "расстоян",
+    "опоздан",
+    "отклонен",
+    "ожидан",
+    "значен",
+    "показан",
+    "растен",
+    "имен",
+    "событ",
+    "отличи",
+    "расположен",
+    "соревнован",
+    "заболеван",
+    "условие",
+    "совещан",
+    "заседан",
+    "собран",
+    "выступлен",
+    "голосован",
+    "объявлен",
+    "сообщен",
 ];
 
 /// Stems of actions that end in *-ие* and *-ия*, before these letters.
@@ -154,22 +245,26 @@ impl Reader<'_, Russian> {
             return false;
         };
         let before = self.tokens.word_before(word);
-        let led = matches!(
-            before.as_str(),
-            "от" | "после"
-                | "для"
-                | "о"
-                | "об"
-                | "до"
-                | "при"
-                | "без"
-                | "из-за"
-                | "ради"
-                | "вместо"
-                | "против"
-                | "путём"
-                | "случае"
-        );
+        let because = before == "за"
+            && self.previous_word(word).is_some_and(|za| {
+                za >= 2 && self.tokens.text(za - 1) == "-" && self.tokens.text(za - 2) == "из"
+            });
+        let led = because
+            || matches!(
+                before.as_str(),
+                "от" | "после"
+                    | "для"
+                    | "о"
+                    | "об"
+                    | "до"
+                    | "при"
+                    | "без"
+                    | "ради"
+                    | "вместо"
+                    | "против"
+                    | "путём"
+                    | "случае"
+            );
         let next = self.tokens.skip_space(last.end);
         let unit = self.counted_noun(at, last, next);
         let phrase = self.phrase(last.end);
@@ -177,7 +272,18 @@ impl Reader<'_, Russian> {
             .senses
             .iter()
             .find(|sense| sense.plural && sense.case == Case::Genitive);
-        let name = many.map(|sense| sense.noun.name());
+        let name = match many {
+            Some(sense) => Some(sense.noun.name()),
+            None => {
+                let word = self.tokens.text(phrase.at);
+                (phrase.senses.is_empty() && led && is_plural_genitive(word)).then_some("")
+            }
+        };
+        // `в связи с отменой 12 рейсов`
+        let with = matches!(before.as_str(), "с" | "со")
+            && ["ой", "ей", "ом", "ем"]
+                .iter()
+                .any(|ending| action.ends_with(ending));
         let money = units::currency(self.tokens.text(next)).is_some()
             || unit.as_ref().is_some_and(|(noun, _)| is_money(noun.name()))
             || name.is_some_and(is_money);
@@ -195,8 +301,20 @@ impl Reader<'_, Russian> {
         let subject = matches!(before.as_str(), "после" | "до" | "при") && is_of_subject(&verb);
         let bare = self.previous(word).is_none() && is_nominative(&action);
         let earned = name == "балл" && led;
-        (earned || !is_time_or_point(name)) && !subject && (led || bare)
+        (earned || !is_time_or_point(name)) && !subject && (led || with || bare)
     }
+}
+
+/// True if `word`, which is in no table, ends as things do of which there are many: *ламп*, *насосов*.
+fn is_plural_genitive(word: &str) -> bool {
+    word.chars().count() >= 4
+        && word.chars().all(|c| matches!(c, 'а'..='я' | 'ё'))
+        && !word.ends_with([
+            'а', 'е', 'ё', 'и', 'о', 'у', 'ы', 'э', 'ю', 'я', 'ь', 'й', 'л', 'т', 'ш',
+        ])
+        || ["телей", "арей", "ств", "ест"]
+            .iter()
+            .any(|ending| word.ends_with(ending))
 }
 
 /// True if `noun` is a sum or a share of money.
@@ -221,7 +339,8 @@ fn is_of_subject(verb: &str) -> bool {
 }
 
 fn is_action(word: &str) -> bool {
-    const CASES_OF_FIRST: [&str; 6] = ["а", "и", "ы", "е", "у", "ой"];
+    const CASES_OF_FIRST: [&str; 7] = ["а", "и", "ы", "е", "у", "ой", "ей"];
+    const CASES_OF_SECOND: [&str; 5] = ["", "а", "у", "ом", "е"];
     const CASES_OF_OTHERS: [&str; 12] = [
         "ие", "ия", "ию", "ием", "ии", "ья", "ье", "о", "а", "у", "ом", "ией",
     ];
@@ -231,11 +350,37 @@ fn is_action(word: &str) -> bool {
                 .is_some_and(|ending| endings.contains(&ending))
         })
     };
-    has(FEMININE, &CASES_OF_FIRST) || has(OTHERS, &CASES_OF_OTHERS)
+    has(FEMININE, &CASES_OF_FIRST)
+        || has(MASCULINE, &CASES_OF_SECOND)
+        || has(OTHERS, &CASES_OF_OTHERS)
+        || ends_as_action(word)
+}
+
+/// *использования*, *эксплуатацией*: an unknown word, in no nominative, that ends as actions do.
+fn ends_as_action(word: &str) -> bool {
+    const ENDINGS: [&str; 10] = [
+        "ания",
+        "ении",
+        "ения",
+        "ании",
+        "ением",
+        "анием",
+        "яния",
+        "ытия",
+        "ации",
+        "ацией",
+    ];
+    word.chars().count() >= 7
+        && ENDINGS.iter().any(|ending| word.ends_with(ending))
+        && senses(word).is_empty()
+        && !THINGS.iter().any(|stem| word.starts_with(stem))
 }
 
 fn is_nominative(action: &str) -> bool {
-    action.ends_with(['а', 'о']) || action.ends_with("ие") || action.ends_with("ция")
+    MASCULINE.contains(&action)
+        || action.ends_with(['а', 'о'])
+        || action.ends_with("ие")
+        || action.ends_with("ция")
 }
 
 /// True if `noun` counts time or what is earned, of which an action may come first or last: `до закрытия 5 минут`.
