@@ -846,7 +846,8 @@ fn full_stop_ends_sentence(before: &str, rest: &str) -> bool {
         return false;
     }
     let begins_number = |c: char| c.is_ascii_digit() || "$€£¥₩₽#№+".contains(c);
-    let numbers = begins_number(next) || follows.contains(|c: char| c.is_ascii_digit());
+    let numbers =
+        begins_number(next) || follows.contains(|c: char| c.is_ascii_digit()) || begins_code(rest);
     // `Tues.-Thurs. 10-4`
     let last = lower.rsplit('-').next().unwrap_or_default();
     let is_before_number = BEFORE_NUMBER.contains(&last);
@@ -870,7 +871,7 @@ fn full_stop_ends_sentence(before: &str, rest: &str) -> bool {
     }
     // `пр. Мира`, but `и пр.`
     let head = before[..before.len() - word.len()].trim_end();
-    if lower == "пр" && !(head.ends_with('и') || head.ends_with(',') && !names_house(rest)) {
+    if lower == "пр" && (!head.ends_with(['и', ',']) || names_avenue(head, rest)) {
         return false;
     }
     // `с 20 нояб. по 3 дек.`, `по 2 таб. 3 раза`, `в каб. № 12`, `500 долл. США`
@@ -883,9 +884,24 @@ fn full_stop_ends_sentence(before: &str, rest: &str) -> bool {
         // `от терм. D до терм. F`
         let letter = follows.chars().count() == 1 && is_lettered_abbreviation(bare);
         let dash = rest.trim_start().starts_with(['—', '–']) && bare.chars().count() > 1;
-        return next.is_uppercase() && !country && !roman && !dash && !letter;
+        // `Каб. УЗИ № 3`
+        let acronym = (2..=4).contains(&follows.chars().count())
+            && follows.chars().all(char::is_uppercase)
+            && is_lettered_abbreviation(bare);
+        return next.is_uppercase() && !country && !roman && !dash && !letter && !acronym;
     }
     !(next.is_lowercase() && word.chars().count() <= 3)
+}
+
+/// `no. A-0451`: up to three capitals, a hyphen and digits begin `rest`.
+fn begins_code(rest: &str) -> bool {
+    let rest = rest.trim_start_matches(is_blank);
+    let code = rest.trim_start_matches(char::is_uppercase);
+    let letters = rest[..rest.len() - code.len()].chars().count();
+    (1..=3).contains(&letters)
+        && code
+            .strip_prefix('-')
+            .is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// `5 ft. 10 in.`, `2 hr. 30 min.`: two units of one measure.
@@ -1006,6 +1022,13 @@ fn single_letter_ends_sentence(letter: char, before: &str, next: char, rest: &st
         return false;
     }
     let is_name = letter.is_uppercase() && names_letters(head);
+    // `12 А. Иванов`: an entry of a list of names.
+    let is_entry = letter.is_uppercase()
+        && head.chars().all(|c| c.is_ascii_digit())
+        && is_surname(first_word(rest));
+    if is_entry {
+        return false;
+    }
     // `I met Mr. T. He was kind.`
     let title = last_word(head.trim_end_matches('.'));
     let is_titled = head.ends_with('.')
@@ -1050,6 +1073,67 @@ fn only_says_when(before: &str) -> bool {
             "В" | "Во" | "К" | "Ко" | "До" | "После" | "Около" | "С" | "Со"
         )
         && time.split_whitespace().all(is_time)
+}
+
+/// `ул. Ленина, пр. Мира`, `и пр. Победы`: the name of an avenue begins `rest`. After a street any name that ends its
+/// clause is one, else a name as avenues have.
+fn names_avenue(head: &str, rest: &str) -> bool {
+    const NAMES: [&str; 20] = [
+        "Мира",
+        "Победы",
+        "Революции",
+        "Октября",
+        "Славы",
+        "Науки",
+        "Труда",
+        "Свободы",
+        "Дружбы",
+        "Просвещения",
+        "Ленина",
+        "Сталина",
+        "Гагарина",
+        "Калинина",
+        "Королёва",
+        "Королева",
+        "Строителей",
+        "Ветеранов",
+        "Энтузиастов",
+        "Молодёжи",
+    ];
+    const ENDINGS: [&str; 9] = [
+        "ова",
+        "ева",
+        "ёва",
+        "ина",
+        "ского",
+        "цкого",
+        "ский",
+        "навтов",
+        "ургов",
+    ];
+    const STREETS: [&str; 9] = [
+        "ул.",
+        "пер.",
+        "пл.",
+        "наб.",
+        "бул.",
+        "улиц",
+        "площад",
+        "проспект",
+        "переул",
+    ];
+    let name = first_word(rest);
+    if !name.starts_with(char::is_uppercase) {
+        return false;
+    }
+    let after = rest.trim_start_matches(is_blank)[name.len()..].trim_start();
+    let near = &head[head.ceil_char_boundary(head.len().saturating_sub(160))..];
+    let lists_streets = STREETS.iter().any(|street| near.contains(street));
+    let ends_clause = after.is_empty() || after.starts_with([',', ';', ')']);
+    let like_avenue = name.chars().count() >= 6
+        && !is_russian_noun(name)
+        && ENDINGS.iter().any(|ending| name.ends_with(ending));
+    NAMES.contains(&name) || like_avenue || names_house(rest) || lists_streets && ends_clause
 }
 
 /// `пр. Победы, 99`: a name and the number of a house begin `rest`.
@@ -1142,6 +1226,11 @@ fn is_surname(word: &str) -> bool {
 /// True if a letter after `head` names a thing: `Gate B`, `Gates A and B`.
 fn names_letters(head: &str) -> bool {
     let word = last_word(head);
+    // `Rm. B`
+    if let Some(short) = word.strip_suffix('.') {
+        let short = short.to_lowercase();
+        return short != "conf" && BEFORE_LETTER.contains(&short.as_str());
+    }
     if matches!(word, "and" | "or" | "и" | "или") {
         let first = head[..head.len() - word.len()].trim_end();
         let letter = last_word(first);

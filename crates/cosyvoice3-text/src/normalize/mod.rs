@@ -263,6 +263,50 @@ mod tests {
         wrong
     }
 
+    /// Lines of cases and announcements that are read otherwise sentence by sentence, as the engine does.
+    fn misread_in_sentences(
+        names: [&str; 2],
+        language: Language,
+        words: fn(&str) -> String,
+    ) -> String {
+        let tables = names.map(table).join("\n");
+        let mut wrong = String::new();
+        for line in tables.lines().filter(|line| line.contains('\t')) {
+            let columns: Vec<&str> = line.split('\t').collect();
+            let (written, readings) = match columns.as_slice() {
+                [written, reading] => (*written, std::slice::from_ref(reading)),
+                [_, written, readings @ ..] => (*written, readings),
+                _ => continue,
+            };
+            let got = sentences_read(written, language);
+            let right = |reading: &&str| {
+                let whole = words(&normalize(&reading.replace(" | ", " "), language));
+                words(&got) == words(reading) || words(&got) == whole
+            };
+            if !readings.iter().any(right) {
+                wrong.push_str(&format!(
+                    "{written}\n  want {}\n  got  {got}\n",
+                    readings[0]
+                ));
+            }
+        }
+        wrong
+    }
+
+    #[test]
+    fn russian_lines_are_read_in_sentences_as_on_the_whole() {
+        let names = ["cases_ru.tsv", "announcements_ru.tsv"];
+        let wrong = misread_in_sentences(names, Language::Russian, comparable);
+        assert!(wrong.is_empty(), "{wrong}");
+    }
+
+    #[test]
+    fn english_lines_are_read_in_sentences_as_on_the_whole() {
+        let names = ["cases_en.tsv", "announcements_en.tsv"];
+        let wrong = misread_in_sentences(names, Language::English, compared);
+        assert!(wrong.is_empty(), "{wrong}");
+    }
+
     #[test]
     fn russian_cases_are_read_as_a_speaker_would() {
         let wrong = misread("cases_ru.tsv", Language::Russian);

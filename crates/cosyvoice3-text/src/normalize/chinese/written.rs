@@ -224,6 +224,11 @@ fn score(scan: &Scan, at: usize) -> Option<(String, usize)> {
         Some(blank) if before == ' ' => scan.before(blank),
         _ => before,
     };
+    // `中山路12-3号`: a house and its entrance.
+    if matches!(before, '路' | '街' | '道' | '巷' | '弄') && scan.char(second.end) == '号' && a >= b
+    {
+        return Some((format!("{}之{}", cardinal(a), cardinal(b)), second.end));
+    }
     let follows_word = is_han(before) && !"第周期月日年号楼层级共约每隔".contains(before);
     let next = scan.char(second.end);
     let ends = matches!(next, '，' | '。' | '！' | '？' | ',' | '!' | '?' | '；') || next == ' ';

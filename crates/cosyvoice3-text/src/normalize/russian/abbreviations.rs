@@ -369,6 +369,10 @@ impl Reader<'_, Russian> {
             {
                 "влажность"
             }
+            // `с проф. Ивановым`
+            Meaning::Text(title @ ("профессор" | "академик" | "доцент")) => {
+                nouns::entry(title)?.form(false, self.case_of_title(at, next))
+            }
             Meaning::Text(text) => text,
             // `жильцы д. 14`
             Meaning::BeforeNumber(noun)
@@ -426,6 +430,12 @@ impl Reader<'_, Russian> {
                 if (written.short.chars().count() > 2 || written.short == "бл")
                     && self.is_letter_or_place(next) =>
             {
+                // `д. 5, стр. А`
+                let noun = if noun.name() == "страница" && self.in_address(at) {
+                    nouns::entry("строение")?
+                } else {
+                    noun
+                };
                 noun.form(false, self.place_case(at))
             }
             // `каб. УЗИ`
@@ -801,6 +811,35 @@ impl Reader<'_, Russian> {
         }
     }
 
+    /// `с проф. Ивановым`, `к акад. И. П. Петровой`: the case that the surname after the title at `at` shows, as far as what
+    /// stands before allows it.
+    fn case_of_title(&self, at: usize, next: usize) -> Case {
+        let mut name = next;
+        for _ in 0..2 {
+            if self.is_initial(name) {
+                name = self.tokens.skip_space(name + 2);
+            }
+        }
+        let surname = self.tokens.text(name);
+        let shown = cases_of_surname(surname);
+        let before = self.tokens.word_before(at);
+        let governed: &[Case] = match before.as_str() {
+            // Persons come together more often than one goes away from them.
+            "с" | "со" => &[Case::Instrumental, Case::Genitive],
+            before => governing::cases(before),
+        };
+        let undeclined = is_name(surname) && shown.is_empty() && !is_declined(surname);
+        let agreed = governed
+            .iter()
+            .find(|case| undeclined || shown.contains(case));
+        match (agreed, shown) {
+            (Some(case), _) => *case,
+            (None, [case]) if governed.is_empty() => *case,
+            (None, [Case::Genitive, Case::Accusative]) if self.is_of_thing(at) => Case::Genitive,
+            _ => Case::Nominative,
+        }
+    }
+
     /// `ул. Б. Полянка`: *Большая* or *Малая* of a street that is called so, while persons' names are in the genitive.
     fn size_of_street(&self, at: usize) -> Option<&'static str> {
         let size = match self.tokens.text(at) {
@@ -1104,6 +1143,40 @@ fn is_rank(noun: &str) -> bool {
         "охранник",
     ];
     STEMS.iter().any(|stem| noun.starts_with(stem))
+}
+
+/// True if a man's surname that ends so has other endings in other cases.
+fn is_declined(surname: &str) -> bool {
+    ["ов", "ев", "ёв", "ин", "ын", "ий", "ый"]
+        .iter()
+        .any(|ending| surname.ends_with(ending))
+}
+
+/// The cases besides the nominative that the ending of a surname shows.
+fn cases_of_surname(name: &str) -> &'static [Case] {
+    use Case::*;
+    let ends = |endings: &[&str]| {
+        name.chars().count() > 3 && endings.iter().any(|ending| name.ends_with(ending))
+    };
+    if !is_name(name) {
+        &[]
+    } else if ends(&["ым", "им"]) {
+        &[Instrumental]
+    } else if ends(&["ому", "ему"]) {
+        &[Dative]
+    } else if ends(&["ой", "ей"]) {
+        &[Genitive, Dative, Instrumental, Prepositional]
+    } else if ends(&["а", "я", "ого", "его"]) {
+        &[Genitive, Accusative]
+    } else if ends(&["у", "ю"]) {
+        &[Dative, Accusative]
+    } else if ends(&["ом", "ем"]) {
+        &[Instrumental, Prepositional]
+    } else if ends(&["е"]) {
+        &[Prepositional, Dative]
+    } else {
+        &[]
+    }
 }
 
 fn is_name(word: &str) -> bool {

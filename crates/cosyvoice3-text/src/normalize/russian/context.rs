@@ -301,6 +301,123 @@ pub(super) fn is_motion(word: &str) -> bool {
     STEMS.iter().any(|stem| word.starts_with(stem))
 }
 
+/// True if `word` is a verb of what a schedule has: *прибывает*, *начнётся*.
+pub(super) fn is_of_schedule(word: &str) -> bool {
+    const STEMS: [&str; 24] = [
+        "прибыва",
+        "прибуд",
+        "прибыл",
+        "отправля",
+        "отправит",
+        "отправл",
+        "отход",
+        "отъезжа",
+        "вылета",
+        "вылетит",
+        "прилета",
+        "прилетит",
+        "приезжа",
+        "приедет",
+        "уезжа",
+        "начина",
+        "начнёт",
+        "начнет",
+        "начал",
+        "заканчива",
+        "закончит",
+        "открыва",
+        "закрыва",
+        "состоит",
+    ];
+    is_verb(word) && STEMS.iter().any(|stem| word.starts_with(stem))
+}
+
+/// True if `word` names what a decimal number can be the value of: *цена*.
+pub(super) fn is_valued(word: &str) -> bool {
+    const STEMS: [&str; 30] = [
+        "цен",
+        "стоимост",
+        "курс",
+        "числ",
+        "коэффициент",
+        "средн",
+        "рейтинг",
+        "балл",
+        "оценк",
+        "результат",
+        "рекорд",
+        "индекс",
+        "дол",
+        "это",
+        "верси",
+        "глав",
+        "пункт",
+        "раздел",
+        "номер",
+        "показател",
+        "значени",
+        "минимальн",
+        "максимальн",
+        "норм",
+        "предел",
+        "порог",
+        "ставк",
+        "сумм",
+        "процент",
+        "итог",
+    ];
+    STEMS.iter().any(|stem| word.starts_with(stem))
+}
+
+/// True if `word` is a verb of what is done to persons: *встретил*, *пригласить*.
+pub(super) fn is_deed(word: &str) -> bool {
+    const STEMS: [&str; 40] = [
+        "встре",
+        "пригла",
+        "приня",
+        "прини",
+        "насчита",
+        "спас",
+        "эвакуир",
+        "задерж",
+        "обслуж",
+        "опроси",
+        "опраши",
+        "вызва",
+        "вызыва",
+        "осмотр",
+        "обследов",
+        "вылеч",
+        "лечи",
+        "госпитал",
+        "награ",
+        "наград",
+        "уволи",
+        "нанял",
+        "нанима",
+        "обуч",
+        "выпусти",
+        "арестов",
+        "доставил",
+        "привез",
+        "перевез",
+        "перевёз",
+        "объедин",
+        "собрал",
+        "нашл",
+        "нашёл",
+        "потеря",
+        "убил",
+        "ранил",
+        "провер",
+        "поздрав",
+        "зарегистрир",
+    ];
+    const ENDINGS: [&str; 10] = ["л", "ла", "ло", "ли", "ет", "ют", "ит", "ят", "ть", "ут"];
+    STEMS.iter().any(|stem| word.starts_with(stem))
+        && ENDINGS.iter().any(|ending| word.ends_with(ending))
+}
+
 /// True if `word` describes the state of something that stands before it: *открыта*, *свободно*, *задерживается*.
 pub(super) fn is_state(word: &str) -> bool {
     const STEMS: [&str; 21] = [

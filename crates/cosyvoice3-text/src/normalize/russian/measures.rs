@@ -61,6 +61,8 @@ impl Reader<'_, Russian> {
             Some(Case::Accusative) if before == "в" && distance && !self.is_extent(at) => {
                 Case::Prepositional
             }
+            // `спасли 21 чел.`
+            None if unit == "чел" && context::is_deed(before) => Case::Accusative,
             case => case.copied().unwrap_or(Case::Nominative),
         }
     }

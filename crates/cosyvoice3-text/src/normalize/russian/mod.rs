@@ -5,6 +5,7 @@
 
 mod abbreviations;
 mod acronyms;
+mod actions;
 mod amounts;
 mod context;
 mod counting;

@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::LazyLock};
 use super::{
     data::{self, ByWord},
     forms::{Forms, adjective_ending},
-    numerals::{Case, Gender, cardinal},
+    numerals::{Case, Gender, cardinal, cardinal_of_living},
 };
 
 const TABLE: &str = include_str!("data/nouns.tsv");
@@ -262,7 +262,7 @@ impl Noun {
                     && count % 10 == 1
                     && count % 100 != 11 =>
             {
-                cardinal(count, Gender::Masculine, Case::Genitive)
+                cardinal_of_living(count)
             }
             (gender, _) => cardinal(count, gender, case),
         }

@@ -478,6 +478,16 @@ fn push_compound(word: &mut String, number: u64) {
     }
 }
 
+/// A number that ends in one before a man in the accusative, of which only the last word has a form of its own: *(встретил)
+/// тысячу двадцать одного*.
+pub(super) fn cardinal_of_living(value: u64) -> String {
+    let words = cardinal(value, Gender::Masculine, Case::Accusative);
+    match words.strip_suffix("один") {
+        Some(head) => format!("{head}одного"),
+        None => words,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

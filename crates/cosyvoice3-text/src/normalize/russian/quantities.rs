@@ -6,14 +6,14 @@ use super::{
         lex::is_latin,
         reader::Reader,
     },
-    Russian,
+    Russian, actions,
     amounts::{figure_words, value},
     context::{self, agreement},
     counting,
     governing::{self, governed},
     measures::is_power,
     nouns::{self, Kind, Noun},
-    numerals::{Case, Gender, ordinal},
+    numerals::{Case, Gender, cardinal_of_living, ordinal},
     units,
 };
 
@@ -60,6 +60,10 @@ impl<'a> Reader<'a, Russian> {
     /// A number or a range with what it counts.
     pub(super) fn quantity(&mut self, at: usize, first: Figure, before: &str) -> usize {
         let second = self.second_figure(at, &first, before);
+        let before = match self.is_object_of_action(at, second.as_ref().unwrap_or(&first)) {
+            true => actions::GOVERNING,
+            false => before,
+        };
         let amount = Amount {
             at,
             first,
@@ -192,6 +196,10 @@ impl<'a> Reader<'a, Russian> {
             Case::Accusative if before == "по" && is_power(count) => Case::Dative,
             case => case,
         };
+        let one = count % 10 == 1 && count % 100 != 11 && amount.single().is_some();
+        if one && takes_object(before) && is_living(word, phrase.senses) {
+            return self.say_number(&cardinal_of_living(count));
+        }
         self.say_figures(amount, gender, case);
     }
 
@@ -423,6 +431,31 @@ impl<'a> Reader<'a, Russian> {
             _ => " - ",
         });
     }
+}
+
+/// True if `before` asks for the accusative and for no genitive.
+fn takes_object(before: &str) -> bool {
+    let cases = governing::cases(before);
+    cases.contains(&Case::Accusative) && !cases.contains(&Case::Genitive)
+        || cases.is_empty() && context::is_deed(before)
+}
+
+/// True if `word`, the first of what is counted and of which `senses` are known, can be of a man in the accusative.
+fn is_living(word: &str, senses: &[nouns::Sense]) -> bool {
+    let known = senses.iter().any(|sense| {
+        sense.noun.animate
+            && sense.noun.gender == Gender::Masculine
+            && !sense.plural
+            && sense.case == Case::Accusative
+    });
+    let unknown = senses.is_empty()
+        && word.chars().count() > 3
+        && word.chars().all(char::is_lowercase)
+        && word.ends_with(['а', 'я'])
+        && !["ая", "яя", "мя"]
+            .iter()
+            .any(|ending| word.ends_with(ending));
+    known || unknown
 }
 
 /// The cases of an amount after `before`; adjectives in the genitive plural show it too: *последних двадцати лет*.

@@ -15,7 +15,8 @@ use super::{
 };
 
 /// Words after which two numbers with a full stop are a time.
-const OCCASIONS: [&str; 24] = [
+const OCCASIONS: [&str; 25] = [
+    "расписание",
     "начало",
     "конец",
     "окончание",
@@ -40,6 +41,26 @@ const OCCASIONS: [&str; 24] = [
     "автобусы",
     "электрички",
     "отправления",
+];
+
+/// Occasions before a time that is no day of a month.
+const EVENTS: [&str; 16] = [
+    "концерт",
+    "регистрация",
+    "спектакль",
+    "собрание",
+    "совещание",
+    "заседание",
+    "встреча",
+    "экскурсия",
+    "богослужение",
+    "молебен",
+    "выступление",
+    "презентация",
+    "тренировка",
+    "репетиция",
+    "завтрак",
+    "ужин",
 ];
 
 /// Prepositions after which the full hour is read without its minutes.
@@ -228,7 +249,8 @@ impl Reader<'_, Russian> {
             || before == "в"
             || hyphen
             || self.is_occasion(at)
-            || self.is_departure(at);
+            || self.is_departure(at)
+            || self.is_announced_time(at, time);
         let sure = sure || depth > 0 && self.is_listed_time(at, depth - 1);
         // `9.00` and nothing else
         let alone = self.is_all(at, time.end) && self.tokens.text(at + 2) == "00";
@@ -236,6 +258,49 @@ impl Reader<'_, Russian> {
         let bound = BOUNDS.contains(&before) || self.time_after_dash(time.end).is_some();
         let may = bound && (!self.is_day_and_month(at) || self.is_beside_time(at, time.end));
         (sure || may).then_some(time)
+    }
+
+    /// `прибывает 14.25`, `Концерт 19.00`, `в пятницу, 18.30`, `11.30 – регистрация`: no day of a month, which something that
+    /// moves or begins stands beside.
+    fn is_announced_time(&self, at: usize, time: Time) -> bool {
+        if self.tokens.text(at + 1) != "." {
+            return false;
+        }
+        if self.is_day_and_month(at) {
+            // `прибывает 9.05`
+            return self.tokens.text(at).len() == 1
+                && context::is_of_schedule(&self.tokens.word_before(at));
+        }
+        let Some(last) = self.previous(at) else {
+            return self.heads_line(at, time);
+        };
+        let word = self.tokens.word_before(match self.tokens.text(last) {
+            "," | ":" | "—" => last,
+            _ => at,
+        });
+        let is_comma = self.tokens.text(last) == ",";
+        let weekday = abbreviations::weekday(&word).is_some()
+            || senses(&word)
+                .iter()
+                .any(|sense| sense.noun.is(Kind::Weekday));
+        weekday || !is_comma && (EVENTS.contains(&word.as_str()) || context::is_of_schedule(&word))
+    }
+
+    /// `11.30 – регистрация`, `18.30. Начало концерта`, `18.30.`: a time of two digits and full five minutes, behind which
+    /// nothing is given a value.
+    fn heads_line(&self, at: usize, time: Time) -> bool {
+        let two = self.tokens.text(at).len() == 2 && time.minutes.is_multiple_of(5);
+        let mark = self.tokens.skip_space(time.end);
+        let next = self.tokens.skip_space(mark + 1);
+        let word = self.tokens.text(next).to_lowercase();
+        let event = OCCASIONS.contains(&word.as_str()) || EVENTS.contains(&word.as_str());
+        match self.tokens.text(mark) {
+            "—" | "-" if mark > time.end => {
+                event || two && self.tokens.is_word(next) && !context::is_valued(&word)
+            }
+            "." => event || two && word.is_empty(),
+            _ => false,
+        }
     }
 
     /// `9.05, 10.10 и 11.20`: what is listed after a time is one too.
