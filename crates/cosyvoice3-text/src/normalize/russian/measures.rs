@@ -8,7 +8,7 @@ use super::{
     Russian, context,
     forms::{self, CASES, Forms},
     nouns::{self, Noun},
-    numerals::Case,
+    numerals::{Case, is_power},
     quantities::{Amount, amount_cases},
     roman::roman,
     units,
@@ -22,11 +22,6 @@ fn adjective_of_days(short: &str) -> Option<&'static str> {
         "банк" => "банковск",
         _ => return None,
     })
-}
-
-/// True if `count` is said by one noun: *тысяча*, *миллион*, *миллиард*.
-pub(super) fn is_power(count: u64) -> bool {
-    matches!(count, 1_000 | 1_000_000 | 1_000_000_000)
 }
 
 /// True if `word` names what something costs: `цена м²`.

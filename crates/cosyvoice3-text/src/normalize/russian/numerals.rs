@@ -488,6 +488,11 @@ pub(super) fn cardinal_of_living(value: u64) -> String {
     }
 }
 
+/// True if `count` is said by one noun: *тысяча*, *миллион*, *миллиард*.
+pub(super) fn is_power(count: u64) -> bool {
+    matches!(count, 1_000 | 1_000_000 | 1_000_000_000)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

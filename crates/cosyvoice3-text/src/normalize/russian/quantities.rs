@@ -11,9 +11,8 @@ use super::{
     context::{self, agreement},
     counting,
     governing::{self, governed},
-    measures::is_power,
     nouns::{self, Kind, Noun},
-    numerals::{Case, Gender, cardinal_of_living, ordinal},
+    numerals::{Case, Gender, cardinal_of_living, is_power, ordinal},
     units,
 };
 
