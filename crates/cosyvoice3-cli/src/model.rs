@@ -145,7 +145,7 @@ pub struct ConvertArgs {
     /// Small and fast, or close to the checkpoint; --lm and --estimator choose one by one
     #[arg(long, value_enum, default_value_t)]
     quality: Quality,
-    /// How the language model is stored [default: q4_0; best: q8_0]
+    /// Storage of the language model [default: q4_0; best: q8_0]
     #[arg(long, value_enum)]
     lm: Option<Quantization>,
     /// File of the language model (llm.rl.pt is the one tuned by reinforcement learning)
@@ -154,7 +154,7 @@ pub struct ConvertArgs {
     /// How flow and vocoder are stored; they compute in f32 either way (but see --estimator)
     #[arg(long, value_enum, default_value_t)]
     weights: WeightType,
-    /// How the flow estimator's transformer blocks compute [default: int8; best: f32]
+    /// Arithmetic of the flow estimator's transformer blocks [default: int8; best: f32]
     #[arg(long, value_enum)]
     estimator: Option<BlockArithmetic>,
     /// Also write the fixed-shape flow graphs that NPU tools compile
