@@ -12,8 +12,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lm::{Config, LanguageModel};
-
 use anyhow::{Result, ensure};
 use cosyvoice3::{
     constants::CFG_RATE,
@@ -21,11 +19,12 @@ use cosyvoice3::{
 };
 
 use crate::{
-    checkpoint::Checkpoint,
-    checkpoint::config::Recipe,
-    directory::output::{Unfinished, hash_file},
-    directory::tables,
-    directory::{self, CREATED_BY, EMBEDDINGS, GGUF, Geometry, TOKENIZER, WINDOW_STEPS, Writer},
+    checkpoint::{Checkpoint, config::Recipe},
+    directory::{
+        self, CREATED_BY, EMBEDDINGS, GGUF, Geometry, TOKENIZER, WINDOW_STEPS, Writer,
+        output::{Unfinished, hash_file},
+        tables,
+    },
     front_end,
     gguf::quantize::{Quantization, quantize},
     npu,
@@ -33,13 +32,12 @@ use crate::{
     progress::Progress,
     weights::WeightType,
 };
+use lm::{Config, LanguageModel};
 
 const FLOW_ENCODER: &str = "flow_encoder.onnx";
 const FLOW_ESTIMATOR: &str = "flow_estimator.onnx";
-const FLOW_ESTIMATOR_DATA: &str = "flow_estimator.onnx.data";
 const FLOW_TIMES: &str = "flow_times.safetensors";
 const HIFT: &str = "hift.onnx";
-const HIFT_DATA: &str = "hift.onnx.data";
 const HIFT_SOURCE: &str = "hift_source.safetensors";
 
 /// Options of a conversion.
@@ -160,13 +158,15 @@ impl Writer<'_> {
             tables::write(&source, out)
         })?;
         let graph = onnx::hift(hift, options.weights)?;
-        self.graph((HIFT, HIFT_DATA), &graph)
+        self.graph(HIFT, &graph)
     }
 
-    /// Writes a graph, and its large weights to a file of their own.
-    fn graph(&mut self, (name, data): (&str, &str), graph: &onnx::Model<'_>) -> Result<()> {
-        self.file(name, 0, |out| graph.write_without_data(data, out))?;
-        self.file(data, graph.data_len() as u64, |out| graph.write_data(out))
+    /// Writes a graph, and its large weights to a file of their own, which has the name that the engine looks for
+    /// ([`data_file`](cosyvoice3::onnx::data_file)).
+    fn graph(&mut self, name: &str, graph: &onnx::Model<'_>) -> Result<()> {
+        let data = format!("{name}.data");
+        self.file(name, 0, |out| graph.write_without_data(&data, out))?;
+        self.file(&data, graph.data_len() as u64, |out| graph.write_data(out))
     }
 
     fn flow(&mut self, flow: &Checkpoint, schedule: Schedule, options: &Options) -> Result<()> {
@@ -175,7 +175,7 @@ impl Writer<'_> {
             encoder.write(out)
         })?;
         let estimator = onnx::flow_estimator(flow, options.weights, options.estimator)?;
-        self.graph((FLOW_ESTIMATOR, FLOW_ESTIMATOR_DATA), &estimator)?;
+        self.graph(FLOW_ESTIMATOR, &estimator)?;
         // Integers err by more than half precision does.
         let weights = match options.estimator {
             BlockArithmetic::F32 => options.weights,
