@@ -189,6 +189,11 @@ fn a_decoder_that_is_no_hift_is_named() {
 fn graph(bytes: &[u8]) -> cosyvoice3::Result<Vocoder> {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("whole.onnx"), bytes).unwrap();
+    // The converted decoder's weights lie beside it, under a name that the graph gives.
+    let weights = "hift.onnx.data";
+    if tiny_f32().join(weights).exists() {
+        std::fs::copy(tiny_f32().join(weights), dir.path().join(weights)).unwrap();
+    }
     let vocoder = manifest::Vocoder::MelToAudio {
         graph: "whole.onnx".into(),
     };
