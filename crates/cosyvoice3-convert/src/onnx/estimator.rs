@@ -41,9 +41,9 @@ const GUIDANCE_ROWS: usize = 2;
 /// of T or more is full attention. Output: `y` f32 `[B, 80, T]`.
 ///
 /// Chunk by chunk, with two rows: `keep` int64 `[1]` is 1, `offset` int64 `[1]` is the number of frames before this run,
-/// which must be whole attention chunks. `past_key_N` and `past_value_N` f32 `[2, heads, P, 64]` of each block, and
-/// `past_conv1` and `past_conv2` f32 `[2, dim, 30]`, are the outputs `present_...` of the run before. Whatever of these
-/// is left out stands for a run that begins.
+/// which must be whole attention chunks. `past_key_N` and `past_value_N` f32 `[2, heads, P, 64]` of each block are the
+/// outputs `present_...` `[2, heads, T, 64]` of all runs before, joined along the frames; `past_conv1` and `past_conv2`
+/// f32 `[2, dim, 30]` those of the last run. Whatever of these is left out stands for a run that begins.
 pub fn flow_estimator(
     checkpoint: &Checkpoint,
     weight_type: WeightType,
@@ -584,8 +584,14 @@ fn rotary_frequencies() -> Vec<f32> {
         .collect()
 }
 
-/// Attention over `[rows * frames, dim]`; also the keys and values of `pasts` with the new ones behind them, where the run
-/// is `kept`.
+/// `all` `[rows, heads, P + T, channels]` without its first frames, which are those of `past`.
+fn new_frames(g: &mut Graph, all: &Value, past: &Value) -> Value {
+    let start = g.length(past, 2);
+    let (end, axis) = (g.int_list(&[i64::MAX]), g.int_list(&[2]));
+    g.node("Slice", &[all, &start, &end, &axis], [])
+}
+
+/// Attention over `[rows * frames, dim]` and the frames of `pasts`; also the new keys and values, where the run is `kept`.
 ///
 /// The rotary embedding was trained on the first 64 channels of all heads together, so only head 0 has positions: to
 /// the operator, that is one head of `dim` channels of which 64 rotate.
@@ -616,7 +622,11 @@ fn free_attention(
         |g| {
             let bias = positions.bias_after(g, &pasts[0]);
             let inputs = [&q, &k, &v, &none, &none, &bias, &pasts[0], &pasts[1]];
-            g.microsoft_of("MultiHeadAttention", &inputs, attributes.clone())
+            let [h, keys, values] =
+                g.microsoft_of("MultiHeadAttention", &inputs, attributes.clone());
+            // The operator puts the past out again. The caller has it, and 22 more copies would take most of the memory.
+            let [keys, values] = [&keys, &values].map(|all| new_frames(g, all, &pasts[0]));
+            [h, keys, values]
         },
         |g| {
             // Without a bias the operator works in blocks that stay in the cache.

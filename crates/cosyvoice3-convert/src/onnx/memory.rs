@@ -77,7 +77,8 @@ impl Memory {
         )
     }
 
-    /// Declares the output `present_{name}` `[2, heads, P + T, channels]`: empty in a run that is not kept.
+    /// Declares the output `present_{name}` `[2, heads, T, channels]`, of the new frames alone: empty in a run that is not
+    /// kept.
     pub fn present(&mut self, name: &str, value: Value) {
         let shape = self.shape("present_frames").into();
         self.outputs.push((format!("present_{name}"), value, shape));

@@ -163,6 +163,10 @@ impl FlowBackend for Fallback {
             .step_after(past, offset, x, t, conditional, unconditional, cancel)
     }
 
+    fn end(&mut self) {
+        self.backend.end();
+    }
+
     fn forget(&self, memory: &Memory, range: Range<usize>) -> Result<Memory> {
         self.backend.forget(memory, range)
     }

@@ -7,6 +7,7 @@ pub mod axcl;
 pub mod choice;
 pub mod chunks;
 mod fallback;
+mod kv_cache;
 pub mod noise;
 pub mod ode;
 pub mod ort;
@@ -173,6 +174,9 @@ pub trait FlowBackend: Send {
             self.device()
         )))
     }
+
+    /// Gives back what the [`step_after`](Self::step_after)s since [`begin`](Self::begin) needed beside their results.
+    fn end(&mut self) {}
 
     /// `memory` without the keys and values of the frames `range`, counted among those that it has.
     fn forget(&self, memory: &Memory, range: Range<usize>) -> Result<Memory> {

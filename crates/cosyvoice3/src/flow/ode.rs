@@ -160,6 +160,7 @@ pub fn solve_after(
         )?);
         euler(&mut x, dt, rate, &conditional, &unconditional);
     }
+    backend.end();
     Ok((x, memories))
 }
 

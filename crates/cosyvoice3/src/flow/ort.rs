@@ -2,14 +2,14 @@
 
 use std::{ops::Range, path::Path};
 
-use super::{Conditions, Device, Encoded, FlowBackend, Memory, times::Times};
+use super::{Conditions, Device, Encoded, FlowBackend, Memory, kv_cache::KvCache, times::Times};
 use crate::{
     Error, Result,
     cancel::Cancel,
     constants::{FRAMES_PER_TOKEN, LOOKAHEAD_TOKENS, MEL_BINS, SPEAKER_EMBEDDING},
     manifest,
     mel::Mel,
-    onnx::{Element, FREE, Kept, Port, Session, SessionOptions, Tensor},
+    onnx::{Element, FREE, Outputs, Port, Session, SessionOptions, Tensor},
 };
 
 /// Rows of one estimator run: conditional and unconditional.
@@ -83,20 +83,29 @@ pub struct CpuFlow {
     /// Modulations, where the estimator takes them instead of the time.
     times: Option<Times>,
     batch: Batch,
-    /// Names of the memory's parts, as inputs and as outputs; none in graphs of older converters.
-    parts: Vec<Part>,
+    /// Names of keys and values, as inputs and as outputs; none in graphs of older converters.
+    keys: Vec<Part>,
+    /// Those of the columns before the convolutions.
+    columns: Vec<Part>,
+    /// Keys and values of earlier frames as inputs, one after the other.
+    past: Vec<f32>,
 }
 
 /// One tensor of the memory.
 struct Part {
     input: String,
     output: String,
-    /// True for keys and values, which grow.
-    grows: bool,
 }
 
-/// The memory's tensors, in the order of [`CpuFlow::parts`].
-type Parts = Vec<Kept>;
+/// The content of a [`Memory`].
+struct Remembered {
+    /// In the order of [`CpuFlow::keys`].
+    keys: KvCache,
+    /// Shape `[rows, heads, frames, channels]` of each key and value, of no frames.
+    shape: [usize; 4],
+    /// Shapes and values, in the order of [`CpuFlow::columns`].
+    columns: Vec<(Vec<usize>, Vec<f32>)>,
+}
 
 /// The estimator's inputs, kept between steps. The unconditional rows of `mu`, `spks` and `cond` stay zero.
 #[derive(Default)]
@@ -168,7 +177,9 @@ impl CpuFlow {
         };
         Ok(Self {
             encoder,
-            parts: parts(&estimator),
+            keys: parts(&estimator, |name| !name.starts_with("conv")),
+            columns: parts(&estimator, |name| name.starts_with("conv")),
+            past: Vec::new(),
             estimator,
             times,
             batch: Batch::default(),
@@ -242,7 +253,7 @@ impl FlowBackend for CpuFlow {
     }
 
     fn remembers(&self) -> bool {
-        !self.parts.is_empty()
+        !self.keys.is_empty()
     }
 
     fn step_after(
@@ -256,21 +267,26 @@ impl FlowBackend for CpuFlow {
         cancel: &Cancel,
     ) -> Result<Memory> {
         let run = Run::After { past, offset };
-        let kept = self.run(&run, x, t, [conditional, unconditional], cancel)?;
-        self.memory(kept)
+        let remembered = self.run(&run, x, t, [conditional, unconditional], cancel)?;
+        let remembered = remembered.expect("such a run is remembered");
+        Ok(memory(remembered))
+    }
+
+    fn end(&mut self) {
+        self.past = Vec::new();
     }
 
     fn forget(&self, memory: &Memory, range: Range<usize>) -> Result<Memory> {
-        let shorter = std::iter::zip(&self.parts, content(memory)?)
-            .map(|(part, kept)| match part.grows {
-                true => without(kept, &range),
-                false => {
-                    let (shape, values) = kept.f32()?;
-                    Kept::new(&lengths(shape), values.to_vec())
-                }
-            })
-            .collect::<Result<Parts>>()?;
-        self.memory(shorter)
+        let Remembered {
+            keys,
+            shape,
+            columns,
+        } = content(memory)?;
+        Ok(self::memory(Remembered {
+            keys: keys.without(&range),
+            shape: *shape,
+            columns: columns.clone(),
+        }))
     }
 }
 
@@ -286,7 +302,7 @@ enum Run<'a> {
 }
 
 impl CpuFlow {
-    /// One estimator run over the first `R` rows, which writes their velocities; returns the memory that it leaves.
+    /// One estimator run over the first `R` rows, which writes their velocities; returns what it leaves to be remembered.
     fn run<const R: usize>(
         &mut self,
         run: &Run<'_>,
@@ -294,7 +310,7 @@ impl CpuFlow {
         t: f32,
         velocities: [&mut Mel; R],
         cancel: &Cancel,
-    ) -> Result<Parts> {
+    ) -> Result<Option<Remembered>> {
         let batch = &mut self.batch;
         batch.x.clear();
         for _ in 0..R {
@@ -315,18 +331,27 @@ impl CpuFlow {
             ("spks", Tensor::F32(&speaker, &batch.spks[..R * MEL_BINS])),
             ("attention_chunk", Tensor::I64(&[1], &chunk)),
         ];
-        let (keep, place);
-        let mut kept = Vec::new();
+        let (keep, place, past_shape);
+        let mut earlier = None;
         if let Run::After { past, offset } = run {
             (keep, place) = ([1], [*offset as i64]);
             inputs.push(("keep", Tensor::I64(&[1], &keep)));
             inputs.push(("offset", Tensor::I64(&[1], &place)));
             if let Some(past) = past {
-                let names = self.parts.iter().map(|part| part.input.as_str());
-                kept.extend(names.zip(content(past)?));
+                let past = content(past)?;
+                let length = write_past(past, self.keys.len(), &mut self.past);
+                past_shape = past.shape_of(past.keys.frames());
+                let tensors = self.past.chunks_exact(length);
+                for (part, values) in self.keys.iter().zip(tensors) {
+                    inputs.push((&part.input, Tensor::F32(&past_shape, values)));
+                }
+                for (part, (shape, values)) in self.columns.iter().zip(&past.columns) {
+                    inputs.push((&part.input, Tensor::F32(shape, values)));
+                }
+                earlier = Some(&past.keys);
             }
         }
-        let mut outputs = self.estimator.run_with(&inputs, &kept, cancel)?;
+        let outputs = self.estimator.run(&inputs, cancel)?;
         let (shape, y) = outputs.f32("y")?;
         if !shape.iter().map(|n| *n as usize).eq(mel) {
             return Err(Error::failed(format!(
@@ -337,66 +362,101 @@ impl CpuFlow {
             velocity.as_mut_slice().copy_from_slice(y);
         }
         match run {
-            Run::Alone => Ok(Parts::new()),
+            Run::Alone => Ok(None),
             Run::After { .. } => {
-                let names = self.parts.iter().map(|part| &part.output);
-                names.map(|name| outputs.take(name)).collect()
+                let frames = batch.frames;
+                remember(&outputs, &self.keys, &self.columns, earlier, frames).map(Some)
             }
         }
     }
+}
 
-    fn memory(&self, kept: Parts) -> Result<Memory> {
-        let (mut frames, mut bytes) = (0, 0);
-        for (part, kept) in std::iter::zip(&self.parts, &kept) {
-            let (shape, values) = kept.f32()?;
-            bytes += size_of_val(values);
-            if part.grows {
-                frames = shape[FRAMES_AXIS] as usize;
-            }
-        }
-        Ok(Memory::new(frames, bytes, kept))
+impl Remembered {
+    /// Shape of keys and values of so many `frames`.
+    fn shape_of(&self, frames: usize) -> [usize; 4] {
+        let mut shape = self.shape;
+        shape[FRAMES_AXIS] = frames;
+        shape
     }
+}
+
+/// Writes the `count` keys and values of `past` to `out`, one after the other; returns the length of each.
+fn write_past(past: &Remembered, count: usize, out: &mut Vec<f32>) -> usize {
+    let length = past.shape_of(past.keys.frames()).iter().product();
+    out.resize(count * length, 0.0);
+    for (index, tensor) in out.chunks_exact_mut(length).enumerate() {
+        past.keys.write(index, tensor);
+    }
+    length
+}
+
+/// Takes what later runs need from the outputs of a run of so many `frames` behind `earlier` ones.
+fn remember(
+    outputs: &Outputs<'_>,
+    keys: &[Part],
+    columns: &[Part],
+    earlier: Option<&KvCache>,
+    frames: usize,
+) -> Result<Remembered> {
+    let mut tensors = Vec::with_capacity(keys.len());
+    let mut shape = [0; 4];
+    for part in keys {
+        let (lengths, values) = outputs.f32(&part.output)?;
+        let lengths = <[i64; 4]>::try_from(lengths).ok();
+        let lengths = lengths.map(|lengths| lengths.map(|n| n as usize));
+        // Graphs of older converters put the earlier frames out again, before the new ones.
+        let Some(lengths) = lengths.filter(|lengths| lengths[FRAMES_AXIS] >= frames) else {
+            return Err(Error::failed(format!(
+                "the flow estimator returned {} of another shape than [rows, heads, {frames}, channels]",
+                part.output
+            )));
+        };
+        shape = lengths;
+        tensors.push((lengths[FRAMES_AXIS], values));
+    }
+    shape[FRAMES_AXIS] = 0;
+    let columns = columns.iter().map(|part| {
+        let (shape, values) = outputs.f32(&part.output)?;
+        let shape = shape.iter().map(|n| *n as usize).collect();
+        Ok((shape, values.to_vec()))
+    });
+    let none = KvCache::default();
+    let keys = earlier
+        .unwrap_or(&none)
+        .followed_by(frames, shape[3], tensors.into_iter());
+    Ok(Remembered {
+        keys,
+        shape,
+        columns: columns.collect::<Result<_>>()?,
+    })
+}
+
+fn memory(content: Remembered) -> Memory {
+    let columns = content.columns.iter();
+    let columns: usize = columns.map(|(_, values)| size_of_val(&values[..])).sum();
+    let bytes = content.keys.bytes() + columns;
+    Memory::new(content.keys.frames(), bytes, content)
 }
 
 /// Axis of the frames in keys and values `[rows, heads, frames, channels]`.
 const FRAMES_AXIS: usize = 2;
 
-/// The memory's parts that `estimator` leaves.
-fn parts(estimator: &Session) -> Vec<Part> {
+/// The parts of the memory that `estimator` leaves and whose names `chosen` wants.
+fn parts(estimator: &Session, chosen: impl Fn(&str) -> bool) -> Vec<Part> {
     let names = estimator.outputs().iter().filter_map(|port| {
         let name = port.name.strip_prefix("present_")?;
-        Some(Part {
+        chosen(name).then(|| Part {
             input: format!("past_{name}"),
             output: port.name.clone(),
-            grows: !name.starts_with("conv"),
         })
     });
     names.collect()
 }
 
-fn content(memory: &Memory) -> Result<&Parts> {
+fn content(memory: &Memory) -> Result<&Remembered> {
     memory
         .content()
         .ok_or_else(|| Error::failed("the flow was given the memory of another back end"))
-}
-
-fn lengths(shape: &[i64]) -> Vec<usize> {
-    shape.iter().map(|n| *n as usize).collect()
-}
-
-/// `kept` `[rows, heads, frames, channels]` without the frames `range`.
-fn without(kept: &Kept, range: &Range<usize>) -> Result<Kept> {
-    let (shape, values) = kept.f32()?;
-    let mut shape = lengths(shape);
-    let channels = shape[FRAMES_AXIS + 1];
-    let row = shape[FRAMES_AXIS] * channels;
-    let mut shorter = Vec::with_capacity(values.len());
-    for row in values.chunks_exact(row) {
-        shorter.extend_from_slice(&row[..range.start * channels]);
-        shorter.extend_from_slice(&row[range.end * channels..]);
-    }
-    shape[FRAMES_AXIS] -= range.len();
-    Kept::new(&shape, shorter)
 }
 
 /// Returns true where a second copy of the estimator's weights pays. In f32 it saves 4 % of a step and takes 0.6 GB.

@@ -340,19 +340,6 @@ impl Session {
     /// # Errors
     /// [`ErrorKind::Cancelled`], or [`ErrorKind::Failed`] that names the file.
     pub fn run(&mut self, inputs: &[(&str, Tensor<'_>)], cancel: &Cancel) -> Result<Outputs<'_>> {
-        self.run_with(inputs, &[], cancel)
-    }
-
-    /// As [`run`](Self::run), with outputs of earlier runs as further inputs.
-    ///
-    /// # Errors
-    /// As [`run`](Self::run).
-    pub fn run_with(
-        &mut self,
-        inputs: &[(&str, Tensor<'_>)],
-        kept: &[(&str, &Kept)],
-        cancel: &Cancel,
-    ) -> Result<Outputs<'_>> {
         let path = &self.path;
         let failed = |e: ort::Error| {
             if cancel.is_cancelled() {
@@ -361,12 +348,9 @@ impl Session {
                 Error::failed(format!("{}: {e}", path.display()))
             }
         };
-        let mut values = Vec::with_capacity(inputs.len() + kept.len());
+        let mut values = Vec::with_capacity(inputs.len());
         for (name, tensor) in inputs {
             values.push((Cow::Borrowed(*name), tensor.view().map_err(failed)?));
-        }
-        for (name, kept) in kept {
-            values.push((Cow::Borrowed(*name), (&kept.0).into()));
         }
         self.run_options.unterminate().map_err(failed)?;
         let hook = cancel.on_cancel({
@@ -441,18 +425,6 @@ pub struct Outputs<'s> {
 }
 
 impl Outputs<'_> {
-    /// Takes the output `name` out, to be an input of a later run.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Damaged`] if the graph has no such output of floats.
-    pub fn take(&mut self, name: &str) -> Result<Kept> {
-        self.f32(name)?;
-        let value = self.outputs.remove(name);
-        value
-            .map(Kept)
-            .ok_or_else(|| Error::damaged(self.path, format!("no output {name}")))
-    }
-
     /// Shape and values of the output `name`.
     ///
     /// # Errors
@@ -486,30 +458,3 @@ impl Outputs<'_> {
     }
 }
 
-/// An output of floats that is kept, where ONNX Runtime made it.
-pub struct Kept(ort::value::DynValue);
-
-impl Kept {
-    /// Values of `shape`, copied.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Failed`] if there are none, or not as many as the shape says.
-    pub fn new(shape: &[usize], values: Vec<f32>) -> Result<Self> {
-        let tensor = ort::value::Tensor::from_array((shape, values));
-        tensor
-            .map(|tensor| Self(tensor.into_dyn()))
-            .map_err(|e| Error::failed(format!("a tensor of shape {shape:?}: {e}")))
-    }
-
-    /// Shape and values.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Failed`] from ONNX Runtime.
-    pub fn f32(&self) -> Result<(&[i64], &[f32])> {
-        let (shape, values) = self
-            .0
-            .try_extract_tensor::<f32>()
-            .map_err(|e| Error::failed(format!("a tensor that was kept: {e}")))?;
-        Ok((shape, values))
-    }
-}
