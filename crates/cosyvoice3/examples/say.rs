@@ -98,6 +98,14 @@ fn main() -> Result<()> {
 
 fn report(speech: &Speech) {
     let stats = &speech.stats;
+    if !speech.last {
+        let seconds = speech.samples.len() as f64 / f64::from(SAMPLE_RATE);
+        println!(
+            "a piece of {seconds:.2} s after {:.1?}",
+            stats.since_request
+        );
+        return;
+    }
     println!(
         "{:?}: {:.2} s ({} tokens) after {:.1?}; prefill {:.2?}, decode {:.2?}, flow {:.2?}, vocoder {:.2?}",
         speech.text,

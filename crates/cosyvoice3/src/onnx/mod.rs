@@ -457,4 +457,3 @@ impl Outputs<'_> {
         Ok(data.to_vec())
     }
 }
-

@@ -8,18 +8,21 @@ use std::{
 
 use super::{
     announcements::MAX_TEXT,
+    first::{FirstPiece, FirstSound},
     job::Job,
     line::{Line, Pending},
     message::{Item, Note, Work},
     slot::{Slot, panicked},
     stages::{Engine, Jobs, LmStage},
-    tokens,
+    tokens::{self, Decoded, TokenSender},
 };
 use crate::{Error, ErrorKind, Result, cancel::Cancel, lm::StopReason, lock::lock, stage::Stage};
 
 /// Decodes what is asked for, request by request, until the line closes.
 pub(super) fn run(line: &Line, engine: &dyn Engine, ready: Instant) {
     let mut slot = Slot::<dyn LmStage>::new("the language model stage");
+    // Of the last request before which nothing was heard.
+    let mut first_sound: Option<FirstSound> = None;
     while let Some(pending) = line.next_request() {
         let (id, cancel) = (pending.id, pending.cancel.clone());
         let accepted = pending.accepted.max(ready);
@@ -33,7 +36,11 @@ pub(super) fn run(line: &Line, engine: &dyn Engine, ready: Instant) {
             Err(error) => Box::new(std::iter::once(Err(error))),
         };
         let mut utterance = 0;
+        // A request behind other speech has as much time.
+        let mut first = line.is_alone(id).then(FirstSound::new);
+        first_sound = first.clone().or(first_sound);
         loop {
+            first_sound.iter().for_each(|first| first.wait(&cancel));
             if cancel.is_cancelled() {
                 break;
             }
@@ -43,7 +50,15 @@ pub(super) fn run(line: &Line, engine: &dyn Engine, ready: Instant) {
                 None => break,
                 Some(Ok(job)) => {
                     let job = Arc::new(job);
-                    if decode(line, engine, &mut slot, &job, accepted, &cancel).is_err() {
+                    let task = Decoding {
+                        line,
+                        engine,
+                        job,
+                        accepted,
+                        cancel: &cancel,
+                        first: first.take(),
+                    };
+                    if task.run(&mut slot).is_err() {
                         break;
                     }
                 }
@@ -118,66 +133,87 @@ fn recall(
     Box::new(std::iter::empty())
 }
 
-/// Decodes one utterance; fails only when it was cancelled before the flow received it.
-fn decode(
-    line: &Line,
-    engine: &dyn Engine,
-    slot: &mut Slot<dyn LmStage>,
-    job: &Arc<Job>,
+/// One utterance in the language model.
+struct Decoding<'a> {
+    line: &'a Line,
+    engine: &'a dyn Engine,
+    job: Arc<Job>,
     accepted: Instant,
-    cancel: &Cancel,
-) -> Result<()> {
-    let place = line.place(cancel)?;
-    let (sender, tokens) = tokens::channel(line.worker(Stage::Flow));
-    let work = Work {
-        job: job.clone(),
-        accepted,
-        cancel: cancel.clone(),
-        started: Instant::now(),
-        place: Some(place),
-        content: tokens,
-    };
-    line.to_flow.push(Item::Work(Box::new(work)), cancel)?;
-    let started = Instant::now();
-    let task = line.worker(Stage::Lm).begin();
-    let mut speed = DecodeSpeed::default();
-    let decoded = slot.run(
-        || engine.lm(line.worker(Stage::Lm)),
-        |stage| {
-            stage.run(job, cancel, &mut |token| {
-                speed.token(line);
-                cancel.check()?;
-                let sent = sender.send(token);
-                speed.since = Some(Instant::now());
-                sent
-            })
-        },
-    );
-    if let Ok(decoded) = &decoded {
+    cancel: &'a Cancel,
+    /// There if its first piece is the first sound after silence.
+    first: Option<FirstSound>,
+}
+
+impl Decoding<'_> {
+    /// Decodes; fails only when the utterance was cancelled before the flow received it.
+    fn run(self, slot: &mut Slot<dyn LmStage>) -> Result<()> {
+        let Self {
+            line, job, cancel, ..
+        } = &self;
+        let place = line.place(cancel)?;
+        let (sender, tokens) = tokens::channel(line.worker(Stage::Flow), self.first.clone());
+        let work = Work {
+            job: job.clone(),
+            accepted: self.accepted,
+            cancel: (*cancel).clone(),
+            started: Instant::now(),
+            place: Some(place),
+            first: self.first.clone().map(FirstPiece),
+            content: tokens,
+        };
+        line.to_flow.push(Item::Work(Box::new(work)), cancel)?;
+        let task = line.worker(Stage::Lm).begin();
+        let decoded = self.decode(slot, &sender);
+        let cut = match &decoded {
+            Ok(decoded) if job.settings.forced_tokens.is_none() => cut_short(job, decoded.stop),
+            _ => None,
+        };
+        sender.end(decoded, line.worker(Stage::Flow).begin());
+        drop(task);
+        let no_stage = || Err(Error::cancelled());
+        let _ = slot.run(no_stage, |stage| {
+            stage.settle();
+            Ok(())
+        });
+        if let Some(error) = cut {
+            line.note(Note::Warning {
+                request: job.request,
+                error,
+            });
+        }
+        Ok(())
+    }
+
+    /// Sends the tokens as they come, and reports.
+    fn decode(&self, slot: &mut Slot<dyn LmStage>, sender: &TokenSender) -> Result<Decoded> {
+        let (line, job, cancel) = (self.line, &self.job, self.cancel);
+        let started = Instant::now();
+        let mut speed = DecodeSpeed::default();
+        let mut waited = Duration::ZERO;
+        let decoded = slot.run(
+            || self.engine.lm(line.worker(Stage::Lm)),
+            |stage| {
+                stage.run(job, cancel, &mut |token| {
+                    speed.token(line);
+                    cancel.check()?;
+                    let sent = sender.send(token);
+                    let since = Instant::now();
+                    self.first.iter().for_each(|first| first.wait(cancel));
+                    waited += since.elapsed();
+                    speed.since = Some(Instant::now());
+                    sent
+                })
+            },
+        );
+        let mut decoded = decoded?;
         let prefilled = started + decoded.prefill;
         line.recorder
             .span(Stage::Lm, job, "prefill", started, prefilled);
         line.recorder
             .span(Stage::Lm, job, "decode", prefilled, Instant::now());
+        decoded.decode = decoded.decode.saturating_sub(waited);
+        Ok(decoded)
     }
-    let cut = match &decoded {
-        Ok(decoded) if job.settings.forced_tokens.is_none() => cut_short(job, decoded.stop),
-        _ => None,
-    };
-    sender.end(decoded, line.worker(Stage::Flow).begin());
-    drop(task);
-    let no_stage = || Err(Error::cancelled());
-    let _ = slot.run(no_stage, |stage| {
-        stage.settle();
-        Ok(())
-    });
-    if let Some(error) = cut {
-        line.note(Note::Warning {
-            request: job.request,
-            error,
-        });
-    }
-    Ok(())
 }
 
 /// Time that the language model takes for its tokens, measured while it decodes: the first utterance of a session, and a

@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    first::FirstPiece,
     job::Job,
     line::Line,
     message::{Item, Note, Place, Voiced, Work},
@@ -33,7 +34,10 @@ pub(super) fn run(line: &Line, engine: &dyn Engine) {
     let mut slot = Slot::<dyn FlowStage>::new("the flow stage");
     while let Some(item) = line.to_flow.pop() {
         let next = match item {
-            Item::Work(work) => Flowing::new(line, &work).run(&mut slot, engine, *work),
+            Item::Work(mut work) => {
+                let first = work.first.take();
+                Flowing::new(line, &work, first).run(&mut slot, engine, *work)
+            }
             Item::Note(note) => Item::Note(note),
         };
         line.to_vocoder.push_now(next);
@@ -55,10 +59,12 @@ struct Flowing<'l> {
     flow: Duration,
     /// The last one, until the language model's report is there.
     last: Option<(Piece, Instant)>,
+    /// Until the first piece is on its way.
+    first: Option<FirstPiece>,
 }
 
 impl<'l> Flowing<'l> {
-    fn new(line: &'l Line, work: &Work<Tokens>) -> Self {
+    fn new(line: &'l Line, work: &Work<Tokens>, first: Option<FirstPiece>) -> Self {
         Self {
             line,
             job: work.job.clone(),
@@ -69,6 +75,7 @@ impl<'l> Flowing<'l> {
             pieces: 0,
             flow: Duration::ZERO,
             last: None,
+            first,
         }
     }
 
@@ -207,16 +214,18 @@ impl<'l> Flowing<'l> {
             flow: self.flow,
             task: self.line.worker(Stage::Vocoder).begin(),
         };
-        self.line.to_vocoder.push_now(self.message(voiced, None));
+        let message = self.message(voiced, None);
+        self.line.to_vocoder.push_now(message);
     }
 
-    fn message(&self, content: Voiced, place: Option<Place>) -> Item<Voiced> {
+    fn message(&mut self, content: Voiced, place: Option<Place>) -> Item<Voiced> {
         Item::Work(Box::new(Work {
             job: self.job.clone(),
             accepted: self.accepted,
             cancel: self.cancel.clone(),
             started: self.started,
             place,
+            first: self.first.take(),
             content,
         }))
     }

@@ -203,6 +203,11 @@ impl Line {
         &self.stop
     }
 
+    /// Returns true if nobody hears or waits for anything but the request `id`.
+    pub(super) fn is_alone(&self, id: RequestId) -> bool {
+        self.inbox().alive.iter().all(|alive| alive.id >= id)
+    }
+
     /// Waits for a place for one more utterance.
     pub(super) fn place(&self, cancel: &Cancel) -> Result<Place> {
         Place::wait(&self.places, cancel)

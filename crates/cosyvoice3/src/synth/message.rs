@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    first::FirstPiece,
     job::Job,
     queue::Queue,
     request::{RequestId, Speech},
@@ -30,6 +31,8 @@ pub(super) struct Work<T> {
     pub started: Instant,
     /// Its place in the line, which goes with the last piece.
     pub place: Option<Place>,
+    /// There if the first sound after silence is made of it; goes with the samples of its first piece.
+    pub first: Option<FirstPiece>,
     pub content: T,
 }
 

@@ -23,6 +23,7 @@
 
 mod announcements;
 mod decoding;
+mod first;
 mod flowing;
 mod job;
 mod line;

@@ -379,7 +379,11 @@ impl FlowStage for Flow {
         out: &mut dyn FnMut(Piece),
     ) -> Result<()> {
         let mut flow = self.model.flow().take(cancel)?;
-        self.bind(flow.backend().device());
+        let device = flow.backend().device();
+        self.bind(device);
+        if device == Device::Cpu && self.shares_cores() {
+            tokens.go_first();
+        }
         let pieces = pieces && self.check_pieces(&flow, job);
         let mut making = MelInPieces {
             recorder: &self.recorder,
@@ -415,6 +419,14 @@ impl Flow {
                 false
             }
         }
+    }
+
+    /// Returns true if the language model has cores on which this stage computes without an NPU.
+    fn shares_cores(&self) -> bool {
+        let affinity = self.affinity.clone().without_npu();
+        let flow = affinity.cores(Stage::Flow);
+        let lm = affinity.cores(Stage::Lm);
+        lm.iter().any(|core| flow.contains(core))
     }
 
     /// Moves this thread to the cores that suit the device.

@@ -67,6 +67,10 @@ impl Gate {
 struct Script {
     gate: Arc<Gate>,
     decoded: Arc<AtomicUsize>,
+    /// True if the first sound was made before anything behind it was decoded.
+    alone: Arc<AtomicBool>,
+    /// Opened by a flow that computes on shared cores; the language model does not end before.
+    begun: Arc<Gate>,
     lm: Arc<OnceLock<Arc<Worker>>>,
     /// Receives the text of each mel, if a test needs it.
     flowed: Option<mpsc::Sender<String>>,
@@ -136,6 +140,7 @@ impl LmStage for Script {
             "lm-panics" => panic!("scripted"),
             "lm-fails" => return Err(Error::failed("scripted")),
             "wait" => self.gate.pass(cancel)?,
+            text if text.starts_with("shared-cores") => self.begun.pass(cancel)?,
             _ => {}
         }
         self.decoded.fetch_add(1, Ordering::SeqCst);
@@ -159,7 +164,14 @@ impl FlowStage for Script {
             _ => {}
         }
         cancel.check()?;
+        if job.text.starts_with("shared-cores") {
+            tokens.go_first();
+            self.begun.open();
+        }
         let mel = Mel::zeros(2 * tokens.wait_all()?.len());
+        if job.text == "shared-cores-flow-fails" {
+            return Err(Error::failed("scripted"));
+        }
         if job.text == "flow-waits" {
             self.gate.pass(cancel)?;
         }
@@ -174,7 +186,10 @@ impl VocoderStage for Script {
     fn run(&mut self, job: &Job, mel: Mel, cancel: &Cancel) -> Result<Vec<f32>> {
         match job.text.as_str() {
             "vocoder-panics" => panic!("scripted"),
-            "vocoder-waits" => self.gate.pass(cancel)?,
+            "vocoder-waits" | "shared-cores-waits" => self.gate.pass(cancel)?,
+            "shared-cores" => self
+                .alone
+                .store(self.decoded.load(Ordering::SeqCst) == 1, Ordering::SeqCst),
             _ => {}
         }
         cancel.check()?;
@@ -261,6 +276,24 @@ fn the_language_model_leaves_cores_to_the_stages_that_compute() {
         assert_eq!(hear(&synth, id), [stage, "done"]);
         script.gate.close();
     }
+}
+
+#[test]
+fn on_shared_cores_the_first_sound_is_made_before_anything_behind_it_is_decoded() {
+    let script = Script::default();
+    let synth = open(&script);
+    let id = say(&synth, "shared-cores b c");
+    assert_eq!(hear(&synth, id), ["shared-cores", "b", "c", "done"]);
+    assert!(script.alone.load(Ordering::SeqCst));
+    // A first sound that fails, or that nobody wants any more, holds nothing up.
+    let id = say(&synth, "shared-cores-flow-fails b");
+    assert_eq!(hear(&synth, id), ["failed: scripted", "b", "done"]);
+    let id = say(&synth, "shared-cores-waits b");
+    script.gate.await_visitor();
+    assert!(synth.cancel(id));
+    assert_eq!(hear(&synth, id), ["cancelled"]);
+    let id = say(&synth, "c");
+    assert_eq!(hear(&synth, id), ["c", "done"]);
 }
 
 #[test]

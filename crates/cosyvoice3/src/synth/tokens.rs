@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::first::FirstSound;
 use crate::{
     Error, Result,
     cpu::worker::{Task, Worker},
@@ -34,9 +35,9 @@ enum Message {
     End(Result<Decoded>, Task),
 }
 
-/// Both ends of an utterance's tokens; `worker` is the flow's. Never full: the context bounds the tokens of an utterance,
+/// Both ends of an utterance's tokens; `worker` is the flow's, `first` there if its first piece is the first sound. Never full: the context bounds the tokens of an utterance,
 /// and the places in the line bound the utterances.
-pub(super) fn channel(worker: &Arc<Worker>) -> (TokenSender, Tokens) {
+pub(super) fn channel(worker: &Arc<Worker>, first: Option<FirstSound>) -> (TokenSender, Tokens) {
     let (sender, messages) = mpsc::channel();
     let count = TokenCount::default();
     let tokens = Tokens {
@@ -47,14 +48,21 @@ pub(super) fn channel(worker: &Arc<Worker>) -> (TokenSender, Tokens) {
         tokens: Vec::new(),
         end: None,
         waited: Duration::ZERO,
+        first: first.clone(),
     };
-    (TokenSender { sender, count }, tokens)
+    let sender = TokenSender {
+        sender,
+        count,
+        first,
+    };
+    (sender, tokens)
 }
 
 /// The language model's end. Dropped without an [`end`](Self::end), it cancels the utterance.
 pub(super) struct TokenSender {
     sender: mpsc::Sender<Message>,
     count: TokenCount,
+    first: Option<FirstSound>,
 }
 
 impl TokenSender {
@@ -69,6 +77,8 @@ impl TokenSender {
     pub fn end(self, decoded: Result<Decoded>, task: Task) {
         // A flow that has given up asks for no report. The count is complete before the flow can have the report.
         self.count.0.complete.store(true, SeqCst);
+        // Before the language model looks for its next work.
+        self.first.iter().for_each(FirstSound::has_tokens);
         let _ = self.sender.send(Message::End(decoded, task));
     }
 }
@@ -101,15 +111,22 @@ pub struct Tokens {
     tokens: Vec<u32>,
     end: Option<Result<Decoded>>,
     waited: Duration,
+    first: Option<FirstSound>,
 }
 
 impl Tokens {
+    /// The flow computes on cores of the language model, which leaves them to the first sound.
+    pub(super) fn go_first(&self) {
+        self.first.iter().for_each(FirstSound::go_first);
+    }
+
     /// Waits until there are `count` tokens or the speech has ended; returns all tokens so far, and true if these
     /// are all.
     pub fn wait(&mut self, count: usize) -> Result<(&[u32], bool)> {
         let since = Instant::now();
         if self.end.is_none() && self.tokens.len() < count {
             self.task = None;
+            self.first.iter().for_each(FirstSound::wants_tokens);
         }
         while self.end.is_none() && self.tokens.len() < count {
             match self.messages.recv() {
@@ -123,6 +140,7 @@ impl Tokens {
         }
         self.waited += since.elapsed();
         self.task.get_or_insert_with(|| self.worker.begin());
+        self.first.iter().for_each(FirstSound::has_tokens);
         match &self.end {
             Some(Err(error)) => Err(error.clone()),
             end => Ok((&self.tokens, end.is_some())),
