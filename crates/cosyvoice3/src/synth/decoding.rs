@@ -8,24 +8,24 @@ use std::{
 
 use super::{
     announcements::MAX_TEXT,
+    engine::{Engine, Jobs, LmStage},
     job::Job,
-    line::{Line, Pending},
     message::{Item, Note, Work},
+    shared::{Pending, Shared},
     slot::{Slot, panicked},
-    stages::{Engine, Jobs, LmStage},
     tokens,
 };
 use crate::{Error, ErrorKind, Result, cancel::Cancel, lm::StopReason, lock::lock, stage::Stage};
 
-/// Decodes what is asked for, request by request, until the line closes.
-pub(super) fn run(line: &Line, engine: &dyn Engine, ready: Instant) {
+/// Decodes what is asked for, request by request, until the synthesizer closes.
+pub(super) fn run(shared: &Shared, engine: &dyn Engine, ready: Instant) {
     let mut slot = Slot::<dyn LmStage>::new("the language model stage");
-    while let Some(pending) = line.next_request() {
+    while let Some(pending) = shared.next_request() {
         let (id, cancel) = (pending.id, pending.cancel.clone());
         let accepted = pending.accepted.max(ready);
         let jobs = catch_unwind(AssertUnwindSafe(|| {
             let jobs = engine.jobs(id, &pending.request)?;
-            Ok(recall(line, engine, &pending, accepted, jobs))
+            Ok(recall(shared, engine, &pending, accepted, jobs))
         }))
         .unwrap_or_else(|panic| Err(panicked("the text front end", &*panic)));
         let mut jobs: Jobs = match jobs {
@@ -43,16 +43,16 @@ pub(super) fn run(line: &Line, engine: &dyn Engine, ready: Instant) {
                 None => break,
                 Some(Ok(job)) => {
                     let job = Arc::new(job);
-                    if decode(line, engine, &mut slot, &job, accepted, &cancel).is_err() {
+                    if decode(shared, engine, &mut slot, &job, accepted, &cancel).is_err() {
                         break;
                     }
                 }
                 // A text that cannot be spoken is a warning, anything else fails the utterance.
                 Some(Err(error)) if error.kind() == ErrorKind::Text => {
-                    line.note(Note::Warning { request: id, error });
+                    shared.note(Note::Warning { request: id, error });
                 }
                 Some(Err(error)) => {
-                    line.note(Note::Failed {
+                    shared.note(Note::Failed {
                         request: id,
                         utterance,
                         error,
@@ -62,7 +62,7 @@ pub(super) fn run(line: &Line, engine: &dyn Engine, ready: Instant) {
             }
             utterance += 1;
         }
-        line.note(Note::End {
+        shared.note(Note::End {
             request: id,
             cancel,
         });
@@ -72,7 +72,7 @@ pub(super) fn run(line: &Line, engine: &dyn Engine, ready: Instant) {
 /// Queues the speech of a request that was spoken before and kept, and leaves nothing to do; else has the request recorded
 /// and leaves its `jobs` as they are.
 fn recall(
-    line: &Line,
+    shared: &Shared,
     engine: &dyn Engine,
     pending: &Pending,
     accepted: Instant,
@@ -95,11 +95,11 @@ fn recall(
     }
     let key = cache.key(&whole);
     let Some(utterances) = cache.get(&key, caching) else {
-        line.recordings.begin(pending.id, key);
+        shared.recordings.begin(pending.id, key);
         return Box::new(jobs.into_iter());
     };
     for speech in &*utterances {
-        let Ok(place) = line.place(&pending.cancel) else {
+        let Ok(permit) = shared.permit(&pending.cancel) else {
             break;
         };
         let mut speech = speech.clone();
@@ -108,10 +108,10 @@ fn recall(
             speech: Box::new(speech),
             cancel: pending.cancel.clone(),
             accepted,
-            place,
+            permit,
         };
         let item = Item::Note(kept);
-        if line.to_flow.push(item, &pending.cancel).is_err() {
+        if shared.to_flow.push(item, &pending.cancel).is_err() {
             break;
         }
     }
@@ -120,32 +120,32 @@ fn recall(
 
 /// Decodes one utterance; fails only when it was cancelled before the flow received it.
 fn decode(
-    line: &Line,
+    shared: &Shared,
     engine: &dyn Engine,
     slot: &mut Slot<dyn LmStage>,
     job: &Arc<Job>,
     accepted: Instant,
     cancel: &Cancel,
 ) -> Result<()> {
-    let place = line.place(cancel)?;
-    let (sender, tokens) = tokens::channel(line.worker(Stage::Flow));
+    let permit = shared.permit(cancel)?;
+    let (sender, tokens) = tokens::channel(shared.worker(Stage::Flow));
     let work = Work {
         job: job.clone(),
         accepted,
         cancel: cancel.clone(),
         started: Instant::now(),
-        place: Some(place),
+        permit: Some(permit),
         content: tokens,
     };
-    line.to_flow.push(Item::Work(Box::new(work)), cancel)?;
+    shared.to_flow.push(Item::Work(Box::new(work)), cancel)?;
     let started = Instant::now();
-    let task = line.worker(Stage::Lm).begin();
+    let task = shared.worker(Stage::Lm).begin();
     let mut speed = DecodeSpeed::default();
     let decoded = slot.run(
-        || engine.lm(line.worker(Stage::Lm)),
+        || engine.lm(shared.worker(Stage::Lm)),
         |stage| {
             stage.run(job, cancel, &mut |token| {
-                speed.token(line);
+                speed.token(shared);
                 cancel.check()?;
                 let sent = sender.send(token);
                 speed.since = Some(Instant::now());
@@ -155,24 +155,26 @@ fn decode(
     );
     if let Ok(decoded) = &decoded {
         let prefilled = started + decoded.prefill;
-        line.recorder
+        shared
+            .recorder
             .span(Stage::Lm, job, "prefill", started, prefilled);
-        line.recorder
+        shared
+            .recorder
             .span(Stage::Lm, job, "decode", prefilled, Instant::now());
     }
     let cut = match &decoded {
         Ok(decoded) if job.settings.forced_tokens.is_none() => cut_short(job, decoded.stop),
         _ => None,
     };
-    sender.end(decoded, line.worker(Stage::Flow).begin());
+    sender.end(decoded, shared.worker(Stage::Flow).begin());
     drop(task);
     let no_stage = || Err(Error::cancelled());
     let _ = slot.run(no_stage, |stage| {
-        stage.settle();
+        stage.flush_cache();
         Ok(())
     });
     if let Some(error) = cut {
-        line.note(Note::Warning {
+        shared.note(Note::Warning {
             request: job.request,
             error,
         });
@@ -195,12 +197,12 @@ impl DecodeSpeed {
     const TOGETHER: usize = 8;
 
     /// A token has come. The first one only starts the clock: before it was the prefill.
-    fn token(&mut self, line: &Line) {
+    fn token(&mut self, shared: &Shared) {
         let Some(since) = self.since else { return };
         self.took += since.elapsed();
         self.tokens += 1;
         if self.tokens == Self::TOGETHER {
-            lock(&line.pace).decoding(self.tokens, self.took.as_secs_f64());
+            lock(&shared.pace).decoding(self.tokens, self.took.as_secs_f64());
             (self.tokens, self.took) = (0, Duration::ZERO);
         }
     }
