@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Fails if source files of a crate import each other in a circle, or if the element imports from the engine's insides.
+"""Fails if source files of a crate, or the training programs, import each other in a circle, or if the element imports from the
+engine's insides.
 
     ci/imports.py [--list]
 
@@ -7,6 +8,7 @@ A file can be read and tested without those above it only as long as there is no
 (`mod.rs`) may re-export what is in them; such a re-export leads to the file that it names.
 """
 
+import ast
 import re
 import sys
 from pathlib import Path
@@ -14,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 CRATES = ["crates/cosyvoice3-text/src", "crates/cosyvoice3/src", "crates/cosyvoice3-convert/src", "src/element"]
 ELEMENT = "src/element"
+PROGRAMS = "training"
 ENGINE = "cosyvoice3"
 
 
@@ -131,6 +134,21 @@ def circles(graph):
     return found
 
 
+def programs(directory):
+    """The imports of Python programs from each other, those inside functions too."""
+    files = {file.stem: file for file in sorted(directory.glob("*.py"))}
+    graph = {}
+    for name, file in files.items():
+        used = set()
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                used.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                used.add(node.module)
+        graph[(name,)] = [(module,) for module in sorted(used & files.keys())]
+    return graph
+
+
 def insides():
     """Imports of the element from modules of the engine, whose root is the API for programs."""
     root = code(ROOT / "crates" / ENGINE / "src/lib.rs")
@@ -146,8 +164,9 @@ def insides():
 
 def main():
     problems = []
-    for source in CRATES:
-        graph = Crate(ROOT / source).edges()
+    graphs = {source: Crate(ROOT / source).edges() for source in CRATES}
+    graphs[PROGRAMS] = programs(ROOT / PROGRAMS)
+    for source, graph in graphs.items():
         name = lambda module: "::".join(module) or "lib"
         if "--list" in sys.argv:
             for module, targets in graph.items():

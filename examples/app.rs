@@ -22,9 +22,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         match (message.view(), message.structure()) {
             (gst::MessageView::Error(error), _) => return Err(error.error().into()),
             (gst::MessageView::Eos(_), _) => break,
-            (_, Some(told)) if told.name() == "cosyvoice3/utterance-started" => {
-                let time: gst::ClockTime = told.get("running-time")?;
-                println!("at {time}: {}", told.get::<&str>("text")?);
+            (_, Some(message)) if message.name() == "cosyvoice3/utterance-started" => {
+                let time: gst::ClockTime = message.get("running-time")?;
+                println!("at {time}: {}", message.get::<&str>("text")?);
             }
             _ => {}
         }

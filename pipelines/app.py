@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""An application in Python: says a few sentences and tells when each is heard.
+"""An application in Python: says a few sentences and prints when each is heard.
 
 Before it: eval "$(./pipelines/env.sh)"; Debian packages python3-gi and gir1.2-gstreamer-1.0.
 Usage: ./pipelines/app.py TEXT...
@@ -26,6 +26,6 @@ while message := pipeline.get_bus().timed_pop(Gst.CLOCK_TIME_NONE):
     if message.type == Gst.MessageType.EOS:
         break
     if message.has_name("cosyvoice3/utterance-started"):
-        told = message.get_structure()
-        print("at", told.get_value("running-time") / Gst.SECOND, "s:", told.get_value("text"))
+        fields = message.get_structure()
+        print("at", fields.get_value("running-time") / Gst.SECOND, "s:", fields.get_value("text"))
 pipeline.set_state(Gst.State.NULL)

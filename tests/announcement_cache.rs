@@ -92,7 +92,7 @@ impl Rig {
                 }
                 gst::PadProbeReturn::Ok
             });
-        let (tell, ended) = mpsc::channel();
+        let (sender, ended) = mpsc::channel();
         let bus = player.pipeline.bus().unwrap();
         bus.set_sync_handler(move |_, message| {
             if let Some(structure) = message.structure()
@@ -100,7 +100,7 @@ impl Rig {
                     .iter()
                     .any(|end| structure.name() == format!("cosyvoice3/utterance-{end}").as_str())
             {
-                let _ = tell.send(structure.to_owned());
+                let _ = sender.send(structure.to_owned());
             }
             gst::BusSyncReply::Pass
         });

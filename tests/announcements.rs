@@ -47,10 +47,10 @@ impl Rig {
         }
         let messages = Messages::default();
         let bus = gst::Bus::new();
-        let told = messages.clone();
+        let posted = messages.clone();
         bus.set_sync_handler(move |_, message| {
-            told.0.lock().unwrap().push(message.clone());
-            told.1.notify_all();
+            posted.0.lock().unwrap().push(message.clone());
+            posted.1.notify_all();
             gst::BusSyncReply::Drop
         });
         element.set_bus(Some(&bus));
@@ -106,7 +106,7 @@ impl Rig {
     /// Waits for `count` messages `name` in all while time goes by, as far as the stream follows; returns the last.
     fn await_message(&self, name: &str, count: usize) -> gst::Structure {
         loop {
-            if let Some(found) = self.told(name).get(count - 1) {
+            if let Some(found) = self.posted(name).get(count - 1) {
                 return found.clone();
             }
             let clock = self.clock();
@@ -131,7 +131,7 @@ impl Rig {
         named(&messages, name)[count - 1].clone()
     }
 
-    fn told(&self, name: &str) -> Vec<gst::Structure> {
+    fn posted(&self, name: &str) -> Vec<gst::Structure> {
         named(&self.messages.0.lock().unwrap(), name)
     }
 
@@ -172,19 +172,19 @@ impl Rig {
 
     /// Makes the sink block on speech until that of `text` is synthesized.
     fn hold_until_made(&self, text: &'static str) {
-        let (tell, told) = std::sync::mpsc::channel();
+        let (sender, receiver) = std::sync::mpsc::channel();
         self.script.on_speech(move |made, _| {
             if made == text {
-                let _ = tell.send(());
+                let _ = sender.send(());
             }
         });
-        let told = Mutex::new(Some(told));
+        let receiver = Mutex::new(Some(receiver));
         let pad = self.element.static_pad("src").unwrap();
         pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
             if !info.buffer().is_some_and(is_silence)
-                && let Some(told) = told.lock().unwrap().take()
+                && let Some(receiver) = receiver.lock().unwrap().take()
             {
-                let made = told.recv_timeout(PATIENCE);
+                let made = receiver.recv_timeout(PATIENCE);
                 made.unwrap_or_else(|_| panic!("{text:?} is made"));
             }
             gst::PadProbeReturn::Ok
@@ -223,7 +223,7 @@ impl Rig {
     }
 
     fn texts(&self) -> Vec<String> {
-        let queued = self.told(QUEUED);
+        let queued = self.posted(QUEUED);
         queued.iter().map(|m| m.get("text").unwrap()).collect()
     }
 }
@@ -278,9 +278,9 @@ fn each_announcement_tells_when_it_is_queued_started_and_finished() {
     let finished = rig.await_message(FINISHED, 2);
     assert_eq!(id(&finished), second);
     for (number, text) in [(0, "1 aaa bb"), (1, "2 c")] {
-        let queued = &rig.told(QUEUED)[number];
-        let started = &rig.told(STARTED)[number];
-        let finished = &rig.told(FINISHED)[number];
+        let queued = &rig.posted(QUEUED)[number];
+        let started = &rig.posted(STARTED)[number];
+        let finished = &rig.posted(FINISHED)[number];
         let length = speech_of(text).len();
         for message in [queued, started, finished] {
             assert_eq!(id(message), number as u64 + 1);
@@ -303,11 +303,11 @@ fn each_announcement_tells_when_it_is_queued_started_and_finished() {
     let speech: Vec<_> = heard.iter().filter(|buffer| !is_silence(buffer)).collect();
     assert_eq!(
         speech[0].pts(),
-        Some(time(&rig.told(STARTED)[0], "running-time"))
+        Some(time(&rig.posted(STARTED)[0], "running-time"))
     );
     assert_eq!(
         speech[2].pts(),
-        Some(time(&rig.told(STARTED)[1], "running-time"))
+        Some(time(&rig.posted(STARTED)[1], "running-time"))
     );
 }
 
@@ -433,7 +433,7 @@ fn an_important_text_takes_the_place_of_the_last_of_the_least_important() {
     assert!(warnings.iter().all(|text| text.contains("max-queued")));
     rig.script.open(Gate::Lm);
     rig.await_message(FINISHED, 3);
-    let order: Vec<_> = rig.told(FINISHED).iter().map(|m| id(m)).collect();
+    let order: Vec<_> = rig.posted(FINISHED).iter().map(|m| id(m)).collect();
     assert_eq!(order, [5, 4, 6]);
     assert_eq!(rig.spoken(), ["5 c", "4 b", "6 d"].map(speech_of).concat());
 }
@@ -484,17 +484,17 @@ fn a_listener_may_ask_for_properties_while_one_is_set() {
     let rig = Rig::live(&[]);
     let bus = gst::Bus::new();
     let element = rig.element.downgrade();
-    let (tell, told) = std::sync::mpsc::channel();
+    let (sender, receiver) = std::sync::mpsc::channel();
     bus.set_sync_handler(move |_, message| {
         if message.type_() == gst::MessageType::Latency {
             let element = element.upgrade().unwrap();
-            tell.send(element.property::<u32>("latency")).unwrap();
+            sender.send(element.property::<u32>("latency")).unwrap();
         }
         gst::BusSyncReply::Drop
     });
     rig.element.set_bus(Some(&bus));
     rig.element.set_property("latency", 500_u32);
-    assert_eq!(told.recv().unwrap(), 500);
+    assert_eq!(receiver.recv().unwrap(), 500);
 }
 
 #[test]
@@ -517,7 +517,7 @@ fn texts_that_fail_are_their_own_trouble_in_a_live_stream() {
     let last = rig.say("7 b");
     let finished = rig.await_message(FINISHED, 1);
     assert_eq!(id(&finished), last);
-    let failed: Vec<_> = rig.told(FAILED).iter().map(|m| id(m)).collect();
+    let failed: Vec<_> = rig.posted(FAILED).iter().map(|m| id(m)).collect();
     assert_eq!(failed, [1, 2, 3, 4, 5, gone]);
     assert_eq!(rig.warnings().len(), 6, "{:?}", rig.warnings());
     assert!(rig.errors().is_empty(), "{:?}", rig.errors());
@@ -614,7 +614,10 @@ fn an_interruption_takes_nothing_from_what_is_as_important() {
     let second = rig.say_full("2 c", 1, "now");
     rig.await_message(FINISHED, 2);
     assert_eq!(
-        rig.told(FINISHED).iter().map(|m| id(m)).collect::<Vec<_>>(),
+        rig.posted(FINISHED)
+            .iter()
+            .map(|m| id(m))
+            .collect::<Vec<_>>(),
         [first, second]
     );
     assert_eq!(
@@ -634,7 +637,7 @@ fn what_is_ready_and_not_yet_heard_lets_the_more_important_go_first() {
     rig.turn(50);
     let urgent = rig.say_full("3 c", 1, "now");
     rig.await_message(FINISHED, 3);
-    let order: Vec<_> = rig.told(FINISHED).iter().map(|m| id(m)).collect();
+    let order: Vec<_> = rig.posted(FINISHED).iter().map(|m| id(m)).collect();
     assert_eq!(order, [first, urgent, second]);
     let all = [
         speech_of("1 aaaaaaaaaa"),
@@ -653,10 +656,10 @@ fn an_interruption_in_the_last_sentence_takes_nothing_away() {
     let second = rig.say_full("2 c", 1, "sentence");
     // The first is reported finished or cancelled, depending on whether the engine knew by then that it was at its end.
     rig.await_message(STARTED, 2);
-    while !rig.told(FINISHED).iter().any(|m| id(m) == second) {
+    while !rig.posted(FINISHED).iter().any(|m| id(m) == second) {
         std::thread::yield_now();
     }
-    assert_eq!(rig.told(FINISHED).len() + rig.told(CANCELLED).len(), 2);
+    assert_eq!(rig.posted(FINISHED).len() + rig.posted(CANCELLED).len(), 2);
     assert_eq!(
         rig.spoken(),
         [speech_of("1 aaaaaaaaaa"), speech_of("2 c")].concat()
@@ -671,12 +674,12 @@ fn cancelling_all_empties_the_line_and_the_stream_goes_on() {
         rig.say(&format!("{number} a"));
     }
     assert_eq!(rig.element.emit_by_name::<u32>("cancel-all", &[]), 3);
-    for (number, cancelled) in rig.told(CANCELLED).iter().enumerate() {
+    for (number, cancelled) in rig.posted(CANCELLED).iter().enumerate() {
         assert_eq!(id(cancelled), number as u64 + 1);
         assert_eq!(cancelled.get::<String>("reason").unwrap(), "cancelled");
         assert_eq!(time(cancelled, "duration"), gst::ClockTime::ZERO);
     }
-    assert_eq!(rig.told(CANCELLED).len(), 3);
+    assert_eq!(rig.posted(CANCELLED).len(), 3);
     assert_eq!(rig.element.emit_by_name::<u32>("cancel-all", &[]), 0);
     rig.script.open(Gate::Lm);
     rig.say("4 b");
@@ -818,7 +821,7 @@ fn speech_in_small_buffers_has_no_seam_though_the_clock_wakes_late() {
     rig.say("1 aaaa");
     rig.await_at_once(STARTED, 1);
     // Each wait ends a little late, as on every real clock.
-    while rig.told(FINISHED).is_empty() {
+    while rig.posted(FINISHED).is_empty() {
         let clock = rig.clock();
         if let Some(time) = clock.next_entry_time() {
             clock.set_time(time.max(clock.time()) + gst::ClockTime::from_useconds(130));
@@ -1039,10 +1042,10 @@ fn speech_longer_than_its_slot_is_compressed_as_far_as_max_overflow_wants() {
         if factor.is_none() {
             assert_eq!(playing::samples(&first[0]), speech_of("1 aaaaa"));
         }
-        let message = &rig.told("cosyvoice3/synthesized-audio")[0];
+        let message = &rig.posted("cosyvoice3/synthesized-audio")[0];
         let found = message.get_optional::<f64>("compression-factor").unwrap();
         assert_eq!(found, factor, "{max_overflow}");
-        assert_eq!(rig.told(FINISHED).len(), 2);
+        assert_eq!(rig.posted(FINISHED).len(), 2);
         assert!(rig.warnings().is_empty(), "{:?}", rig.warnings());
     }
 }
@@ -1084,9 +1087,9 @@ fn a_text_that_is_cancelled_while_its_speech_waits_to_be_compressed_is_silent_an
     rig.harness.push(cue("1 aaaaa bb", 1000, 100)).unwrap();
     rig.harness.push(cue("2 b", 2000, 500)).unwrap();
     // The first utterance is made and held, the second one is not.
-    let (tell, made) = std::sync::mpsc::channel();
+    let (sender, made) = std::sync::mpsc::channel();
     rig.script.on_speech(move |_, utterance| {
-        let _ = tell.send(utterance);
+        let _ = sender.send(utterance);
     });
     rig.script.let_one_pass(Gate::Lm);
     assert_eq!(made.recv_timeout(PATIENCE), Ok(0));
@@ -1096,7 +1099,7 @@ fn a_text_that_is_cancelled_while_its_speech_waits_to_be_compressed_is_silent_an
     rig.drain();
     assert_eq!(rig.spoken(), speech_of("2 b"));
     assert_eq!(
-        (rig.told(CANCELLED).len(), rig.told(FINISHED).len()),
+        (rig.posted(CANCELLED).len(), rig.posted(FINISHED).len()),
         (1, 1)
     );
 }
@@ -1106,7 +1109,7 @@ fn a_text_that_is_cancelled_while_its_speech_waits_to_be_compressed_is_silent_an
 #[test]
 fn the_message_of_the_other_speech_elements_has_their_five_fields() {
     let (rig, heard) = two_cues(&[("overflow", "compress")]);
-    let messages = rig.told("cosyvoice3/synthesized-audio");
+    let messages = rig.posted("cosyvoice3/synthesized-audio");
     assert_eq!(messages.len(), 2);
     let (first, second) = (&messages[0], &messages[1]);
     assert_eq!(first.get::<String>("content").unwrap(), "1 aaaaa");
@@ -1413,7 +1416,7 @@ fn a_flush_does_not_revive_an_element_whose_models_did_not_load() {
         let id = rig.say("1 a");
         rig.drain();
         assert_eq!(
-            rig.told(CANCELLED).iter().any(|m| self::id(m) == id),
+            rig.posted(CANCELLED).iter().any(|m| self::id(m) == id),
             id > 0
         );
     }

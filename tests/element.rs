@@ -375,7 +375,7 @@ fn cores_that_are_not_there_are_refused_by_name() {
 }
 
 #[test]
-fn more_threads_than_cores_are_not_used_and_that_is_told() {
+fn more_threads_than_cores_are_not_used_and_that_is_reported() {
     let player = Player::new(&tiny(), Some("Да."), &[("threads", "256")]);
     let played = player.play();
     assert!(played.eos && played.warnings.len() == 1, "{played:?}");
@@ -385,18 +385,18 @@ fn more_threads_than_cores_are_not_used_and_that_is_told() {
 #[test]
 fn statistics_and_the_message_that_ends_a_text_tell_what_each_stage_took() {
     let player = Player::new(&tiny(), Some("Раз."), &[("prefix-cache", "memory")]);
-    let (tell, told) = std::sync::mpsc::channel();
+    let (sender, receiver) = std::sync::mpsc::channel();
     let bus = player.pipeline.bus().unwrap();
     bus.enable_sync_message_emission();
     bus.connect_sync_message(Some("element"), move |_, message| {
         let structure = message.structure().expect("a structure");
         if structure.name() == "cosyvoice3/utterance-finished" {
-            let _ = tell.send(structure.to_owned());
+            let _ = sender.send(structure.to_owned());
         }
     });
     player.play_to_first_buffer();
     player.wait();
-    let message = told.recv_timeout(Duration::from_secs(60)).unwrap();
+    let message = receiver.recv_timeout(Duration::from_secs(60)).unwrap();
     let stats: gst::Structure = player.element.property("stats");
     for structure in [&message, &stats] {
         let number = |name: &str| {

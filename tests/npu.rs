@@ -488,7 +488,7 @@ fn speak_with_a_fault(
     card.machine.set(settings);
     while utterance.advance(&tokens, true, &cancel)?.is_some() {}
     let mel = utterance.into_mel();
-    let warning = model.backend().take_warning();
+    let warning = model.backend().take_recovered_error();
     card.machine.set("");
     Ok((mel, warning))
 }

@@ -129,7 +129,7 @@ fn a_card_that_hangs_in_the_middle_is_an_error_of_its_own() {
             let since = Instant::now();
             assert_refused(&player(&machine, "npu").play());
             println!(
-                "a hang was told after {:?} (wanted: {PATIENCE:?})",
+                "a hang was reported after {:?} (wanted: {PATIENCE:?})",
                 since.elapsed()
             );
             assert_dead(&machine);

@@ -35,7 +35,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).into()
 }
 
-/// The model in the box, which has the networks that voices of recordings are made with.
+/// The bundled model, which has the networks that voices of recordings are made with.
 fn demo() -> PathBuf {
     root().join("models/demo")
 }
@@ -580,7 +580,7 @@ fn an_element_that_is_stopped_while_it_listens_starts_again() {
     fs::write(&sample, wav(&samples)).unwrap();
     let settings = [("voice-sample", sample.to_str().unwrap()), ("threads", "1")];
     let player = Player::new(&demo(), Some("Готово."), &settings);
-    let (tell, told) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     player
         .pipeline
         .bus()
@@ -589,12 +589,13 @@ fn an_element_that_is_stopped_while_it_listens_starts_again() {
             if let gst::MessageView::Progress(progress) = message.view()
                 && progress.get().2.contains("voice sample")
             {
-                let _ = tell.send(());
+                let _ = sender.send(());
             }
             gst::BusSyncReply::Pass
         });
     player.start().unwrap();
-    told.recv_timeout(std::time::Duration::from_secs(300))
+    receiver
+        .recv_timeout(std::time::Duration::from_secs(300))
         .expect("progress");
     let stopped = player.stop(gst::State::Ready);
     assert!(stopped.errors.is_empty(), "{:?}", stopped.errors);

@@ -3,7 +3,7 @@
     python begin_with.py MODEL              writes start/{lm,flow,vocoder,f0,speaker}.npz in the work directory
 
 Undoes what export and conversion fold: q8_0 and half precision become floats, scales of the outer layers are divided out,
-added taps of the upsampling are told apart, and what is computed from a token's digits begins anew at zero. The speech
+added taps of the upsampling are separated, and what is computed from a token's digits begins anew at zero. The speech
 tokenizer is no part of a model directory: the tables fit only the code of start/tokens.npz.
 """
 import argparse
@@ -17,11 +17,11 @@ from safetensors.numpy import load_file
 from torch.nn.utils import parametrize
 
 import workdir
+from checkpoints import TEMPERATURE, geometry
 from flow import Flow
 from hift import UPSAMPLING, HiFT
 from qwen2 import SpeechLM
 from speaker import Encoder
-from train_lm import TEMPERATURE, geometry
 
 STEPS = {"lm": 15484, "flow": 6909, "vocoder": 7040, "f0": 4481, "speaker": 1789}     # behind the networks of models/demo
 GGUF_NAMES = {"attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj",

@@ -22,11 +22,10 @@ import torch
 
 import text_tokenizer
 import workdir
+from checkpoints import geometry, load_flow, load_lm, load_vocoder
 from synthesis import prompt_of
 from teachers import ALL_SPEAKERS
-from train_flow import load_flow, speaker_vectors
-from train_lm import geometry, load_lm
-from train_vocoder import load_vocoder
+from train_flow import speaker_vectors
 
 # The template of the converter's random checkpoints.
 YAML = Path(__file__).parent.parent / "crates/cosyvoice3-convert/src/random/cosyvoice3.yaml"

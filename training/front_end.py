@@ -16,7 +16,6 @@ import onnxruntime
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-import features
 import speaker
 import tokens
 import workdir

@@ -13,6 +13,7 @@ import text_tokenizer
 import tokens as codec
 import workdir
 from ceilings import teacher_speech
+from checkpoints import load_lm
 from features import whisper_mel
 from judge import edit_distance
 from qwen2 import SOS, TOKENS, SpeechLM
@@ -100,5 +101,4 @@ if __name__ == "__main__":
     parser.add_argument("--voices", nargs="+", choices=ALL_SPEAKERS, default=ALL_SPEAKERS)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    from train_lm import load_lm
     judge(load_lm(temperature=1), arguments.voices, arguments.temperatures)

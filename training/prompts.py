@@ -19,11 +19,11 @@ import speech
 import teachers
 import tokens as codec
 import workdir
+from checkpoints import TEMPERATURE, load_lm
 from judge_lm import generate_all, prefixes_after, rate, wrong_characters
 from measures import LENGTH_TOLERANCE
 from synthesis import PROMPTS, prompt_candidates
 from teachers import ALL_SPEAKERS
-from train_lm import TEMPERATURE, load_lm
 
 ROUNDS = (range(1), range(1, 5))        # seeds
 FINALISTS = 5

@@ -14,13 +14,12 @@ import speech
 import text_tokenizer
 import trainer
 import workdir
+from checkpoints import load_flow, load_lm, load_vocoder
 from flow import schedule, solve
 from qwen2 import generate
 from teachers import ALL_SPEAKERS
 from tokens import griffin_lim
-from train_flow import load_flow, noise_table, speaker_vectors
-from train_lm import load_lm
-from train_vocoder import load_vocoder
+from train_flow import noise_table, speaker_vectors
 
 PROMPT_TOKENS = range(75, 106)
 PROMPTS = "prompts.json"

@@ -12,6 +12,7 @@ import torch
 
 import speech
 import trainer
+from checkpoints import load_flow, load_vocoder
 from flow import MEL_DEVIATION, MEL_MEAN, SPEAKER, Flow, schedule, solve
 from teachers import ALL_SPEAKERS
 
@@ -89,15 +90,6 @@ def train(argv):
         run.step(loss + weight * prior, flow=loss, prior=prior)
 
 
-def load_flow() -> Flow:
-    """The averaged weights in official form."""
-    trained = Flow(training_form=True)
-    trained.load_state_dict(trainer.averaged("flow"))
-    model = Flow()
-    model.load_state_dict(trained.official_state())
-    return model.eval()
-
-
 def noise_table() -> torch.Tensor:
     return torch.randn(1, 80, 15_000, generator=torch.Generator().manual_seed(0))[0]
 
@@ -105,7 +97,6 @@ def noise_table() -> torch.Tensor:
 def judge_flow(argv):
     import judge
     from tokens import griffin_lim
-    from train_vocoder import load_vocoder
     torch.set_num_threads(1)
     model, vectors, noise = load_flow(), speaker_vectors(), noise_table()
     training, validation = speech.load(needs="tokens")

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 import speech
 import text_tokenizer
 import trainer
+from checkpoints import geometry, load_lm
 from qwen2 import EOS, SOS, TASK, SpeechLM
 from teachers import ALL_SPEAKERS
 
@@ -30,13 +31,6 @@ LOAD_EVERY = 500            # batches; new shards may have come
 GUIDED_LAYERS = (1, 2)
 GUIDED_STEPS = 8000          # the weight of guidance falls to a tenth until then
 VALIDATE_EVERY = 400
-# The head is exported sharper by this: with the published sampling (top-p 0.8) a small model slurs
-TEMPERATURE = 0.6
-
-
-def geometry() -> dict:
-    return {"hidden": 256, "layers": 6, "heads": 4, "kv_heads": 2, "head_dim": 64, "mlp": 704,
-            "text_rows": text_tokenizer.rows()}
 
 
 def positions(u) -> int:
@@ -177,16 +171,6 @@ def validate(run, model, validation):
         run.history.append({"step": run.steps, f"held-out {language}": float(totals[0])})
     model.load_state_dict(weights)
     model.train()
-
-
-def load_lm(temperature=TEMPERATURE) -> SpeechLM:
-    """The averaged weights in official form, logits divided by `temperature`."""
-    trained = SpeechLM(**geometry(), training_form=True)
-    trained.load_state_dict(trainer.averaged("lm"))
-    model = SpeechLM(**geometry())
-    model.load_state_dict(trained.official_state())
-    model.llm_decoder.weight.data /= temperature
-    return model.eval()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 import features
 import speech
 import trainer
-import workdir
+from checkpoints import load_vocoder, renew_f0
 from discriminators import Discriminators
 from hift import HARMONICS, HOP, LOOK_RIGHT, HiFT
 from teachers import ALL_SPEAKERS
@@ -162,22 +162,6 @@ def train_audio(argv):
             loss = loss + weight * (ADVERSARIAL_WEIGHT * adversarial + MATCHING_WEIGHT * matching)
             numbers |= {"discriminators": own, "adversarial": adversarial, "matching": matching}
         run.step(loss, clip=10, **numbers)
-
-
-def renew_f0(model: HiFT):
-    """The latest F0 predictor, if there is one apart from the vocoder."""
-    if trainer.has_weights("f0"):
-        predictor = trainer.averaged("f0")
-        for key in ("classifier.weight", "classifier.bias"):
-            predictor[key] = predictor[key] * 100
-        model.f0_predictor.load_state_dict(predictor)
-
-
-def load_vocoder() -> HiFT:
-    model = HiFT()
-    model.load_state_dict(trainer.averaged("vocoder"))
-    renew_f0(model)
-    return model.eval()
 
 
 @torch.no_grad()

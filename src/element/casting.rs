@@ -56,7 +56,7 @@ impl CosyVoice3Src {
         ) else {
             return;
         };
-        // The event comes from another element, and what that was told may come from a stranger.
+        // The event comes from another element, and its content may come from a stranger.
         let checked = match voice.contains('/') {
             true => Err(Error::new(
                 ErrorKind::NotFound,

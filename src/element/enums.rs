@@ -2,6 +2,48 @@
 
 use gst::glib;
 
+use cosyvoice3::{
+    AnnouncementCaching, FlowChoice, FlowPlan, Flush, Language, Level, Markup, PrefixCaching,
+    PromptMode, Reading, Schedule, Verify,
+};
+
+/// Converts a setting to the engine's enumeration, which knows no GLib and has the same variants; with `Option`, the first one
+/// leaves the choice to the engine.
+macro_rules! engine_enum {
+    ($setting:ident => Option<$engine:ident> { $unset:ident $(, $variant:ident)+ }) => {
+        impl From<$setting> for Option<$engine> {
+            fn from(setting: $setting) -> Self {
+                match setting {
+                    $setting::$unset => None,
+                    $($setting::$variant => Some($engine::$variant),)+
+                }
+            }
+        }
+    };
+    ($setting:ident => $engine:ident { $($variant:ident),+ }) => {
+        impl From<$setting> for $engine {
+            fn from(setting: $setting) -> Self {
+                match setting {
+                    $($setting::$variant => Self::$variant,)+
+                }
+            }
+        }
+    };
+}
+
+engine_enum!(FlowScheduleSetting => Option<Schedule> { Manifest, Cosine, Linear, Epss });
+engine_enum!(FlowPlanSetting => FlowPlan { Auto, Whole, Windows });
+engine_enum!(FlushSetting => Flush { FullMel, Chunk, Auto });
+engine_enum!(PrefixCacheSetting => PrefixCaching { Off, Memory, Disk });
+engine_enum!(AnnouncementCacheSetting => AnnouncementCaching { Off, Memory, Disk });
+engine_enum!(FlowBackendSetting => FlowChoice { Auto, Npu, Cpu });
+engine_enum!(LevelSetting => Level { Normalize, Limit, None });
+engine_enum!(VerifySetting => Verify { Auto, Always, Never });
+engine_enum!(LanguageSetting => Option<Language> { Auto, Russian, English, Chinese });
+engine_enum!(TextReadingSetting => Option<Reading> { Manifest, Model, Written });
+engine_enum!(PromptModeSetting => PromptMode { Auto, ZeroShot, CrossLingual });
+engine_enum!(MarkupSetting => Markup { None, Ssml });
+
 /// Time points of the flow's solver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstCosyVoice3FlowSchedule")]

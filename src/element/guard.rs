@@ -54,7 +54,7 @@ impl CosyVoice3Src {
             ErrorKind::Panicked,
             format!("{place} panicked ({message}): this is a bug, please report it"),
         ));
-        self.wake.wake();
+        self.notify.signal();
         self.space_available.notify_all();
     }
 }

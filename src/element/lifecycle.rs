@@ -90,7 +90,7 @@ impl CosyVoice3Src {
         options.verify = settings.verify();
         options.default_voice = Sample::of(settings)
             .map(|sample| sample.into_voice(options.dir.clone(), options.threads, options.verify));
-        options.keeper = Some(self.kept.clone());
+        options.keep_alive = Some(self.kept.clone());
         Ok(options)
     }
 
@@ -112,8 +112,8 @@ impl CosyVoice3Src {
         let model = self
             .options(&settings)
             .and_then(|options| options.model_name());
-        let wake = self.wake.clone();
-        synth.on_event(move || wake.wake());
+        let notify = self.notify.clone();
+        synth.on_event(move || notify.signal());
         self.watch_candidates();
         let may_link = self.candidates.may_link();
         let nothing_to_say = {
@@ -152,9 +152,9 @@ impl CosyVoice3Src {
         if let Some(synth) = synth {
             synth.close();
         }
-        self.wake.wake();
+        self.notify.signal();
         self.space_available.notify_all();
-        self.post_reports();
+        self.flush_messages();
         if loading {
             self.post_progress(gst::ProgressType::Canceled, "loading cancelled");
         }
@@ -171,11 +171,11 @@ impl CosyVoice3Src {
     /// PAUSED to PLAYING and back: a live stream stands still in PAUSED.
     fn set_playing(&self, playing: bool) {
         self.state().playing = playing;
-        self.wake.wake();
+        self.notify.signal();
     }
 
     fn watch_candidates(&self) {
         self.candidates
-            .watch(self.obj().upcast_ref::<gst::Element>(), &self.wake);
+            .watch(self.obj().upcast_ref::<gst::Element>(), &self.notify);
     }
 }

@@ -1,6 +1,6 @@
 //! Custom metas on buffers of speech.
 
-use super::agenda::Origin;
+use super::queue::Origin;
 use cosyvoice3::Word;
 
 /// Name of the custom meta on each buffer of speech: a structure with the field `id`.

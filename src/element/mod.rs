@@ -62,7 +62,7 @@
 //! | `text="Готово."` | says it at each start; set while it runs, after what is being said |
 //! | `model-path=/srv/cosyvoice3 voice=ru_female` | model directory and one of its voices; the property `voices` lists them |
 //! | `voice-sample=me.opus voice-sample-text="Добрый день!"` | the voice of a recording, which is made when the element starts |
-//! | `speaker-map="map,anna=ru_female,boris=ru_male"` | voices for the speakers that a transcriber upstream tells apart |
+//! | `speaker-map="map,anna=ru_female,boris=ru_male"` | voices for the speakers that a transcriber upstream distinguishes |
 //! | `instruct="speak fast"` | how to speak, in words for the model |
 //! | `speed=1.2` | faster by a fifth |
 //! | `seed=7`, `seed=-1` | another take that can be had again; another one each time |
@@ -234,7 +234,6 @@ use gst::{glib, prelude::*, subclass::prelude::*};
 
 use cosyvoice3::{Engine, Loading, Options, Settings};
 
-mod agenda;
 mod bus;
 mod casting;
 mod cost;
@@ -247,11 +246,13 @@ mod input;
 mod lifecycle;
 mod lock;
 mod logging;
+mod messages;
 mod metas;
 mod next;
+mod notify;
 mod object;
 mod properties;
-mod report;
+mod queue;
 mod sample;
 mod say;
 mod settings;
@@ -266,7 +267,6 @@ mod task;
 mod timeline;
 mod upstream;
 mod uri;
-mod wake;
 
 glib::wrapper! {
     /// The element `cosyvoice3src`.

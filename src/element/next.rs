@@ -1,8 +1,8 @@
 //! The decision on the next step of the pad's task: a function of the state, the time and the settings. No pads, no locks.
 
 use super::{
-    agenda::Item,
     enums::IdleSetting,
+    queue::Item,
     settings::Settings,
     state::State,
     timeline::{TICK, Timeline, sample_at, time_of},
@@ -70,13 +70,13 @@ pub(super) fn next(
     if let Some(action) = speech(state, now, settings.idle) {
         return action;
     }
-    if let Some(event) = state.agenda.held_end() {
+    if let Some(event) = state.queue.held_end() {
         return Action::Engine(Box::new(event));
     }
     // Events and gaps queued before an announcement precede its speech, which may be there already.
-    let between = matches!(state.agenda.head(), Some(Item::Event(_) | Item::Gap(_)));
+    let between = matches!(state.queue.head(), Some(Item::Event(_) | Item::Gap(_)));
     if between && !still {
-        return Action::Item(state.agenda.pop().expect("just seen"));
+        return Action::Item(state.queue.pop().expect("just seen"));
     }
     let wanted = match between {
         true => Wanted::OfTheEngine,
@@ -115,7 +115,7 @@ fn cut_for_eos(state: &mut State) {
         true => state.stream.timeline.drop_all(),
         false => state.stream.timeline.cut().any,
     };
-    if cut && let Some(Item::Say(announcement)) = state.agenda.head() {
+    if cut && let Some(Item::Say(announcement)) = state.queue.head() {
         announcement.dropped = true;
     }
 }
@@ -139,7 +139,7 @@ fn end(state: &mut State) -> Option<Action> {
         stream.ended = true;
         return Some(Action::End { all_said: false });
     }
-    match state.agenda.head() {
+    match state.queue.head() {
         Some(Item::End(seqnum)) => stream.eos_asked = *seqnum,
         // Without an upstream an offline stream ends by itself.
         None if !stream.timeline.live
@@ -178,7 +178,7 @@ fn idle(timeline: &Timeline, now: Option<gst::ClockTime>, idle: IdleSetting, unt
 mod tests {
     use super::{super::state::Stream, *};
     use crate::element::{
-        agenda::{Interrupt, Origin},
+        queue::{Interrupt, Origin},
         timeline::{Cue, Piece},
     };
 
@@ -208,12 +208,12 @@ mod tests {
         let settings = cosyvoice3::Settings::default();
         let origin = Origin::Application;
         state
-            .agenda
+            .queue
             .say("x".into(), settings, 0, Interrupt::None, origin);
     }
 
     fn gap(state: &mut State) {
-        state.agenda.push(Item::Gap(Cue {
+        state.queue.push(Item::Gap(Cue {
             start: gst::ClockTime::ZERO,
             duration: None,
         }));
@@ -235,7 +235,7 @@ mod tests {
     }
 
     fn ended(state: &mut State) {
-        state.agenda.push(Item::End(None));
+        state.queue.push(Item::End(None));
     }
 
     /// The step at a running time in milliseconds, and the events of the engine that were asked for.
@@ -476,7 +476,7 @@ mod tests {
             eos(state);
         });
         decide(&mut state, Some(0), IdleSetting::Silence);
-        let Some(Item::Say(announcement)) = state.agenda.head() else {
+        let Some(Item::Say(announcement)) = state.queue.head() else {
             panic!("it is forgotten");
         };
         assert!(announcement.dropped);

@@ -5,10 +5,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use gst::{prelude::*, subclass::prelude::*};
 
 use super::{
-    bus, lock::lock, logging::CAT, settings::Settings, state::State, upstream::Candidates,
-    wake::Wake,
+    bus, lock::lock, logging::CAT, notify::Notify, settings::Settings, state::State,
+    upstream::Candidates,
 };
-use cosyvoice3::{Engine, Error, ErrorKind, Keeper, Loading, Synthesizer};
+use cosyvoice3::{Engine, Error, ErrorKind, KeepAlive, Loading, Synthesizer};
 
 /// Loads a custom engine instead of a model directory.
 type Load = dyn Fn(&Loading<'_>) -> cosyvoice3::Result<Arc<dyn Engine>> + Send + Sync;
@@ -19,7 +19,7 @@ pub struct CosyVoice3Src {
     pub(super) settings: Mutex<Settings>,
     pub(super) state: Mutex<State>,
     /// The pad's task waits on it.
-    pub(super) wake: Arc<Wake>,
+    pub(super) notify: Arc<Notify>,
     /// Notified, with `state` locked, when an announcement ends: the chain function may be waiting for queue space.
     pub(super) space_available: Condvar,
     /// Elements that may link a text pad later.
@@ -28,7 +28,7 @@ pub struct CosyVoice3Src {
     /// left alone at the end of the process, they would meet libraries whose globals are destroyed.
     pub(super) leaving: Mutex<Vec<Arc<Synthesizer>>>,
     /// Models stay loaded between READY and PAUSED.
-    pub(super) kept: Keeper,
+    pub(super) kept: KeepAlive,
     /// Source of the engine, if it is not a model directory.
     load: Mutex<Option<Arc<Load>>>,
 }
@@ -40,11 +40,11 @@ impl CosyVoice3Src {
             srcpad,
             settings: Mutex::default(),
             state: Mutex::default(),
-            wake: Arc::default(),
+            notify: Arc::default(),
             space_available: Condvar::new(),
             candidates: Candidates::default(),
             leaving: Mutex::default(),
-            kept: Keeper::default(),
+            kept: KeepAlive::default(),
             load: Mutex::default(),
         }
     }

@@ -55,7 +55,7 @@ fn voices(this: &CosyVoice3Src) -> glib::Value {
 
 fn stats(this: &CosyVoice3Src) -> glib::Value {
     let state = this.state();
-    state.totals.structure(state.agenda.texts()).to_value()
+    state.totals.structure(state.queue.texts()).to_value()
 }
 
 /// The value of the property number `id`, which counts from 1 in the order of [`SPECS`].

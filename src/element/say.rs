@@ -3,9 +3,9 @@
 use gst::subclass::prelude::*;
 
 use super::{
-    agenda::{Interrupt, Origin},
     logging::CAT,
     object::CosyVoice3Src,
+    queue::{Interrupt, Origin},
     settings::Settings,
     state::{DISPLACED, State},
 };
@@ -60,7 +60,7 @@ impl State {
             Err(Refusal::Stopped)
         } else if self.flushing {
             Err(Refusal::Flushing)
-        } else if self.stream.ends() || self.agenda.ends() {
+        } else if self.stream.ends() || self.queue.ends() {
             Err(Refusal::Ended)
         } else {
             Ok(())
@@ -70,10 +70,10 @@ impl State {
     /// Makes room for an announcement of this priority: if the queue is full, the last of the least important ones is
     /// cancelled.
     fn make_room(&mut self, priority: i32, max_queued: u32) -> Result<(), Refusal> {
-        if self.agenda.waiting() < max_queued as usize {
+        if self.queue.waiting() < max_queued as usize {
             return Ok(());
         }
-        let victim = self.agenda.least_important_below(priority);
+        let victim = self.queue.least_important_below(priority);
         let victim = victim.ok_or(Refusal::Full(max_queued))?;
         self.cancel(|id| id == victim, DISPLACED);
         Ok(())
@@ -132,7 +132,7 @@ impl CosyVoice3Src {
             let mut state = self.state();
             state.takes_texts()?;
             state.make_room(priority, settings.max_queued)?;
-            let (id, displaced) = state.agenda.say(
+            let (id, preemption) = state.queue.say(
                 text.clone(),
                 synth_settings,
                 priority,
@@ -141,12 +141,12 @@ impl CosyVoice3Src {
             );
             state.stream.awaits_text = false;
             state.stream.awaits_link = false;
-            state.note_queued(id, &text);
-            state.displace(&displaced);
+            state.queue_queued_message(id, &text);
+            state.preempt(&preemption);
             id
         };
-        self.post_reports();
-        self.wake.wake();
+        self.flush_messages();
+        self.notify.signal();
         Ok(id)
     }
 
@@ -170,9 +170,9 @@ impl CosyVoice3Src {
     /// Cancels the announcements that `wanted` selects; returns their number.
     pub(super) fn cancel(&self, wanted: impl Fn(u64) -> bool) -> usize {
         let count = self.state().cancel(wanted, "cancelled");
-        self.wake.wake();
+        self.notify.signal();
         self.space_available.notify_all();
-        self.post_reports();
+        self.flush_messages();
         count
     }
 }

@@ -6,8 +6,7 @@ use gst::{glib, prelude::*};
 
 use super::{enums::*, gvalue};
 use cosyvoice3::{
-    self as synth, AnnouncementCaching, AxclOptions, FlowChoice, FlowPlan, FlowTarget, Flush,
-    Language, Level, Markup, PrefixCaching, PromptMode, Reading, Schedule, Verify,
+    self as synth, AnnouncementCaching, AxclOptions, FlowTarget, PrefixCaching, Verify,
 };
 
 /// Least and largest tempo.
@@ -358,28 +357,12 @@ impl Settings {
         let mut settings = synth::Settings::default();
         settings.voice = non_empty(&self.voice);
         settings.instruct = non_empty(&self.instruct);
-        settings.prompt_mode = match self.prompt_mode {
-            PromptModeSetting::Auto => PromptMode::Auto,
-            PromptModeSetting::ZeroShot => PromptMode::ZeroShot,
-            PromptModeSetting::CrossLingual => PromptMode::CrossLingual,
-        };
-        settings.language = match self.language {
-            LanguageSetting::Auto => None,
-            LanguageSetting::Russian => Some(Language::Russian),
-            LanguageSetting::English => Some(Language::English),
-            LanguageSetting::Chinese => Some(Language::Chinese),
-        };
-        settings.reading = match self.text_reading {
-            TextReadingSetting::Manifest => None,
-            TextReadingSetting::Model => Some(Reading::Model),
-            TextReadingSetting::Written => Some(Reading::Written),
-        };
+        settings.prompt_mode = self.prompt_mode.into();
+        settings.language = self.language.into();
+        settings.reading = self.text_reading.into();
         settings.stress_mark = self.stress_mark;
         settings.lexicon = non_empty(&self.lexicon).map(Into::into);
-        settings.markup = match self.markup {
-            MarkupSetting::None => Markup::None,
-            MarkupSetting::Ssml => Markup::Ssml,
-        };
+        settings.markup = self.markup.into();
         settings.speed = self.speed;
         settings.seed = drawn.map_or(self.seed as u64, u64::from);
         settings.keep = drawn.is_none();
@@ -387,29 +370,12 @@ impl Settings {
         settings.top_k = self.top_k as usize;
         settings.top_p = self.top_p as f32;
         settings.flow_steps = self.flow_steps as usize;
-        settings.flow_schedule = match self.flow_schedule {
-            FlowScheduleSetting::Manifest => None,
-            FlowScheduleSetting::Cosine => Some(Schedule::Cosine),
-            FlowScheduleSetting::Linear => Some(Schedule::Linear),
-            FlowScheduleSetting::Epss => Some(Schedule::Epss),
-        };
+        settings.flow_schedule = self.flow_schedule.into();
         settings.guidance_interval = self.guidance_interval as usize;
-        settings.flow_plan = match self.flow_plan {
-            FlowPlanSetting::Auto => FlowPlan::Auto,
-            FlowPlanSetting::Whole => FlowPlan::Whole,
-            FlowPlanSetting::Windows => FlowPlan::Windows,
-        };
-        settings.flush = match self.flush {
-            FlushSetting::FullMel => Flush::FullMel,
-            FlushSetting::Chunk => Flush::Chunk,
-            FlushSetting::Auto => Flush::Auto,
-        };
+        settings.flow_plan = self.flow_plan.into();
+        settings.flush = self.flush.into();
         settings.live = self.is_live;
-        settings.level = match self.level {
-            LevelSetting::Normalize => Level::Normalize,
-            LevelSetting::Limit => Level::Limit,
-            LevelSetting::None => Level::None,
-        };
+        settings.level = self.level.into();
         (settings, drawn)
     }
 
@@ -421,11 +387,7 @@ impl Settings {
     /// Device of the flow model.
     pub(super) fn flow_target(&self) -> FlowTarget {
         FlowTarget {
-            choice: match self.flow_backend {
-                FlowBackendSetting::Auto => FlowChoice::Auto,
-                FlowBackendSetting::Npu => FlowChoice::Npu,
-                FlowBackendSetting::Cpu => FlowChoice::Cpu,
-            },
+            choice: self.flow_backend.into(),
             axcl: AxclOptions {
                 device: self.npu_device as usize,
                 library: non_empty(&self.axcl_library).map(Into::into),
@@ -435,29 +397,17 @@ impl Settings {
 
     /// Storage of computed prefixes.
     pub(super) fn prefix_caching(&self) -> PrefixCaching {
-        match self.prefix_cache {
-            PrefixCacheSetting::Off => PrefixCaching::Off,
-            PrefixCacheSetting::Memory => PrefixCaching::Memory,
-            PrefixCacheSetting::Disk => PrefixCaching::Disk,
-        }
+        self.prefix_cache.into()
     }
 
     /// Storage of finished announcements.
     pub(super) fn announcement_caching(&self) -> AnnouncementCaching {
-        match self.announcement_cache {
-            AnnouncementCacheSetting::Off => AnnouncementCaching::Off,
-            AnnouncementCacheSetting::Memory => AnnouncementCaching::Memory,
-            AnnouncementCacheSetting::Disk => AnnouncementCaching::Disk,
-        }
+        self.announcement_cache.into()
     }
 
     /// Occasions on which to hash the model's files.
     pub(super) fn verify(&self) -> Verify {
-        match self.verify {
-            VerifySetting::Auto => Verify::Auto,
-            VerifySetting::Always => Verify::Always,
-            VerifySetting::Never => Verify::Never,
-        }
+        self.verify.into()
     }
 }
 

@@ -9,10 +9,10 @@ use gst::{
 };
 
 use super::{
-    agenda::{Interrupt, Item},
     guard::guarded,
     gvalue,
     object::CosyVoice3Src,
+    queue::{Interrupt, Item},
     settings::{SEED, SPEED, Settings},
 };
 use cosyvoice3::{Error, ErrorKind};
@@ -75,11 +75,11 @@ fn element(values: &[glib::Value]) -> super::CosyVoice3Src {
 fn end_of_stream(this: &CosyVoice3Src) {
     {
         let mut state = this.state();
-        if !state.agenda.ends() && !state.stream.ended {
-            state.agenda.push(Item::End(None));
+        if !state.queue.ends() && !state.stream.ended {
+            state.queue.push(Item::End(None));
         }
     }
-    this.wake.wake();
+    this.notify.signal();
 }
 
 fn say(this: &CosyVoice3Src, text: &glib::Value) -> u64 {

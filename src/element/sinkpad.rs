@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use gst::{prelude::*, subclass::prelude::*};
 
 use super::{
-    agenda::{Interrupt, Item, Origin},
     casting,
     enums::{MarkupSetting, TextTimingSetting},
     guard::pad_function,
     input::{Input, Timing},
     logging::CAT,
     object::CosyVoice3Src,
+    queue::{Interrupt, Item, Origin},
     settings::Settings,
     state::State,
     timeline::Cue,
@@ -67,7 +67,7 @@ pub(super) fn remove(this: &CosyVoice3Src, pad: &gst::Pad) {
     state.has_input = false;
     state.input = Input::default();
     drop(state);
-    this.wake.wake();
+    this.notify.signal();
 }
 
 /// The pad, as the template wants it.
@@ -245,16 +245,16 @@ fn say(
     let mut state = this
         .space_available
         .wait_while(state, |state| {
-            accepts(state).is_ok() && state.agenda.upstream_texts() >= settings.max_queued as usize
+            accepts(state).is_ok() && state.queue.upstream_texts() >= settings.max_queued as usize
         })
         .unwrap_or_else(|e| e.into_inner());
     accepts(&state)?;
     if !is_speakable(text) {
         if let Some(cue) = cue {
-            state.agenda.push(Item::Gap(cue));
+            state.queue.push(Item::Gap(cue));
         }
         drop(state);
-        this.wake.wake();
+        this.notify.signal();
         return Ok(gst::FlowSuccess::Ok);
     }
     let (mut synth_settings, _) = settings.to_synth();
@@ -266,18 +266,18 @@ fn say(
     synth_settings.fallback_language = state.input.language;
     let voice = state.input.speakers.voice(settings.speaker_map.as_ref());
     synth_settings.voice = voice.or(synth_settings.voice);
-    let (id, displaced) = state.agenda.say(
+    let (id, preemption) = state.queue.say(
         text.to_owned(),
         synth_settings,
         0,
         Interrupt::None,
         Origin::Upstream(cue, source),
     );
-    state.note_queued(id, text);
-    state.displace(&displaced);
+    state.queue_queued_message(id, text);
+    state.preempt(&preemption);
     drop(state);
-    this.wake.wake();
-    this.post_reports();
+    this.notify.signal();
+    this.flush_messages();
     Ok(gst::FlowSuccess::Ok)
 }
 
@@ -304,7 +304,7 @@ fn accepts(state: &State) -> Result<(), gst::FlowError> {
     match state.stream.refused {
         Some(flow) => Err(flow),
         None if state.stream.broken => Err(gst::FlowError::Error),
-        None if state.stream.ended || state.input.eos || state.agenda.ends() => {
+        None if state.stream.ended || state.input.eos || state.queue.ends() => {
             Err(gst::FlowError::Eos)
         }
         None => Ok(()),
@@ -333,10 +333,10 @@ fn event(this: &CosyVoice3Src, pad: &gst::Pad, event: gst::Event) -> bool {
                 cue,
                 matches!(state.input.timing, None | Some(Timing::Timed)),
             ) {
-                state.agenda.push(Item::Gap(cue));
+                state.queue.push(Item::Gap(cue));
             }
             drop(state);
-            this.wake.wake();
+            this.notify.signal();
             true
         }
         EventView::Eos(_) => {
@@ -348,9 +348,9 @@ fn event(this: &CosyVoice3Src, pad: &gst::Pad, event: gst::Event) -> bool {
             }
             let mut state = this.state();
             state.input.eos = true;
-            state.agenda.push(Item::End(Some(event.seqnum())));
+            state.queue.push(Item::End(Some(event.seqnum())));
             drop(state);
-            this.wake.wake();
+            this.notify.signal();
             true
         }
         EventView::FlushStart(_) => {
@@ -362,8 +362,8 @@ fn event(this: &CosyVoice3Src, pad: &gst::Pad, event: gst::Event) -> bool {
         EventView::Tag(tag) => {
             // Stream tags describe the text, such as its codec, not the speech: they are dropped.
             if tag.tag().scope() == gst::TagScope::Global {
-                this.state().agenda.push(Item::Event(event));
-                this.wake.wake();
+                this.state().queue.push(Item::Event(event));
+                this.notify.signal();
             }
             true
         }
@@ -373,14 +373,14 @@ fn event(this: &CosyVoice3Src, pad: &gst::Pad, event: gst::Event) -> bool {
             if let Some(structure) = custom.structure() {
                 this.change_speaker(structure);
             }
-            this.state().agenda.push(Item::Event(event));
-            this.wake.wake();
+            this.state().queue.push(Item::Event(event));
+            this.notify.signal();
             true
         }
         EventView::CustomDownstream(custom) if custom.has_name(casting::VOICE) => {
             custom.structure().inspect(|fields| this.give_voice(fields));
-            this.state().agenda.push(Item::Event(event));
-            this.wake.wake();
+            this.state().queue.push(Item::Event(event));
+            this.notify.signal();
             true
         }
         EventView::CustomDownstreamOob(custom) if custom.has_name(casting::VOICE) => {
@@ -388,8 +388,8 @@ fn event(this: &CosyVoice3Src, pad: &gst::Pad, event: gst::Event) -> bool {
             gst::Pad::event_default(pad, Some(&*this.obj()), event)
         }
         _ if event.is_serialized() => {
-            this.state().agenda.push(Item::Event(event));
-            this.wake.wake();
+            this.state().queue.push(Item::Event(event));
+            this.notify.signal();
             true
         }
         _ => gst::Pad::event_default(pad, Some(&*this.obj()), event),

@@ -1,9 +1,9 @@
 //! Speech of the engine on its way into the timeline: held until it can be fitted into its slot, cut into pieces.
 
 use super::{
-    agenda::Origin,
     enums::OverflowSetting,
     metas,
+    queue::Origin,
     settings::Settings,
     state::State,
     stretch,
@@ -17,7 +17,7 @@ const MAX_COMPRESSION: f64 = 2.0;
 impl State {
     /// Takes the speech of one utterance. Returns false if its announcement is cancelled.
     pub fn take_speech(&mut self, speech: Speech, settings: &Settings) -> bool {
-        let Some(announcement) = self.agenda.current(speech.request) else {
+        let Some(announcement) = self.queue.current(speech.request) else {
             return false;
         };
         if announcement.interrupted {
@@ -48,7 +48,7 @@ impl State {
             return false;
         };
         let position = self.stream.timeline.position;
-        let Some(announcement) = self.agenda.current(*request) else {
+        let Some(announcement) = self.queue.current(*request) else {
             return false;
         };
         let speech = std::mem::take(&mut announcement.held.speech);
@@ -72,7 +72,7 @@ impl State {
 
     /// Cuts the speech of one utterance of the announcement at the head into buffers without stamps.
     fn cut_into_pieces(&mut self, speech: Speech, settings: &Settings) {
-        let Some(announcement) = self.agenda.current(speech.request) else {
+        let Some(announcement) = self.queue.current(speech.request) else {
             return;
         };
         let samples = speech.samples.len() as u64;

@@ -118,9 +118,9 @@ pub(super) fn element_event(this: &CosyVoice3Src, event: gst::Event) -> bool {
                 state.synth.clone()
             };
             if let Some(synth) = synth {
-                synth.abandon();
+                synth.cancel_all_keep_ready();
             }
-            this.wake.wake();
+            this.notify.signal();
             true
         }
         EventView::FlushStart(_) => {
@@ -146,9 +146,9 @@ impl CosyVoice3Src {
         if let Some(synth) = synth {
             synth.cancel_all();
         }
-        self.wake.wake();
+        self.notify.signal();
         self.space_available.notify_all();
-        self.post_reports();
+        self.flush_messages();
     }
 
     /// Begins a new stream.

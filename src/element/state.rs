@@ -3,9 +3,9 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use super::{
-    agenda::{Agenda, Announcement, Cut, Displaced, Item},
     cost::{Outcome, Progress, Totals},
     input::Input,
+    queue::{Announcement, AnnouncementQueue, Discard, Item, Preemption},
     timeline::{Remains, Timeline, time_of},
 };
 use cosyvoice3::{Error, Language, Synthesizer};
@@ -98,11 +98,11 @@ pub(super) struct State {
     /// The stream that the pad's task produces.
     pub stream: Stream,
     /// Queued announcements.
-    pub agenda: Agenda,
+    pub queue: AnnouncementQueue,
     /// Counts of announcements so far.
     pub totals: Totals,
     /// Messages about them that are still to be posted.
-    pub outbox: Outbox,
+    pub messages: MessageQueue,
     /// The text from upstream.
     pub input: Input,
     /// True if there is a sink pad.
@@ -121,24 +121,24 @@ impl State {
         self.stream.timeline.live && !self.playing
     }
 
-    /// Cancels the requests that lost their place and feeds the next ones. Returns the speech that a cut left.
-    pub fn displace(&mut self, displaced: &Displaced) -> Remains {
+    /// Cancels the requests that were preempted and feeds the next ones. Returns the speech that a cut left.
+    pub fn preempt(&mut self, preemption: &Preemption) -> Remains {
         let timeline = &mut self.stream.timeline;
-        let remains = match displaced.cut {
-            Cut::Nothing => Remains::default(),
-            Cut::NextSentence => Remains {
+        let remains = match preemption.discard {
+            Discard::Nothing => Remains::default(),
+            Discard::NextSentence => Remains {
                 any: timeline.drop_what_has_not_begun(),
                 ..Remains::default()
             },
-            Cut::All => timeline.cut(),
+            Discard::All => timeline.cut(),
         };
         if remains.any
-            && let Some(announcement) = self.agenda.interrupted()
+            && let Some(announcement) = self.queue.interrupted()
         {
             announcement.dropped = true;
         }
         if let Some(synth) = &self.synth {
-            for request in &displaced.requests {
+            for request in &preemption.requests {
                 synth.cancel(*request);
             }
         }
@@ -148,14 +148,14 @@ impl State {
 
     /// Takes the announcements whose ids are `wanted` out of the queue; returns their number.
     pub fn cancel(&mut self, wanted: impl Fn(u64) -> bool, reason: &'static str) -> usize {
-        let (mut gone, displaced) = self.agenda.cancel(wanted);
-        let remains = self.displace(&displaced);
+        let (mut gone, preemption) = self.queue.cancel(wanted);
+        let remains = self.preempt(&preemption);
         for announcement in &mut gone {
             // The fade is pushed when the announcement is already forgotten.
             if announcement.id == remains.id {
                 announcement.progress.samples += remains.fading;
             }
-            self.note_ended(announcement, &Outcome::Cancelled(reason));
+            self.queue_ended_message(announcement, &Outcome::Cancelled(reason));
         }
         gone.len()
     }
@@ -167,15 +167,15 @@ impl State {
             && self.stream.eos_asked.is_none()
             && !self.stream.ended
         {
-            self.agenda.feed(|request| synth.say(request));
+            self.queue.feed(|request| synth.say(request));
         }
     }
 
     /// Drops all queued announcements and all unpushed speech.
     pub fn clear(&mut self, reason: &'static str) {
         self.stream.timeline.drop_all();
-        for announcement in self.agenda.clear() {
-            self.note_ended(&announcement, &Outcome::Cancelled(reason));
+        for announcement in self.queue.clear() {
+            self.queue_ended_message(&announcement, &Outcome::Cancelled(reason));
         }
     }
 }
@@ -222,42 +222,42 @@ fn synthesized(announcement: &Announcement) -> gst::Structure {
 
 /// Messages in the order of the events that they report.
 #[derive(Debug, Default)]
-pub(super) struct Outbox {
+pub(super) struct MessageQueue {
     pub waiting: VecDeque<gst::Structure>,
     /// True while a thread is posting them.
     pub posting: bool,
 }
 
 impl State {
-    /// Notes that an announcement was queued.
-    pub fn note_queued(&mut self, id: u64, text: &str) {
+    /// Queues the message that an announcement was accepted.
+    pub fn queue_queued_message(&mut self, id: u64, text: &str) {
         let structure = gst::Structure::builder("cosyvoice3/utterance-queued")
             .field("id", id)
             .field("text", text)
             .build();
-        self.outbox.waiting.push_back(structure);
+        self.messages.waiting.push_back(structure);
     }
 
-    /// Notes that the announcement at the head is about to be played.
-    pub fn note_started(&mut self) {
-        if let Some(Item::Say(announcement)) = self.agenda.head() {
+    /// Queues the message that the announcement at the head is about to be played.
+    pub fn queue_started_message(&mut self) {
+        if let Some(Item::Say(announcement)) = self.queue.head() {
             let structure = timed(message("started", announcement), &announcement.progress).build();
-            self.outbox.waiting.push_back(structure);
+            self.messages.waiting.push_back(structure);
         }
     }
 
-    /// Notes that a named mark of an announcement is about to be played.
-    pub fn note_mark(&mut self, id: u64, name: &str, running_time: gst::ClockTime) {
+    /// Queues the message that a named mark of an announcement is about to be played.
+    pub fn queue_mark_message(&mut self, id: u64, name: &str, running_time: gst::ClockTime) {
         let structure = gst::Structure::builder("cosyvoice3/mark")
             .field("id", id)
             .field("name", name)
             .field("running-time", running_time)
             .build();
-        self.outbox.waiting.push_back(structure);
+        self.messages.waiting.push_back(structure);
     }
 
-    /// Notes the outcome of an announcement.
-    pub fn note_ended(&mut self, announcement: &Announcement, outcome: &Outcome<'_>) {
+    /// Counts the outcome of an announcement and queues its message.
+    pub fn queue_ended_message(&mut self, announcement: &Announcement, outcome: &Outcome<'_>) {
         let progress = &announcement.progress;
         self.totals.add(progress, outcome);
         let duration = time_of(progress.samples);
@@ -271,13 +271,13 @@ impl State {
             progress.cost.fields(builder)
         };
         if let Outcome::Finished = outcome {
-            self.outbox.waiting.push_back(synthesized(announcement));
+            self.messages.waiting.push_back(synthesized(announcement));
         }
         let structure = match outcome {
             Outcome::Finished => ended("finished").build(),
             Outcome::Cancelled(reason) => ended("cancelled").field("reason", *reason).build(),
             Outcome::Failed(error) => ended("failed").field("reason", error.to_string()).build(),
         };
-        self.outbox.waiting.push_back(structure);
+        self.messages.waiting.push_back(structure);
     }
 }

@@ -5,15 +5,14 @@ use std::path::Path;
 use gst::{glib, prelude::*, subclass::prelude::*};
 
 use super::{
-    agenda::Item,
     bus,
     cost::Outcome,
     guard::guarded,
     logging::CAT,
-    metas,
+    messages, metas,
     next::{Action, Wanted, next},
     object::CosyVoice3Src,
-    report,
+    queue::Item,
     settings::Settings,
     state::{self, State},
     timeline::{Placed, TICK, duration_of, sample_at, time_of},
@@ -38,7 +37,7 @@ pub(super) fn activate(
         start_task(this, pad)?;
     } else {
         this.state().stopped = true;
-        this.wake.wake();
+        this.notify.signal();
         pad.stop_task()?;
     }
     Ok(())
@@ -73,7 +72,7 @@ fn step(this: &CosyVoice3Src, pad: &gst::Pad) -> bool {
     match decide(this, &synth, &settings) {
         Action::Stop => false,
         Action::Wait => {
-            this.wake.wait();
+            this.notify.wait();
             true
         }
         Action::NothingToSay => await_link(this, pad),
@@ -130,22 +129,22 @@ fn decide(this: &CosyVoice3Src, synth: &Synthesizer, settings: &Settings) -> Act
 fn wait_until(this: &CosyVoice3Src, time: gst::ClockTime) {
     let element = this.obj();
     match element.clock().zip(element.base_time()) {
-        Some((clock, base)) => this.wake.wait_until(&clock, base.saturating_add(time)),
-        None => this.wake.wait(),
+        Some((clock, base)) => this.notify.wait_until(&clock, base.saturating_add(time)),
+        None => this.notify.wait(),
     }
 }
 
 /// Waits while a demuxer may still link its text; warns and ends when none does.
 fn await_link(this: &CosyVoice3Src, pad: &gst::Pad) -> bool {
     if this.candidates.may_link() {
-        this.wake.wait();
+        this.notify.wait();
         return true;
     }
     {
         let mut state = this.state();
         state.stream.awaits_link = false;
         // The link may just have been made.
-        if state.has_input || state.agenda.texts() > 0 {
+        if state.has_input || state.queue.texts() > 0 {
             return true;
         }
         state.stream.ended = true;
@@ -232,7 +231,7 @@ fn handle(this: &CosyVoice3Src, pad: &gst::Pad, event: Event, settings: &Setting
         Event::UtteranceFailed { request, error, .. } => {
             let (failures, live) = {
                 let mut state = this.state();
-                let Some(announcement) = state.agenda.current(request) else {
+                let Some(announcement) = state.queue.current(request) else {
                     gst::debug!(CAT, imp = this, "a cancelled text failed: {error}");
                     return true;
                 };
@@ -246,8 +245,8 @@ fn handle(this: &CosyVoice3Src, pad: &gst::Pad, event: Event, settings: &Setting
             if !live && (bus::is_lasting(error.kind()) || failures >= FAILURES_IN_A_ROW) {
                 this.post_error(&error);
                 let mut state = this.state();
-                if let Some(gone) = state.agenda.finish(request) {
-                    state.note_ended(&gone, &Outcome::Failed(&error));
+                if let Some(gone) = state.queue.finish(request) {
+                    state.queue_ended_message(&gone, &Outcome::Failed(&error));
                 }
                 drop(state);
                 return give_up(this, pad);
@@ -261,16 +260,16 @@ fn handle(this: &CosyVoice3Src, pad: &gst::Pad, event: Event, settings: &Setting
             if state.release_held(&event, settings) {
                 return true;
             }
-            if let Some(done) = state.agenda.finish(request) {
+            if let Some(done) = state.queue.finish(request) {
                 let cut = cancelled || done.dropped;
                 let outcome = match cut && state.stream.eos_asked.is_some() {
                     true => Outcome::Cancelled(STREAM_ENDED),
                     false => state::outcome(&done, cancelled),
                 };
-                state.note_ended(&done, &outcome);
+                state.queue_ended_message(&done, &outcome);
             }
             drop(state);
-            this.post_reports();
+            this.flush_messages();
             this.space_available.notify_all();
         }
         _ => {}
@@ -279,7 +278,7 @@ fn handle(this: &CosyVoice3Src, pad: &gst::Pad, event: Event, settings: &Setting
 }
 
 fn take_speech(this: &CosyVoice3Src, speech: Speech, settings: &Settings) {
-    report::log(this, &speech);
+    messages::log(this, &speech);
     if !this.state().take_speech(speech, settings) {
         gst::debug!(CAT, imp = this, "speech of a cancelled text");
     }
@@ -325,7 +324,7 @@ fn push_piece(this: &CosyVoice3Src, pad: &gst::Pad, settings: &Settings) -> bool
         push_gap(pad, from, to);
     }
     push_tags(pad, outgoing.language, outgoing.credit.as_deref());
-    this.post_reports();
+    this.flush_messages();
     push(this, pad, buffer)
 }
 
@@ -375,7 +374,7 @@ fn take_piece(state: &mut State, earliest: Option<u64>) -> Option<Outgoing> {
     } = placed;
     let State {
         stream,
-        agenda,
+        queue,
         totals,
         ..
     } = state;
@@ -401,17 +400,17 @@ fn take_piece(state: &mut State, earliest: Option<u64>) -> Option<Outgoing> {
     let credit =
         (stream.credit.as_ref() != Some(&credit)).then(|| stream.credit.insert(credit).clone());
     // The fade of a cancelled announcement comes after its message, which counts it already.
-    if let Some(Item::Say(announcement)) = agenda.head()
+    if let Some(Item::Say(announcement)) = queue.head()
         && announcement.id == piece.id
     {
         announcement.progress.samples += piece.samples;
         if !std::mem::replace(&mut announcement.started, true) {
             announcement.progress.start = Some(time_of(at));
-            state.note_started();
+            state.queue_started_message();
         }
     }
     for (name, offset) in &piece.marks {
-        state.note_mark(piece.id, name, time_of(at + offset));
+        state.queue_mark_message(piece.id, name, time_of(at + offset));
     }
     metas::words(piece.buffer.make_mut(), &piece.words);
     Some(Outgoing {
@@ -503,7 +502,7 @@ fn end(this: &CosyVoice3Src, pad: &gst::Pad) -> bool {
     if let Some(synth) = synth {
         synth.cancel_all();
     }
-    this.post_reports();
+    this.flush_messages();
     this.space_available.notify_all();
     if loading {
         this.post_progress(gst::ProgressType::Canceled, "loading cancelled");

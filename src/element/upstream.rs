@@ -13,7 +13,7 @@ use gst::{
     prelude::*,
 };
 
-use super::{lock::lock, wake::Wake};
+use super::{lock::lock, notify::Notify};
 
 struct Candidate {
     element: WeakRef<gst::Element>,
@@ -28,7 +28,7 @@ pub(super) struct Candidates(Mutex<Vec<Candidate>>);
 
 impl Candidates {
     /// Looks for elements that are not known yet. Their `no-more-pads` wakes the waiting task of `element`.
-    pub fn watch(&self, element: &gst::Element, wake: &Arc<Wake>) {
+    pub fn watch(&self, element: &gst::Element, notify: &Arc<Notify>) {
         let Some(bin) = element.parent().and_downcast::<gst::Bin>() else {
             return;
         };
@@ -44,10 +44,10 @@ impl Candidates {
                 continue;
             }
             let done = Arc::new(AtomicBool::new(false));
-            let (ended, wake) = (done.clone(), wake.clone());
+            let (ended, notify) = (done.clone(), notify.clone());
             let handler = other.connect_no_more_pads(move |_| {
                 ended.store(true, Ordering::SeqCst);
-                wake.wake();
+                notify.signal();
             });
             known.push(Candidate {
                 element: other.downgrade(),

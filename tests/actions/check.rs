@@ -195,7 +195,7 @@ impl Model<'_> {
                     }
                     if *how == How::Finished && *duration != time_of(text.heard.len()) {
                         return Err(format!(
-                            "text {id} was heard for {} samples, its end tells {duration} ns",
+                            "text {id} was heard for {} samples, its end reports {duration} ns",
                             text.heard.len()
                         ));
                     }
@@ -255,7 +255,7 @@ impl Model<'_> {
                 }
                 Entry::Progress(kind) => match kind {
                     gst::ProgressType::Start if std::mem::replace(&mut loading, true) => {
-                        return Err("loading is told to begin twice".into());
+                        return Err("loading is reported to begin twice".into());
                     }
                     gst::ProgressType::Start | gst::ProgressType::Continue => {}
                     _ if !std::mem::take(&mut loading) => {
@@ -273,7 +273,7 @@ impl Model<'_> {
             }
         }
         if loading {
-            return Err("the end of loading is not told".into());
+            return Err("the end of loading is not reported".into());
         }
         Self::check_order(&texts)?;
         Self::check_displaced(&texts)?;
@@ -406,7 +406,7 @@ impl Model<'_> {
 
     fn check_end(&self, id: u64, text: &Text) -> Result<(), String> {
         let Some(words) = &text.text else {
-            return Err(format!("text {id} was never told to be queued"));
+            return Err(format!("text {id} was never reported as queued"));
         };
         let Some((how, _)) = &text.ended else {
             return Err(format!("text {id} ({words:?}) never ended"));
@@ -415,7 +415,9 @@ impl Model<'_> {
             return Ok(());
         }
         if !text.started && !text.heard.is_empty() {
-            return Err(format!("text {id} was heard, and its start was not told"));
+            return Err(format!(
+                "text {id} was heard, and its start was not reported"
+            ));
         }
         let whole = self.speech(words)?;
         let holds = match how {

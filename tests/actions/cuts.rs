@@ -24,18 +24,18 @@ fn speak(blocks: &[&[u8]]) -> Spoken {
     let element = gst::ElementFactory::make("cosyvoice3src").build().unwrap();
     Script::default().give_to(&element);
     let bus = gst::Bus::new();
-    let told = Arc::new(Mutex::new((Vec::new(), 0)));
-    let heard = told.clone();
+    let posted = Arc::new(Mutex::new((Vec::new(), 0)));
+    let heard = posted.clone();
     bus.set_sync_handler(move |_, message| {
-        let mut told = told.lock().unwrap();
+        let mut posted = posted.lock().unwrap();
         match message.view() {
             gst::MessageView::Element(m) => {
                 let structure = m.structure().unwrap();
                 if structure.name() == "cosyvoice3/utterance-queued" {
-                    told.0.push(structure.get::<String>("text").unwrap());
+                    posted.0.push(structure.get::<String>("text").unwrap());
                 }
             }
-            gst::MessageView::Warning(_) => told.1 += 1,
+            gst::MessageView::Warning(_) => posted.1 += 1,
             _ => {}
         }
         gst::BusSyncReply::Drop

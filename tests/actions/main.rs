@@ -67,7 +67,7 @@ fn run(voice: &Voice, setup: &Setup, actions: &[Action]) -> Result<(), String> {
     listen_for_cries();
     let world = Arc::new(World::new(voice, setup));
     let (trace, tag) = (world.trace.clone(), world.tag.clone());
-    let (tell, told) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     let thread = {
         let (voice, setup, actions) = (voice.clone(), setup.clone(), actions.to_vec());
         thread::spawn(move || {
@@ -84,12 +84,12 @@ fn run(voice: &Voice, setup: &Setup, actions: &[Action]) -> Result<(), String> {
                 timed: setup.timed,
             };
             let checked = finished.and_then(|()| model.check(&trace.entries()));
-            let _ = tell.send(checked);
+            let _ = sender.send(checked);
         })
     };
-    let mut outcome = match told.recv_timeout(4 * voice.patience()) {
+    let mut outcome = match receiver.recv_timeout(4 * voice.patience()) {
         Ok(outcome) => {
-            thread.join().expect("it has told already");
+            thread.join().expect("it has reported already");
             outcome
         }
         // A sequence that hangs cannot be stopped: its threads are left behind.

@@ -69,19 +69,19 @@ impl Sink {
             }),
             Condvar::new(),
         ));
-        let (chained, told) = (state.clone(), state.clone());
+        let (chained, notified) = (state.clone(), state.clone());
         let pad = gst::Pad::builder(gst::PadDirection::Sink)
             .name(format!("listener{tag}"))
             .chain_function(move |_, _, buffer| take(&chained, &trace, &buffer))
             .event_function(move |pad, _, event| {
-                let mut state = told.0.lock().unwrap();
+                let mut state = notified.0.lock().unwrap();
                 match event.type_() {
                     gst::EventType::FlushStart => state.flushing = true,
                     gst::EventType::FlushStop => state.flushing = false,
                     _ => {}
                 }
                 drop(state);
-                told.1.notify_all();
+                notified.1.notify_all();
                 let _ = pad;
                 true
             })
@@ -301,10 +301,10 @@ impl World {
         match voice {
             Voice::Script => {
                 script.give_to(&element);
-                let told = trace.clone();
+                let entries = trace.clone();
                 script.on_speech(move |text, utterance| {
                     if utterance == 0 {
-                        told.note(Entry::Vocoded { text: text.into() });
+                        entries.note(Entry::Vocoded { text: text.into() });
                     }
                 });
                 script.fail_to_load(setup.load_fails);
@@ -382,7 +382,7 @@ impl World {
         let trace = self.trace.clone();
         let bus = self.pipeline.bus().expect("a pipeline has a bus");
         bus.set_sync_handler(move |_, message| {
-            if let Some(entry) = told(message) {
+            if let Some(entry) = entry_of(message) {
                 trace.note(entry);
             }
             gst::BusSyncReply::Drop
@@ -804,12 +804,12 @@ impl World {
             ("texts-cancelled", How::Cancelled),
             ("texts-failed", How::Failed),
         ] {
-            let told = entries
+            let counted = entries
                 .iter()
                 .filter(|entry| matches!(entry, Entry::Ended { how: other, .. } if *other == how))
                 .count() as u64;
-            if stats.get::<u64>(field) != Ok(told) {
-                return Err(format!("{field} is not {told}: {stats:?}"));
+            if stats.get::<u64>(field) != Ok(counted) {
+                return Err(format!("{field} is not {counted}: {stats:?}"));
             }
         }
         if stats.get::<u64>("texts-queued") != Ok(0) {
@@ -877,7 +877,7 @@ impl Drop for World {
 }
 
 /// Trace entry of a message.
-fn told(message: &gst::MessageRef) -> Option<Entry> {
+fn entry_of(message: &gst::MessageRef) -> Option<Entry> {
     use gst::MessageView;
     Some(match message.view() {
         MessageView::Error(m) => Entry::Error(m.error().message().into()),

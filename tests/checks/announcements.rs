@@ -12,10 +12,11 @@ use crate::{
     model_dir::ModelDir,
     ms, patience,
     playing::Player,
+    posted, posted_by,
     process::resident,
     say, scripted, scripted_live,
     support::tiny,
-    told, told_by, warning, watchdog,
+    warning, watchdog,
 };
 
 /// A live pipeline whose sink does not wait for the clock.
@@ -35,7 +36,7 @@ fn texts_set_while_playing_are_spoken_in_order_and_of_those_set_before_the_last(
     player.element.set_property("text", "Раз.");
     let mut last = 0;
     for _ in 0..2 {
-        let finished = told(&bus, "finished");
+        let finished = posted(&bus, "finished");
         let id: u64 = finished.get("id").unwrap();
         assert!(id > last);
         last = id;
@@ -62,7 +63,7 @@ fn a_thousand_texts_are_refused_or_spoken() {
     let accepted: Vec<u64> = ids.into_iter().filter(|id| *id > 0).collect();
     assert!((5..1000).contains(&accepted.len()), "{}", accepted.len());
     for id in accepted {
-        assert_eq!(told(&bus, "finished").get::<u64>("id").unwrap(), id);
+        assert_eq!(posted(&bus, "finished").get::<u64>("id").unwrap(), id);
     }
 }
 
@@ -75,18 +76,18 @@ fn a_cancelled_text_falls_silent_and_the_next_is_heard() {
     drive(&clock, ms(500));
     // 1.2 s.
     let first = say(&player.element, &"а".repeat(30));
-    let started = told_by(&clock, &bus, "started");
+    let started = posted_by(&clock, &bus, "started");
     assert_eq!(started.get::<u64>("id").unwrap(), first);
     drive(&clock, clock.time() + ms(700));
     let cancelled_at = player.element.current_running_time().unwrap();
     assert!(player.element.emit_by_name::<bool>("cancel", &[&first]));
     assert!(!player.element.emit_by_name::<bool>("cancel", &[&first]));
-    let cancelled = told(&bus, "cancelled");
+    let cancelled = posted(&bus, "cancelled");
     assert_eq!(cancelled.get::<u64>("id").unwrap(), first);
     drive(&clock, clock.time() + ms(500));
     let second = say(&player.element, "два");
     let driver = Driver::new(&clock);
-    let finished = told(&bus, "finished");
+    let finished = posted(&bus, "finished");
     drop(driver);
     assert_eq!(finished.get::<u64>("id").unwrap(), second);
     let played = player.stop(gst::State::Null);
@@ -103,8 +104,8 @@ fn a_cancelled_text_falls_silent_and_the_next_is_heard() {
     println!("cancelled at {cancelled_at}, silent from {end}");
     assert!(end <= cancelled_at + ms(100 + 20));
     let heard: u64 = of_first.iter().map(|b| b.size() as u64 / 4).sum();
-    let told: gst::ClockTime = cancelled.get("duration").unwrap();
-    assert_eq!(told.nseconds(), heard * 1_000_000_000 / 24_000);
+    let reported: gst::ClockTime = cancelled.get("duration").unwrap();
+    assert_eq!(reported.nseconds(), heard * 1_000_000_000 / 24_000);
 }
 
 #[test]
@@ -112,7 +113,7 @@ fn an_important_announcement_cuts_the_other_off_and_each_is_accounted_for() {
     let _watchdog = watchdog();
     let (player, bus) = live(&[("buffer-duration", "100000000")]);
     let long = say(&player.element, "Раз. Два. Три.");
-    told(&bus, "started");
+    posted(&bus, "started");
     let urgent = gst::Structure::builder("say")
         .field("text", "Внимание!")
         .field("priority", 5)
@@ -161,7 +162,7 @@ fn two_thousand_wrong_calls_leave_the_stream_as_it_was() {
     }
     let id = say(&player.element, "Да.");
     assert!(id > 0);
-    assert_eq!(told(&bus, "finished").get::<u64>("id").unwrap(), id);
+    assert_eq!(posted(&bus, "finished").get::<u64>("id").unwrap(), id);
 }
 
 #[test]
@@ -228,7 +229,7 @@ fn what_a_text_brings_is_looked_at_when_it_is_queued_and_refused_with_its_name_i
         .build();
     let id: u64 = player.element.emit_by_name("say-full", &[&right]);
     assert!(id > 0);
-    assert_eq!(told(&bus, "finished").get::<u64>("id").unwrap(), id);
+    assert_eq!(posted(&bus, "finished").get::<u64>("id").unwrap(), id);
 }
 
 #[test]
@@ -266,11 +267,11 @@ fn a_voice_that_goes_between_queueing_and_speaking_fails_its_text_alone() {
         std::fs::remove_file(&voices[1]).unwrap();
     });
     player.start().unwrap();
-    let failed = told(&bus, "failed");
+    let failed = posted(&bus, "failed");
     let ids = ids.lock().unwrap().clone();
     assert_eq!(failed.get::<u64>("id").unwrap(), ids[1]);
     assert!(failed.get::<String>("reason").unwrap().contains("second"));
-    assert_eq!(told(&bus, "finished").get::<u64>("id").unwrap(), ids[2]);
+    assert_eq!(posted(&bus, "finished").get::<u64>("id").unwrap(), ids[2]);
     player.wait();
     let played = player.stop(gst::State::Null);
     assert!(played.errors.is_empty() && played.eos, "{played:?}");

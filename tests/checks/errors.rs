@@ -137,19 +137,19 @@ fn what_downstream_refuses_ends_the_task_with_at_most_one_error() {
         (gst::FlowError::Error, 1),
     ] {
         let player = Player::new(&tiny(), Some("Да. Нет."), &[]);
-        let (tell, told) = std::sync::mpsc::channel();
+        let (sender, receiver) = std::sync::mpsc::channel();
         player
             .pad()
             .add_probe(gst::PadProbeType::BUFFER, move |_, info| {
                 info.flow_res = Err(flow);
-                let _ = tell.send(());
+                let _ = sender.send(());
                 gst::PadProbeReturn::Handled
             });
         player.start().unwrap();
-        told.recv_timeout(PATIENCE).unwrap();
+        receiver.recv_timeout(PATIENCE).unwrap();
         player.listen_for(ms(if errors > 0 { 5000 } else { 200 }));
         // The task has paused: nothing is pushed after the refused buffer.
-        assert!(told.try_recv().is_err(), "{flow:?}");
+        assert!(receiver.try_recv().is_err(), "{flow:?}");
         let played = player.stop(gst::State::Null);
         assert_eq!(played.errors.len(), errors, "{flow:?}: {:?}", played.errors);
         for error in &played.errors {

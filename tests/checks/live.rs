@@ -12,11 +12,11 @@ use crate::{
     clock::{Driver, drive},
     end_of, is_silence, ms,
     playing::Player,
-    say,
+    posted, say,
     script::{Gate, speech_of},
     scripted_live,
     support::tiny,
-    told, watchdog,
+    watchdog,
 };
 
 fn by_name(player: &Player, name: &str) -> gst::Element {
@@ -43,7 +43,7 @@ fn silence_speech_and_silence_have_no_seam() {
     for word in ["раз", "двадцать"] {
         say(&player.element, word);
         let driver = Driver::new(&clock);
-        told(&bus, "finished");
+        posted(&bus, "finished");
         drop(driver);
         drive(&clock, clock.time() + ms(2000));
     }
@@ -103,11 +103,11 @@ fn idle_decides_what_is_pushed_while_nothing_is_said() {
         println!("{idle}: {sent} packets in 10 s");
         assert!(packets.contains(&sent), "{idle}: {sent} packets");
         assert_eq!(played.buffers.len(), silent, "{idle}");
-        let told = played
+        let found = played
             .events
             .iter()
             .filter(|e| e.type_() == gst::EventType::Gap);
-        assert_eq!(told.count(), gaps, "{idle}");
+        assert_eq!(found.count(), gaps, "{idle}");
     }
 }
 
@@ -153,7 +153,7 @@ fn speech_after_ten_idle_seconds_is_stamped_with_the_time_of_the_clock() {
         assert!(asked >= ms(10_000));
         say(&player.element, "двадцать");
         let _driver = Driver::new(&clock);
-        let finished = told(&bus, "finished");
+        let finished = posted(&bus, "finished");
         player.element.emit_by_name::<()>("end-of-stream", &[]);
         player.wait();
         let (rendered, dropped) = rendered_and_dropped(&player, "out");
@@ -184,10 +184,10 @@ fn slow_synthesis_in_a_live_stream_loses_no_sample_and_says_where_time_jumped() 
     say(&player.element, text);
     // For the sink, which waits as long as its latency.
     let _driver = Driver::new(&clock);
-    let (tell, heard) = std::sync::mpsc::channel();
+    let (sender, heard) = std::sync::mpsc::channel();
     // A buffer that the sink hands off is not dropped any more.
     by_name(&player, "out").connect("handoff", false, move |_| {
-        let _ = tell.send(());
+        let _ = sender.send(());
         None
     });
     for word in text.split(' ') {
@@ -197,7 +197,7 @@ fn slow_synthesis_in_a_live_stream_loses_no_sample_and_says_where_time_jumped() 
         script.let_one_pass(Gate::Vocoder);
         heard.recv_timeout(crate::PATIENCE).unwrap();
     }
-    told(&bus, "finished");
+    posted(&bus, "finished");
     player.element.emit_by_name::<()>("end-of-stream", &[]);
     player.wait();
     let (rendered, dropped) = rendered_and_dropped(&player, "out");
@@ -220,7 +220,7 @@ fn a_live_stream_flows_while_models_load() {
     drive(&clock, ms(30_000));
     script.open(Gate::Load);
     let _driver = Driver::new(&clock);
-    assert_eq!(told(&bus, "finished").get::<u64>("id").unwrap(), id);
+    assert_eq!(posted(&bus, "finished").get::<u64>("id").unwrap(), id);
     let played = player.stop(gst::State::Null);
     let silent = played.buffers.iter().take_while(|b| is_silence(b)).count();
     assert!(silent >= 30_000 / 20 - 1, "{silent}");
@@ -234,7 +234,7 @@ fn an_eos_event_ends_a_live_stream_in_the_middle_of_an_utterance() {
     let (player, _script, clock, bus) = scripted_live(&settings, "fakesink sync=false");
     player.start().unwrap();
     say(&player.element, &"а".repeat(30));
-    told(&bus, "started");
+    posted(&bus, "started");
     drive(&clock, clock.time() + ms(500));
     player.pipeline.send_event(gst::event::Eos::new());
     player.wait();

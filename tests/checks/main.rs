@@ -169,7 +169,7 @@ fn assert_no_error(message: &gst::Message) {
 }
 
 /// Waits for the element message `cosyvoice3/utterance-NAME`.
-fn told(bus: &gst::Bus, name: &str) -> gst::Structure {
+fn posted(bus: &gst::Bus, name: &str) -> gst::Structure {
     loop {
         let message = bus.timed_pop_filtered(patience(), &TELLING).expect(name);
         if let Some(structure) = utterance(&message, name) {
@@ -179,7 +179,7 @@ fn told(bus: &gst::Bus, name: &str) -> gst::Structure {
 }
 
 /// The same, and moves the clock on no further than that; some thread must be waiting for the clock all the time.
-fn told_by(clock: &gst_check::TestClock, bus: &gst::Bus, name: &str) -> gst::Structure {
+fn posted_by(clock: &gst_check::TestClock, bus: &gst::Bus, name: &str) -> gst::Structure {
     loop {
         while let Some(message) = bus.pop_filtered(&TELLING) {
             if let Some(structure) = utterance(&message, name) {

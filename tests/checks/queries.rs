@@ -8,10 +8,10 @@ use crate::{
     alone::alone,
     bus_of, element, end_of, filter, ms, patience,
     playing::Player,
+    posted,
     process::resident,
     say, scripted,
     support::tiny,
-    told,
     upstream::{scripted_pipeline, subtitles},
     watchdog,
 };
@@ -62,10 +62,10 @@ fn a_flushing_seek_reaches_the_file_and_what_follows_is_spoken() {
     pipeline.set_state(gst::State::Paused).unwrap();
     let prerolled = bus.timed_pop_filtered(patience(), &[gst::MessageType::AsyncDone]);
     assert!(prerolled.is_some());
-    let (tell, heard) = std::sync::mpsc::channel();
+    let (sender, heard) = std::sync::mpsc::channel();
     pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
         if let Some(gst::PadProbeData::Buffer(buffer)) = &info.data {
-            let _ = tell.send(buffer.pts().unwrap());
+            let _ = sender.send(buffer.pts().unwrap());
         }
         gst::PadProbeReturn::Ok
     });
@@ -109,8 +109,8 @@ fn latency_is_none_offline_a_tick_live_and_upstreams_and_ours_in_between() {
     assert!(timed.0);
     assert_eq!(timed.1, ms(730));
     element.set_property("latency", 900u32);
-    let told = bus.timed_pop_filtered(patience(), &[gst::MessageType::Latency]);
-    assert!(told.is_some());
+    let posted = bus.timed_pop_filtered(patience(), &[gst::MessageType::Latency]);
+    assert!(posted.is_some());
     assert_eq!(ask(&element).unwrap().1, ms(930));
 }
 
@@ -125,7 +125,7 @@ fn two_elements_share_the_models_and_one_may_go() {
             let bus = player.pipeline.bus().unwrap();
             player.start().unwrap();
             say(&player.element, "Yes.");
-            told(&bus, "finished");
+            posted(&bus, "finished");
             (player, bus)
         };
         // Loads the libraries, which are not to be counted.
@@ -147,7 +147,7 @@ fn two_elements_share_the_models_and_one_may_go() {
         drop(first);
         let (player, bus) = second;
         say(&player.element, "No.");
-        assert!(told(&bus, "finished").get::<u64>("tokens").unwrap() > 0);
+        assert!(posted(&bus, "finished").get::<u64>("tokens").unwrap() > 0);
     });
     print!("{words}");
 }
@@ -180,7 +180,7 @@ fn statistics_can_be_read_at_any_time_and_only_grow() {
         let mut last = 0;
         for _ in 0..3 {
             say(&player.element, "Да.");
-            let finished = told(&bus, "finished");
+            let finished = posted(&bus, "finished");
             assert!(finished.get::<f64>("rtf").unwrap() > 0.0);
             assert!(finished.get::<f64>("first-audio").unwrap() > 0.0);
             let tokens: u64 = read().get("tokens").unwrap();
@@ -206,7 +206,7 @@ fn statistics_can_be_read_at_any_time_and_only_grow() {
 fn the_position_is_the_end_of_what_was_pushed_and_the_length_known_at_the_end() {
     let _watchdog = watchdog();
     let (player, _script) = scripted(Some("раз два три"), &[], "fakesink sync=false");
-    let (tell, told) = std::sync::mpsc::channel();
+    let (sender, receiver) = std::sync::mpsc::channel();
     player
         .pad()
         .add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
@@ -215,12 +215,12 @@ fn the_position_is_the_end_of_what_was_pushed_and_the_length_known_at_the_end() 
             };
             let position = pad.query_position::<gst::ClockTime>();
             let duration = pad.query_duration::<gst::ClockTime>();
-            let _ = tell.send((position, duration, end_of(buffer)));
+            let _ = sender.send((position, duration, end_of(buffer)));
             gst::PadProbeReturn::Ok
         });
     player.start().unwrap();
     player.wait();
-    for (position, duration, end) in told.try_iter() {
+    for (position, duration, end) in receiver.try_iter() {
         assert_eq!(position, Some(end));
         assert_eq!(duration, None, "it is not known yet");
     }

@@ -13,12 +13,12 @@ use crate::{
     alone::alone,
     end_of, is_silence, ms, patience,
     playing::{Player, Watchdog, init},
+    posted,
     process::{in_use, resident, threads},
     say,
     script::Script,
     scripted,
     support::{long, tiny, tiny_npu},
-    told,
 };
 
 /// Random moments that are the same each time.
@@ -177,12 +177,12 @@ fn cancel(on: &On) {
     let bus = player.pipeline.bus().unwrap();
     player.start().unwrap();
     say(&player.element, "Да.");
-    told(&bus, "finished");
+    posted(&bus, "finished");
     let since = Instant::now();
     say(&player.element, "Нет.");
-    told(&bus, "started");
+    posted(&bus, "started");
     let time = since.elapsed() * 3 / 2;
-    let _ = told(&bus, "finished");
+    let _ = posted(&bus, "finished");
     let mut chance = Chance::new(2);
     let mut warm = Use::now();
     let mut ends = [0; 2];
@@ -226,7 +226,7 @@ fn cancel(on: &On) {
     assert!(ends[0] > cancels / 4);
     // A stage that was interrupted works again.
     let id = say(&player.element, "Да.");
-    assert_eq!(told(&bus, "finished").get::<u64>("id").unwrap(), id);
+    assert_eq!(posted(&bus, "finished").get::<u64>("id").unwrap(), id);
     warm.assert_flat(&format!("{cancels} cancels"), LOADED);
 }
 
@@ -313,7 +313,7 @@ fn eight_hours_of_announcements_are_exact_to_the_sample() {
             assert!(say(&player.element, &word) > 0);
             said += 1;
             let driver = crate::clock::Driver::new(&clock);
-            told(&bus, "finished");
+            posted(&bus, "finished");
             drop(driver);
             while bus.pop().is_some() {}
         }
@@ -352,7 +352,7 @@ fn twenty_requests_in_a_row_are_spoken_and_memory_stays_flat() {
                 &format!("Поезд номер {request} прибывает. Осторожно!"),
             );
             assert_eq!(id, request);
-            let finished = told(&bus, "finished");
+            let finished = posted(&bus, "finished");
             assert_eq!(finished.get::<u64>("id").unwrap(), id);
             assert!(finished.get::<u64>("tokens").unwrap() > 0);
             let first: f64 = finished.get("first-audio").unwrap();
@@ -395,12 +395,12 @@ fn nothing_is_leaked_offline_live_flushed_cancelled_or_broken() {
             player.start().unwrap();
             let ids = ["раз два", "три"].map(|text| say(&player.element, text));
             assert!(player.element.emit_by_name::<bool>("cancel", &[&ids[1]]));
-            told(&bus, "finished");
+            posted(&bus, "finished");
             say(&player.element, "четыре");
             player.element.send_event(gst::event::FlushStart::new());
             player.element.send_event(gst::event::FlushStop::new(true));
             say(&player.element, "пять");
-            told(&bus, "finished");
+            posted(&bus, "finished");
             player.element.emit_by_name::<()>("end-of-stream", &[]);
             player.wait();
         }

@@ -25,13 +25,14 @@ use crate::{
     model_dir::ModelDir,
     ms,
     playing::{Player, Watchdog},
+    posted,
     process::threads,
     say,
     script::{Gate, Script},
     scripted,
     soak::{Chance, leaks},
     support::{long, tiny},
-    text_caps, told, untimed, watchdog,
+    text_caps, untimed, watchdog,
     wav::wav,
 };
 
@@ -242,13 +243,13 @@ fn a_flushed_source_says_nothing_old_and_waits_for_a_new_text() {
         script.await_visitor(Gate::Vocoder);
         player.element.send_event(gst::event::FlushStart::new());
         assert_eq!(
-            told(&bus, "cancelled").get::<&str>("reason").unwrap(),
+            posted(&bus, "cancelled").get::<&str>("reason").unwrap(),
             "flushed"
         );
         player.element.send_event(gst::event::FlushStop::new(true));
         script.open(Gate::Vocoder);
         player.element.set_property("text", "четыре");
-        let finished = told(&bus, "finished");
+        let finished = posted(&bus, "finished");
         assert_eq!(finished.get::<&str>("text").unwrap(), "четыре");
         if live == "true" {
             player.element.emit_by_name::<()>("end-of-stream", &[]);
@@ -325,7 +326,7 @@ fn a_storm_of_flushes_texts_and_questions_ends_in_no_deadlock() {
     element.emit_by_name::<u32>("cancel-all", &[]);
     let id = say(element, "Нет.");
     assert!(id > texts);
-    while told(&bus, "finished").get::<u64>("id").unwrap() != id {}
+    while posted(&bus, "finished").get::<u64>("id").unwrap() != id {}
 }
 
 #[test]
@@ -357,11 +358,11 @@ fn the_text_pad_comes_and_goes_while_it_speaks() {
         let segment = gst::FormattedSegment::<gst::format::Bytes>::new();
         pad.send_event(gst::event::Segment::new(&segment));
         pad.chain(untimed(format!("{text}\n").as_bytes())).unwrap();
-        assert_eq!(told(&bus, "finished").get::<&str>("text").unwrap(), text);
+        assert_eq!(posted(&bus, "finished").get::<&str>("text").unwrap(), text);
         element.release_request_pad(&pad);
         // Without it the signals still work.
         say(&element, "и");
-        assert_eq!(told(&bus, "finished").get::<&str>("text").unwrap(), "и");
+        assert_eq!(posted(&bus, "finished").get::<&str>("text").unwrap(), "и");
     }
     assert_eq!(harness.buffers_received(), 4);
 }

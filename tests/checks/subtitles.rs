@@ -40,12 +40,12 @@ fn play_late(pipeline: &str, film: Vec<u8>) -> Vec<gst::Message> {
     };
     let bus = pipeline.bus().unwrap();
     pipeline.set_state(gst::State::Playing).unwrap();
-    let mut told = Vec::new();
+    let mut posted = Vec::new();
     loop {
         let message = bus.timed_pop(patience()).expect("the models load");
         let is_loaded = matches!(message.view(), gst::MessageView::Progress(progress)
             if progress.get().0 == gst::ProgressType::Complete);
-        told.push(message);
+        posted.push(message);
         if is_loaded {
             break;
         }
@@ -55,14 +55,14 @@ fn play_late(pipeline: &str, film: Vec<u8>) -> Vec<gst::Message> {
         // A pipeline that has ended reads no more.
         let _ = std::io::Write::write_all(&mut writer, &film);
     });
-    told.extend(play(&pipeline));
+    posted.extend(play(&pipeline));
     drop(reader);
     feeder.join().unwrap();
-    told
+    posted
 }
 
-fn warnings(told: &[gst::Message]) -> Vec<String> {
-    let warnings = told
+fn warnings(posted: &[gst::Message]) -> Vec<String> {
+    let warnings = posted
         .iter()
         .filter(|message| message.type_() == gst::MessageType::Warning);
     let ours = warnings.filter(|message| message.src().is_some_and(|src| src.name() == "speech"));
@@ -80,13 +80,13 @@ fn a_demuxer_that_links_its_subtitles_late_is_waited_for_without_a_warning() {
     let srt = subtitles(dir.path(), &cues);
     let subtitles = format!("filesrc location={srt} ! subparse ! mux.");
     let film = film(dir.path(), &format!("{subtitles} {SOUND}"));
-    let told = play_late(
+    let posted = play_late(
         "matroskademux name=d d.audio_0 ! queue ! fakesink sync=false d.subtitle_0",
         film,
     );
-    assert_eq!(accepted(&told), ["раз & два", "три четыре"]);
-    assert_eq!(warnings(&told), Vec::<String>::new());
-    let last = told.last().unwrap();
+    assert_eq!(accepted(&posted), ["раз & два", "три четыре"]);
+    assert_eq!(warnings(&posted), Vec::<String>::new());
+    let last = posted.last().unwrap();
     assert_eq!(last.type_(), gst::MessageType::Eos, "{last:?}");
 }
 
@@ -95,14 +95,14 @@ fn a_demuxer_without_subtitles_is_a_warning_and_the_end() {
     let _watchdog = watchdog();
     let dir = tempfile::tempdir().unwrap();
     let film = film(dir.path(), SOUND);
-    let told = play_late(
+    let posted = play_late(
         "matroskademux name=d d.audio_0 ! queue ! fakesink sync=false d.",
         film,
     );
-    let warnings = warnings(&told);
+    let warnings = warnings(&posted);
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(warnings[0].contains("nothing to say"), "{warnings:?}");
-    let last = told.last().unwrap();
+    let last = posted.last().unwrap();
     assert_eq!(last.type_(), gst::MessageType::Eos, "{last:?}");
 }
 

@@ -35,22 +35,23 @@ pub fn scripted_pipeline(upstream: &str) -> (gst::Pipeline, gst::Pad) {
 pub fn play(pipeline: &gst::Pipeline) -> Vec<gst::Message> {
     pipeline.set_state(gst::State::Playing).unwrap();
     let bus = pipeline.bus().unwrap();
-    let mut told = Vec::new();
+    let mut posted = Vec::new();
     loop {
         let message = bus.timed_pop(patience()).expect("the stream ends");
         let kind = message.type_();
-        told.push(message);
+        posted.push(message);
         if [gst::MessageType::Eos, gst::MessageType::Error].contains(&kind) {
             break;
         }
     }
     pipeline.set_state(gst::State::Null).unwrap();
-    told
+    posted
 }
 
 /// The texts that were accepted.
-pub fn accepted(told: &[gst::Message]) -> Vec<String> {
-    told.iter()
+pub fn accepted(posted: &[gst::Message]) -> Vec<String> {
+    posted
+        .iter()
         .filter_map(|message| message.structure())
         .filter(|structure| structure.name() == "cosyvoice3/utterance-queued")
         .map(|structure| structure.get("text").unwrap())
@@ -99,8 +100,8 @@ fn characters_cut_by_blocks_are_whole_again() {
     file.write_all(text.as_bytes()).unwrap();
     std::io::Seek::rewind(&mut file).unwrap();
     let (pipeline, _) = scripted_pipeline(&format!("fdsrc fd={} blocksize=4095", file.as_raw_fd()));
-    let told = play(&pipeline);
-    assert_eq!(accepted(&told), vec!["абвгдежзик."; 500]);
+    let posted = play(&pipeline);
+    assert_eq!(accepted(&posted), vec!["абвгдежзик."; 500]);
 
     let mut harness = filter(&[]);
     let bus = bus_of(&harness);
@@ -246,8 +247,8 @@ fn subtitles_are_heard_at_their_times_with_gaps_between() {
         }
         gst::PadProbeReturn::Ok
     });
-    let told = play(&pipeline);
-    assert_eq!(accepted(&told), ["раз", "два"]);
+    let posted = play(&pipeline);
+    assert_eq!(accepted(&posted), ["раз", "два"]);
     let heard = heard.lock().unwrap();
     let (buffers, events) = &*heard;
     let starts: Vec<_> = buffers.iter().map(|b| b.pts().unwrap()).collect();

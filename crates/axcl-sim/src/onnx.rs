@@ -1,6 +1,7 @@
 //! Small ONNX models, written as protocol buffers by hand: something to execute in tests.
 
-/// An input or output of a model: name, element type (a number of `TensorProto.DataType`) and shape.
+/// An input or output of a model: name, element type (a number of `TensorProto.DataType`) and shape, in which 0 is an axis of
+/// any length.
 #[derive(Debug, Clone, Copy)]
 pub struct Tensor<'a> {
     /// Its name.
@@ -19,6 +20,9 @@ pub const INT32: u64 = 6;
 /// An operation: its ONNX operator, the names of what it takes and the name of what it gives.
 pub type Node<'a> = (&'a str, &'a [&'a str], &'a str);
 
+/// A constant of a model: its name and its values, a list of `i64`.
+pub type Constant<'a> = (&'a str, &'a [i64]);
+
 /// The bytes of a model file.
 ///
 /// ```
@@ -28,6 +32,16 @@ pub type Node<'a> = (&'a str, &'a [&'a str], &'a str);
 /// assert!(bytes.len() > 50);
 /// ```
 pub fn model(inputs: &[Tensor], outputs: &[Tensor], nodes: &[Node]) -> Vec<u8> {
+    model_with_constants(inputs, outputs, nodes, &[])
+}
+
+/// The bytes of a model file whose nodes also take `constants`.
+pub fn model_with_constants(
+    inputs: &[Tensor],
+    outputs: &[Tensor],
+    nodes: &[Node],
+    constants: &[Constant],
+) -> Vec<u8> {
     let mut graph = Vec::new();
     for (operator, takes, gives) in nodes {
         let mut node = Vec::new();
@@ -39,6 +53,9 @@ pub fn model(inputs: &[Tensor], outputs: &[Tensor], nodes: &[Node]) -> Vec<u8> {
         bytes(&mut graph, 1, &node);
     }
     bytes(&mut graph, 2, b"test");
+    constants
+        .iter()
+        .for_each(|constant| bytes(&mut graph, 5, &initializer(constant)));
     inputs
         .iter()
         .for_each(|tensor| bytes(&mut graph, 11, &value_info(tensor)));
@@ -69,11 +86,29 @@ pub fn sum_model() -> Vec<u8> {
     )
 }
 
+fn initializer((name, values): &Constant) -> Vec<u8> {
+    const INT64: u64 = 7;
+    let mut tensor = Vec::new();
+    number(&mut tensor, 1, values.len() as u64);
+    number(&mut tensor, 2, INT64);
+    bytes(&mut tensor, 8, name.as_bytes());
+    let values: Vec<u8> = values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect();
+    bytes(&mut tensor, 9, &values);
+    tensor
+}
+
 fn value_info(tensor: &Tensor) -> Vec<u8> {
     let mut shape = Vec::new();
     for length in tensor.shape {
         let mut dimension = Vec::new();
-        number(&mut dimension, 1, *length);
+        match *length {
+            // Axes without a length need a name.
+            0 => bytes(&mut dimension, 2, tensor.name.as_bytes()),
+            length => number(&mut dimension, 1, length),
+        }
         bytes(&mut shape, 1, &dimension);
     }
     let mut tensor_type = Vec::new();

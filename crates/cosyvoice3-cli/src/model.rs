@@ -182,7 +182,7 @@ pub struct ConvertArgs {
 
 #[derive(Clone, Copy, Default, ValueEnum)]
 enum Quality {
-    /// The flow in 8-bit integers, the language model in 4 bits: a third of the time and memory. On the voice in the box it
+    /// The flow in 8-bit integers, the language model in 4 bits: a third of the time and memory. On the bundled voice it
     /// is as good; nobody has listened to the official weights so
     #[default]
     Standard,

@@ -229,7 +229,7 @@ fn every_script_runs_as_its_header_says() {
 }
 
 #[test]
-fn properties_that_documents_name_fit_the_voice_in_the_box() {
+fn properties_that_documents_name_fit_the_bundled_voice() {
     let scripts = [
         "say.sh",
         "dub.sh",

@@ -7,7 +7,7 @@
 //! `--tokens` steps in one, for models whose other stages are too slow to wait for; `onnx` runs the graphs of the
 //! vocoder and of the flow; `rtsp` starts `cosyvoice3 serve`, built with the feature `rtsp`, which must be on the path with the plugin where GStreamer
 //! finds it, and measures from a text to the start of its speech, with a client that takes picture and sound. The
-//! variants run in turns, and each run ends after [`LIMIT`] at the latest, so a default run of the voice in the box
+//! variants run in turns, and each run ends after [`LIMIT`] at the latest, so a default run of the bundled voice
 //! takes ten minutes at most. The loops are child processes of the same priority, which end with this one however it
 //! ends.
 
@@ -20,6 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use clap::Parser;
 use cosyvoice3::{
     cancel::Cancel,
     lm::{Decoding, LmModel, LmOptions, LmSession, Prefix, PrefixCaching},
@@ -38,40 +39,29 @@ const PROMPT_TEXT: usize = 30;
 /// Frames of the graphs' input: a short sentence and its prompt.
 const FRAMES: usize = 200;
 
+#[derive(clap::Parser)]
 struct Args {
+    /// Model directory.
+    #[arg(default_value = "models/demo")]
     dir: PathBuf,
+    /// Work to measure: speak, lm, onnx or rtsp.
+    #[arg(long, default_value = "speak")]
     what: String,
+    /// Rounds of all variants.
+    #[arg(long, default_value_t = 5)]
     rounds: usize,
+    /// Numbers of busy loops beside it.
+    #[arg(long, value_delimiter = ',', default_value = "0,1,2,4,8")]
     loops: Vec<usize>,
+    /// Speech tokens of the language model.
+    #[arg(long, default_value_t = 40)]
     tokens: usize,
-    /// For the runs in child processes: the variant to run.
+    /// The variant to run, in a child process.
+    #[arg(long, hide = true)]
     variant: Option<String>,
-}
-
-fn args() -> Args {
-    let mut args = Args {
-        dir: PathBuf::from("models/demo"),
-        what: "speak".into(),
-        rounds: 5,
-        loops: vec![0, 1, 2, 4, 8],
-        tokens: 40,
-        variant: None,
-    };
-    let mut words = std::env::args().skip(1);
-    while let Some(word) = words.next() {
-        let mut value = || words.next().expect("a value");
-        let number = |text: &str| text.parse().expect("a number");
-        match word.as_str() {
-            "--bench" => {}
-            "--what" => args.what = value(),
-            "--rounds" => args.rounds = number(&value()),
-            "--loops" => args.loops = value().split(',').map(number).collect(),
-            "--tokens" => args.tokens = number(&value()),
-            "--variant" => args.variant = Some(value()),
-            dir => args.dir = dir.into(),
-        }
-    }
-    args
+    /// Comes from Cargo.
+    #[arg(long, hide = true)]
+    bench: bool,
 }
 
 /// Busy loops in child processes, ended when this is dropped.
@@ -423,7 +413,7 @@ fn compare(args: &Args, variants: &[&str], names: &[&str]) {
 
 fn main() {
     test_support::enter_root();
-    let args = args();
+    let args = Args::parse();
     if args.what == "loop" {
         busy_loop();
     }

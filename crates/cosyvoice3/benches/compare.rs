@@ -5,7 +5,7 @@
 //!
 //! `REV` is checked out and built below the target directory, once; `today` compares with no earlier commit. Both commits run
 //! their own `examples/say`, each run in a process of its own, loading included. `--variant` adds today's program with further
-//! options of it, such as `"--flush chunk"`, and may be given several times. `--model` is the model directory of both (the voice in the box by default, each
+//! options of it, such as `"--flush chunk"`, and may be given several times. `--model` is the model directory of both (the bundled voice by default, each
 //! commit's own); `--before` is another one for `REV`, which may not read what today's converter makes. `--tokens` forces as
 //! many speech tokens an utterance, for models of random weights.
 //!
@@ -25,6 +25,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use clap::Parser;
 
 /// One sentence, hence one utterance.
 const TEXT: &str = "Сегодня очень хорошая погода, и мы долго гуляем по старому парку.";
@@ -37,50 +38,46 @@ const LOOK: Duration = Duration::from_millis(10);
 /// The stages in the order of their work.
 const STAGES: [&str; 4] = ["prefill", "decode", "flow", "vocoder"];
 
+#[derive(clap::Parser)]
 struct Args {
-    rev: String,
+    /// The earlier commit, or `today`.
+    rev: Option<String>,
+    /// Model directory of both.
+    #[arg(long)]
     model: Option<PathBuf>,
+    /// Model directory of the earlier commit.
+    #[arg(long)]
     before: Option<PathBuf>,
+    /// Rounds of all programs.
+    #[arg(long, default_value_t = 7)]
     pairs: usize,
+    /// Steps of the flow's solver.
+    #[arg(long)]
+    steps: Option<String>,
+    /// Speech tokens an utterance.
+    #[arg(long)]
+    tokens: Option<String>,
+    #[arg(long, default_value = TEXT)]
     text: String,
-    /// Options of `examples/say`.
-    options: Vec<String>,
-    /// Options for further runs of today's program.
+    /// Options for a further run of today's program.
+    #[arg(long = "variant", allow_hyphen_values = true)]
     variants: Vec<String>,
+    /// Comes from Cargo.
+    #[arg(long, hide = true)]
+    bench: bool,
 }
 
-fn args() -> Result<Option<Args>> {
-    let mut args = Args {
-        rev: String::new(),
-        model: None,
-        before: None,
-        pairs: 7,
-        text: TEXT.into(),
-        options: Vec::new(),
-        variants: Vec::new(),
-    };
-    let mut words = env::args().skip(1);
-    while let Some(word) = words.next() {
-        let mut value = || {
-            words
-                .next()
-                .with_context(|| format!("{word} needs a value"))
-        };
-        match word.as_str() {
-            "--bench" => {}
-            "--model" => args.model = Some(value()?.into()),
-            "--before" => args.before = Some(value()?.into()),
-            "--pairs" => args.pairs = value()?.parse()?,
-            "--text" => args.text = value()?,
-            "--variant" => args.variants.push(value()?),
-            "--steps" | "--tokens" => {
-                let value = value()?;
-                args.options.extend([word, value]);
-            }
-            rev => args.rev = rev.into(),
-        }
+impl Args {
+    /// Options of `examples/say`.
+    fn options(&self) -> Vec<String> {
+        let given = [("--steps", &self.steps), ("--tokens", &self.tokens)];
+        let given = given
+            .iter()
+            .filter_map(|(name, value)| Some((name, value.as_ref()?)));
+        given
+            .flat_map(|(name, value)| [(*name).to_owned(), value.clone()])
+            .collect()
     }
-    Ok((!args.rev.is_empty()).then_some(args))
 }
 
 /// One of the programs that are compared.
@@ -144,7 +141,8 @@ fn check_out(root: &Path, rev: &str) -> Result<(PathBuf, String)> {
     Ok((place, name))
 }
 
-fn contenders(args: &Args) -> Result<Vec<Contender>> {
+fn contenders(args: &Args, rev: &str) -> Result<Vec<Contender>> {
+    let options = args.options();
     let root = &test_support::root();
     fs::create_dir_all(target()?.join("compare"))?;
     let contender = |name: &str, program: PathBuf, model: PathBuf, options: &[String]| {
@@ -162,23 +160,18 @@ fn contenders(args: &Args) -> Result<Vec<Contender>> {
         given.cloned().unwrap_or_else(|| root.join("models/demo"))
     };
     let mut contenders = Vec::new();
-    if args.rev != TODAY {
-        let (earlier, name) = check_out(root, &args.rev)?;
+    if rev != TODAY {
+        let (earlier, name) = check_out(root, rev)?;
         let model = model(args.before.as_ref(), &earlier);
         let program = build(&earlier, &name)?;
-        contenders.push(contender(&name, program, model, &args.options));
+        contenders.push(contender(&name, program, model, &options));
     }
     let (program, model) = (build(root, TODAY)?, model(None, root));
-    contenders.push(contender(
-        TODAY,
-        program.clone(),
-        model.clone(),
-        &args.options,
-    ));
+    contenders.push(contender(TODAY, program.clone(), model.clone(), &options));
     for variant in &args.variants {
         let further = variant.split_whitespace().map(str::to_owned);
-        let options: Vec<String> = args.options.iter().cloned().chain(further).collect();
-        contenders.push(contender(variant, program.clone(), model.clone(), &options));
+        let all: Vec<String> = options.iter().cloned().chain(further).collect();
+        contenders.push(contender(variant, program.clone(), model.clone(), &all));
     }
     if let Ok(line) = env::var(OTHER) {
         let mut words = line.split_whitespace().map(str::to_owned);
@@ -368,14 +361,15 @@ fn report(contenders: &[Contender]) {
 
 fn main() -> Result<()> {
     test_support::enter_root();
-    let Some(args) = args()? else {
+    let args = Args::parse();
+    let Some(rev) = &args.rev else {
         println!("no commit is named: nothing to compare");
         return Ok(());
     };
     if !cfg!(target_os = "linux") {
         bail!("this reads procfs");
     }
-    let mut contenders = contenders(&args)?;
+    let mut contenders = contenders(&args, rev)?;
     for round in 0..args.pairs {
         // Each goes first as often as last.
         let count = contenders.len();

@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use clap::Parser;
 use cosyvoice3::{
     Error,
     cancel::Cancel,
@@ -27,36 +28,29 @@ use cosyvoice3::{
     voice::Voice,
 };
 use ort::{session::Session, value::TensorRef};
+use test_support::cores;
 
 const TOKENS: usize = 138;
 /// One sentence, hence one utterance.
 const TEXT: &str = "Сегодня очень хорошая погода.";
 
+#[derive(clap::Parser)]
 struct Args {
+    /// Model directory of full size.
+    #[arg(skip)]
     dir: PathBuf,
+    /// Threads of each stage.
+    #[arg(long, default_value_t = cores())]
     threads: usize,
+    /// Runs of the engine.
+    #[arg(long, default_value_t = 3)]
     runs: usize,
+    /// Pairs of runs against ONNX Runtime.
+    #[arg(long, default_value_t = 5)]
     pairs: usize,
-}
-
-fn args() -> Option<Args> {
-    let mut args = Args {
-        dir: std::env::var_os("COSYVOICE3_FULL")?.into(),
-        threads: std::thread::available_parallelism().map_or(1, usize::from),
-        runs: 3,
-        pairs: 5,
-    };
-    let mut words = std::env::args().skip(1);
-    while let Some(word) = words.next() {
-        let mut number = || words.next().and_then(|w| w.parse().ok()).expect("a number");
-        match word.as_str() {
-            "--threads" => args.threads = number(),
-            "--runs" => args.runs = number(),
-            "--pairs" => args.pairs = number(),
-            _ => {}
-        }
-    }
-    Some(args)
+    /// Comes from Cargo.
+    #[arg(long, hide = true)]
+    bench: bool,
 }
 
 /// Processor time since boot, in seconds: of all processes, of all niced work, and of this process.
@@ -385,10 +379,12 @@ fn vocoder_pairs(args: &Args, model: &Model, mel: &Mel) {
 
 fn main() {
     test_support::enter_root();
-    let Some(args) = args() else {
+    let mut args = Args::parse();
+    let Some(dir) = std::env::var_os("COSYVOICE3_FULL") else {
         println!("COSYVOICE3_FULL is not set: nothing to measure");
         return;
     };
+    args.dir = dir.into();
     machine();
     println!("{}, {} threads", args.dir.display(), args.threads);
     for load in ["first load", "second load"] {

@@ -13,51 +13,44 @@ use std::{
     time::{Duration, Instant},
 };
 
+use clap::Parser;
 use cosyvoice3::{
     cancel::Cancel,
     lm::{self, Decoding, LmModel, LmOptions, LmSession, Prefix, sampling::Sampler},
     manifest::Manifest,
 };
 use llama_cpp_sys_2 as sys;
+use test_support::cores;
 
 const PREFIX: usize = 128;
 const TOKENS: usize = 138;
 
+#[derive(clap::Parser)]
 struct Args {
+    /// Model directory.
+    #[arg(default_value = "models/tiny")]
     dir: PathBuf,
+    /// Threads of either.
+    #[arg(long, default_value_t = cores())]
     threads: usize,
+    /// Pairs of runs.
+    #[arg(long, default_value_t = 5)]
     pairs: usize,
+    /// Foreign busy threads.
+    #[arg(long, default_value_t = 0)]
     busy: usize,
+    /// Keys and values in full precision.
+    #[arg(long = "f32-kv")]
     kv_f32: bool,
+    /// Flash attention.
+    #[arg(long)]
     flash: bool,
+    /// Ours follows the load.
+    #[arg(long)]
     adapt: bool,
-}
-
-fn args() -> Args {
-    let mut args = Args {
-        dir: PathBuf::from("models/tiny"),
-        threads: std::thread::available_parallelism().map_or(1, usize::from),
-        pairs: 5,
-        busy: 0,
-        kv_f32: false,
-        flash: false,
-        adapt: false,
-    };
-    let mut words = std::env::args().skip(1);
-    let number = |word: Option<String>| word.and_then(|w| w.parse().ok()).expect("a number");
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            "--bench" => {}
-            "--threads" => args.threads = number(words.next()),
-            "--pairs" => args.pairs = number(words.next()),
-            "--busy" => args.busy = number(words.next()),
-            "--f32-kv" => args.kv_f32 = true,
-            "--flash" => args.flash = true,
-            "--adapt" => args.adapt = true,
-            dir => args.dir = dir.into(),
-        }
-    }
-    args
+    /// Comes from Cargo.
+    #[arg(long, hide = true)]
+    bench: bool,
 }
 
 /// Times of one run.
@@ -201,7 +194,7 @@ fn report(what: &str, positions: usize, times: impl Iterator<Item = Duration> + 
 
 fn main() {
     test_support::enter_root();
-    let args = args();
+    let args = Args::parse();
     println!("{}", lm::system_info().unwrap());
     let lm = Manifest::read(&args.dir).unwrap().lm;
     println!(

@@ -4,43 +4,36 @@
 
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
+use clap::Parser;
 use cosyvoice3::{
     cancel::Cancel,
     lm::{self, Hit, LmModel, LmOptions, LmSession, Prefix, PrefixCache, PrefixCaching},
     manifest::Manifest,
 };
+use test_support::cores;
 
 /// Ids of the prompt's text, its system prefix included.
 const PROMPT_TEXT: usize = 30;
 /// Speech tokens of the prompt, 3 s.
 const PROMPT_SPEECH: usize = 75;
 
+#[derive(clap::Parser)]
 struct Args {
+    /// Model directory.
+    #[arg(default_value = "models/tiny")]
     dir: PathBuf,
+    /// Threads of the language model.
+    #[arg(long, default_value_t = cores())]
     threads: usize,
+    /// Rounds of all kinds of prefill.
+    #[arg(long, default_value_t = 7)]
     rounds: usize,
+    /// Positions of the prefix.
+    #[arg(long, default_value_t = 180)]
     positions: usize,
-}
-
-fn args() -> Args {
-    let mut args = Args {
-        dir: PathBuf::from("models/tiny"),
-        threads: std::thread::available_parallelism().map_or(1, usize::from),
-        rounds: 7,
-        positions: 180,
-    };
-    let mut words = std::env::args().skip(1);
-    let number = |word: Option<String>| word.and_then(|w| w.parse().ok()).expect("a number");
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            "--bench" => {}
-            "--threads" => args.threads = number(words.next()),
-            "--rounds" => args.rounds = number(words.next()),
-            "--positions" => args.positions = number(words.next()),
-            dir => args.dir = dir.into(),
-        }
-    }
-    args
+    /// Comes from Cargo.
+    #[arg(long, hide = true)]
+    bench: bool,
 }
 
 struct Input {
@@ -106,7 +99,7 @@ fn ratio(what: &str, cold: &[f64], hit: &[f64]) {
 
 fn main() {
     test_support::enter_root();
-    let args = args();
+    let args = Args::parse();
     println!("{}", lm::system_info().unwrap());
     let lm = Manifest::read(&args.dir).unwrap().lm;
     let model = Arc::new(LmModel::load(&args.dir, &lm, &mut |_| true).unwrap());

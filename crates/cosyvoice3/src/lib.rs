@@ -56,7 +56,7 @@ pub use flow::{
 };
 pub use lm::{Hit, PrefixCaching, StopReason};
 pub use manifest::{Schedule, locate::default_dir as default_model_dir, verify::Verify};
-pub use model::Keeper;
+pub use model::KeepAlive;
 pub use synth::{
     AnnouncementCaching, DefaultVoice, Event, Flush, LmThreads, MAX_TEXT, Mark, Markup, Options,
     Playback, PromptMode, Request, RequestId, Settings, Speaking, Speech, Synthesizer,

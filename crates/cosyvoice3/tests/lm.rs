@@ -265,8 +265,10 @@ fn the_number_of_threads_may_change_at_every_step_without_changing_a_bit() {
     };
     // Other stages that begin and end: it takes 4, 2, 1, 1, 4, ... threads.
     let (ours, others) = (Worker::new(), [(); 3].map(|()| Worker::new()));
-    ours.settle(vec![900_000]);
-    others.iter().for_each(|other| other.settle(vec![900_000]));
+    ours.set_cores(vec![900_000]);
+    others
+        .iter()
+        .for_each(|other| other.set_cores(vec![900_000]));
     let mut changing = session(&four).with_worker(ours);
     let mut tasks = Vec::new();
     let rows = greedy_logits(&mut changing, STEPS, &mut || match tasks.len() {
@@ -703,7 +705,7 @@ fn a_length_that_cannot_be_is_refused() {
 }
 
 #[test]
-fn loading_reports_progress_to_the_end_and_stops_when_told() {
+fn loading_reports_progress_to_the_end_and_stops_when_asked() {
     let dir = support::tiny_f32();
     let lm = Manifest::read(&dir).unwrap().lm;
     let mut last = 0.0;

@@ -15,14 +15,22 @@ pub fn plugin_dir() -> PathBuf {
     DIR.get_or_init(link_plugin).clone()
 }
 
-fn link_plugin() -> PathBuf {
-    let test = std::env::current_exe().expect("this program has a path");
+/// The program of this test.
+fn test() -> PathBuf {
+    std::env::current_exe().expect("this program has a path")
+}
+
+/// Cargo's target directory.
+pub(crate) fn target() -> PathBuf {
     // Tests are in TARGET/release/deps.
-    let target = test
-        .ancestors()
-        .nth(3)
-        .expect("a test is three folders deep");
-    let dir = target.join("tmp/gst-launch");
+    let test = test();
+    let target = test.ancestors().nth(3);
+    target.expect("a test is three folders deep").to_owned()
+}
+
+fn link_plugin() -> PathBuf {
+    let test = test();
+    let dir = target().join("tmp/gst-launch");
     fs::create_dir_all(&dir).expect("a directory for the plugin");
     let plugin = test.with_file_name("libgstcosyvoice3.so");
     assert!(plugin.exists(), "{} is missing", plugin.display());

@@ -9,15 +9,18 @@ pub mod clock;
 pub mod fade;
 pub mod hearing;
 pub mod launch;
+pub mod listener;
 pub mod mel_to_audio;
 pub mod model_dir;
 pub mod models;
+pub mod place;
 pub mod played;
 #[cfg(feature = "element")]
 pub mod playing;
 pub mod process;
 #[cfg(feature = "element")]
 pub mod script;
+pub mod speech;
 pub mod wav;
 
 use std::path::{Path, PathBuf};
@@ -25,6 +28,11 @@ use std::path::{Path, PathBuf};
 /// The repository.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Cores that this process may use.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Makes paths on the command line those from the repository: Cargo starts a benchmark in the folder of its package.

@@ -212,10 +212,10 @@ impl Player {
 
     /// Starts and returns once the first buffer is there.
     pub fn play_to_first_buffer(&self) {
-        let (tell, told) = mpsc::channel();
-        self.on_first_buffer(move |_| tell.send(()).expect("somebody waits"));
+        let (sender, receiver) = mpsc::channel();
+        self.on_first_buffer(move |_| sender.send(()).expect("the caller waits"));
         self.start().expect("it starts");
-        told.recv_timeout(PATIENCE).expect("speech comes");
+        receiver.recv_timeout(PATIENCE).expect("speech comes");
     }
 
     pub fn start(&self) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {

@@ -56,7 +56,7 @@ struct State {
     /// Text and voice of each request that was taken up.
     requests: Vec<(String, Option<String>)>,
     /// Called before speech leaves.
-    told: Option<Listener>,
+    listener: Option<Listener>,
 }
 
 impl State {
@@ -120,7 +120,7 @@ impl Script {
 
     /// Calls `listener` with the text of the request and the number of the utterance before speech leaves.
     pub fn on_speech(&self, listener: impl FnMut(&str, usize) + Send + 'static) {
-        self.state().told = Some(Box::new(listener));
+        self.state().listener = Some(Box::new(listener));
     }
 
     /// Text and voice of each request that was taken up.
@@ -337,8 +337,8 @@ impl VocoderStage for Script {
             self.pass(Gate::Vocoder, cancel)?;
             trouble(job, Stage::Vocoder)?;
             let mut state = self.state();
-            if let Some(told) = &mut state.told {
-                told(&job.voice.name, job.utterance);
+            if let Some(listener) = &mut state.listener {
+                listener(&job.voice.name, job.utterance);
             }
             drop(state);
             Ok(word_samples(

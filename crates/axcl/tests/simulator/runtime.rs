@@ -8,7 +8,7 @@ fn initialise(machine: &Machine) -> Result<Runtime, Error> {
 }
 
 #[test]
-fn version_and_chip_are_told() {
+fn version_and_chip_are_reported() {
     let machine = Machine::new("");
     let library = Library::open(Some(&machine.library())).unwrap();
     assert_eq!(library.version().unwrap(), (3, 10, 2));

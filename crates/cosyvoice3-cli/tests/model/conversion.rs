@@ -139,7 +139,7 @@ fn estimators_of_a_download_join_a_model_which_inspect_confirms() {
 }
 
 #[test]
-fn a_download_that_lacks_an_estimator_changes_nothing_and_is_told() {
+fn a_download_that_lacks_an_estimator_changes_nothing_and_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     let axmodels = download(&dir.path().join("axera"));
     let model = dir.path().join("model");

@@ -3,7 +3,8 @@
 #![allow(missing_docs)]
 
 #[cfg(feature = "rtsp")]
-use test_support::{hearing, launch};
+use test_support::{hearing, launch, listener, models::long, place::new_dir, speech};
+use test_support::{models::tiny, place::PATIENCE, root};
 
 #[cfg(feature = "rtsp")]
 mod announcements;
@@ -14,11 +15,8 @@ mod camera;
 mod clients;
 mod clients_of_openai;
 mod http;
-#[cfg(feature = "rtsp")]
-mod listener;
 mod openai;
 mod page;
-mod place;
 mod process;
 mod request;
 mod screen_reader;
@@ -27,12 +25,6 @@ mod secrets;
 mod server;
 mod service;
 #[cfg(feature = "rtsp")]
-mod speech;
-#[cfg(feature = "rtsp")]
 mod strained;
 mod voices;
 mod wyoming;
-
-use place::{PATIENCE, root, tiny};
-#[cfg(feature = "rtsp")]
-use place::{long, new_dir};

@@ -13,17 +13,17 @@ pub fn loads(dir: &Path) -> Result<Vec<String>> {
     let manifest = Manifest::read(dir)?;
     Tokenizer::load(&dir.join(&manifest.lm.tokenizer))?;
     LmModel::load(dir, &manifest.lm, &mut |_| true)?;
-    let mut told = vec!["tokenizer and language model: loaded".to_owned()];
+    let mut report = vec!["tokenizer and language model: loaded".to_owned()];
     if let Err(error) = onnx::runtime() {
-        told.push(format!("flow and vocoder: not tried: {error}"));
-        return Ok(told);
+        report.push(format!("flow and vocoder: not tried: {error}"));
+        return Ok(report);
     }
     Vocoder::load(dir, &manifest.vocoder, 1, &Cancel::new())?;
     if manifest.flow.cpu_files().is_ok() {
         CpuFlow::load(dir, &manifest.flow, 1, &Cancel::new())?;
-        told.push("flow and vocoder: loaded".into());
+        report.push("flow and vocoder: loaded".into());
     } else {
-        told.push("vocoder: loaded; flow: not tried, it is for an NPU alone".into());
+        report.push("vocoder: loaded; flow: not tried, it is for an NPU alone".into());
     }
-    Ok(told)
+    Ok(report)
 }

@@ -129,11 +129,11 @@ pub fn write_manifest(out: &Unfinished, mut manifest: Manifest) -> Result<()> {
 /// Loads the written model to test it, and makes the directory its target.
 pub fn finish(out: Unfinished, progress: &Progress) -> Result<()> {
     progress.step("loading what was written", 0);
-    let told = check::loads(out.path())?;
+    let report = check::loads(out.path())?;
     let target = out.target().to_owned();
     out.finish()?;
     progress.done();
-    for line in told {
+    for line in report {
         progress.say(&line);
     }
     progress.say(&format!("{} is ready", target.display()));

@@ -139,12 +139,12 @@ pub fn import(axera: &Path, model: &Path, options: &Options, progress: &Progress
     // Checks the file that was written, but names its source in errors.
     gguf::Gguf::read(&out.path().join(GGUF))?.check(&options.gguf, &manifest.lm)?;
     directory::write_manifest(&out, manifest)?;
-    let told = match &prompt {
+    let report = match &prompt {
         Some(prompt) => add_voice(prompt, out.path(), &options.voice)?,
         None => vec!["no prompt_files: `cosyvoice3 voice import` makes a voice from them".into()],
     };
     directory::finish(out, progress)?;
-    told.iter().for_each(|line| progress.say(line));
+    report.iter().for_each(|line| progress.say(line));
     Ok(())
 }
 

@@ -53,8 +53,8 @@ impl Npy {
             "{}: the file is empty: copy it again",
             path.display()
         );
-        // SAFETY: the map is only read. Whoever shortens the file while we read it makes us die of SIGBUS, which leaves
-        // the target directory as unfinished as any other interruption does.
+        // SAFETY: the map is only read. A program that shortens it meanwhile ends us by SIGBUS, which leaves the target
+        // directory as unfinished as any other interruption does.
         let map = unsafe { Mmap::map(&file) }.with_context(at)?;
         let (element, shape, start) = table(&map).with_context(at)?;
         let expected = shape

@@ -153,7 +153,7 @@ fn a_camera_gets_its_password_from_a_file_or_the_environment_and_no_message_show
 }
 
 #[test]
-fn a_camera_without_a_loudspeaker_is_told() {
+fn a_camera_without_a_loudspeaker_is_reported() {
     // Other servers refuse the wish for a backchannel; ONVIF's may have none to offer.
     init();
     for onvif_server in [false, true] {

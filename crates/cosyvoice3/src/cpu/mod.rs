@@ -476,7 +476,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pinned_thread_and_its_children_run_where_they_are_told() {
+    fn a_pinned_thread_and_its_children_run_where_they_are_pinned() {
         let machine = Topology::read();
         let core = machine.cores()[machine.cores().len() - 1].id;
         let thread = std::thread::Builder::new().name(Stage::Vocoder.thread_name().into());

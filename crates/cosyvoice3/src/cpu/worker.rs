@@ -32,30 +32,30 @@ impl Worker {
         worker
     }
 
-    /// It computes on `cores` from now on; on none while a device works for it.
-    pub fn settle(&self, cores: Vec<usize>) {
+    /// Sets the cores on which it computes from now on; none while a device works for it.
+    pub fn set_cores(&self, cores: Vec<usize>) {
         *lock(&self.cores) = cores;
     }
 
-    /// It computes where the calling thread may run.
-    pub fn settle_here(&self) {
+    /// Sets the cores on which the calling thread may run.
+    pub fn set_cores_from_affinity(&self) {
         match affinity::of_current_thread() {
-            Ok(cores) => self.settle(cores),
+            Ok(cores) => self.set_cores(cores),
             Err(error) => {
                 tracing::debug!(%error, "cannot read the affinity mask: no other stage leaves cores to this one")
             }
         }
     }
 
-    /// Gives it something to do, until the result is dropped.
-    pub fn begin(self: &Arc<Self>) -> Task {
+    /// Marks it busy until the guard is dropped.
+    pub fn begin(self: &Arc<Self>) -> BusyGuard {
         self.tasks.fetch_add(1, Ordering::Relaxed);
-        Task(self.clone())
+        BusyGuard(self.clone())
     }
 
-    /// Of `threads`, those for this worker: an equal share for each worker that has something to do on its cores, and
-    /// one at least.
-    pub fn share(&self, threads: usize) -> usize {
+    /// Number of threads, of `threads`, for this worker: an equal share for each busy worker on its cores, and one at
+    /// least.
+    pub fn thread_budget(&self, threads: usize) -> usize {
         let cores = lock(&self.cores).clone();
         let rivals = lock(&WORKERS)
             .iter()
@@ -68,12 +68,12 @@ impl Worker {
     }
 }
 
-/// Something to do. It may be given by another thread, so that there is no gap between the work of one stage and that
-/// of the next.
+/// Keeps a [`Worker`] busy. Another thread may make it, so that there is no gap between the work of one stage and that of
+/// the next.
 #[derive(Debug)]
-pub struct Task(Arc<Worker>);
+pub struct BusyGuard(Arc<Worker>);
 
-impl Drop for Task {
+impl Drop for BusyGuard {
     fn drop(&mut self) {
         self.0.tasks.fetch_sub(1, Ordering::Relaxed);
     }
@@ -86,7 +86,7 @@ mod tests {
     /// Cores that no machine has, so that other tests of the process do not count.
     fn worker(cores: &[usize]) -> Arc<Worker> {
         let worker = Worker::new();
-        worker.settle(cores.iter().map(|core| core + 100_000).collect());
+        worker.set_cores(cores.iter().map(|core| core + 100_000).collect());
         worker
     }
 
@@ -94,26 +94,26 @@ mod tests {
     fn who_computes_on_the_same_cores_gets_an_equal_share() {
         let lm = worker(&[4, 5, 6, 7]);
         let (flow, vocoder) = (worker(&[0, 1, 2, 3]), worker(&[6, 7]));
-        assert_eq!(lm.share(4), 4);
+        assert_eq!(lm.thread_budget(4), 4);
         let _flow = flow.begin();
-        assert_eq!(lm.share(4), 4, "the flow has other cores");
+        assert_eq!(lm.thread_budget(4), 4, "the flow has other cores");
         let vocoding = [vocoder.begin(), vocoder.begin()];
-        assert_eq!(lm.share(4), 2);
-        assert_eq!(lm.share(1), 1);
-        flow.settle(lm.cores.lock().unwrap().clone());
-        assert_eq!((lm.share(4), lm.share(2)), (1, 1));
-        flow.settle(Vec::new());
-        assert_eq!(lm.share(4), 2, "a device computes for the flow");
+        assert_eq!(lm.thread_budget(4), 2);
+        assert_eq!(lm.thread_budget(1), 1);
+        flow.set_cores(lm.cores.lock().unwrap().clone());
+        assert_eq!((lm.thread_budget(4), lm.thread_budget(2)), (1, 1));
+        flow.set_cores(Vec::new());
+        assert_eq!(lm.thread_budget(4), 2, "a device computes for the flow");
         drop(vocoding);
-        assert_eq!(lm.share(4), 4);
+        assert_eq!(lm.thread_budget(4), 4);
         drop(vocoder);
-        assert_eq!(lm.share(4), 4);
+        assert_eq!(lm.thread_budget(4), 4);
     }
 
     #[test]
     fn a_worker_is_not_its_own_rival() {
         let lm = worker(&[9]);
         let _task = lm.begin();
-        assert_eq!(lm.share(2), 2);
+        assert_eq!(lm.thread_budget(2), 2);
     }
 }

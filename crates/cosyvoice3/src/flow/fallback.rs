@@ -171,7 +171,7 @@ impl FlowBackend for Fallback {
         self.backend.forget(memory, range)
     }
 
-    fn take_warning(&mut self) -> Option<Error> {
+    fn take_recovered_error(&mut self) -> Option<Error> {
         self.warning.take()
     }
 }
@@ -247,6 +247,6 @@ mod tests {
             (fallback.device(), loads.load(Ordering::SeqCst)),
             (Device::Cpu, 2)
         );
-        assert!(fallback.take_warning().is_some());
+        assert!(fallback.take_recovered_error().is_some());
     }
 }

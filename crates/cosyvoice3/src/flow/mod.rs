@@ -187,8 +187,8 @@ pub trait FlowBackend: Send {
         )))
     }
 
-    /// A warning for the user about the calls since the last query, such as a change to another backend.
-    fn take_warning(&mut self) -> Option<Error> {
+    /// The error that the calls since the last query got over, such as by a change to another back end.
+    fn take_recovered_error(&mut self) -> Option<Error> {
         None
     }
 }

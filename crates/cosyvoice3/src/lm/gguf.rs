@@ -662,7 +662,7 @@ mod tests {
     }
 
     #[test]
-    fn every_truncation_is_told() {
+    fn every_truncation_is_reported() {
         let tensors = tensors();
         let whole = header(&values(), &tensors);
         for length in 0..whole.len() {

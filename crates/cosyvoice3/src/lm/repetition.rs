@@ -1,4 +1,4 @@
-//! Tells when a language model is caught in a loop.
+//! Detection of a language model that is caught in a loop.
 
 /// A sequence whose last so many tokens repeat with one period is a loop: six seconds of the same.
 pub const LOOP_TOKENS: usize = 150;

@@ -159,7 +159,7 @@ impl LmSession {
         loop {
             let threads = self.options.threads.max(1);
             let most = match &self.worker {
-                Some(worker) => worker.share(threads),
+                Some(worker) => worker.thread_budget(threads),
                 None => threads,
             };
             let Some(thread_count) = &mut self.thread_count else {

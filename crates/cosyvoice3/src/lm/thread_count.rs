@@ -311,7 +311,7 @@ mod tests {
         clock: f64,
     }
 
-    /// The voice in the box on two cores.
+    /// The bundled voice on two cores.
     fn small() -> Machine {
         Machine {
             cores: 2,

@@ -1,7 +1,7 @@
 //! Model directories: their content, its integrity, and the models loaded from them.
 
-mod keeper;
-mod lease;
+mod exclusive;
+mod keep_alive;
 mod lexicons;
 mod loader;
 
@@ -14,8 +14,8 @@ use std::{
 use lexicons::Lexicons;
 use loader::{Components, Loader};
 
-pub use keeper::Keeper;
-pub use lease::{Lease, Leased};
+pub use exclusive::{Exclusive, ExclusiveGuard};
+pub use keep_alive::KeepAlive;
 pub use lexicons::check_lexicon;
 pub use loader::{LoadObserver, LoadOptions};
 
@@ -44,8 +44,8 @@ pub struct Model {
     lm: Arc<LmModel>,
     prefixes: Arc<PrefixCache>,
     announcements: Announcements,
-    flow: Lease<FlowModel>,
-    vocoder: Lease<Vocoder>,
+    flow: Exclusive<FlowModel>,
+    vocoder: Exclusive<Vocoder>,
     lexicons: Lexicons,
 }
 
@@ -121,8 +121,8 @@ impl Model {
                 cache.map(|dir| dir.join("prefixes")),
             )),
             lm: Arc::new(lm),
-            flow: Lease::new(flow),
-            vocoder: Lease::new(vocoder),
+            flow: Exclusive::new(flow),
+            vocoder: Exclusive::new(vocoder),
             lexicons: Lexicons::default(),
             voices: Places::new(dir, &manifest.name),
             dir: dir.into(),
@@ -156,12 +156,12 @@ impl Model {
     }
 
     /// The flow model.
-    pub fn flow(&self) -> &Lease<FlowModel> {
+    pub fn flow(&self) -> &Exclusive<FlowModel> {
         &self.flow
     }
 
     /// The vocoder.
-    pub fn vocoder(&self) -> &Lease<Vocoder> {
+    pub fn vocoder(&self) -> &Exclusive<Vocoder> {
         &self.vocoder
     }
 

@@ -8,27 +8,27 @@ use std::{
 
 use super::{
     announcements::MAX_TEXT,
+    engine::{Engine, Jobs, LmStage},
     first::{FirstPiece, FirstSound},
     job::Job,
-    line::{Line, Pending},
     message::{Item, Note, Work},
+    shared::{Pending, Shared},
     slot::{Slot, panicked},
-    stages::{Engine, Jobs, LmStage},
     tokens::{self, Decoded, TokenSender},
 };
 use crate::{Error, ErrorKind, Result, cancel::Cancel, lm::StopReason, lock::lock, stage::Stage};
 
-/// Decodes what is asked for, request by request, until the line closes.
-pub(super) fn run(line: &Line, engine: &dyn Engine, ready: Instant) {
+/// Decodes what is asked for, request by request, until the synthesizer closes.
+pub(super) fn run(shared: &Shared, engine: &dyn Engine, ready: Instant) {
     let mut slot = Slot::<dyn LmStage>::new("the language model stage");
     // Of the last request before which nothing was heard.
     let mut first_sound: Option<FirstSound> = None;
-    while let Some(pending) = line.next_request() {
+    while let Some(pending) = shared.next_request() {
         let (id, cancel) = (pending.id, pending.cancel.clone());
         let accepted = pending.accepted.max(ready);
         let jobs = catch_unwind(AssertUnwindSafe(|| {
             let jobs = engine.jobs(id, &pending.request)?;
-            Ok(recall(line, engine, &pending, accepted, jobs))
+            Ok(recall(shared, engine, &pending, accepted, jobs))
         }))
         .unwrap_or_else(|panic| Err(panicked("the text front end", &*panic)));
         let mut jobs: Jobs = match jobs {
@@ -37,7 +37,7 @@ pub(super) fn run(line: &Line, engine: &dyn Engine, ready: Instant) {
         };
         let mut utterance = 0;
         // A request behind other speech has as much time.
-        let mut first = line.is_alone(id).then(FirstSound::new);
+        let mut first = shared.is_alone(id).then(FirstSound::new);
         first_sound = first.clone().or(first_sound);
         loop {
             first_sound.iter().for_each(|first| first.wait(&cancel));
@@ -51,7 +51,7 @@ pub(super) fn run(line: &Line, engine: &dyn Engine, ready: Instant) {
                 Some(Ok(job)) => {
                     let job = Arc::new(job);
                     let task = Decoding {
-                        line,
+                        shared,
                         engine,
                         job,
                         accepted,
@@ -64,10 +64,10 @@ pub(super) fn run(line: &Line, engine: &dyn Engine, ready: Instant) {
                 }
                 // A text that cannot be spoken is a warning, anything else fails the utterance.
                 Some(Err(error)) if error.kind() == ErrorKind::Text => {
-                    line.note(Note::Warning { request: id, error });
+                    shared.note(Note::Warning { request: id, error });
                 }
                 Some(Err(error)) => {
-                    line.note(Note::Failed {
+                    shared.note(Note::Failed {
                         request: id,
                         utterance,
                         error,
@@ -77,7 +77,7 @@ pub(super) fn run(line: &Line, engine: &dyn Engine, ready: Instant) {
             }
             utterance += 1;
         }
-        line.note(Note::End {
+        shared.note(Note::End {
             request: id,
             cancel,
         });
@@ -87,7 +87,7 @@ pub(super) fn run(line: &Line, engine: &dyn Engine, ready: Instant) {
 /// Queues the speech of a request that was spoken before and kept, and leaves nothing to do; else has the request recorded
 /// and leaves its `jobs` as they are.
 fn recall(
-    line: &Line,
+    shared: &Shared,
     engine: &dyn Engine,
     pending: &Pending,
     accepted: Instant,
@@ -110,11 +110,11 @@ fn recall(
     }
     let key = cache.key(&whole);
     let Some(utterances) = cache.get(&key, caching) else {
-        line.recordings.begin(pending.id, key);
+        shared.recordings.begin(pending.id, key);
         return Box::new(jobs.into_iter());
     };
     for speech in &*utterances {
-        let Ok(place) = line.place(&pending.cancel) else {
+        let Ok(permit) = shared.permit(&pending.cancel) else {
             break;
         };
         let mut speech = speech.clone();
@@ -123,10 +123,10 @@ fn recall(
             speech: Box::new(speech),
             cancel: pending.cancel.clone(),
             accepted,
-            place,
+            permit,
         };
         let item = Item::Note(kept);
-        if line.to_flow.push(item, &pending.cancel).is_err() {
+        if shared.to_flow.push(item, &pending.cancel).is_err() {
             break;
         }
     }
@@ -135,7 +135,7 @@ fn recall(
 
 /// One utterance in the language model.
 struct Decoding<'a> {
-    line: &'a Line,
+    shared: &'a Shared,
     engine: &'a dyn Engine,
     job: Arc<Job>,
     accepted: Instant,
@@ -148,35 +148,38 @@ impl Decoding<'_> {
     /// Decodes; fails only when the utterance was cancelled before the flow received it.
     fn run(self, slot: &mut Slot<dyn LmStage>) -> Result<()> {
         let Self {
-            line, job, cancel, ..
+            shared,
+            job,
+            cancel,
+            ..
         } = &self;
-        let place = line.place(cancel)?;
-        let (sender, tokens) = tokens::channel(line.worker(Stage::Flow), self.first.clone());
+        let permit = shared.permit(cancel)?;
+        let (sender, tokens) = tokens::channel(shared.worker(Stage::Flow), self.first.clone());
         let work = Work {
             job: job.clone(),
             accepted: self.accepted,
             cancel: (*cancel).clone(),
             started: Instant::now(),
-            place: Some(place),
+            permit: Some(permit),
             first: self.first.clone().map(FirstPiece),
             content: tokens,
         };
-        line.to_flow.push(Item::Work(Box::new(work)), cancel)?;
-        let task = line.worker(Stage::Lm).begin();
+        shared.to_flow.push(Item::Work(Box::new(work)), cancel)?;
+        let task = shared.worker(Stage::Lm).begin();
         let decoded = self.decode(slot, &sender);
         let cut = match &decoded {
             Ok(decoded) if job.settings.forced_tokens.is_none() => cut_short(job, decoded.stop),
             _ => None,
         };
-        sender.end(decoded, line.worker(Stage::Flow).begin());
+        sender.end(decoded, shared.worker(Stage::Flow).begin());
         drop(task);
         let no_stage = || Err(Error::cancelled());
         let _ = slot.run(no_stage, |stage| {
-            stage.settle();
+            stage.flush_cache();
             Ok(())
         });
         if let Some(error) = cut {
-            line.note(Note::Warning {
+            shared.note(Note::Warning {
                 request: job.request,
                 error,
             });
@@ -186,15 +189,15 @@ impl Decoding<'_> {
 
     /// Sends the tokens as they come, and reports.
     fn decode(&self, slot: &mut Slot<dyn LmStage>, sender: &TokenSender) -> Result<Decoded> {
-        let (line, job, cancel) = (self.line, &self.job, self.cancel);
+        let (shared, job, cancel) = (self.shared, &self.job, self.cancel);
         let started = Instant::now();
         let mut speed = DecodeSpeed::default();
         let mut waited = Duration::ZERO;
         let decoded = slot.run(
-            || self.engine.lm(line.worker(Stage::Lm)),
+            || self.engine.lm(shared.worker(Stage::Lm)),
             |stage| {
                 stage.run(job, cancel, &mut |token| {
-                    speed.token(line);
+                    speed.token(shared);
                     cancel.check()?;
                     let sent = sender.send(token);
                     let since = Instant::now();
@@ -207,9 +210,11 @@ impl Decoding<'_> {
         );
         let mut decoded = decoded?;
         let prefilled = started + decoded.prefill;
-        line.recorder
+        shared
+            .recorder
             .span(Stage::Lm, job, "prefill", started, prefilled);
-        line.recorder
+        shared
+            .recorder
             .span(Stage::Lm, job, "decode", prefilled, Instant::now());
         decoded.decode = decoded.decode.saturating_sub(waited);
         Ok(decoded)
@@ -231,12 +236,12 @@ impl DecodeSpeed {
     const TOGETHER: usize = 8;
 
     /// A token has come. The first one only starts the clock: before it was the prefill.
-    fn token(&mut self, line: &Line) {
+    fn token(&mut self, shared: &Shared) {
         let Some(since) = self.since else { return };
         self.took += since.elapsed();
         self.tokens += 1;
         if self.tokens == Self::TOGETHER {
-            lock(&line.pace).decoding(self.tokens, self.took.as_secs_f64());
+            lock(&shared.pace).decoding(self.tokens, self.took.as_secs_f64());
             (self.tokens, self.took) = (0, Duration::ZERO);
         }
     }

@@ -22,9 +22,9 @@ enum State {
 
 /// The first sound of one request, as its stages see it.
 #[derive(Clone)]
-pub(super) struct FirstSound(Arc<Shared>);
+pub(super) struct FirstSound(Arc<Inner>);
 
-struct Shared {
+struct Inner {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -32,7 +32,7 @@ struct Shared {
 impl FirstSound {
     /// One that nobody waits for until [`go_first`](Self::go_first).
     pub fn new() -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(Inner {
             state: Mutex::new(State::Off),
             changed: Condvar::new(),
         }))
@@ -64,11 +64,11 @@ impl FirstSound {
         if *lock(&self.0.state) != State::Computing {
             return;
         }
-        let shared = self.0.clone();
+        let inner = self.0.clone();
         let _hook = cancel.on_cancel(move || {
             // With the lock, so that it does not come between the waiting thread's look and its sleep.
-            let _state = lock(&shared.state);
-            shared.changed.notify_all();
+            let _state = lock(&inner.state);
+            inner.changed.notify_all();
         });
         let mut state = lock(&self.0.state);
         while *state == State::Computing && !cancel.is_cancelled() {

@@ -6,21 +6,22 @@ use std::{
 };
 
 use super::{
+    engine::{Engine, FlowStage, Piece},
     first::FirstPiece,
     job::Job,
-    line::Line,
-    message::{Item, Note, Place, Voiced, Work},
+    message::{Item, Note, Voiced, Work},
     pace::Known,
+    permits::Permit,
     request::Flush,
+    shared::Shared,
     slot::Slot,
-    stages::{Engine, FlowStage, Piece},
     tokens::{Decoded, Tokens},
 };
 use crate::{
     Error, Result,
     cancel::Cancel,
     constants::{FRAMES_PER_TOKEN, LOOKAHEAD_TOKENS},
-    cpu::worker::Task,
+    cpu::worker::BusyGuard,
     flow::{Device, chunks::CHUNK_TOKENS},
     lock::lock,
     stage::Stage,
@@ -29,24 +30,24 @@ use crate::{
 /// Tokens of the first piece.
 const FIRST_TOKENS: usize = CHUNK_TOKENS + LOOKAHEAD_TOKENS;
 
-/// Makes the mel of all utterances that come, until the line closes.
-pub(super) fn run(line: &Line, engine: &dyn Engine) {
+/// Makes the mel of all utterances that come, until the synthesizer closes.
+pub(super) fn run(shared: &Shared, engine: &dyn Engine) {
     let mut slot = Slot::<dyn FlowStage>::new("the flow stage");
-    while let Some(item) = line.to_flow.pop() {
+    while let Some(item) = shared.to_flow.pop() {
         let next = match item {
             Item::Work(mut work) => {
                 let first = work.first.take();
-                Flowing::new(line, &work, first).run(&mut slot, engine, *work)
+                Flowing::new(shared, &work, first).run(&mut slot, engine, *work)
             }
             Item::Note(note) => Item::Note(note),
         };
-        line.to_vocoder.push_now(next);
+        shared.to_vocoder.push_now(next);
     }
 }
 
 /// One utterance in the flow.
 struct Flowing<'l> {
-    line: &'l Line,
+    shared: &'l Shared,
     job: Arc<Job>,
     accepted: Instant,
     cancel: Cancel,
@@ -64,14 +65,14 @@ struct Flowing<'l> {
 }
 
 impl<'l> Flowing<'l> {
-    fn new(line: &'l Line, work: &Work<Tokens>, first: Option<FirstPiece>) -> Self {
+    fn new(shared: &'l Shared, work: &Work<Tokens>, first: Option<FirstPiece>) -> Self {
         Self {
-            line,
+            shared,
             job: work.job.clone(),
             accepted: work.accepted,
             cancel: work.cancel.clone(),
             started: work.started,
-            expected: lock(&line.pace).expected_tokens(work.job.text_ids.len()),
+            expected: lock(&shared.pace).expected_tokens(work.job.text_ids.len()),
             pieces: 0,
             flow: Duration::ZERO,
             last: None,
@@ -88,23 +89,23 @@ impl<'l> Flowing<'l> {
     ) -> Item<Voiced> {
         let Work {
             content: mut tokens,
-            place,
+            permit,
             ..
         } = work;
         let since = Instant::now();
         let (made, device) = self.make(slot, engine, &mut tokens);
         let flow = since.elapsed().saturating_sub(tokens.waited());
-        let worker = self.line.worker(Stage::Flow);
+        let worker = self.shared.worker(Stage::Flow);
         match device {
-            Some(Device::Npu) => worker.settle(Vec::new()),
-            _ => worker.settle_here(),
+            Some(Device::Npu) => worker.set_cores(Vec::new()),
+            _ => worker.set_cores_from_affinity(),
         }
-        let task = self.line.worker(Stage::Vocoder).begin();
+        let task = self.shared.worker(Stage::Vocoder).begin();
         let voiced = made
             .and_then(|()| tokens.finish())
             .and_then(|(count, decoded)| self.last_piece(count, decoded, device, flow, task));
         match voiced {
-            Ok(voiced) => self.message(voiced, place),
+            Ok(voiced) => self.message(voiced, permit),
             Err(error) => Item::Note(Note::Failed {
                 request: self.job.request,
                 utterance: self.job.utterance,
@@ -120,22 +121,22 @@ impl<'l> Flowing<'l> {
         engine: &dyn Engine,
         tokens: &mut Tokens,
     ) -> (Result<()>, Option<Device>) {
-        let (line, expected) = (self.line, self.expected);
+        let (shared, expected) = (self.shared, self.expected);
         let (job, cancel) = (self.job.clone(), self.cancel.clone());
         let pieces = self.in_pieces(tokens);
         let (mut warning, mut device) = (None, None);
         let made = slot.run(
-            || engine.flow(&line.recorder),
+            || engine.flow(&shared.recorder),
             |stage| {
                 let out = &mut |piece| self.take(piece);
                 let made = stage.run_in_pieces(&job, tokens, pieces, expected, &cancel, out);
-                warning = stage.take_warning();
+                warning = stage.take_recovered_error();
                 device = stage.device();
                 made
             },
         );
         if let Some(error) = warning {
-            line.to_vocoder.push_now(Item::Note(Note::Warning {
+            shared.to_vocoder.push_now(Item::Note(Note::Warning {
                 request: job.request,
                 error,
             }));
@@ -150,10 +151,10 @@ impl<'l> Flowing<'l> {
         decoded: Decoded,
         device: Option<Device>,
         flow: Duration,
-        task: Task,
+        task: BusyGuard,
     ) -> Result<Voiced> {
         let ids = self.job.text_ids.len();
-        lock(&self.line.pace).decoded(count, ids);
+        lock(&self.shared.pace).decoded(count, ids);
         let (mut piece, handed) = self
             .last
             .take()
@@ -189,7 +190,7 @@ impl<'l> Flowing<'l> {
                     complete,
                 };
                 let prompt = FRAMES_PER_TOKEN * self.job.voice.prompt_tokens.len();
-                !lock(&self.line.pace).whole_is_soon(known, prompt)
+                !lock(&self.shared.pace).whole_is_soon(known, prompt)
             }
         }
     }
@@ -197,7 +198,7 @@ impl<'l> Flowing<'l> {
     fn take(&mut self, piece: Piece) {
         let handed = Instant::now();
         if !piece.took.is_zero() {
-            lock(&self.line.pace).flowed(piece.computed, piece.took.as_secs_f64());
+            lock(&self.shared.pace).flowed(piece.computed, piece.took.as_secs_f64());
         }
         self.flow += piece.took;
         self.pieces += 1;
@@ -212,19 +213,19 @@ impl<'l> Flowing<'l> {
             expected: self.expected,
             decoded: None,
             flow: self.flow,
-            task: self.line.worker(Stage::Vocoder).begin(),
+            task: self.shared.worker(Stage::Vocoder).begin(),
         };
         let message = self.message(voiced, None);
-        self.line.to_vocoder.push_now(message);
+        self.shared.to_vocoder.push_now(message);
     }
 
-    fn message(&mut self, content: Voiced, place: Option<Place>) -> Item<Voiced> {
+    fn message(&mut self, content: Voiced, permit: Option<Permit>) -> Item<Voiced> {
         Item::Work(Box::new(Work {
             job: self.job.clone(),
             accepted: self.accepted,
             cancel: self.cancel.clone(),
             started: self.started,
-            place,
+            permit,
             first: self.first.take(),
             content,
         }))

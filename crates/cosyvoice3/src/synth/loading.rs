@@ -1,21 +1,21 @@
 //! A loader's view of the synthesizer that waits for it.
 
-use super::{line::Line, request::Event};
+use super::{request::Event, shared::Shared};
 use crate::{Error, cancel::Cancel};
 
 /// Handle for a loader: takes its progress and warnings, and shows if it is cancelled.
 pub struct Loading<'a> {
-    line: &'a Line,
+    shared: &'a Shared,
 }
 
 impl<'a> Loading<'a> {
-    pub(super) fn new(line: &'a Line) -> Self {
-        Self { line }
+    pub(super) fn new(shared: &'a Shared) -> Self {
+        Self { shared }
     }
 
     /// Reports the progress of loading `component`, 0 to 1.
     pub fn progress(&self, component: &'static str, fraction: f32) {
-        self.line.events.push_now(Event::Loading {
+        self.shared.events.push_now(Event::Loading {
             component,
             fraction,
         });
@@ -23,11 +23,11 @@ impl<'a> Loading<'a> {
 
     /// Reports something that does not stop the loading.
     pub fn warn(&self, error: Error) {
-        self.line.events.push_now(Event::warning(None, &error));
+        self.shared.events.push_now(Event::warning(None, &error));
     }
 
     /// Cancelled when the synthesizer is closed meanwhile.
     pub fn cancel(&self) -> &Cancel {
-        self.line.stopped()
+        self.shared.stopped()
     }
 }

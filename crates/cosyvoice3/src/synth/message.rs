@@ -6,14 +6,14 @@ use std::{
 };
 
 use super::{
+    engine::Piece,
     first::FirstPiece,
     job::Job,
-    queue::Queue,
+    permits::Permit,
     request::{RequestId, Speech},
-    stages::Piece,
     tokens::Decoded,
 };
-use crate::{Error, Result, cancel::Cancel, cpu::worker::Task};
+use crate::{Error, cancel::Cancel, cpu::worker::BusyGuard};
 
 /// A message to the next stage.
 pub(super) enum Item<T> {
@@ -29,22 +29,22 @@ pub(super) struct Work<T> {
     pub cancel: Cancel,
     /// When the language model took it up.
     pub started: Instant,
-    /// Its place in the line, which goes with the last piece.
-    pub place: Option<Place>,
+    /// The permit of its utterance, which goes with the last piece.
+    pub permit: Option<Permit>,
     /// There if the first sound after silence is made of it; goes with the samples of its first piece.
     pub first: Option<FirstPiece>,
     pub content: T,
 }
 
-/// News about a request.
+/// A report about a request.
 pub(super) enum Note {
     /// Speech that was kept.
     Kept {
         speech: Box<Speech>,
         cancel: Cancel,
         accepted: Instant,
-        /// Its place in the line: of many requests whose speech was kept, only so much may wait.
-        place: Place,
+        /// Its permit: of many requests whose speech was kept, only so much may wait.
+        permit: Permit,
     },
     Failed {
         request: RequestId,
@@ -59,23 +59,6 @@ pub(super) enum Note {
         request: RequestId,
         cancel: Cancel,
     },
-}
-
-/// A place in the pipeline, freed when dropped.
-pub(super) struct Place(Arc<Queue<()>>);
-
-impl Place {
-    /// Waits for one of the places that `places` has room for.
-    pub fn wait(places: &Arc<Queue<()>>, cancel: &Cancel) -> Result<Self> {
-        places.push((), cancel)?;
-        Ok(Self(places.clone()))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.try_pop();
-    }
 }
 
 /// The flow's output for the vocoder.
@@ -93,5 +76,5 @@ pub(super) struct Voiced {
     pub flow: Duration,
     /// The vocoder's.
     #[expect(dead_code, reason = "held until the piece is made")]
-    pub task: Task,
+    pub task: BusyGuard,
 }

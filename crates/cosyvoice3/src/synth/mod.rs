@@ -23,23 +23,24 @@
 
 mod announcements;
 mod decoding;
+mod engine;
 mod first;
 mod flowing;
 mod job;
-mod line;
 mod loading;
 mod message;
 mod models;
 #[doc(hidden)]
 pub mod pace;
+mod permits;
 mod pipeline;
 mod queue;
 mod request;
 mod script;
+mod shared;
 mod slot;
 mod speaking;
 mod speed;
-mod stages;
 #[doc(hidden)]
 pub mod timeline;
 mod tokens;
@@ -57,6 +58,8 @@ use std::{
 
 pub use announcements::{AnnouncementCaching, Announcements};
 #[doc(hidden)]
+pub use engine::{Engine, FlowStage, Jobs, LmStage, Piece, VocoderStage};
+#[doc(hidden)]
 pub use job::{Job, Pause};
 #[doc(hidden)]
 pub use loading::Loading;
@@ -69,15 +72,13 @@ pub use request::{
 };
 pub use speaking::Speaking;
 #[doc(hidden)]
-pub use stages::{Engine, FlowStage, Jobs, LmStage, Piece, VocoderStage};
-#[doc(hidden)]
 pub use tokens::{Decoded, TokenCount, Tokens};
 #[doc(hidden)]
 pub use trace::{Recorder, Span};
 pub use words::Word;
 
 use crate::{Error, Result, lock::lock, model};
-use line::Line;
+use shared::Shared;
 
 /// Longest text of one request, in bytes.
 pub const MAX_TEXT: usize = 1 << 20;
@@ -85,7 +86,7 @@ pub const MAX_TEXT: usize = 1 << 20;
 /// A voice that speaks requests one after the other. Dropping it stops everything at once, except that a foreign library
 /// may need a second or two to give up [loading](Self::is_loading) a large file.
 pub struct Synthesizer {
-    line: Arc<Line>,
+    shared: Arc<Shared>,
     loader: Option<JoinHandle<()>>,
     threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
     /// The model directory, if it was made from one.
@@ -132,21 +133,21 @@ impl Synthesizer {
         recorder: Recorder,
         load: impl FnOnce(&Loading<'_>) -> Result<Arc<dyn Engine>> + Send + 'static,
     ) -> Self {
-        let line = Line::new(recorder);
+        let shared = Shared::new(recorder);
         let threads = Arc::new(Mutex::new(Vec::new()));
         let loader = {
-            let (line, threads) = (line.clone(), threads.clone());
-            move || run_loader(&line, &threads, load)
+            let (shared, threads) = (shared.clone(), threads.clone());
+            move || run_loader(&shared, &threads, load)
         };
         let loader = thread::Builder::new().name("cv3-load".into()).spawn(loader);
         let loader = loader
             .map_err(|e| {
                 let error = Error::failed(format!("cannot start the thread cv3-load: {e}"));
-                line.fail(error);
+                shared.fail(error);
             })
             .ok();
         Self {
-            line,
+            shared,
             loader,
             threads,
             dir: None,
@@ -186,56 +187,56 @@ impl Synthesizer {
     /// # }
     /// ```
     pub fn speak(&self, request: impl Into<Request>) -> Speaking<'_> {
-        Speaking::new(&self.line, request.into())
+        Speaking::new(&self.shared, request.into())
     }
 
     /// Queues a request, whose events come from [`next_event`](Self::next_event); never waits.
     pub fn say(&self, request: impl Into<Request>) -> RequestId {
-        self.line.say(request.into(), None)
+        self.shared.say(request.into(), None)
     }
 
     /// Cancels one request; `false` if it is unknown, done or already cancelled. Its `Finished` event still comes.
     pub fn cancel(&self, request: RequestId) -> bool {
-        self.line.cancel(|id| id == request) > 0
+        self.shared.cancel(|id| id == request) > 0
     }
 
     /// Cancels all requests and returns their number.
     pub fn cancel_all(&self) -> usize {
-        self.line.cancel(|_| true)
+        self.shared.cancel(|_| true)
     }
 
     /// Cancels all requests but leaves speech that is ready where it is, and wakes threads that wait for an
     /// event.
-    pub fn abandon(&self) {
-        self.line.abandon();
-        self.line.events.push_now(Event::Woken);
+    pub fn cancel_all_keep_ready(&self) {
+        self.shared.cancel_all_keep_ready();
+        self.shared.events.push_now(Event::Woken);
     }
 
     /// Waits for the next event; `None` after [`close`](Self::close), and after [`Event::LoadFailed`] once every request
     /// has had its [`Event::Finished`].
     pub fn next_event(&self) -> Option<Event> {
-        self.line.events.pop()
+        self.shared.events.pop()
     }
 
     /// Calls `listener` whenever there is an event to [take](Self::try_next_event), on the thread that made it. Only the
     /// first call counts.
     pub fn on_event(&self, listener: impl Fn() + Send + Sync + 'static) {
-        self.line.events.listen(listener);
+        self.shared.events.listen(listener);
     }
 
     /// The next event if there is one.
     pub fn try_next_event(&self) -> Option<Event> {
-        self.line.events.try_pop()
+        self.shared.events.try_pop()
     }
 
     /// The next event if there is one and it is `wanted`; else it stays.
     pub fn try_next_event_if(&self, wanted: impl FnOnce(&Event) -> bool) -> Option<Event> {
-        self.line.events.try_pop_if(wanted)
+        self.shared.events.try_pop_if(wanted)
     }
 
     /// Stops everything and ends every wait, for good. Returns at once.
     pub fn close(&self) {
-        self.line.close();
+        self.shared.close();
     }
 
     /// Returns true while the loader is at work, cancelled or not.
@@ -247,7 +248,7 @@ impl Synthesizer {
 
     /// Work of the stages so far, if a recorder was given.
     pub fn spans(&self) -> Vec<Span> {
-        self.line.recorder.spans()
+        self.shared.recorder.spans()
     }
 }
 
@@ -265,26 +266,26 @@ impl Drop for Synthesizer {
 }
 
 fn run_loader(
-    line: &Arc<Line>,
+    shared: &Arc<Shared>,
     threads: &Mutex<Vec<JoinHandle<()>>>,
     load: impl FnOnce(&Loading<'_>) -> Result<Arc<dyn Engine>>,
 ) {
     let since = Instant::now();
-    let loading = Loading::new(line);
+    let loading = Loading::new(shared);
     let loaded = catch_unwind(AssertUnwindSafe(|| load(&loading)))
         .unwrap_or_else(|panic| Err(slot::panicked("loading", &*panic)));
     let started = loaded.and_then(|engine| {
         let mut threads = lock(threads);
-        line.stopped().check()?;
-        pipeline::start(line, &engine, &mut threads)?;
+        shared.stopped().check()?;
+        pipeline::start(shared, &engine, &mut threads)?;
         Ok(engine.notice())
     });
     match started {
-        Ok(notice) => line.events.push_now(Event::Ready {
+        Ok(notice) => shared.events.push_now(Event::Ready {
             after: since.elapsed(),
             notice,
         }),
-        Err(error) => line.fail(error),
+        Err(error) => shared.fail(error),
     }
 }
 

@@ -8,13 +8,13 @@ use std::{
 
 use super::{
     announcements::{AnnouncementCaching, Announcements},
+    engine::{Engine, FlowStage, Jobs, LmStage, Piece, VocoderStage},
     job::Job,
     loading::Loading,
     pace::Step,
     request::{Request, RequestId, Settings},
     script::Script,
     speed::{self, Tempo},
-    stages::{Engine, FlowStage, Jobs, LmStage, Piece, VocoderStage},
     tokens::{Decoded, TokenCount, Tokens},
     trace::Recorder,
 };
@@ -33,7 +33,7 @@ use crate::{
         verify::{self, Verify},
     },
     mel::Mel,
-    model::{self, Keeper, LoadObserver, LoadOptions, Model},
+    model::{self, KeepAlive, LoadObserver, LoadOptions, Model},
     onnx,
     stage::Stage,
     vocoder::{VocoderStream, level::Leveller},
@@ -74,7 +74,7 @@ pub struct Options {
     /// Policy for hashing the files.
     pub verify: Verify,
     /// Keeps the models loaded when the synthesizer is gone.
-    pub keeper: Option<Keeper>,
+    pub keep_alive: Option<KeepAlive>,
     /// Recorder of the stages' work.
     pub recorder: Recorder,
 }
@@ -106,7 +106,7 @@ impl Options {
             announcement_caching: AnnouncementCaching::default(),
             default_voice: None,
             verify: Verify::default(),
-            keeper: None,
+            keep_alive: None,
             recorder: Recorder::off(),
         }
     }
@@ -191,8 +191,8 @@ pub(super) fn load(options: &Options, mut loading: &Loading<'_>) -> Result<Arc<d
         None => None,
     };
     let model = Model::shared(&options.dir, &load_options, loading.cancel(), &mut loading)?;
-    if let Some(keeper) = &options.keeper {
-        keeper.keep(model.clone(), loading.cancel());
+    if let Some(keep_alive) = &options.keep_alive {
+        keep_alive.keep(model.clone(), loading.cancel());
     }
     Ok(Arc::new(Models {
         model,
@@ -330,7 +330,7 @@ impl LmStage for Lm {
         })
     }
 
-    fn settle(&mut self) {
+    fn flush_cache(&mut self) {
         self.session.save();
     }
 }
@@ -393,7 +393,7 @@ impl FlowStage for Flow {
         };
         let made = making.run(&mut flow, tokens, cancel, out);
         self.bind(flow.backend().device());
-        let failure = flow.backend().take_warning();
+        let failure = flow.backend().take_recovered_error();
         self.warning = failure.or_else(|| self.unable.take());
         made
     }
@@ -402,7 +402,7 @@ impl FlowStage for Flow {
         self.device
     }
 
-    fn take_warning(&mut self) -> Option<Error> {
+    fn take_recovered_error(&mut self) -> Option<Error> {
         self.warning.take()
     }
 }

@@ -13,27 +13,27 @@ use std::{
     time::Instant,
 };
 
-use super::{decoding, flowing, line::Line, stages::Engine, voicing};
+use super::{decoding, engine::Engine, flowing, shared::Shared, voicing};
 use crate::{Error, ErrorKind, Result, stage::Stage};
 
 /// Starts the stage threads over `engine`, and adds them to `threads` one by one.
 pub(super) fn start(
-    line: &Arc<Line>,
+    shared: &Arc<Shared>,
     engine: &Arc<dyn Engine>,
     threads: &mut Vec<JoinHandle<()>>,
 ) -> Result<()> {
     let ready = Instant::now();
     for stage in Stage::ALL {
-        let (line, engine) = (line.clone(), engine.clone());
+        let (shared, engine) = (shared.clone(), engine.clone());
         let thread = thread::Builder::new()
             .name(stage.thread_name().into())
             .spawn(move || {
                 engine.enter(stage);
-                line.worker(stage).settle_here();
+                shared.worker(stage).set_cores_from_affinity();
                 match stage {
-                    Stage::Lm => decoding::run(&line, &*engine, ready),
-                    Stage::Flow => flowing::run(&line, &*engine),
-                    Stage::Vocoder => voicing::run(&line, &*engine),
+                    Stage::Lm => decoding::run(&shared, &*engine, ready),
+                    Stage::Flow => flowing::run(&shared, &*engine),
+                    Stage::Vocoder => voicing::run(&shared, &*engine),
                 }
             })
             .map_err(|e| {

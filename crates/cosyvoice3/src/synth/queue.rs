@@ -53,7 +53,7 @@ impl<T: Send + 'static> Queue<T> {
                 state.items.push_back(item);
                 self.changed.notify_all();
                 drop(state);
-                self.tell();
+                self.notify();
                 return Ok(());
             }
             state = self.wait(state);
@@ -67,7 +67,7 @@ impl<T: Send + 'static> Queue<T> {
             state.items.push_back(item);
             self.changed.notify_all();
             drop(state);
-            self.tell();
+            self.notify();
         }
     }
 
@@ -76,7 +76,7 @@ impl<T: Send + 'static> Queue<T> {
         let _ = self.listener.set(Box::new(listener));
     }
 
-    fn tell(&self) {
+    fn notify(&self) {
         if let Some(listener) = self.listener.get() {
             listener();
         }
@@ -157,7 +157,7 @@ impl<T: Send + 'static> Queue<T> {
     pub fn finish(&self) {
         lock(&self.state).finished = true;
         self.changed.notify_all();
-        self.tell();
+        self.notify();
     }
 
     /// Drops everything and ends every wait, for good.

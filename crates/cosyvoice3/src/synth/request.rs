@@ -254,7 +254,7 @@ pub enum Event {
         /// Utterances that became speech.
         spoken: usize,
     },
-    /// Only wakes the thread that waits for an event, see [`Synthesizer::abandon`](super::Synthesizer::abandon).
+    /// Only wakes the thread that waits for an event, see [`Synthesizer::cancel_all_keep_ready`](super::Synthesizer::cancel_all_keep_ready).
     Woken,
 }
 

@@ -1,8 +1,8 @@
 //! One request as an iterator over its speech.
 
 use super::{
-    line::{self, Events, Line},
     request::{Event, Request, RequestId, Speech},
+    shared::{self, Events, Shared},
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -12,7 +12,7 @@ use crate::{Error, ErrorKind, Result};
 /// synthesizer closed (nothing follows), and where nothing of the text can be spoken. What a user should know beside
 /// that is logged as a warning of [`tracing`].
 pub struct Speaking<'a> {
-    line: &'a Line,
+    shared: &'a Shared,
     request: RequestId,
     events: Events,
     /// Neither speech nor a failure was handed out yet.
@@ -23,11 +23,11 @@ pub struct Speaking<'a> {
 }
 
 impl<'a> Speaking<'a> {
-    pub(super) fn new(line: &'a Line, request: Request) -> Self {
-        let events = line::events();
+    pub(super) fn new(shared: &'a Shared, request: Request) -> Self {
+        let events = shared::events();
         Self {
-            line,
-            request: line.say(request, Some(events.clone())),
+            shared,
+            request: shared.say(request, Some(events.clone())),
             events,
             nothing_yet: true,
             warning: None,
@@ -84,7 +84,7 @@ impl Iterator for Speaking<'_> {
 impl Drop for Speaking<'_> {
     fn drop(&mut self) {
         let request = self.request;
-        self.line.cancel(|id| id == request);
+        self.shared.cancel(|id| id == request);
         // The vocoder may wait for room here.
         self.events.close();
     }

@@ -244,7 +244,7 @@ fn requests_are_heard_in_order_and_whole() {
 
 #[test]
 fn the_flow_does_not_wait_for_the_vocoder() {
-    let (flowed, told) = mpsc::channel();
+    let (flowed, receiver) = mpsc::channel();
     let script = Script {
         flowed: Some(flowed),
         ..Script::default()
@@ -254,7 +254,10 @@ fn the_flow_does_not_wait_for_the_vocoder() {
     script.gate.await_visitor();
     // All of them while the vocoder still sits on the first.
     for text in ["vocoder-waits", "a", "b", "c", "d"] {
-        assert_eq!(told.recv_timeout(Duration::from_secs(60)).unwrap(), text);
+        assert_eq!(
+            receiver.recv_timeout(Duration::from_secs(60)).unwrap(),
+            text
+        );
     }
     script.gate.open();
     assert_eq!(
@@ -271,7 +274,7 @@ fn the_language_model_leaves_cores_to_the_stages_that_compute() {
         let id = say(&synth, stage);
         script.gate.await_visitor();
         // Synthesizers of other tests may have taken more.
-        assert_eq!(script.lm.get().unwrap().share(2), 1, "{stage}");
+        assert_eq!(script.lm.get().unwrap().thread_budget(2), 1, "{stage}");
         script.gate.open();
         assert_eq!(hear(&synth, id), [stage, "done"]);
         script.gate.close();
@@ -323,7 +326,7 @@ fn a_failed_utterance_does_not_take_the_others_with_it() {
 }
 
 #[test]
-fn speech_that_does_not_end_by_itself_is_heard_and_told() {
+fn speech_that_does_not_end_by_itself_is_heard_and_reported() {
     let synth = open(&Script::default());
     let id = say(&synth, "loops b");
     let heard = hear(&synth, id);
@@ -390,7 +393,7 @@ fn abandoning_keeps_what_is_ready() {
             _ => continue,
         }
     };
-    synth.abandon();
+    synth.cancel_all_keep_ready();
     assert_eq!(ready, "ready");
     assert_eq!(hear(&synth, id), ["cancelled"]);
 }
@@ -431,7 +434,7 @@ fn closing_ends_a_wait_for_events() {
 }
 
 #[test]
-fn a_load_that_fails_or_panics_is_told() {
+fn a_load_that_fails_or_panics_is_reported() {
     let failing = Synthesizer::open(Recorder::off(), |_| Err(Error::failed("scripted")));
     assert_eq!(
         failing.next_event(),

@@ -12,7 +12,7 @@ use std::{
 use super::first::FirstSound;
 use crate::{
     Error, Result,
-    cpu::worker::{Task, Worker},
+    cpu::worker::{BusyGuard, Worker},
     lm::{Hit, StopReason},
 };
 
@@ -32,11 +32,11 @@ pub struct Decoded {
 enum Message {
     Token(u32),
     /// The last one, and the flow's turn.
-    End(Result<Decoded>, Task),
+    End(Result<Decoded>, BusyGuard),
 }
 
-/// Both ends of an utterance's tokens; `worker` is the flow's, `first` there if its first piece is the first sound. Never full: the context bounds the tokens of an utterance,
-/// and the places in the line bound the utterances.
+/// Both ends of an utterance's tokens; `worker` is the flow's, `first` there if its first piece is the first sound. Never
+/// full: the context bounds the tokens of an utterance, and the permits bound the utterances.
 pub(super) fn channel(worker: &Arc<Worker>, first: Option<FirstSound>) -> (TokenSender, Tokens) {
     let (sender, messages) = mpsc::channel();
     let count = TokenCount::default();
@@ -74,7 +74,7 @@ impl TokenSender {
     }
 
     /// No further token follows; with `task` it is the flow's turn.
-    pub fn end(self, decoded: Result<Decoded>, task: Task) {
+    pub fn end(self, decoded: Result<Decoded>, task: BusyGuard) {
         // A flow that has given up asks for no report. The count is complete before the flow can have the report.
         self.count.0.complete.store(true, SeqCst);
         // Before the language model looks for its next work.
@@ -107,7 +107,7 @@ pub struct Tokens {
     count: TokenCount,
     worker: Arc<Worker>,
     /// There while the flow has something to do, which is while it does not wait for tokens.
-    task: Option<Task>,
+    task: Option<BusyGuard>,
     tokens: Vec<u32>,
     end: Option<Result<Decoded>>,
     waited: Duration,

@@ -8,14 +8,15 @@ use std::{
 };
 
 use super::{
+    engine::{Engine, VocoderStage},
     job::Job,
-    line::{Events, Line},
-    message::{Item, Note, Place, Voiced, Work},
+    message::{Item, Note, Voiced, Work},
     pace::{self, Busy, Known, Outlook, Rest},
+    permits::Permit,
     queue::Popped,
     request::{Event, Playback, RequestId, Speech, UtteranceStats},
+    shared::{Events, Shared},
     slot::Slot,
-    stages::{Engine, VocoderStage},
     tokens::TokenCount,
     words::words,
 };
@@ -31,14 +32,14 @@ use crate::{
 /// Waits shorter than this are none.
 const AT_ONCE: f64 = 0.001;
 
-/// Makes the speech of all mel that comes, until the line closes.
-pub(super) fn run(line: &Line, engine: &dyn Engine) {
+/// Makes the speech of all mel that comes, until the synthesizer closes.
+pub(super) fn run(shared: &Shared, engine: &dyn Engine) {
     let mut voicing = Voicing {
-        line,
+        shared,
         engine,
         slot: Slot::new("the vocoder stage"),
         exit: Exit {
-            line,
+            shared,
             zero: Instant::now(),
             spoken: 0,
             current: None,
@@ -50,7 +51,7 @@ pub(super) fn run(line: &Line, engine: &dyn Engine) {
 }
 
 struct Voicing<'l> {
-    line: &'l Line,
+    shared: &'l Shared,
     engine: &'l dyn Engine,
     slot: Slot<dyn VocoderStage>,
     exit: Exit<'l>,
@@ -58,7 +59,7 @@ struct Voicing<'l> {
 
 /// The way out: speech leaves here, or is held until the rest will be in time.
 struct Exit<'l> {
-    line: &'l Line,
+    shared: &'l Shared,
     /// Zero of the times in seconds.
     zero: Instant,
     /// Utterances of the request that became speech.
@@ -108,9 +109,9 @@ impl Voicing<'_> {
     fn next(&mut self) -> Option<Item<Voiced>> {
         loop {
             let Some(due) = self.exit.due() else {
-                return self.line.to_vocoder.pop();
+                return self.shared.to_vocoder.pop();
             };
-            match self.line.to_vocoder.pop_before(due) {
+            match self.shared.to_vocoder.pop_before(due) {
                 Popped::Item(item) => return Some(item),
                 Popped::Closed => return None,
                 Popped::Nothing => self.exit.decide(),
@@ -121,8 +122,8 @@ impl Voicing<'_> {
     fn take(&mut self, item: Item<Voiced>) {
         match item {
             Item::Work(mut work) => {
-                let place = work.place.take();
-                self.voice(*work, place);
+                let permit = work.permit.take();
+                self.voice(*work, permit);
             }
             Item::Note(note) => self.hear(note),
         }
@@ -134,28 +135,28 @@ impl Voicing<'_> {
                 mut speech,
                 cancel,
                 accepted,
-                place,
+                permit,
             } => {
                 speech.stats.since_request = accepted.elapsed();
-                let events = self.line.events_of(speech.request);
+                let events = self.shared.events_of(speech.request);
                 let last = speech.last;
                 if publish(&events, Event::Speech(*speech), &cancel) && last {
                     self.exit.spoken += 1;
                 }
-                drop(place);
+                drop(permit);
             }
             Note::Failed {
                 request,
                 utterance,
                 error,
             } => {
-                let stopped = self.line.stopped().clone();
+                let stopped = self.shared.stopped().clone();
                 self.exit.fail(request, utterance, error, &stopped);
             }
             Note::Warning { request, error } => {
                 let event = Event::warning(Some(request), &error);
-                self.line.recordings.add(&event);
-                self.line.events_of(request).push_now(event);
+                self.shared.recordings.add(&event);
+                self.shared.events_of(request).push_now(event);
             }
             Note::End { request, cancel } => self.end(request, &cancel),
         }
@@ -163,14 +164,14 @@ impl Voicing<'_> {
 
     /// Ends a request, of which all speech has left.
     fn end(&mut self, request: RequestId, cancel: &Cancel) {
-        let recorded = self.line.recordings.end(request);
+        let recorded = self.shared.recordings.end(request);
         if let (Some((key, utterances)), Some((cache, caching)), false) =
             (recorded, self.engine.announcements(), cancel.is_cancelled())
         {
             cache.put(key, utterances, caching);
         }
-        let events = self.line.events_of(request);
-        self.line.forget(request);
+        let events = self.shared.events_of(request);
+        self.shared.forget(request);
         events.push_now(Event::Finished {
             request,
             cancelled: cancel.is_cancelled(),
@@ -179,8 +180,8 @@ impl Voicing<'_> {
         self.exit.current = None;
     }
 
-    /// Makes the samples of one piece. `place` is free once they have left.
-    fn voice(&mut self, work: Work<Voiced>, place: Option<Place>) {
+    /// Makes the samples of one piece. `permit` is free once they have left.
+    fn voice(&mut self, work: Work<Voiced>, permit: Option<Permit>) {
         let Work {
             job,
             cancel,
@@ -206,9 +207,9 @@ impl Voicing<'_> {
         match samples {
             Ok(samples) => {
                 let before = if first { 0 } else { VOCODER_CONTEXT_FRAMES };
-                lock(&self.line.pace).voiced(before + frames, took.as_secs_f64());
+                lock(&self.shared.pace).voiced(before + frames, took.as_secs_f64());
                 let ended = Instant::now();
-                self.line
+                self.shared
                     .recorder
                     .span(Stage::Vocoder, job, "vocode", started, ended);
                 self.exit.offer(work, samples, took);
@@ -219,7 +220,7 @@ impl Voicing<'_> {
                 self.exit.fail(request, utterance, error, &cancel);
             }
         }
-        drop(place);
+        drop(permit);
     }
 }
 
@@ -228,7 +229,7 @@ impl Exit<'_> {
     fn enter(&mut self, job: &Job, cancel: &Cancel) -> &Current {
         let current = match self.current.take() {
             Some(current) if current.is(job.request, job.utterance) => current,
-            _ => Current::new(self.line, job, cancel),
+            _ => Current::new(self.shared, job, cancel),
         };
         self.current.insert(current)
     }
@@ -316,7 +317,7 @@ impl Exit<'_> {
             return;
         };
         let now = Instant::now();
-        let outlook = current.outlook(&lock(&self.line.pace), now);
+        let outlook = current.outlook(&lock(&self.shared.pace), now);
         let complete = current.ahead.last && current.voicing.is_none();
         if current.ahead.live && !complete && outlook.wait > AT_ONCE {
             current.due = Some(now + Duration::from_secs_f64(outlook.wait.min(3600.0)));
@@ -346,7 +347,7 @@ impl Exit<'_> {
             });
             let last = speech.last;
             let event = Event::Speech(speech);
-            self.line.recordings.add(&event);
+            self.shared.recordings.add(&event);
             if publish(&current.events, event, &current.cancel) && last {
                 self.spoken += 1;
             }
@@ -370,18 +371,18 @@ impl Exit<'_> {
             utterance,
             error,
         };
-        self.line.recordings.add(&event);
-        publish(&self.line.events_of(request), event, cancel);
+        self.shared.recordings.add(&event);
+        publish(&self.shared.events_of(request), event, cancel);
     }
 }
 
 impl Current {
-    fn new(line: &Line, job: &Job, cancel: &Cancel) -> Self {
+    fn new(shared: &Shared, job: &Job, cancel: &Cancel) -> Self {
         Self {
             request: job.request,
             utterance: job.utterance,
             cancel: cancel.clone(),
-            events: line.events_of(job.request),
+            events: shared.events_of(job.request),
             pieces: 0,
             held: Vec::new(),
             audio: 0.0,

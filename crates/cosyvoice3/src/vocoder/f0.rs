@@ -186,7 +186,7 @@ mod tests {
     }
 
     fn matrix(rows: usize, columns: usize, seed: u64) -> Array2<f64> {
-        let noise = crate::vocoder::noise::Noise::new(seed);
+        let noise = crate::vocoder::splitmix::SplitMix::new(seed);
         Array2::from_shape_fn((rows, columns), |(r, c)| {
             f64::from(noise.uniform(r * columns + c)) - 0.5
         })

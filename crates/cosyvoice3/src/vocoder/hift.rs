@@ -16,8 +16,8 @@ use crate::{
 use super::{
     f0::{F0Predictor, F0Stream},
     finite,
-    noise::Noise,
     source::{Source, SourceStream},
+    splitmix::SplitMix,
     weights::SourceWeights,
 };
 
@@ -65,7 +65,7 @@ impl Hift {
     /// # Errors
     /// As [`Vocoder::synthesize`](super::Vocoder::synthesize).
     pub fn synthesize(&mut self, mel: &Mel, seed: u64, cancel: &Cancel) -> Result<Vec<f32>> {
-        let noise = Noise::new(seed);
+        let noise = SplitMix::new(seed);
         let f0 = self.f0(mel, cancel)?;
         let source = self.source(&f0, |index| noise.uniform(index));
         self.decode(mel, &source, cancel)

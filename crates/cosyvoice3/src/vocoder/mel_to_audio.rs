@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn another_number_of_samples_is_told() {
+    fn another_number_of_samples_is_reported() {
         for length in [0, 960 - 481, 960 + 481] {
             let error = fit(&vec![0.5; length], 960).unwrap_err();
             assert!(error.contains("expected 960"), "{error}");

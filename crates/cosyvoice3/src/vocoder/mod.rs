@@ -9,8 +9,8 @@ mod hift;
 pub mod level;
 pub mod loudness;
 mod mel_to_audio;
-pub mod noise;
 pub mod source;
+pub mod splitmix;
 pub mod stream;
 pub mod weights;
 

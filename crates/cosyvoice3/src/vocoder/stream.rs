@@ -12,14 +12,14 @@ use crate::{
     mel::Mel,
 };
 
-use super::{f0::F0Stream, hift::Hift, noise::Noise, source::SourceStream};
+use super::{f0::F0Stream, hift::Hift, source::SourceStream, splitmix::SplitMix};
 
 /// Frames behind a sample that must be there: four for the first convolution, one for the last spectrum.
 const LOOKAHEAD_FRAMES: usize = 5;
 
 /// An utterance of which some mel has come.
 pub struct HiftStream {
-    noise: Noise,
+    noise: SplitMix,
     f0: F0Stream,
     source: SourceStream,
     /// The frames from `first` on.
@@ -34,7 +34,7 @@ pub struct HiftStream {
 impl HiftStream {
     pub(super) fn new(hift: &Hift, seed: u64) -> Self {
         Self {
-            noise: Noise::new(seed),
+            noise: SplitMix::new(seed),
             f0: hift.f0_stream(),
             source: hift.source_stream(),
             mel: Mel::zeros(0),

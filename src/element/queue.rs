@@ -1,4 +1,4 @@
-//! The queue of announcements: order, priorities, interruptions.
+//! The queue of announcements: order, priorities, preemption.
 
 use std::collections::VecDeque;
 
@@ -101,7 +101,7 @@ pub(super) enum Item {
 
 /// Amount of synthesized but unpushed speech to drop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Cut {
+pub(super) enum Discard {
     /// Nothing.
     #[default]
     Nothing,
@@ -111,36 +111,36 @@ pub(super) enum Cut {
     All,
 }
 
-/// Consequences for announcements that lost their place.
+/// Consequences of an announcement for those that it preempts.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Displaced {
+pub(super) struct Preemption {
     /// To be cancelled in the synthesizer. Those that had not started wait for another turn.
     pub requests: Vec<RequestId>,
     /// Fate of the speech of the one at the head.
-    pub cut: Cut,
+    pub discard: Discard,
 }
 
 /// The queue of announcements, and of events, gaps and the end between them.
 #[derive(Debug, Default)]
-pub(super) struct Agenda {
-    line: VecDeque<Item>,
+pub(super) struct AnnouncementQueue {
+    items: VecDeque<Item>,
     last_id: u64,
 }
 
-impl Agenda {
+impl AnnouncementQueue {
     /// The next item.
     pub fn head(&mut self) -> Option<&mut Item> {
-        self.line.front_mut()
+        self.items.front_mut()
     }
 
     /// Takes the next item.
     pub fn pop(&mut self) -> Option<Item> {
-        self.line.pop_front()
+        self.items.pop_front()
     }
 
     /// Appends anything but an announcement.
     pub fn push(&mut self, item: Item) {
-        self.line.push_back(item);
+        self.items.push_back(item);
     }
 
     /// Number of announcements that have not ended.
@@ -169,10 +169,10 @@ impl Agenda {
 
     /// True if the end of the stream is queued.
     pub fn ends(&self) -> bool {
-        self.line.iter().any(|item| matches!(item, Item::End(_)))
+        self.items.iter().any(|item| matches!(item, Item::End(_)))
     }
 
-    /// Queues a text: behind all of its priority and above, before those below. Returns its id, and what gives way.
+    /// Queues a text: behind all of its priority and above, before those below. Returns its id, and what it preempts.
     pub fn say(
         &mut self,
         text: String,
@@ -180,35 +180,35 @@ impl Agenda {
         priority: i32,
         interrupt: Interrupt,
         origin: Origin,
-    ) -> (u64, Displaced) {
+    ) -> (u64, Preemption) {
         self.last_id += 1;
         let id = self.last_id;
         let below = |item: &Item| matches!(item, Item::Say(other) if other.priority < priority);
         // An announcement that has started keeps its place: it is ended there.
         let movable = |item: &Item| !matches!(item, Item::Say(other) if other.started);
         let place = self
-            .line
+            .items
             .iter()
             .position(|item| below(item) && movable(item))
-            .unwrap_or(self.line.len());
-        let mut displaced = Displaced::default();
-        for (index, item) in self.line.iter_mut().enumerate() {
+            .unwrap_or(self.items.len());
+        let mut preemption = Preemption::default();
+        for (index, item) in self.items.iter_mut().enumerate() {
             let Item::Say(other) = item else { continue };
             if !other.started && index >= place {
-                displaced.requests.extend(other.request.take());
+                preemption.requests.extend(other.request.take());
                 other.progress = Progress::default();
                 other.held = Held::default();
                 if index == 0 {
-                    displaced.cut = Cut::All;
+                    preemption.discard = Discard::All;
                 }
             } else if other.started && other.priority < priority {
-                displaced.cut = match interrupt {
+                preemption.discard = match interrupt {
                     Interrupt::None => continue,
-                    Interrupt::Sentence => Cut::NextSentence,
-                    Interrupt::Now => Cut::All,
+                    Interrupt::Sentence => Discard::NextSentence,
+                    Interrupt::Now => Discard::All,
                 };
                 other.interrupted = true;
-                displaced.requests.extend(other.request);
+                preemption.requests.extend(other.request);
             }
         }
         let announcement = Announcement {
@@ -224,13 +224,13 @@ impl Agenda {
             held: Held::default(),
             progress: Progress::default(),
         };
-        self.line.insert(place, Item::Say(Box::new(announcement)));
-        (id, displaced)
+        self.items.insert(place, Item::Say(Box::new(announcement)));
+        (id, preemption)
     }
 
     /// Hands announcements to the synthesizer by `say`, as far ahead as is useful.
     pub fn feed(&mut self, mut say: impl FnMut(synth::Request) -> RequestId) {
-        let says = self.line.iter_mut().filter_map(|item| match item {
+        let says = self.items.iter_mut().filter_map(|item| match item {
             Item::Say(announcement) => Some(announcement),
             _ => None,
         });
@@ -245,7 +245,7 @@ impl Agenda {
 
     /// The announcement at the head, if it is this request.
     pub fn current(&mut self, request: RequestId) -> Option<&mut Announcement> {
-        match self.line.front_mut() {
+        match self.items.front_mut() {
             Some(Item::Say(announcement)) if announcement.request == Some(request) => {
                 Some(announcement)
             }
@@ -255,7 +255,7 @@ impl Agenda {
 
     /// The announcement at the head, if a more important one wants its place.
     pub fn interrupted(&mut self) -> Option<&mut Announcement> {
-        match self.line.front_mut() {
+        match self.items.front_mut() {
             Some(Item::Say(announcement)) if announcement.interrupted => Some(announcement),
             _ => None,
         }
@@ -263,7 +263,7 @@ impl Agenda {
 
     /// The last event on the announcement at the head, if it had to wait for speech that was held.
     pub fn held_end(&mut self) -> Option<Event> {
-        match self.line.front_mut() {
+        match self.items.front_mut() {
             Some(Item::Say(announcement)) => announcement.held.end.take(),
             _ => None,
         }
@@ -272,41 +272,41 @@ impl Agenda {
     /// Takes the announcement at the head, if it is this request.
     pub fn finish(&mut self, request: RequestId) -> Option<Announcement> {
         self.current(request)?;
-        match self.line.pop_front() {
+        match self.items.pop_front() {
             Some(Item::Say(announcement)) => Some(*announcement),
             _ => None,
         }
     }
 
     /// Takes the announcements that `wanted` selects out of the queue; returns them and their requests.
-    pub fn cancel(&mut self, wanted: impl Fn(u64) -> bool) -> (Vec<Announcement>, Displaced) {
+    pub fn cancel(&mut self, wanted: impl Fn(u64) -> bool) -> (Vec<Announcement>, Preemption) {
         let mut gone = Vec::new();
-        let mut displaced = Displaced::default();
-        let line = std::mem::take(&mut self.line);
-        for (index, item) in line.into_iter().enumerate() {
+        let mut preemption = Preemption::default();
+        let items = std::mem::take(&mut self.items);
+        for (index, item) in items.into_iter().enumerate() {
             match item {
                 Item::Say(announcement) if wanted(announcement.id) => {
-                    displaced.requests.extend(announcement.request);
+                    preemption.requests.extend(announcement.request);
                     if index == 0 {
-                        displaced.cut = Cut::All;
+                        preemption.discard = Discard::All;
                     }
                     gone.push(*announcement);
                 }
-                item => self.line.push_back(item),
+                item => self.items.push_back(item),
             }
         }
-        (gone, displaced)
+        (gone, preemption)
     }
 
     /// Takes everything; returns the announcements among it.
     pub fn clear(&mut self) -> Vec<Announcement> {
         let (gone, _) = self.cancel(|_| true);
-        self.line.clear();
+        self.items.clear();
         gone
     }
 
     fn says(&self) -> impl Iterator<Item = &Announcement> {
-        self.line.iter().filter_map(|item| match item {
+        self.items.iter().filter_map(|item| match item {
             Item::Say(announcement) => Some(&**announcement),
             _ => None,
         })
@@ -317,8 +317,12 @@ impl Agenda {
 mod tests {
     use super::*;
 
-    fn say(agenda: &mut Agenda, priority: i32, interrupt: Interrupt) -> (u64, Displaced) {
-        agenda.say(
+    fn say(
+        queue: &mut AnnouncementQueue,
+        priority: i32,
+        interrupt: Interrupt,
+    ) -> (u64, Preemption) {
+        queue.say(
             "x".into(),
             synth::Settings::default(),
             priority,
@@ -327,158 +331,158 @@ mod tests {
         )
     }
 
-    fn feed(agenda: &mut Agenda, next: &mut RequestId) {
-        agenda.feed(|_| {
+    fn feed(queue: &mut AnnouncementQueue, next: &mut RequestId) {
+        queue.feed(|_| {
             *next += 1;
             *next
         });
     }
 
-    fn order(agenda: &Agenda) -> Vec<u64> {
-        agenda.says().map(|announcement| announcement.id).collect()
+    fn order(queue: &AnnouncementQueue) -> Vec<u64> {
+        queue.says().map(|announcement| announcement.id).collect()
     }
 
     #[test]
     fn equals_keep_their_order_and_the_more_important_go_first() {
-        let mut agenda = Agenda::default();
+        let mut queue = AnnouncementQueue::default();
         for priority in [0, 0, 5, 0, 5, 9] {
-            say(&mut agenda, priority, Interrupt::None);
+            say(&mut queue, priority, Interrupt::None);
         }
-        assert_eq!(order(&agenda), [6, 3, 5, 1, 2, 4]);
+        assert_eq!(order(&queue), [6, 3, 5, 1, 2, 4]);
     }
 
     #[test]
     fn what_has_started_ends_where_it_stands() {
-        let mut agenda = Agenda::default();
+        let mut queue = AnnouncementQueue::default();
         let mut next = 0;
-        say(&mut agenda, 0, Interrupt::None);
-        say(&mut agenda, 0, Interrupt::None);
-        feed(&mut agenda, &mut next);
-        agenda.current(1).unwrap().started = true;
-        let (id, displaced) = say(&mut agenda, 1, Interrupt::None);
-        assert_eq!((id, order(&agenda)), (3, vec![1, 3, 2]));
+        say(&mut queue, 0, Interrupt::None);
+        say(&mut queue, 0, Interrupt::None);
+        feed(&mut queue, &mut next);
+        queue.current(1).unwrap().started = true;
+        let (id, preemption) = say(&mut queue, 1, Interrupt::None);
+        assert_eq!((id, order(&queue)), (3, vec![1, 3, 2]));
         // The second was prepared too early, and is given another turn.
         assert_eq!(
-            displaced,
-            Displaced {
+            preemption,
+            Preemption {
                 requests: vec![2],
-                cut: Cut::Nothing
+                discard: Discard::Nothing
             }
         );
-        feed(&mut agenda, &mut next);
-        assert!(agenda.finish(2).is_none());
-        assert_eq!(agenda.finish(1).unwrap().id, 1);
-        assert_eq!(agenda.finish(3).unwrap().id, 3);
+        feed(&mut queue, &mut next);
+        assert!(queue.finish(2).is_none());
+        assert_eq!(queue.finish(1).unwrap().id, 1);
+        assert_eq!(queue.finish(3).unwrap().id, 3);
     }
 
     #[test]
     fn an_interruption_cuts_what_is_heard_and_only_if_it_matters_less() {
-        let mut agenda = Agenda::default();
+        let mut queue = AnnouncementQueue::default();
         let mut next = 0;
-        say(&mut agenda, 5, Interrupt::None);
-        feed(&mut agenda, &mut next);
-        agenda.current(1).unwrap().started = true;
-        let (_, displaced) = say(&mut agenda, 5, Interrupt::Now);
-        assert_eq!(displaced, Displaced::default());
-        let (_, displaced) = say(&mut agenda, 6, Interrupt::Sentence);
-        assert!(agenda.current(1).unwrap().interrupted);
+        say(&mut queue, 5, Interrupt::None);
+        feed(&mut queue, &mut next);
+        queue.current(1).unwrap().started = true;
+        let (_, preemption) = say(&mut queue, 5, Interrupt::Now);
+        assert_eq!(preemption, Preemption::default());
+        let (_, preemption) = say(&mut queue, 6, Interrupt::Sentence);
+        assert!(queue.current(1).unwrap().interrupted);
         assert_eq!(
-            displaced,
-            Displaced {
+            preemption,
+            Preemption {
                 requests: vec![1],
-                cut: Cut::NextSentence
+                discard: Discard::NextSentence
             }
         );
-        let (_, displaced) = say(&mut agenda, 7, Interrupt::Now);
+        let (_, preemption) = say(&mut queue, 7, Interrupt::Now);
         assert_eq!(
-            displaced,
-            Displaced {
+            preemption,
+            Preemption {
                 requests: vec![1],
-                cut: Cut::All
+                discard: Discard::All
             }
         );
     }
 
     #[test]
     fn what_is_made_and_not_heard_waits_for_another_turn() {
-        let mut agenda = Agenda::default();
+        let mut queue = AnnouncementQueue::default();
         let mut next = 0;
-        say(&mut agenda, 0, Interrupt::None);
-        feed(&mut agenda, &mut next);
-        agenda.current(1).unwrap().progress.made = 960;
-        let (id, displaced) = say(&mut agenda, 1, Interrupt::Now);
-        assert_eq!((id, order(&agenda)), (2, vec![2, 1]));
+        say(&mut queue, 0, Interrupt::None);
+        feed(&mut queue, &mut next);
+        queue.current(1).unwrap().progress.made = 960;
+        let (id, preemption) = say(&mut queue, 1, Interrupt::Now);
+        assert_eq!((id, order(&queue)), (2, vec![2, 1]));
         assert_eq!(
-            displaced,
-            Displaced {
+            preemption,
+            Preemption {
                 requests: vec![1],
-                cut: Cut::All
+                discard: Discard::All
             }
         );
-        feed(&mut agenda, &mut next);
-        agenda.finish(2).unwrap();
-        let again = agenda.current(3).unwrap();
+        feed(&mut queue, &mut next);
+        queue.finish(2).unwrap();
+        let again = queue.current(3).unwrap();
         assert!(!again.interrupted);
         assert_eq!(again.progress.made, 0);
     }
 
     #[test]
     fn no_more_is_prepared_than_is_useful() {
-        let mut agenda = Agenda::default();
+        let mut queue = AnnouncementQueue::default();
         let mut next = 0;
         for _ in 0..10 {
-            say(&mut agenda, 0, Interrupt::None);
+            say(&mut queue, 0, Interrupt::None);
         }
-        feed(&mut agenda, &mut next);
-        feed(&mut agenda, &mut next);
+        feed(&mut queue, &mut next);
+        feed(&mut queue, &mut next);
         assert_eq!(next, AHEAD as u64);
     }
 
     #[test]
     fn the_last_of_the_least_important_makes_room_for_the_more_important_alone() {
-        let mut agenda = Agenda::default();
+        let mut queue = AnnouncementQueue::default();
         for priority in [1, 0, 0, 2] {
-            say(&mut agenda, priority, Interrupt::None);
+            say(&mut queue, priority, Interrupt::None);
         }
-        assert_eq!(agenda.waiting(), 4);
-        let victims = [0, 1, 2, 3].map(|priority| agenda.least_important_below(priority));
+        assert_eq!(queue.waiting(), 4);
+        let victims = [0, 1, 2, 3].map(|priority| queue.least_important_below(priority));
         assert_eq!(victims, [None, Some(3), Some(3), Some(3)]);
-        agenda.cancel(|id| id == 2 || id == 3);
-        let victims = [0, 1, 2, 3].map(|priority| agenda.least_important_below(priority));
+        queue.cancel(|id| id == 2 || id == 3);
+        let victims = [0, 1, 2, 3].map(|priority| queue.least_important_below(priority));
         assert_eq!(victims, [None, None, Some(1), Some(1)]);
         // An announcement that has started has its place, and those of upstream have a limit of their own.
         let mut next = 0;
-        feed(&mut agenda, &mut next);
-        agenda.current(1).unwrap().started = true;
+        feed(&mut queue, &mut next);
+        queue.current(1).unwrap().started = true;
         let upstream = Origin::Upstream(None, None);
-        agenda.say(
+        queue.say(
             "x".into(),
             synth::Settings::default(),
             0,
             Interrupt::None,
             upstream,
         );
-        assert_eq!(agenda.waiting(), 1);
-        assert_eq!(agenda.least_important_below(9), Some(1));
+        assert_eq!(queue.waiting(), 1);
+        assert_eq!(queue.least_important_below(9), Some(1));
     }
 
     #[test]
-    fn a_cancelled_text_leaves_the_line_with_its_request() {
-        let mut agenda = Agenda::default();
+    fn a_cancelled_text_leaves_the_queue_with_its_request() {
+        let mut queue = AnnouncementQueue::default();
         let mut next = 0;
         for _ in 0..3 {
-            say(&mut agenda, 0, Interrupt::None);
+            say(&mut queue, 0, Interrupt::None);
         }
-        feed(&mut agenda, &mut next);
-        let (gone, displaced) = agenda.cancel(|id| id == 2);
+        feed(&mut queue, &mut next);
+        let (gone, preemption) = queue.cancel(|id| id == 2);
         assert_eq!(gone.len(), 1);
         assert_eq!(
-            displaced,
-            Displaced {
+            preemption,
+            Preemption {
                 requests: vec![2],
-                cut: Cut::Nothing
+                discard: Discard::Nothing
             }
         );
-        assert_eq!(order(&agenda), [1, 3]);
+        assert_eq!(order(&queue), [1, 3]);
     }
 }

@@ -52,7 +52,7 @@ pub trait LmStage {
     ) -> Result<Decoded>;
 
     /// Background work after an utterance's last token, such as writing the cache.
-    fn settle(&mut self) {}
+    fn flush_cache(&mut self) {}
 }
 
 /// Speech tokens to mel.
@@ -91,8 +91,8 @@ pub trait FlowStage {
         None
     }
 
-    /// Warning about the last run although it succeeded.
-    fn take_warning(&mut self) -> Option<Error> {
+    /// The error that the last run got over: a warning.
+    fn take_recovered_error(&mut self) -> Option<Error> {
         None
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use crate::{hearing::mulaw, launch::gst_launch, new_dir, tiny};
+use crate::{hearing::mulaw, launch::gst_launch, models::tiny, place::new_dir};
 
 /// Settings of the element: few steps, and no threads that wait for each other.
 pub const PROPERTIES: &str = "flow-steps=2 threads=1 verify=never";

@@ -1,4 +1,4 @@
-//! The state that the threads of one synthesizer share: requests, queues and places.
+//! The state that the threads of one synthesizer share: requests, queues and permits.
 
 use std::{
     collections::VecDeque,
@@ -8,8 +8,9 @@ use std::{
 
 use super::{
     announcements::Recordings,
-    message::{Item, Note, Place, Voiced},
+    message::{Item, Note, Voiced},
     pace::Pace,
+    permits::{Permit, Permits},
     queue::Queue,
     request::{Event, Request, RequestId},
     tokens::Tokens,
@@ -19,9 +20,9 @@ use crate::{Error, Result, cancel::Cancel, cpu::worker::Worker, lock::lock, stag
 
 /// Utterances that may wait in front of the flow.
 const UTTERANCES_AHEAD: usize = 2;
-/// Utterances between the beginning of their prefix and the end of their speech. The language model waits for a place
+/// Utterances between the beginning of their prefix and the end of their speech. The language model waits for a permit
 /// here, so that the flow need not wait for the vocoder.
-const UTTERANCES_IN_LINE: usize = 6;
+const UTTERANCES_IN_PIPELINE: usize = 6;
 /// Events that may wait to be taken, one of them a whole utterance at most.
 const EVENTS_AHEAD: usize = 2;
 
@@ -56,12 +57,12 @@ struct Inbox {
 }
 
 /// State shared by all threads of one synthesizer.
-pub(super) struct Line {
+pub(super) struct Shared {
     inbox: Mutex<Inbox>,
     inbox_changed: Condvar,
     pub(super) to_flow: Arc<Queue<Item<Tokens>>>,
     pub(super) to_vocoder: Arc<Queue<Item<Voiced>>>,
-    places: Arc<Queue<()>>,
+    permits: Permits,
     pub(super) recordings: Recordings,
     /// By stage.
     workers: [Arc<Worker>; 3],
@@ -73,14 +74,14 @@ pub(super) struct Line {
     stop: Cancel,
 }
 
-impl Line {
+impl Shared {
     pub(super) fn new(recorder: Recorder) -> Arc<Self> {
         Arc::new(Self {
             inbox: Mutex::default(),
             inbox_changed: Condvar::new(),
             to_flow: Queue::new(UTTERANCES_AHEAD),
-            to_vocoder: Queue::new(UTTERANCES_IN_LINE),
-            places: Queue::new(UTTERANCES_IN_LINE),
+            to_vocoder: Queue::new(UTTERANCES_IN_PIPELINE),
+            permits: Permits::new(UTTERANCES_IN_PIPELINE),
             recordings: Recordings::default(),
             workers: Stage::ALL.map(|_| Worker::new()),
             events: events(),
@@ -164,7 +165,7 @@ impl Line {
         victims
     }
 
-    pub(super) fn abandon(&self) {
+    pub(super) fn cancel_all_keep_ready(&self) {
         self.cancel_alive(|_| true);
     }
 
@@ -196,7 +197,7 @@ impl Line {
         self.inbox_changed.notify_all();
         self.to_flow.close();
         self.to_vocoder.close();
-        self.places.close();
+        self.permits.close();
     }
 
     pub(super) fn stopped(&self) -> &Cancel {
@@ -208,17 +209,17 @@ impl Line {
         self.inbox().alive.iter().all(|alive| alive.id >= id)
     }
 
-    /// Waits for a place for one more utterance.
-    pub(super) fn place(&self, cancel: &Cancel) -> Result<Place> {
-        Place::wait(&self.places, cancel)
+    /// Waits for a permit for one more utterance.
+    pub(super) fn permit(&self, cancel: &Cancel) -> Result<Permit> {
+        self.permits.acquire(cancel)
     }
 
-    /// Sends news to the flow, without waiting.
+    /// Sends a note to the flow, without waiting.
     pub(super) fn note(&self, note: Note) {
         self.to_flow.push_now(Item::Note(note));
     }
 
-    /// Waits for a request; `None` once the line is closed.
+    /// Waits for a request; `None` once the synthesizer is closed.
     pub(super) fn next_request(&self) -> Option<Pending> {
         let mut inbox = self.inbox();
         loop {
@@ -258,8 +259,8 @@ impl Line {
 }
 
 impl Alive {
-    fn events<'a>(&'a self, line: &'a Line) -> &'a Events {
-        self.own.as_ref().unwrap_or(&line.events)
+    fn events<'a>(&'a self, shared: &'a Shared) -> &'a Events {
+        self.own.as_ref().unwrap_or(&shared.events)
     }
 }
 

@@ -9,22 +9,22 @@ use super::lock::lock;
 #[derive(Default)]
 struct State {
     /// A signal that no wait has consumed yet.
-    news: bool,
+    signalled: bool,
     alarm: Option<gst::SingleShotClockId>,
 }
 
-/// Wake-up signal of the pad's task. Its lock is never held while another one is taken.
+/// Signal to the pad's task. Its lock is never held while another one is taken.
 #[derive(Default)]
-pub(super) struct Wake {
+pub(super) struct Notify {
     state: Mutex<State>,
     changed: Condvar,
 }
 
-impl Wake {
+impl Notify {
     /// Ends the current wait, or else the next one.
-    pub fn wake(&self) {
+    pub fn signal(&self) {
         let mut state = lock(&self.state);
-        state.news = true;
+        state.signalled = true;
         if let Some(alarm) = state.alarm.take() {
             alarm.unschedule();
         }
@@ -34,10 +34,10 @@ impl Wake {
     /// Waits for a signal.
     pub fn wait(&self) {
         let mut state = lock(&self.state);
-        while !state.news {
+        while !state.signalled {
             state = self.changed.wait(state).unwrap_or_else(|e| e.into_inner());
         }
-        state.news = false;
+        state.signalled = false;
     }
 
     /// Waits for a signal, but at most until the clock reaches `time`.
@@ -45,7 +45,7 @@ impl Wake {
         let alarm = clock.new_single_shot_id(time);
         {
             let mut state = lock(&self.state);
-            if std::mem::take(&mut state.news) {
+            if std::mem::take(&mut state.signalled) {
                 return;
             }
             state.alarm = Some(alarm.clone());
@@ -54,6 +54,6 @@ impl Wake {
         let _ = alarm.wait();
         let mut state = lock(&self.state);
         state.alarm = None;
-        state.news = false;
+        state.signalled = false;
     }
 }

@@ -6,14 +6,14 @@ use super::{logging::CAT, object::CosyVoice3Src};
 use cosyvoice3::Speech;
 
 impl CosyVoice3Src {
-    /// Posts the noted messages, without the lock. If a thread is posting already, it goes on with the new ones, so
+    /// Posts the queued messages, without the lock. If a thread is posting already, it goes on with the new ones, so
     /// that messages keep their order and a handler may make requests.
-    pub(super) fn post_reports(&self) {
+    pub(super) fn flush_messages(&self) {
         let mut state = self.state();
-        if std::mem::replace(&mut state.outbox.posting, true) {
+        if std::mem::replace(&mut state.messages.posting, true) {
             return;
         }
-        while let Some(structure) = state.outbox.waiting.pop_front() {
+        while let Some(structure) = state.messages.waiting.pop_front() {
             drop(state);
             gst::debug!(CAT, imp = self, "{structure:?}");
             let message = gst::message::Element::builder(structure)
@@ -22,7 +22,7 @@ impl CosyVoice3Src {
             self.post(message);
             state = self.state();
         }
-        state.outbox.posting = false;
+        state.messages.posting = false;
     }
 }
 

@@ -4,14 +4,14 @@
 ///
 /// Value `i` is the `i`-th output of SplitMix64 (Steele, Lea and Flood, 2014): a counter and a mixing function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Noise {
+pub struct SplitMix {
     start: u64,
 }
 
 /// 2^64 divided by the golden ratio, odd: SplitMix64's increment.
 const INCREMENT: u64 = 0x9e37_79b9_7f4a_7c15;
 
-impl Noise {
+impl SplitMix {
     /// The noise of `seed`.
     pub fn new(seed: u64) -> Self {
         // mixed, so that neighbouring seeds start far apart on the counter's ring
@@ -49,7 +49,7 @@ mod tests {
     fn values_are_uniform_and_uncorrelated() {
         const N: usize = 90_000;
         for seed in [0, 1, u64::MAX] {
-            let noise = Noise::new(seed);
+            let noise = SplitMix::new(seed);
             let values: Vec<f64> = (0..N).map(|i| f64::from(noise.uniform(i))).collect();
             assert!(values.iter().all(|v| (0.0..1.0).contains(v)));
             let mean = values.iter().sum::<f64>() / N as f64;
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn seeds_differ() {
-        let head = |seed| -> Vec<f32> { (0..9).map(|i| Noise::new(seed).uniform(i)).collect() };
+        let head = |seed| -> Vec<f32> { (0..9).map(|i| SplitMix::new(seed).uniform(i)).collect() };
         assert_eq!(head(7), head(7));
         assert_ne!(head(7), head(8));
     }

@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use crate::{PATIENCE, hearing::Packet};
+use crate::{hearing::Packet, place::PATIENCE};
 
 /// `rtspsrc` of `gst-launch-1.0`, which writes down the RTP packets of the sound.
 pub struct Listener {
