@@ -281,6 +281,11 @@ const BEHIND_TIME: &[&str] = &[
     "Pacific",
 ];
 
+/// Days written short with a full stop, which belong to a time of day before them: `by 6 p.m. Sat.`
+const SHORT_DAYS: &[&str] = &[
+    "Mon", "Tue", "Tues", "Wed", "Thu", "Thur", "Thurs", "Fri", "Sat", "Sun",
+];
+
 /// Kinds of streets that may follow a short name.
 const STREETS: &[&str] = &["Ave", "Blvd", "Rd", "Pkwy"];
 
@@ -808,6 +813,17 @@ fn full_stop_ends_sentence(before: &str, rest: &str) -> bool {
     if next == '&' || STREETS.contains(&follows) {
         return false;
     }
+    // `1600 Pennsylvania Ave. NW, Washington`
+    let is_street = matches!(
+        lower.as_str(),
+        "ave" | "rd" | "blvd" | "ln" | "ct" | "pl" | "pkwy" | "hwy"
+    );
+    if is_street && matches!(follows, "N" | "S" | "E" | "W" | "NE" | "NW" | "SE" | "SW") {
+        let behind = rest.trim_start_matches(is_blank)[follows.len()..]
+            .chars()
+            .next();
+        return behind.is_some_and(|c| c == ' ');
+    }
     if lower == "ft"
         && !before
             .trim_end_matches(word)
@@ -861,7 +877,9 @@ fn full_stop_ends_sentence(before: &str, rest: &str) -> bool {
     {
         return false;
     }
-    if matches!(lower.as_str(), "a.m" | "p.m") && BEHIND_TIME.contains(&follows) {
+    let short_day = SHORT_DAYS.contains(&follows)
+        && rest.trim_start_matches(is_blank)[follows.len()..].starts_with('.');
+    if matches!(lower.as_str(), "a.m" | "p.m") && (BEHIND_TIME.contains(&follows) || short_day) {
         return false;
     }
     // `во II пол. XX в.`

@@ -14,7 +14,7 @@ fn read(text: &str) -> String {
 }
 
 #[test]
-fn each_of_25_english_announcements_is_read_as_a_speaker_would() {
+fn english_announcements_are_read_as_a_speaker_would() {
     let table = std::fs::read_to_string(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../../tests/fixtures/announcements_en.tsv"
@@ -24,7 +24,7 @@ fn each_of_25_english_announcements_is_read_as_a_speaker_would() {
         .lines()
         .filter(|line| !line.starts_with('#'))
         .collect();
-    assert_eq!(lines.len(), 25);
+    assert!(lines.len() >= 25);
     let mut wrong = String::new();
     for line in lines {
         let (written, spoken) = line.split_once('\t').unwrap();

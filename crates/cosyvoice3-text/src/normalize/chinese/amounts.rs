@@ -140,7 +140,7 @@ pub(super) fn fraction(scan: &Scan, at: usize) -> Option<(String, usize)> {
             .number(above.end + 1 + 2 * blank)
             .filter(|_| scan.char(above.end + blank) == '/')?;
         let (a, b) = (above.whole()?, below.whole()?);
-        let alone = scan.char(below.end) != '/';
+        let alone = scan.char(below.end) != '/' && !joins_names_or_pressures(scan, above.end);
         // Of larger parts than the whole only small ones are fractions and no pair of numbers.
         (alone && 0 < a && 1 < b && a != b && (a < b || b <= 10 && a <= 30) && b <= 1000)
             .then(|| (format!("{}分之{}", cardinal(b), cardinal(a)), below.end))
@@ -153,6 +153,40 @@ pub(super) fn fraction(scan: &Scan, at: usize) -> Option<(String, usize)> {
         .filter(|whole| scan.char(whole.end) == ' ')?;
     let (said, end) = part(whole.end + 1)?;
     Some((format!("{}又{said}", cardinal(whole.whole()?)), end))
+}
+
+/// `1/2/3号线`, `T1/T2航站楼`, `血压120/80`: true if the slash at `at` stands between the numbers of things that are named so,
+/// or the two values of a blood pressure.
+pub(super) fn joins_names_or_pressures(scan: &Scan, at: usize) -> bool {
+    const NAMED: [&str; 10] = [
+        "号",
+        "路",
+        "航站楼",
+        "站台",
+        "层",
+        "楼",
+        "室",
+        "栋",
+        "mmHg",
+        "毫米汞柱",
+    ];
+    const MOST: usize = 6;
+    if scan.char(at) != '/' || !scan.before(at).is_ascii_digit() {
+        return false;
+    }
+    let mut end = at;
+    let mut others = 0;
+    while scan.char(end) == '/' && others < MOST {
+        let letter = usize::from(scan.char(end + 1).is_ascii_uppercase());
+        let Some((_, after)) = scan.run(end + 1 + letter) else {
+            return false;
+        };
+        end = after;
+        others += 1;
+    }
+    let digits = (0..at).rev().take_while(|i| scan.is_digit(*i));
+    let first = digits.take(MOST).last().unwrap_or(at);
+    scan.one_of(end, &NAMED).is_some() || scan.follows(first, &["血压"])
 }
 
 /// `-5℃`, `-5~3°C`, `37.5 ℃`, `90°`.

@@ -235,8 +235,11 @@ fn first_of_services(scan: &Scan, at: usize) -> usize {
 }
 
 /// Words after numbers of three digits and more that are called digit by digit.
-const CALLED_BEFORE: [&str; 20] = [
+const CALLED_BEFORE: [&str; 23] = [
     "室",
+    "诊室",
+    "办公室",
+    "手术室",
     "房间",
     "房",
     "号房",

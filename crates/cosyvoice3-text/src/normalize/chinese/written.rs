@@ -4,7 +4,10 @@
 //! announcements unnaturally (trains, rooms, `约1/3`, `+86`, addresses), and correcting them takes as many rules.
 
 use super::{
-    amounts::{fraction, measure, money, percent, rate, temperature, ten_thousands},
+    amounts::{
+        fraction, joins_names_or_pressures, measure, money, percent, rate, temperature,
+        ten_thousands,
+    },
     calendar::{clock, date, generation, part_of_date, season, years},
     names::{
         abbreviated, bracketed_area, coded, day_and_night, flat, floor, letter_to_letter, named,
@@ -88,7 +91,10 @@ fn push_read(out: &mut String, scan: &Scan, at: usize) -> (usize, &'static str) 
         return (end, "web address");
     }
     let c = scan.char(at);
-    let starts = c.is_ascii_digit() || c.is_ascii_uppercase() || !c.is_alphanumeric() && c != ' ';
+    let starts = c.is_ascii_digit()
+        || c.is_ascii_uppercase()
+        || !c.is_alphanumeric() && c != ' '
+        || "⁰¹⁴⁵⁶⁷⁸⁹".contains(c);
     let found = RULES
         .iter()
         .filter(|_| starts)
@@ -148,8 +154,18 @@ fn is_numeral(c: Option<char>) -> bool {
     c.is_some_and(|c| "零一二三四五六七八九十百千万亿两".contains(c))
 }
 
-/// `10^3`: 十的三次方.
+/// `10^3`, `10⁸`: 十的三次方.
 fn power(scan: &Scan, at: usize) -> Option<(String, usize)> {
+    const RAISED: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
+    let raised = |at: usize| RAISED.iter().position(|c| *c == scan.char(at));
+    if scan.before(at).is_ascii_digit() && raised(at).is_some() {
+        let digits: String = (at..at + 3)
+            .map_while(raised)
+            .map(|digit| char::from(b'0' + digit as u8))
+            .collect();
+        let end = at + digits.len();
+        return Some((format!("的{}次方", cardinal(digits.parse().ok()?)), end));
+    }
     let number = scan.number(at + 1).filter(|_| scan.char(at) == '^')?;
     Some((format!("的{}次方", quantity(&number)), number.end))
 }
@@ -182,6 +198,8 @@ fn joint(scan: &Scan, at: usize) -> Option<(String, usize)> {
         '-' | '~' | '—' if joins_names(scan, at) => "到",
         '~' if scan.is_digit(at + 1) => "约",
         '#' if before.is_ascii_digit() && scan.char(at + 1).is_alphabetic() => "号",
+        // Said with a pause and no word.
+        '/' if joins_names_or_pressures(scan, at) => "、",
         _ => return None,
     };
     Some((said.to_owned(), at + 1))

@@ -43,7 +43,10 @@ const ABBREVIATIONS: &[(&str, &str, bool)] = &[
     ("Approx", "Approximately", false),
     ("dept", "department", false),
     ("Dept", "Department", false),
-    ("est", "established", false),
+    ("est", "estimated", false),
+    ("Est", "Estimated", false),
+    ("Pkg", "Package", false),
+    ("pkg", "package", false),
     ("Fig", "Figure", false),
     ("fig", "figure", false),
     ("Vol", "Volume", false),
@@ -224,7 +227,7 @@ const BEFORE_LETTER: [&str; 10] = [
 ];
 
 /// Abbreviations that stand without a full stop anywhere, most with an apostrophe in them.
-const SHORTENED: [(&str, &str); 10] = [
+const SHORTENED: [(&str, &str); 11] = [
     ("Int'l", "International"),
     ("int'l", "international"),
     ("Nat'l", "National"),
@@ -235,6 +238,7 @@ const SHORTENED: [(&str, &str); 10] = [
     ("Cont'd", "Continued"),
     ("WWI", "World War one"),
     ("WWII", "World War two"),
+    ("WWIII", "World War three"),
 ];
 
 /// Words that open sentences: a full stop of `U.S.` before one of them is one.
@@ -295,6 +299,9 @@ impl Reader<'_, English> {
     /// The abbreviation at `at` in words, and the index after it and its full stop.
     pub(super) fn abbreviation(&self, at: usize) -> Option<(String, usize)> {
         let word = self.tokens.text(at);
+        if let Some(found) = self.world_war(at) {
+            return Some(found);
+        }
         if self.tokens.text(at + 1) != "." {
             return self.bare_abbreviation(at);
         }
@@ -323,6 +330,20 @@ impl Reader<'_, English> {
         let is_letter = self.is_letter_of_place(second) && BEFORE_LETTER.contains(&word);
         // `Ref. no. 12`
         let is_number = is_number || matches!(self.tokens.text(second), "no" | "No" | "#");
+        // `Est. 20 min`, but `Est. 1987`
+        let is_year = self.tokens.text(second).len() == 4;
+        let is_number = is_number && (word != "Est" || is_year);
+        let since = matches!(word, "Est" | "est")
+            && (is_year && self.tokens.number(second).is_some()
+                || matches!(self.tokens.text(second), "in" | "by"));
+        if since {
+            let text = if word == "Est" {
+                "Established"
+            } else {
+                "established"
+            };
+            return Some((text.into(), at + 2));
+        }
         if (is_number || in_code || is_letter)
             && let Some(text) = before_number(word)
         {
@@ -332,9 +353,26 @@ impl Reader<'_, English> {
         let end = if *may_end {
             self.kept_stop(at + 2)
         } else {
-            at + 2
+            (at + 2).min(self.tokens.len() - 1)
         };
         Some(((*text).into(), end))
+    }
+
+    /// `WW1`, `before WWII.`
+    fn world_war(&self, at: usize) -> Option<(String, usize)> {
+        let word = self.tokens.text(at);
+        if word == "WW" {
+            let number = self.tokens.skip_space(at + 1);
+            let which = match self.tokens.number(number)? {
+                "1" => "one",
+                "2" => "two",
+                "3" => "three",
+                _ => return None,
+            };
+            return Some((format!("World War {which}"), number + 1));
+        }
+        let war = word.starts_with("WWI").then(|| shortened(word)).flatten()?;
+        Some((war.into(), at + 1))
     }
 
     /// `J. R. R. Tolkien`, `R.S.V.P.`: the letters, without stops at which the voice would halt. One that ends the sentence
@@ -405,8 +443,8 @@ impl Reader<'_, English> {
     /// An abbreviation without a full stop: before a number, a letter or a colon, or with an apostrophe in it.
     fn bare_abbreviation(&self, at: usize) -> Option<(String, usize)> {
         let word = self.tokens.text(at);
-        if let Some((_, full)) = SHORTENED.iter().find(|(short, _)| *short == word) {
-            return Some(((*full).into(), at + 1));
+        if let Some(full) = shortened(word) {
+            return Some((full.into(), at + 1));
         }
         if self.tokens.text(at + 1) == ":" && self.tokens.kind(at + 2) != Some(Kind::Number) {
             let is_mid =
@@ -526,6 +564,14 @@ impl Reader<'_, English> {
             None
         }
     }
+}
+
+/// The full form of `short` with an apostrophe, or without a full stop.
+fn shortened(short: &str) -> Option<&'static str> {
+    SHORTENED
+        .iter()
+        .find(|(known, _)| *known == short)
+        .map(|(_, full)| *full)
 }
 
 /// The full form of `short` before a number.

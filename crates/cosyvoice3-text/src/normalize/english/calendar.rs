@@ -398,6 +398,13 @@ impl Reader<'_, English> {
         let heads_line = self.tokens.text(at + 1) == ":"
             && (self.tokens.number(self.tokens.skip_space(at + 2)).is_some()
                 || self.tokens.text(self.tokens.skip_space(at + 2)) == "closed");
+        // `by 6 p.m. Sat.`
+        let half = at.checked_sub(2).map_or("", |stop| self.tokens.text(stop));
+        let half = match half {
+            "." => self.tokens.text(at.saturating_sub(3)),
+            half => half,
+        };
+        let behind_time = stop > 0 && matches!(half, "m" | "M" | "am" | "pm" | "AM" | "PM");
         // `Come by Sat.`
         let led = matches!(
             self.tokens.word_before(at).as_str(),
@@ -412,6 +419,7 @@ impl Reader<'_, English> {
                 | "since"
         ) && stop > 0;
         let is_short_for_day = led
+            || behind_time
             || range_starts
             || range_ends
             || date_follows

@@ -85,26 +85,31 @@ impl Reader<'_, English> {
 
     /// True if the full stop of `a.m.` at `at` ends the sentence too; a day or a zone after it belongs to the time.
     pub(super) fn stop_after_half_ends(&self, at: usize) -> bool {
-        let next = self.tokens.text(self.tokens.skip_space(at + 1));
-        let belongs = matches!(
-            next,
-            "EST"
-                | "EDT"
-                | "CST"
-                | "CDT"
-                | "MST"
-                | "PST"
-                | "PDT"
-                | "ET"
-                | "PT"
-                | "UTC"
-                | "GMT"
-                | "CET"
-                | "BST"
-                | "Eastern"
-                | "Central"
-                | "Pacific"
-        ) || super::calendar::is_day_or_month(next);
+        let after = self.tokens.skip_space(at + 1);
+        let next = self.tokens.text(after);
+        let short_day =
+            super::calendar::weekday_name(next).is_some() && self.tokens.text(after + 1) == ".";
+        let belongs = short_day
+            || matches!(
+                next,
+                "EST"
+                    | "EDT"
+                    | "CST"
+                    | "CDT"
+                    | "MST"
+                    | "PST"
+                    | "PDT"
+                    | "ET"
+                    | "PT"
+                    | "UTC"
+                    | "GMT"
+                    | "CET"
+                    | "BST"
+                    | "Eastern"
+                    | "Central"
+                    | "Pacific"
+            )
+            || super::calendar::is_day_or_month(next);
         self.tokens.ends_sentence(at) && !belongs
     }
 

@@ -259,6 +259,15 @@ impl<'t> Reader<'t, English> {
     /// `ref. #A-1029`: the sign before a capital letter and a number, which is said digit by digit where it is long.
     fn code_behind_sign(&mut self, at: usize) -> Option<usize> {
         let letter = self.tokens.text(at + 1);
+        // `Invoice #INV-2026-0417`
+        if self.tokens.text(at) == "#"
+            && (2..=5).contains(&letter.len())
+            && letter.bytes().all(|b| b.is_ascii_uppercase())
+            && self.follows_document(at)
+        {
+            self.out.say("number ");
+            return Some(at + 1);
+        }
         let number = at + 2 + usize::from(self.tokens.text(at + 2) == "-");
         let digits = self.tokens.number(number)?;
         let is_letter = letter.len() == 1 && letter.starts_with(|c: char| c.is_ascii_uppercase());
@@ -272,6 +281,44 @@ impl<'t> Reader<'t, English> {
         };
         self.out.say(&format!("number {letter} {said}"));
         Some(number + 1)
+    }
+
+    /// True if a word stands before `at`, a short one with its full stop, whose things have codes: `Order`, `Ref.`
+    fn follows_document(&self, at: usize) -> bool {
+        let space = at > 0 && self.tokens.text(at - 1) == " ";
+        let stop = at.checked_sub(1 + usize::from(space));
+        let end = match stop.filter(|stop| self.tokens.text(*stop) == ".") {
+            Some(stop) => stop,
+            None => at,
+        };
+        matches!(
+            self.tokens.word_before(end).as_str(),
+            "invoice"
+                | "order"
+                | "ticket"
+                | "ref"
+                | "reference"
+                | "booking"
+                | "reservation"
+                | "confirmation"
+                | "claim"
+                | "policy"
+                | "case"
+                | "tracking"
+                | "parcel"
+                | "package"
+                | "account"
+                | "receipt"
+                | "permit"
+                | "item"
+                | "model"
+                | "lot"
+                | "serial"
+                | "code"
+                | "coupon"
+                | "voucher"
+                | "flight"
+        )
     }
 
     /// `12/kg`, `100 req/s`: a slash before a unit, behind a number or the thing that it counts.

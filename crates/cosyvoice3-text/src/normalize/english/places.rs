@@ -125,6 +125,29 @@ const STATES: [(&str, &str); 51] = [
     ("WY", "Wyoming"),
 ];
 
+/// Points of the compass that winds blow from.
+const WINDS: [(&str, &str); 16] = [
+    ("N", "north"),
+    ("S", "south"),
+    ("E", "east"),
+    ("W", "west"),
+    ("NE", "northeast"),
+    ("NW", "northwest"),
+    ("SE", "southeast"),
+    ("SW", "southwest"),
+    ("NNE", "north-northeast"),
+    ("NNW", "north-northwest"),
+    ("SSE", "south-southeast"),
+    ("SSW", "south-southwest"),
+    ("ENE", "east-northeast"),
+    ("ESE", "east-southeast"),
+    ("WNW", "west-northwest"),
+    ("WSW", "west-southwest"),
+];
+
+/// Words of the longest name of a town.
+const LONGEST_TOWN: usize = 4;
+
 /// Codes of states that are words or common letters too: a state only before a zip code.
 const DOUBTFUL: [&str; 4] = ["HI", "ME", "OH", "OK"];
 
@@ -165,6 +188,7 @@ impl Reader<'_, English> {
             .street(at)
             .or_else(|| self.floor(at))
             .or_else(|| self.direction(at))
+            .or_else(|| self.wind(at).map(|name| (name, at + 1)))
             .or_else(|| self.state(at).map(|name| (name, at + 1)))?;
         self.out.say(said);
         Some(end)
@@ -382,8 +406,61 @@ impl Reader<'_, English> {
         let zip_follows = self.tokens.number(zip).is_some_and(|zip| zip.len() == 5);
         let ends = next >= self.tokens.len()
             || matches!(self.tokens.text(next), "," | "." | ")" | ";" | "!" | "?");
-        let alone = comma.is_some() && ends && !DOUBTFUL.contains(&code);
+        let alone = comma.is_some()
+            && (ends && !DOUBTFUL.contains(&code) || self.follows_place_and_goes_on(town, next));
         (behind_town && (zip_follows || alone)).then_some(name)
+    }
+
+    /// `to Denver, CO and`, `from Gary, IN is`: a preposition of place stands before the town whose last word is at `town`,
+    /// and a small word at `next`.
+    fn follows_place_and_goes_on(&self, town: usize, next: usize) -> bool {
+        let goes_on = self.tokens.text(next) == " "
+            && self
+                .tokens
+                .text(next + 1)
+                .starts_with(|c: char| c.is_ascii_lowercase());
+        let mut at = town;
+        let mut words = 0;
+        while words < LONGEST_TOWN
+            && self.tokens.is_word(at)
+            && self.tokens.text(at).starts_with(char::is_uppercase)
+            && at >= 2
+            && self.tokens.text(at - 1) == " "
+        {
+            at -= 2;
+            words += 1;
+        }
+        let before = self.tokens.text(at);
+        goes_on
+            && words > 0
+            && matches!(
+                before,
+                "to" | "from" | "in" | "at" | "near" | "via" | "through" | "and" | "or" | "of"
+            )
+    }
+
+    /// `Winds NW 10 mph`, `SSW winds`, `head NE on I-80`: a point of the compass beside a word of wind or of a way.
+    fn wind(&self, at: usize) -> Option<&'static str> {
+        let code = self.tokens.text(at);
+        let (_, name) = WINDS.iter().find(|(short, _)| *short == code)?;
+        let is_wind = |word: &str| {
+            matches!(
+                word.to_lowercase().as_str(),
+                "wind" | "winds" | "breeze" | "breezes" | "gust" | "gusts" | "gale" | "gales"
+            )
+        };
+        let colon = at >= 2 && self.tokens.text(at - 1) == " " && self.tokens.text(at - 2) == ":";
+        let before = match colon {
+            true => self.tokens.cased_word_before(at - 2),
+            false => self.tokens.cased_word_before(at),
+        };
+        let next = self.tokens.text(self.tokens.skip_space(at + 1));
+        let way = code.len() > 1
+            && matches!(
+                before.to_lowercase().as_str(),
+                "head" | "heading" | "drive" | "travel" | "traveling" | "moving" | "go"
+            );
+        (is_wind(before) || is_wind(next) || way).then_some(*name)
     }
 
     /// A house number in pairs, or a zip code digit by digit.

@@ -41,6 +41,12 @@ pub(super) const COUNTED: [&str; 24] = [
     "barrels",
 ];
 
+/// Things whose stones are weighed in carats.
+const STONES: [&str; 16] = [
+    "diamond", "diamonds", "Diamond", "Diamonds", "ring", "rings", "stone", "stones", "ruby",
+    "sapphire", "emerald", "pendant", "earrings", "necklace", "gem", "gems",
+];
+
 impl<'t> Reader<'t, English> {
     /// `1st`, `1,000th`, `29th's`, `1990s`.
     pub(super) fn suffixed(&mut self, at: usize) -> Option<usize> {
@@ -89,7 +95,7 @@ impl<'t> Reader<'t, English> {
         // `22nd-24th floors`
         let is_ordinal = |at: usize| matches!(self.tokens.text(at), "st" | "nd" | "rd" | "th");
         if is_ordinal(end)
-            && self.tokens.text(end + 1) == "-"
+            && matches!(self.tokens.text(end + 1), "-" | "—")
             && self.tokens.number(end + 2).is_some()
             && is_ordinal(end + 3)
         {
@@ -167,7 +173,14 @@ impl<'t> Reader<'t, English> {
             return Some(end + 1);
         }
         let unit = self.tokens.text(self.tokens.skip_space(end));
-        let one = above == 1 || matches!(unit, "in" | "mi" | "mile");
+        // `3/4 hr`
+        if above > 1 && above < below && matches!(unit, "h" | "hr" | "hrs") {
+            self.out.say(" of an hour");
+            let stop = self.tokens.skip_space(end) + 1;
+            let is_short = self.tokens.text(stop) == "." && !self.tokens.ends_sentence(stop);
+            return Some(stop + usize::from(is_short));
+        }
+        let one = above < below;
         Some(self.say_unit(at, end, one).unwrap_or(end))
     }
 
@@ -337,10 +350,33 @@ impl<'t> Reader<'t, English> {
         }
         let word = self.tokens.text(self.tokens.skip_space(end + 1));
         let is_many = figure.whole() != Some(1)
-            && (!word.starts_with(char::is_alphabetic)
+            && (self.tokens.cased_word_before(at) == "of"
+                || !word.starts_with(char::is_alphabetic)
                 || matches!(
                     word,
-                    "of" | "wide" | "tall" | "long" | "deep" | "high" | "and" | "in" | "by" | "x"
+                    "of" | "wide"
+                        | "tall"
+                        | "long"
+                        | "deep"
+                        | "high"
+                        | "thick"
+                        | "and"
+                        | "or"
+                        | "to"
+                        | "in"
+                        | "by"
+                        | "x"
+                        | "on"
+                        | "at"
+                        | "from"
+                        | "tonight"
+                        | "today"
+                        | "tomorrow"
+                        | "expected"
+                        | "possible"
+                        | "likely"
+                        | "per"
+                        | "fell"
                 ));
         let noun = if is_many { "inches" } else { "inch" };
         self.out.say(&format!("{} {noun}", figure_words(figure)));
@@ -378,8 +414,10 @@ impl<'t> Reader<'t, English> {
     /// small word or no word follows.
     fn stands_for_length(&self, at: usize, end: usize, mark: &str) -> bool {
         let next = self.tokens.text(self.tokens.skip_space(end + 1));
+        // `a 65" TV`
+        let is_acronym = next.len() > 1 && next.bytes().all(|b| b.is_ascii_uppercase());
         if self.tokens.text(end) != mark
-            || next.starts_with(char::is_uppercase)
+            || next.starts_with(char::is_uppercase) && !is_acronym
             || self.tokens.is_word(end + 1)
         {
             return false;
@@ -401,6 +439,12 @@ impl<'t> Reader<'t, English> {
         }
         let next = self.tokens.skip_space(end);
         let word = self.tokens.text(next);
+        if let Some(noun) = self.karats(at, end, next, one) {
+            self.out.say(" ");
+            self.out.say(noun);
+            let stop = self.tokens.text(next + 1) == "." && !self.tokens.ends_sentence(next + 1);
+            return Some(next + 1 + usize::from(stop));
+        }
         if let Some(power) = self.power(end, next) {
             self.out.say(" ");
             self.out.say(power);
@@ -432,6 +476,31 @@ impl<'t> Reader<'t, English> {
             return Some(end + 2 + usize::from(stop));
         }
         self.say_unit(at, end, one)
+    }
+
+    /// `18k gold`, `a 0.5 ct diamond`, `12 ct`: the fineness of gold, the weight of stones, pieces in a pack.
+    fn karats(&self, at: usize, end: usize, next: usize, one: bool) -> Option<&'static str> {
+        let word = self.tokens.text(next);
+        let near = || (at.saturating_sub(12)..next + 8).map(|i| self.tokens.text(i));
+        let of_gold = || near().any(|word| matches!(word, "gold" | "Gold"));
+        let fine = || {
+            let digits = self.tokens.number(at).filter(|_| end == at + 1);
+            matches!(digits, Some("8" | "9" | "10" | "14" | "18" | "22" | "24"))
+        };
+        match word {
+            "k" | "K" | "kt" | "Kt" if fine() && of_gold() => Some("karat"),
+            "ct" | "cts" => {
+                let of_stones = near().any(|word| STONES.contains(&word));
+                let after = self.tokens.text(self.tokens.skip_space(next + 1));
+                let one = one || STONES.contains(&after);
+                Some(match (of_stones, one) {
+                    (true, true) => "carat",
+                    (true, false) => "carats",
+                    (false, _) => "count",
+                })
+            }
+            _ => None,
+        }
     }
 
     /// *million* for itself and for the `m` of `1.5m people`.

@@ -2,8 +2,8 @@
 
 use super::{
     super::{figures::Figure, reader::Reader},
-    Russian,
-    nouns::senses,
+    Russian, context,
+    nouns::{Noun, senses},
     numerals::Case,
     units,
 };
@@ -290,7 +290,11 @@ impl Reader<'_, Russian> {
         if money {
             return led && OF_MONEY.iter().any(|stem| action.starts_with(stem));
         }
-        let Some(name) = name.filter(|_| unit.is_none()) else {
+        let bare = self.previous(word).is_none() && is_nominative(&action);
+        if let Some((noun, end)) = unit {
+            return self.is_measured_object(&noun, end, led || with, bare);
+        }
+        let Some(name) = name else {
             return false;
         };
         // `После проверки 5 вагонов отцепили`: they are what the verb is about.
@@ -299,9 +303,37 @@ impl Reader<'_, Russian> {
             .text(self.tokens.skip_space(phrase.at + 1))
             .to_lowercase();
         let subject = matches!(before.as_str(), "после" | "до" | "при") && is_of_subject(&verb);
-        let bare = self.previous(word).is_none() && is_nominative(&action);
         let earned = name == "балл" && led;
         (earned || !is_time_or_point(name)) && !subject && (led || with || bare)
+    }
+}
+
+impl Reader<'_, Russian> {
+    /// `после отгрузки 5 т зерна`, `Поставка 20 л воды`: true if an action is done to as much of something as the unit before
+    /// `end` measures; of a length only where it is said of what: `для прокладки 3 км кабеля`.
+    fn is_measured_object(&self, unit: &Noun, end: usize, led: bool, bare: bool) -> bool {
+        let next = self.tokens.skip_space(end);
+        let word = self.tokens.text(next);
+        let of_what = next > end
+            && self.tokens.is_word(next)
+            && word.starts_with(char::is_lowercase)
+            && [
+                "а", "я", "ы", "и", "ов", "ев", "ей", "ого", "ой", "ых", "их",
+            ]
+            .iter()
+            .any(|ending| word.ends_with(ending))
+            && context::is_noun_like(word);
+        let power = matches!(self.tokens.text(end - 1), "²" | "³" | "2" | "3");
+        match unit.name() {
+            "тонна" | "килограмм" | "грамм" | "литр" | "центнер" | "гектар" | "сотка" | "штука" => {
+                led && !is_of_subject(word) || bare && of_what
+            }
+            "метр" | "километр" if power => {
+                led && !is_of_subject(word) || bare && of_what
+            }
+            "метр" | "километр" => (led || bare) && of_what,
+            _ => false,
+        }
     }
 }
 

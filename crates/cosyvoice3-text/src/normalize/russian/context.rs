@@ -40,7 +40,27 @@ fn plural_case(before: &str, after: &[&str]) -> Case {
         })
     };
     let governed = governed(before);
-    if ends(&["ами", "ями"]) {
+    let persons = after.first().is_some_and(|word| {
+        [
+            "взросл",
+            "больн",
+            "пострадавш",
+            "ранен",
+            "погибш",
+            "отдыхающ",
+            "провожающ",
+            "рабоч",
+        ]
+        .iter()
+        .any(|stem| {
+            word.strip_prefix(stem)
+                .is_some_and(|e| matches!(e, "ых" | "их"))
+        })
+    });
+    if persons && (governed == Some(Case::Accusative) || is_deed(before)) {
+        // `за 2 взрослых`: of living beings the accusative is the genitive.
+        Case::Genitive
+    } else if ends(&["ами", "ями"]) {
         Case::Instrumental
     } else if governed != Some(Case::Genitive) && ends(&["ах", "ях"]) {
         Case::Prepositional
@@ -238,7 +258,12 @@ pub(super) fn collective(number: u64, before: &str, noun: &str) -> Option<&'stat
         "суток" | "детей" | "ножниц" | "брюк" | "ворот" | "саней"
     );
     let direct = !matches!(governed(before), Some(Case::Genitive));
-    let words = ["двое", "трое", "четверо"];
+    // `на 2 детей`
+    let living = noun == "детей" && (governed(before) == Some(Case::Accusative) || is_deed(before));
+    let words = match living {
+        true => ["двоих", "троих", "четверых"],
+        false => ["двое", "трое", "четверо"],
+    };
     let at = usize::try_from(number.checked_sub(2)?).ok()?;
     words.get(at).copied().filter(|_| collective && direct)
 }
@@ -264,7 +289,32 @@ pub(super) fn is_predicate(word: &str) -> bool {
 
 /// True if `word` expresses motion of a person or thing: *пройдите*, *прибывает*.
 pub(super) fn is_motion(word: &str) -> bool {
-    const STEMS: [&str; 32] = [
+    const STEMS: [&str; 57] = [
+        "приход",
+        "придёт",
+        "придет",
+        "придит",
+        "приезжа",
+        "приезд",
+        "приед",
+        "приеха",
+        "сверн",
+        "сворач",
+        "поверн",
+        "поворач",
+        "переех",
+        "переезж",
+        "переезд",
+        "поех",
+        "поед",
+        "едем",
+        "едет",
+        "едут",
+        "ехать",
+        "идите",
+        "выйд",
+        "выеха",
+        "загляни",
         "вызов",
         "вызыва",
         "выход",
@@ -301,24 +351,53 @@ pub(super) fn is_motion(word: &str) -> bool {
     STEMS.iter().any(|stem| word.starts_with(stem))
 }
 
-/// True if `word` is a verb of what a schedule has: *прибывает*, *начнётся*.
-pub(super) fn is_of_schedule(word: &str) -> bool {
-    const STEMS: [&str; 24] = [
+/// True if `word` is a verb in a form that can have no subject in the singular, so that one thing after it is its object:
+/// *возьмите*, *отгрузили*, *взвешивают*.
+pub(super) fn takes_one_as_object(word: &str) -> bool {
+    const ENDINGS: [&str; 13] = [
+        "йте", "ите", "ьте", "ать", "ять", "ить", "еть", "оть", "уть", "ли", "ют", "ят", "ут",
+    ];
+    word.chars().count() >= 5
+        && ENDINGS.iter().any(|ending| word.ends_with(ending))
+        && nouns::senses(word).is_empty()
+        && cases(word).is_empty()
+        && !word.ends_with("сть")
+        && !matches!(
+            word,
+            "стали" | "опять" | "вспять" | "кровать" | "сайте" | "печать"
+        )
+}
+
+/// True if `word` is a verb of how trains, ships and planes come and go: *прибывает*, *вылетит*.
+pub(super) fn is_of_transport(word: &str) -> bool {
+    const STEMS: [&str; 20] = [
         "прибыва",
         "прибуд",
         "прибыл",
         "отправля",
         "отправит",
+        "отправят",
+        "отправил",
         "отправл",
         "отход",
+        "отойд",
         "отъезжа",
         "вылета",
-        "вылетит",
+        "вылет",
         "прилета",
-        "прилетит",
+        "прилет",
         "приезжа",
-        "приедет",
+        "приед",
         "уезжа",
+        "отчали",
+        "отплыва",
+    ];
+    is_verb(word) && STEMS.iter().any(|stem| word.starts_with(stem))
+}
+
+/// True if `word` is a verb of what a schedule has: *прибывает*, *начнётся*.
+pub(super) fn is_of_schedule(word: &str) -> bool {
+    const STEMS: [&str; 9] = [
         "начина",
         "начнёт",
         "начнет",
@@ -329,7 +408,7 @@ pub(super) fn is_of_schedule(word: &str) -> bool {
         "закрыва",
         "состоит",
     ];
-    is_verb(word) && STEMS.iter().any(|stem| word.starts_with(stem))
+    is_of_transport(word) || is_verb(word) && STEMS.iter().any(|stem| word.starts_with(stem))
 }
 
 /// True if `word` names what a decimal number can be the value of: *цена*.
@@ -447,8 +526,14 @@ pub(super) fn is_state(word: &str) -> bool {
     word.ends_with("тся") || STEMS.iter().any(|stem| short(stem))
 }
 
-/// A count that is written as a word, and the case of the whole.
-pub(super) fn number_word(word: &str) -> Option<(u64, Case)> {
+/// A count that is written as a word, and the case of the whole, which the word `before` governs.
+pub(super) fn number_word(word: &str, before: &str) -> Option<(u64, Case)> {
+    // *пяти* is of three cases.
+    let oblique = match before {
+        "в" | "во" | "на" | "о" | "об" | "при" => Case::Prepositional,
+        before if governed(before) == Some(Case::Dative) => Case::Dative,
+        _ => Case::Genitive,
+    };
     Some(match word {
         "один" => (1, Case::Nominative),
         "одного" => (1, Case::Genitive),
@@ -456,7 +541,24 @@ pub(super) fn number_word(word: &str) -> Option<(u64, Case)> {
         "одним" => (1, Case::Instrumental),
         "одном" => (1, Case::Prepositional),
         "два" | "три" | "четыре" | "оба" => (2, Case::Nominative),
-        "двух" | "трёх" | "трех" | "четырёх" | "пяти" => (5, Case::Genitive),
+        "двух" | "трёх" | "трех" | "четырёх" | "четырех" => match oblique
+        {
+            Case::Dative => (5, Case::Genitive),
+            case => (5, case),
+        },
+        "двум" | "трём" | "трем" | "четырём" | "четырем" => {
+            (5, Case::Dative)
+        }
+        "двумя" | "тремя" | "четырьмя" | "пятью" | "шестью" | "семью" | "восемью" | "девятью" => {
+            (5, Case::Instrumental)
+        }
+        "пяти" | "шести" | "семи" | "восьми" | "девяти" | "сорока" => {
+            (5, oblique)
+        }
+        _ if word.ends_with("десятью") || word.ends_with("дцатью") => {
+            (5, Case::Instrumental)
+        }
+        _ if word.ends_with("десяти") || word.ends_with("дцати") => (5, oblique),
         _ => return None,
     })
 }

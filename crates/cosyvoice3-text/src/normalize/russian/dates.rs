@@ -260,8 +260,11 @@ impl Reader<'_, Russian> {
         // `02.05`: no amount begins with a nought, nor does one of a day and a month stand alone.
         let padded = self.tokens.text(at).starts_with('0')
             || self.tokens.text(at + 2).starts_with('0') && self.is_all(at, at + 3);
-        let event =
-            is_event(before) || self.hour_follows(at + 3) || self.hour_precedes(at) || padded;
+        let event = is_event(before)
+            || context::is_of_schedule(before)
+            || self.hour_follows(at + 3)
+            || self.hour_precedes(at)
+            || padded;
         if !asks && !event || !valid || self.tokens.text(at + 1) != "." {
             return None;
         }
@@ -375,8 +378,9 @@ impl Reader<'_, Russian> {
                 "," => self.out.say(", "),
                 joint => {
                     self.out.say(joint);
-                    if !matches!(joint, "и" | "или" | "либо") {
-                        case = day_case(joint, otherwise);
+                    let bound = joint.rsplit(' ').next().unwrap_or(joint);
+                    if !matches!(bound, "и" | "или" | "либо") {
+                        case = day_case(bound, otherwise);
                     }
                 }
             }
@@ -421,8 +425,29 @@ impl Reader<'_, Russian> {
             }
             joint = text.to_owned();
             next = self.tokens.skip_space(after + 1);
+            // `до 5 и после 9 июня`
+            if is_bound(&self.tokens.word_before(at))
+                && let Some((bound, day)) = self.bound_at(next)
+            {
+                joint = format!("{text} {bound}");
+                next = day;
+            }
         }
         None
+    }
+
+    /// `после`, `не позднее` at `at`, and the index of what follows.
+    fn bound_at(&self, at: usize) -> Option<(String, usize)> {
+        let word = self.tokens.text(at);
+        let next = self.tokens.skip_space(at + 1);
+        let later = self.tokens.text(next);
+        match word {
+            "не" if is_bound(later) => {
+                Some((format!("не {later}"), self.tokens.skip_space(next + 1)))
+            }
+            word if is_bound(word) => Some((word.to_owned(), next)),
+            _ => None,
+        }
     }
 
     /// True if a day with its month stands at `at`: `25 нояб.`.
@@ -497,6 +522,24 @@ impl Reader<'_, Russian> {
                 .iter()
                 .any(|stem| word.starts_with(stem))
     }
+}
+
+/// True if `word` says on which side of a day something is.
+fn is_bound(word: &str) -> bool {
+    matches!(
+        word,
+        "до" | "после"
+            | "с"
+            | "со"
+            | "от"
+            | "к"
+            | "по"
+            | "перед"
+            | "ранее"
+            | "раньше"
+            | "позднее"
+            | "позже"
+    )
 }
 
 /// True if `word` names something that happens on a day, so that a number with a point after it is a date.

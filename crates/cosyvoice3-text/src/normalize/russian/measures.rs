@@ -56,6 +56,10 @@ impl Reader<'_, Russian> {
             Some(Case::Accusative) if before == "в" && distance && !self.is_extent(at) => {
                 Case::Prepositional
             }
+            // `Возьмите 1 т`
+            None if one && unit != "чел" && context::takes_one_as_object(before) => {
+                Case::Accusative
+            }
             // `спасли 21 чел.`
             None if unit == "чел" && context::is_deed(before) => Case::Accusative,
             case => case.copied().unwrap_or(Case::Nominative),
@@ -246,6 +250,10 @@ impl Reader<'_, Russian> {
         if matches!(text, "л" | "г") && self.is_age(at, next) {
             return Some((Noun::named("год")?, self.after_stop(next, true)));
         }
+        if matches!(text, "К" | "K") && last.fraction.is_none() && self.is_kelvin(at, &last.digits)
+        {
+            return Some((Noun::named("кельвин")?, next + 1));
+        }
         // `10 Н·м`
         let Some(unit) = units::unit(text) else {
             let product = self.product_at(next)?;
@@ -314,6 +322,19 @@ impl Reader<'_, Russian> {
         Some((noun, self.after_stop(next, unit.takes_stop())))
     }
 
+    /// `лампа 4000 К`, `температура 300 К`: no letter of a name and no thousands.
+    pub(super) fn is_kelvin(&self, at: usize, digits: &str) -> bool {
+        let light = digits.len() == 4 && digits.ends_with("00");
+        let words = (at.saturating_sub(8)..at).map(|i| self.tokens.text(i).to_lowercase());
+        let mut words = words.filter(|word| !word.is_empty());
+        let warm = words.any(|word| {
+            ["температур", "ламп", "свет", "кельвин"]
+                .iter()
+                .any(|stem| word.starts_with(stem))
+        });
+        warm && digits.len() >= 2 || light
+    }
+
     /// `12 А. Иванов`, `500 A.D.`: a capital that is no unit, as a surname or the other letter of an era follows its stop.
     fn is_capital_of_name(&self, at: usize) -> bool {
         const SURNAMES: [&str; 12] = [
@@ -341,7 +362,10 @@ impl Reader<'_, Russian> {
             self.out.say(&noun.counted(1, Case::Nominative));
             return Some(at + 2);
         }
-        let said = match context::number_word(&self.tokens.word_before(at)) {
+        let number = self.tokens.word_before(at);
+        let before = self.previous_word(at);
+        let before = before.map_or(String::new(), |word| self.tokens.word_before(word));
+        let said = match context::number_word(&number, &before) {
             Some((count, case)) => noun.counted(count, case),
             None => match self.tokens.word_before(at).as_str() {
                 "" => return None,

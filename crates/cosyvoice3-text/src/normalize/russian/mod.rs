@@ -8,6 +8,7 @@ mod acronyms;
 mod actions;
 mod amounts;
 mod context;
+mod coordination;
 mod counting;
 mod data;
 mod dates;

@@ -441,7 +441,8 @@ impl Reader<'_, Russian> {
         let known = units::unit(text).is_some_and(|unit| unit.may_be_letter());
         let other = !known && units::unit(text).is_some();
         let mains = text == "В" && MAINS.contains(&self.tokens.text(at));
-        other || known && (fraction || mains || self.is_measured(at))
+        let kelvin = matches!(text, "К" | "K") && self.is_kelvin(at, self.tokens.text(at));
+        other || kelvin || known && (fraction || mains || self.is_measured(at))
     }
 
     /// `12 а.`, `5 г. Москва`: letters that are words cut short.

@@ -5,6 +5,7 @@ use super::{
     Russian,
     amounts::{digits_words, each_digit},
     nouns::{Kind, senses},
+    units,
 };
 
 /// Words before a number that is read digit by digit, besides the nouns of that kind.
@@ -262,12 +263,40 @@ impl<'a> Reader<'a, Russian> {
             .any(|stem| word.starts_with(stem))
     }
 
+    /// `код подтверждения`, `пароль для входа`: the index of the word before the one at `at`, which says what it is for.
+    fn code_with_purpose(&self, at: usize) -> Option<usize> {
+        let word = self.tokens.text(at);
+        let purpose = self.tokens.is_word(at)
+            && word.starts_with(char::is_lowercase)
+            && ["а", "я", "и", "ы"]
+                .iter()
+                .any(|ending| word.ends_with(ending));
+        let before = self.previous_word(at).filter(|_| purpose)?;
+        match self.tokens.text(before) {
+            "для" => self.previous_word(before),
+            _ => Some(before),
+        }
+    }
+
+    /// True if the number at `at` is one of roubles and the like.
+    fn is_amount_of_money(&self, at: usize) -> bool {
+        let next = self.tokens.text(self.tokens.skip_space(at + 1));
+        units::currency(next).is_some() || next.starts_with("рубл")
+    }
+
     fn follows_code_name(&self, at: usize) -> bool {
         let marks = |i: &usize| matches!(self.tokens.text(*i), " " | "№" | ":" | "номер");
         let Some(name) = (at.saturating_sub(6)..at).rev().find(|i| !marks(i)) else {
             return false;
         };
         let word = self.tokens.text(name);
+        let with_purpose = self.code_with_purpose(name).is_some_and(|name| {
+            let name = self.tokens.text(name).to_lowercase();
+            matches!(name.as_str(), "код" | "кода" | "коду" | "кодом" | "пароль")
+        });
+        if with_purpose && !self.is_amount_of_money(at) {
+            return true;
+        }
         let account = matches!(word, "с" | "сч") && self.tokens.text(name.wrapping_sub(1)) == "/";
         account
             || CODES.contains(&word)

@@ -169,6 +169,9 @@ impl<'a> Reader<'a, Russian> {
             return self.say_number(said);
         }
         let phrase = self.phrase(self.counted_after(end));
+        if self.is_company(at, count, end) {
+            return self.say_figures(amount, Gender::Masculine, Case::Instrumental);
+        }
         let cases = amount_cases(before);
         let known = counting::count_agreement(count, cases, phrase.adjectives, phrase.senses);
         let (case, gender) = known.unwrap_or_else(|| {
@@ -200,6 +203,81 @@ impl<'a> Reader<'a, Russian> {
             return self.say_number(&cardinal_of_living(count));
         }
         self.say_figures(amount, gender, case);
+    }
+
+    /// `встреча с 1 000 гостей`, `зал с 2 000 мест`: how many there are along, which the noun after full thousands does not
+    /// show, and not what something is taken from.
+    fn is_company(&self, at: usize, count: u64, end: usize) -> bool {
+        const TAKEN: [&str; 29] = [
+            "плат",
+            "сбор",
+            "собр",
+            "собир",
+            "взима",
+            "взыска",
+            "взнос",
+            "налог",
+            "комисси",
+            "скид",
+            "удерж",
+            "получ",
+            "спис",
+            "начин",
+            "начн",
+            "начат",
+            "старт",
+            "берут",
+            "брать",
+            "взят",
+            "взял",
+            "возьм",
+            "снима",
+            "снят",
+            "доход",
+            "выруч",
+            "процент",
+            "прибыл",
+            "цен",
+        ];
+        let before = self
+            .previous_word(at)
+            .filter(|word| matches!(self.tokens.text(*word), "с" | "со"));
+        let first = before.map_or(String::new(), |word| self.tokens.word_before(word));
+        let next = self.tokens.skip_space(end);
+        let phrase = self.phrase(next);
+        let persons = ["иков", "телей", "истов", "ентов", "антов", "аторов"];
+        let word = self.tokens.text(next);
+        let is_thing = |name: &str| {
+            matches!(
+                name,
+                "место"
+                    | "номер"
+                    | "квартира"
+                    | "комната"
+                    | "кровать"
+                    | "экспонат"
+                    | "книга"
+            )
+        };
+        let counted = match phrase.senses {
+            [] => persons.iter().any(|ending| word.ends_with(ending)) || word == "гостей",
+            known => known.iter().any(|sense| {
+                sense.plural
+                    && sense.case == Case::Genitive
+                    && (sense.noun.animate || is_thing(sense.noun.name()))
+            }),
+        };
+        let last = match phrase.senses {
+            [] => next,
+            _ => phrase.at,
+        };
+        let after = self.tokens.text(self.tokens.skip_space(last + 1));
+        count > 0
+            && count.is_multiple_of(1000)
+            && counted
+            && !first.is_empty()
+            && !matches!(after, "до" | "по")
+            && !TAKEN.iter().any(|stem| first.starts_with(stem))
     }
 
     /// The index of the noun that a number counts, over the others of its list: `2 и 3 выходами`.

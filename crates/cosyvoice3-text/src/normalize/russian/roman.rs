@@ -38,9 +38,7 @@ impl Numerals {
 
     /// True if parts of centuries stand between: `XVIII — начала XIX века`.
     fn has_parts(&self) -> bool {
-        self.all
-            .iter()
-            .any(|numeral| numeral.joint.starts_with(" — "))
+        self.all.iter().any(|numeral| has_part(&numeral.joint))
     }
 
     /// True if one word refers to all of them: they are joined by *и*, commas and dashes only.
@@ -52,15 +50,40 @@ impl Numerals {
 
 /// True if what follows `joint` stands in the case of what precedes it.
 fn inherits(joint: &str) -> bool {
-    matches!(joint, "," | "и" | "или" | "-" | "—") || joint.starts_with(" — ")
+    matches!(joint, "," | "и" | "или" | "-" | "—") || has_part(joint)
 }
 
-/// `XVIII — начала XIX века`.
+/// True if a part of a century stands in `joint`, whose last word it is.
+fn has_part(joint: &str) -> bool {
+    joint.contains(' ')
+}
+
+/// `XVIII — начала XIX века`, `в конце XIX — начале XX века`.
 fn is_part_of_century(word: &str) -> bool {
-    matches!(
-        word,
-        "начало" | "начала" | "конец" | "конца" | "середина" | "середины"
-    )
+    ["начал", "кон", "середин", "половин", "четверт", "трет"]
+        .iter()
+        .any(|stem| {
+            let ending = word.strip_prefix(stem);
+            ending.is_some_and(|ending| {
+                matches!(
+                    ending,
+                    "о" | "а"
+                        | "у"
+                        | "е"
+                        | "ом"
+                        | "ец"
+                        | "ца"
+                        | "цу"
+                        | "це"
+                        | "цом"
+                        | "ы"
+                        | "ой"
+                        | "ь"
+                        | "и"
+                        | "ью"
+                )
+            })
+        })
 }
 
 impl Reader<'_, Russian> {
@@ -99,9 +122,12 @@ impl Reader<'_, Russian> {
             }
             joint = text.to_owned();
             next = self.tokens.skip_space(after + 1);
-            if matches!(text, "-" | "—") && is_part_of_century(self.tokens.text(next)) {
-                joint = format!(" — {}", self.tokens.text(next));
-                next = self.tokens.skip_space(next + 1);
+            if let Some((part, after)) = self.part_of_century(next) {
+                joint = match text {
+                    "-" | "—" => format!(" — {part}"),
+                    text => format!("{text} {part}"),
+                };
+                next = after;
             }
         }
         (!all.is_empty()).then_some(Numerals {
@@ -109,6 +135,21 @@ impl Reader<'_, Russian> {
             start: at,
             end,
         })
+    }
+
+    /// `начале`, `второй половине`: a part of a century at `at`, and the index of what follows it.
+    fn part_of_century(&self, at: usize) -> Option<(String, usize)> {
+        let word = self.tokens.text(at);
+        let next = self.tokens.skip_space(at + 1);
+        if is_part_of_century(word) {
+            return Some((word.to_owned(), next));
+        }
+        let part = self.tokens.text(next);
+        let which = ["перв", "втор", "трет", "последн"]
+            .iter()
+            .any(|stem| word.starts_with(stem));
+        (which && is_part_of_century(part))
+            .then(|| (format!("{word} {part}"), self.tokens.skip_space(next + 1)))
     }
 
     /// `XIX-XX вв.`, `В IV кв.`.
@@ -136,7 +177,9 @@ impl Reader<'_, Russian> {
         let noun = nouns::entry(name)?;
         let last = numerals.last_joint();
         let first_case = self.century_case(at, before);
-        let last_case = if inherits(last) || last.is_empty() {
+        let last_case = if has_part(last) {
+            Case::Genitive
+        } else if inherits(last) || last.is_empty() {
             first_case
         } else {
             governed(last).unwrap_or(first_case)
@@ -215,7 +258,9 @@ impl Reader<'_, Russian> {
     /// `В V и IV веках`, `от XVI до XVIII века`, `IV квартал`.
     fn ordered_by_noun(&mut self, numerals: &Numerals, next: usize, before: &str) -> Option<usize> {
         let joint = numerals.last_joint();
-        let own = if inherits(joint) || joint.is_empty() {
+        let own = if has_part(joint) {
+            ""
+        } else if inherits(joint) || joint.is_empty() {
             before
         } else {
             joint
@@ -224,6 +269,11 @@ impl Reader<'_, Russian> {
             .form_by_noun(numerals, next, own)
             .or_else(|| self.form_by_ending(numerals, next, own))?;
         let first_case = match numerals.is_one_list() {
+            // `в XVIII — начале XIX века`
+            true if numerals.has_parts() => {
+                let place = governing::place_cases(before).first();
+                place.copied().unwrap_or(case)
+            }
             true => case,
             false => governed(before).unwrap_or(case),
         };
@@ -286,7 +336,9 @@ impl Reader<'_, Russian> {
                 "," => self.out.say(", "),
                 word => {
                     self.out.say(word);
-                    if !inherits(word) {
+                    if has_part(word) {
+                        case = Case::Genitive;
+                    } else if !inherits(word) {
                         case = if i + 1 == count {
                             last
                         } else {
@@ -359,12 +411,31 @@ impl Reader<'_, Russian> {
         let listed = self
             .numerals(at)
             .is_some_and(|numerals| numerals.all.len() > 1);
-        if !section && !listed && self.tokens.text(at).chars().count() == 1 {
+        if !section
+            && !listed
+            && !self.ends_listed_romans(at)
+            && self.tokens.text(at).chars().count() == 1
+        {
             return None;
         }
         self.out
             .say(&cardinal(value, Gender::Masculine, Case::Nominative));
+        // `Залы I–V`
+        let dash = matches!(self.tokens.text(at + 1), "-" | "—");
+        if dash && roman(self.tokens.text(at + 2)).is_some() {
+            self.out.say(" - ");
+            return Some(at + 2);
+        }
         Some(at + 1)
+    }
+
+    /// `I–V`, `I, II и V`: another numeral and a sign or word that lists stand before the one at `at`.
+    fn ends_listed_romans(&self, at: usize) -> bool {
+        let joint = self
+            .previous(at)
+            .filter(|joint| matches!(self.tokens.text(*joint), "-" | "—" | "," | "и" | "или"));
+        let first = joint.and_then(|joint| self.previous(joint));
+        first.is_some_and(|first| roman(self.tokens.text(first)).is_some())
     }
 
     /// `В главах IV и V`: *в четвёртой и пятой главах*; the noun stands at `at`.

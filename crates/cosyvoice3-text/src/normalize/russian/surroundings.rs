@@ -69,6 +69,23 @@ impl Reader<'_, Russian> {
     /// The word that governs the number which starts at `start`, in small letters, over signs (`до −5`), abbreviations
     /// (`ок. 5`) and numbers joined to it (`до 18 или 19`); empty where there is none.
     pub(super) fn governor(&self, start: usize) -> String {
+        let own = self.own_governor(start);
+        // `из 5 кг муки и 2 кг сахара`
+        let shared = match own.as_str() {
+            "и" | "или" | "либо" => self.shared_governor(start),
+            "" if self
+                .previous(start)
+                .is_some_and(|i| self.tokens.text(i) == ",") =>
+            {
+                self.shared_governor(start)
+            }
+            _ => None,
+        };
+        shared.unwrap_or(own)
+    }
+
+    /// The same without those that another amount has, which stands before.
+    pub(super) fn own_governor(&self, start: usize) -> String {
         let mut at = start;
         for _ in 0..LONGEST_LIST {
             let Some(before) = self.previous(at) else {

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Words after which two numbers with a full stop are a time.
-const OCCASIONS: [&str; 25] = [
+const OCCASIONS: [&str; 28] = [
     "расписание",
     "начало",
     "конец",
@@ -41,6 +41,9 @@ const OCCASIONS: [&str; 25] = [
     "автобусы",
     "электрички",
     "отправления",
+    "отправлением",
+    "прибытием",
+    "вылетом",
 ];
 
 /// Occasions before a time that is no day of a month.
@@ -260,16 +263,17 @@ impl Reader<'_, Russian> {
         (sure || may).then_some(time)
     }
 
-    /// `прибывает 14.25`, `Концерт 19.00`, `в пятницу, 18.30`, `11.30 – регистрация`: no day of a month, which something that
-    /// moves or begins stands beside.
+    /// `прибывает 14.10`, `Концерт 19.00`, `в пятницу, 18.30`, `11.30 – регистрация`: beside something that moves or begins;
+    /// what can be a day of a month is a time only where something moves.
     fn is_announced_time(&self, at: usize, time: Time) -> bool {
         if self.tokens.text(at + 1) != "." {
             return false;
         }
         if self.is_day_and_month(at) {
-            // `прибывает 9.05`
-            return self.tokens.text(at).len() == 1
-                && context::is_of_schedule(&self.tokens.word_before(at));
+            let verb = self.tokens.word_before(at);
+            // `прибывает 14.10`, `открывается 9.05`
+            let short = self.tokens.text(at).len() == 1;
+            return context::is_of_transport(&verb) || short && context::is_of_schedule(&verb);
         }
         let Some(last) = self.previous(at) else {
             return self.heads_line(at, time);
