@@ -30,6 +30,20 @@ other_cpus() {
     rmdir "$private/away"
 }
 
+# no_openssl FILE...: fails where a program or library needs OpenSSL, or has it inside. llama.cpp's common library links it where
+# the building machine has it, and its licence would then have to go along.
+no_openssl() {
+    local file headers symbols
+    for file; do
+        headers=$(objdump -p "$file")
+        symbols=$(nm -D "$file")
+        if grep -E 'NEEDED +lib(ssl|crypto)\.' <<<"$headers"; then fail "$file needs OpenSSL"; fi
+        if grep -E ' (SSL|EVP|X509|OPENSSL|CRYPTO)_' <<<"$symbols"; then fail "$file has symbols of OpenSSL"; fi
+        # A static library leaves no symbols in a stripped file, but its version.
+        if grep -aoE 'OpenSSL [0-9]+\.[0-9]+' "$file"; then fail "$file has OpenSSL inside"; fi
+    done
+}
+
 # in_clean_root PACKAGE: the checks, in a mount namespace of their own.
 in_clean_root() {
     local top=/mnt private triplet file
@@ -66,6 +80,9 @@ in_clean_root() {
 
     triplet=$(inside /usr/bin/dpkg -L gstreamer1.0-cosyvoice3 | sed -n 's,/usr/lib/\([^/]*\)/cosyvoice3$,\1,p')
     private=$top/usr/lib/$triplet/cosyvoice3
+
+    note "no OpenSSL"
+    no_openssl "$private/cosyvoice3" "$top/usr/lib/$triplet/gstreamer-1.0/libgstcosyvoice3.so"
 
     note "the tool, found in PATH"
     inside PATH=/usr/bin cosyvoice3 model inspect /usr/share/cosyvoice3/models/demo

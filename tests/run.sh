@@ -30,5 +30,5 @@ note "the element's tests once more, with the flow model on the stand-in for an 
 export AXCL_RT_LIBRARY=$target/release/libaxcl_rt.so COSYVOICE3_TEST_FLOW_BACKEND=npu COSYVOICE3_TINY=$root/models/tiny-npu
 # With the packages and features of the run above, so that nothing is compiled for other ones.
 cargo test --release --workspace --features "$rtsp" --quiet --test element
-# Of the checks those that speak: to files, through starts, stops and flushes, with text from upstream.
-cargo test --release --workspace --features "$rtsp" --quiet --test checks -- offline:: states:: upstream::
+# Of the conformance tests those that speak: to files, through starts, stops and flushes, with text from upstream.
+cargo test --release --workspace --features "$rtsp" --quiet --test conformance -- offline:: states:: upstream::

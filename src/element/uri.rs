@@ -1,11 +1,19 @@
 //! `cosyvoice3://` URIs: a text and how to speak it, for `playbin` and friends.
 
 use gst::glib;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::settings::Settings;
 
 /// The scheme.
 pub(super) const SCHEME: &str = "cosyvoice3";
+
+/// All but RFC 3986's unreserved characters.
+const RESERVED: AsciiSet = NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// Takes `cosyvoice3://TEXT` or `cosyvoice3://TEXT?voice=NAME`, both percent-encoded, over into `settings`.
 pub(super) fn set(settings: &mut Settings, uri: &str) -> Result<(), glib::Error> {
@@ -49,35 +57,34 @@ pub(super) fn get(settings: &Settings) -> Option<String> {
 }
 
 fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(byte.into());
-            }
-            byte => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
+    utf8_percent_encode(text, &RESERVED).to_string()
 }
 
-/// `None` where the bytes are not UTF-8 or a percent sign does not begin a byte.
+/// `None` where the bytes are not UTF-8 or a percent sign does not begin a byte, which the crate would let pass.
 fn decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        rest = tail;
-        if *first != b'%' {
-            bytes.push(*first);
-            continue;
-        }
-        let (digits, tail) = rest.split_at_checked(2)?;
-        if !digits.iter().all(u8::is_ascii_hexdigit) {
-            return None;
-        }
-        let digits = std::str::from_utf8(digits).ok()?;
-        bytes.push(u8::from_str_radix(digits, 16).ok()?);
-        rest = tail;
+    let is_byte = |after: &str| {
+        let digits = after.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    if !text.split('%').skip(1).all(is_byte) {
+        return None;
     }
-    String::from_utf8(bytes).ok()
+    let decoded = percent_decode_str(text).decode_utf8().ok()?;
+    Some(decoded.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_come_back_and_damaged_ones_are_refused() {
+        for text in ["", "Да. Yes!", "50% + ~a-b_c", "a/b?c=d&e#f"] {
+            assert_eq!(decode(&encode(text)).as_deref(), Some(text));
+        }
+        assert_eq!(encode("Да. a~b?"), "%D0%94%D0%B0.%20a~b%3F");
+        for damaged in ["%", "%4", "a%zz", "%+1", "%FF"] {
+            assert_eq!(decode(damaged), None, "{damaged}");
+        }
+    }
 }

@@ -20,13 +20,17 @@
 //! }
 //! ```
 //!
-//! The API for programs is here at the root; the modules are for work on the engine itself, and change with it.
+//! The API for programs is here at the root; the modules are for work on the engine itself, and change with it. Those that are plumbing
+//! (files, threads, ONNX Runtime, the loader) are left out of these pages.
 //! `docs/architecture.md` explains the design.
 
+#[doc(hidden)]
 pub mod atomic_file;
+#[doc(hidden)]
 pub mod cache_dir;
 pub mod cancel;
 pub mod constants;
+#[doc(hidden)]
 pub mod cpu;
 pub mod enrol;
 pub mod error;
@@ -36,10 +40,14 @@ pub mod lm;
 mod lock;
 pub mod manifest;
 pub mod mel;
+#[doc(hidden)]
 pub mod model;
+#[doc(hidden)]
 pub mod onnx;
 mod own_file;
+#[doc(hidden)]
 pub mod regular_file;
+#[doc(hidden)]
 pub mod stage;
 pub mod synth;
 pub mod text;

@@ -1,5 +1,9 @@
-//! The command lines of the READMEs, of docs/install.md, docs/pipelines.md and docs/voices.md, and of the scripts' headers run as they stand.
+//! The command lines of the READMEs, of docs/, and of the headers of scripts and programs run as they stand. What cannot run here, for a
+//! reason that [`NOT_HERE`] has, names files that are there and options that are understood.
 #![allow(missing_docs)]
+
+mod lines;
+mod unrun;
 
 use test_support::launch;
 
@@ -11,43 +15,56 @@ use std::{
     process::Stdio,
 };
 
-const DOCUMENTS: [&str; 6] = [
-    "README.md",
-    "README.ru.md",
-    "README.zh.md",
-    "docs/install.md",
-    "docs/pipelines.md",
-    "docs/voices.md",
-];
+use lines::{commands, documents, header, read, scripts};
 
-/// The beginnings of lines that are not run here, and the reason.
-const NOT_HERE: [(&str, &str); 9] = [
+/// The beginnings of lines that are not run here, and the reason. Variables before a command do not count.
+const NOT_HERE: [(&str, &str); 23] = [
     ("./tests/run.sh", "runs this test"),
     (
-        "./ci/deb.sh",
-        "builds for half an hour; checks itself with --check",
+        "./ci/",
+        "compiles for half an hour, and checks itself as root",
     ),
+    ("cargo", "compiles; the tests or a measurement run it"),
+    ("test=$(cargo", "compiles"),
+    ("for run in", "runs a test forty times"),
+    ("sudo apt-get install", "is done by ci/check_deb.sh"),
+    ("pip install", "fetches from the network"),
+    ("export", "is for the lines that follow"),
+    ("cat > /tmp/asan.sh", "is for a compiler's wrapper"),
+    ("chmod +x /tmp/asan.sh", "is for a compiler's wrapper"),
+    ("./abi", "wants a card's library"),
     (
-        "sudo apt-get install ./target/deb/",
-        "ci/check_deb.sh does it",
-    ),
-    ("cargo cinstall", "builds everything anew"),
-    (
-        "cosyvoice3 voice add me rec.m4a",
-        "wants a model with the front-end networks; the tests of voices have one",
-    ),
-    (
-        "gst-launch-1.0 cosyvoice3src voice=me",
-        "wants the voice of the line before",
+        "cosyvoice3 serve",
+        "runs until it is stopped; the server's tests run it",
     ),
     (
         "./pipelines/rtsp.sh",
         "runs until it is stopped; the server's tests run it",
     ),
-    ("curl", "speaks to the server"),
+    ("curl", "speaks to the server; its tests send the same"),
     (
-        "cosyvoice3 serve",
-        "runs until it is stopped; the server's tests run it",
+        "cosyvoice3 model convert",
+        "wants a checkpoint; the converter's tests have one",
+    ),
+    (
+        "cosyvoice3 model import",
+        "wants an edge pipeline's files; the converter's tests make them",
+    ),
+    ("cosyvoice3 model npu", "wants models for a card"),
+    ("cosyvoice3 model card-report", "wants a card"),
+    ("cosyvoice3 model random --full", "writes gigabytes"),
+    ("cosyvoice3 voice add me ten.wav", "measures the full size"),
+    (
+        "cosyvoice3 voice import",
+        "wants another program's voice; the tests of voices have them",
+    ),
+    (
+        "gst-launch-1.0 -m cosyvoice3src model-path=models/cosyvoice3 flow-backend=npu",
+        "wants a card",
+    ),
+    (
+        "gst-launch-1.0 filesrc location=texts.txt",
+        "measures twenty seconds of speech",
     ),
 ];
 
@@ -59,40 +76,14 @@ fn root() -> PathBuf {
         .unwrap()
 }
 
-/// The lines of the blocks of shell commands in a document, without remarks.
-fn commands(document: &str) -> Vec<String> {
-    let mut commands: Vec<String> = Vec::new();
-    let mut inside = false;
-    for line in document.lines() {
-        if let Some(kind) = line.strip_prefix("```") {
-            inside = kind == "sh" || kind == "bash";
-        } else if inside {
-            let line = line
-                .split("   #")
-                .next()
-                .unwrap()
-                .split("  # ")
-                .next()
-                .unwrap()
-                .trim();
-            match commands.last_mut() {
-                Some(before) if before.ends_with('\\') => {
-                    before.pop();
-                    before.push_str(line);
-                }
-                _ if line.is_empty() || line.starts_with('#') => {}
-                _ => commands.push(line.to_owned()),
-            }
-        }
-    }
-    commands
-}
-
 /// A directory in which the commands find what they name.
 fn workplace() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
-    symlink(root().join("pipelines"), at("pipelines")).unwrap();
+    for room in ["ci", "crates", "pipelines", "training"] {
+        symlink(root().join(room), at(room)).unwrap();
+    }
+    fs::create_dir(at("target")).unwrap();
     fs::create_dir_all(at("models/cosyvoice3/voices")).unwrap();
     let demo = root().join("models/demo");
     symlink(&demo, at("models/demo")).unwrap();
@@ -107,6 +98,7 @@ fn workplace() -> tempfile::TempDir {
         ("ru_male", "ru_male"),
         ("en_male", "en_male"),
         ("ru_male", "NAME"),
+        ("ru_male", "anna"),
     ] {
         let [from, to] = [demo.join("voices"), at("models/cosyvoice3/voices")];
         fs::copy(
@@ -121,6 +113,7 @@ fn workplace() -> tempfile::TempDir {
     fs::write(at("FILM.srt"), film).unwrap();
     let notice = "<speak>Готово.<break time=\"300ms\"/>Да.</speak>";
     fs::write(at("notice.ssml"), notice).unwrap();
+    fs::copy(root().join("docs/samples/ru_female.opus"), at("rec.m4a")).unwrap();
     let mux = "gst-launch-1.0 -q filesrc location=film.srt ! subparse ! matroskamux ! filesink location=film.mkv";
     let music = "gst-launch-1.0 -q audiotestsrc num-buffers=20 ! vorbisenc ! oggmux ! filesink location=MUSIC.ogg";
     for line in [mux, music] {
@@ -150,6 +143,7 @@ fn run(dir: &Path, line: &str) -> (bool, String) {
             .stdin(Stdio::from(fs::File::open(input).unwrap()))
             .env("PATH", path)
             .env("COSYVOICE3_PREPARED", "1")
+            .env("XDG_DATA_HOME", dir.join("data"))
             .env("COSYVOICE3_MODEL_PATH", root().join("models/demo"))
             .env("LC_ALL", "C.UTF-8")
             // No sound device: GStreamer reports that and plays to nowhere.
@@ -164,23 +158,23 @@ fn run(dir: &Path, line: &str) -> (bool, String) {
 #[test]
 fn every_command_line_of_the_documents_runs_as_it_stands() {
     let mut lines = BTreeSet::new();
-    for document in DOCUMENTS {
-        lines.extend(commands(
-            &fs::read_to_string(root().join(document)).unwrap(),
-        ));
+    for document in documents() {
+        lines.extend(commands(&read(&document)));
     }
-    assert!(lines.len() > 15, "{lines:#?}");
+    assert!(lines.len() > 60, "{lines:#?}");
     for (start, _) in NOT_HERE {
         assert!(
-            lines.iter().any(|line| line.starts_with(start)),
+            lines.iter().any(|line| begins(line, start)),
             "{start} stands nowhere any more"
         );
     }
     let dir = workplace();
     let mut failed = Vec::new();
     for line in &lines {
-        if let Some((_, why)) = NOT_HERE.iter().find(|(start, _)| line.starts_with(start)) {
+        if let Some((_, why)) = NOT_HERE.iter().find(|(start, _)| begins(line, start)) {
+            let complaints = unrun::complaints(dir.path(), line);
             println!("left out, since it {why}: {line}");
+            failed.extend(complaints.iter().map(|words| format!("{line}\n{words}")));
         } else {
             let (ok, words) = run(dir.path(), line);
             println!("{}: {line}", if ok { "ran" } else { "failed" });
@@ -192,12 +186,8 @@ fn every_command_line_of_the_documents_runs_as_it_stands() {
     assert!(failed.is_empty(), "{}", failed.join("\n\n"));
 }
 
-/// The first comment of a script.
-fn header(script: &str) -> Vec<&str> {
-    let lines = script.lines().skip(1);
-    lines
-        .take_while(|line| !line.starts_with("set -") && !line.starts_with("import"))
-        .collect()
+fn begins(line: &str, start: &str) -> bool {
+    unrun::without_variables(line).starts_with(start)
 }
 
 #[test]
@@ -209,11 +199,8 @@ fn every_script_runs_as_its_header_says() {
         ("dub.sh", "./pipelines/dub.sh FILM.srt TRACK.opus"),
         ("page.sh", "./pipelines/page.sh ADDRESS PORT [\"TEXT\"]"),
     ] {
-        let text = fs::read_to_string(root().join("pipelines").join(script)).unwrap();
-        assert!(
-            header(&text).join("\n").contains(usage),
-            "{script}: {usage}"
-        );
+        let (head, _) = header(&read(&format!("pipelines/{script}")));
+        assert!(head.contains(usage), "{script}: {usage}");
         let line = usage
             .replace(['[', ']'], "")
             .replace("ADDRESS PORT", "127.0.0.1 9");
@@ -228,6 +215,46 @@ fn every_script_runs_as_its_header_says() {
     }
 }
 
+/// Options of Cargo, of the tool and of clap, in headers of programs that are not theirs.
+const OF_OTHERS: [&str; 11] = [
+    "--release",
+    "--workspace",
+    "--features",
+    "--example",
+    "--bench",
+    "--help",
+    "--camera",
+    "--camera-file",
+    "--flush",
+    "--format-version",
+    "--full",
+];
+
+#[test]
+fn the_options_in_headers_of_scripts_and_programs_are_theirs() {
+    let mut failed = Vec::new();
+    for script in scripts() {
+        let text = read(&script);
+        let (head, body) = header(&text);
+        assert!(!head.is_empty(), "{script} says nothing of itself");
+        for option in lines::options(&head) {
+            let of_others = OF_OTHERS.contains(&option) && !body.contains(option);
+            if !of_others {
+                let unknown = unrun::unknown_options(&body, option);
+                failed.extend(unknown.iter().map(|words| format!("{script}: {words}")));
+            }
+        }
+        let stem = script.rsplit('/').next().unwrap().trim_end_matches(".rs");
+        for option in ["--bench ", "--example "] {
+            for rest in head.split(option).skip(1) {
+                let named = rest.split([' ', '`', '\n']).next().unwrap();
+                assert_eq!(named, stem, "{script} names another program");
+            }
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
 #[test]
 fn properties_that_documents_name_fit_the_bundled_voice() {
     let scripts = [
@@ -238,11 +265,10 @@ fn properties_that_documents_name_fit_the_bundled_voice() {
         "onvif.py",
         "ducking.py",
     ];
-    let files = DOCUMENTS.iter().map(|name| (*name).to_owned());
-    let files = files.chain(scripts.iter().map(|name| format!("pipelines/{name}")));
+    let scripts = scripts.map(|name| format!("pipelines/{name}"));
     let mut settings = BTreeSet::new();
-    for file in files {
-        let text = fs::read_to_string(root().join(&file)).unwrap();
+    for file in documents().into_iter().chain(scripts) {
+        let text = read(&file);
         for part in text.split("PROPERTIES=\"").skip(1) {
             settings.insert(part.split('"').next().unwrap().to_owned());
         }
