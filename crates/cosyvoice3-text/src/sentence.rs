@@ -64,6 +64,9 @@ const NEVER_END: &[&str] = &[
     "им",
     "акад",
     "проф",
+    "арх",
+    "инж",
+    "реж",
     "доц",
     "гр",
     "тов",
@@ -134,7 +137,8 @@ const INNER: &[&str] = &[
     "avg", "misc", "assn", "bros", "pres", "jct", "sta", "ctr", "hts", "appt", "mtg", "pkwy",
     "hwy", "blvd", "hrs", "arr", "dep", "ave", "rd", "ln", "ct", "corp", "ltd", "inc", "approx",
     "max", "min", "tel", "ext", "apt", "ste", "tsp", "tbsp", "mins", "secs", "lbs", "doz", "acct",
-    "mon", "tue", "tues", "wed", "thu", "thur", "thurs", "fri", "sat", "sun",
+    "btwn", "wk", "wks", "pts", "oz", "mon", "tue", "tues", "wed", "thu", "thur", "thurs", "fri",
+    "sat", "sun",
 ];
 
 /// Words whose full stop ends no sentence where a number follows.
@@ -234,6 +238,7 @@ const BEFORE_NUMBER: &[&str] = &[
     "dept",
     "conf",
     "art",
+    "sc",
     "mob",
     "trk",
     "chap",
@@ -882,6 +887,24 @@ fn full_stop_ends_sentence(before: &str, rest: &str) -> bool {
     if matches!(lower.as_str(), "a.m" | "p.m") && (BEHIND_TIME.contains(&follows) || short_day) {
         return false;
     }
+    if matches!(lower.as_str(), "a.m" | "p.m") && describes_service(before, word, follows) {
+        return false;
+    }
+    // `3.4 oz. (100 mL)`, `1,032 pts. (-2.9 %)`
+    let aside = rest.trim_start_matches(is_blank).strip_prefix('(');
+    let is_measure = [
+        "oz", "lb", "lbs", "in", "ft", "mi", "yd", "gal", "pts", "qt", "pt",
+    ];
+    if is_measure.contains(&lower.as_str())
+        && aside.is_some_and(|aside| aside.starts_with(|c: char| c.is_ascii_digit() || c == '-'))
+    {
+        return false;
+    }
+    // `12 mi. NE of Ridgecrest`
+    let compass = ["N", "S", "E", "W", "NE", "NW", "SE", "SW"].contains(&follows);
+    if lower == "mi" && compass || last == "in" && last != lower && next.is_lowercase() {
+        return false;
+    }
     // `во II пол. XX в.`
     let part = matches!(lower.as_str(), "пол" | "нач" | "кон" | "сер" | "четв");
     if part && matches!(next, 'I' | 'V' | 'X' | '0'..='9') {
@@ -909,6 +932,17 @@ fn full_stop_ends_sentence(before: &str, rest: &str) -> bool {
         return next.is_uppercase() && !country && !roman && !dash && !letter && !acronym;
     }
     !(next.is_lowercase() && word.chars().count() <= 3)
+}
+
+/// `the 11:59 p.m. Red Line train`: a time behind an article, which ends with `word` at the end of `before`, says more about
+/// what follows.
+fn describes_service(before: &str, word: &str, follows: &str) -> bool {
+    let head = before[..before.len() - word.len()]
+        .trim_end_matches(|c: char| c.is_ascii_digit() || is_blank(c) || matches!(c, ':' | '.'));
+    let article = last_word(head).to_lowercase();
+    matches!(article.as_str(), "the" | "this" | "our")
+        && follows.starts_with(char::is_uppercase)
+        && !OPENERS.contains(&follows)
 }
 
 /// `no. A-0451`: up to three capitals, a hyphen and digits begin `rest`.

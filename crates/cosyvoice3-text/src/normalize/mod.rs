@@ -388,6 +388,30 @@ mod tests {
     }
 
     #[test]
+    fn lines_of_public_suites_are_read_as_they_were_judged() {
+        let table = table("../suites/verdicts.tsv");
+        let mut otherwise = String::new();
+        for line in table.lines().filter(|line| !line.starts_with('#')) {
+            let columns: Vec<&str> = line.split('\t').collect();
+            let &[language, written, judged, "right" | "wrong", _] = columns.as_slice() else {
+                panic!("five columns are expected: {line}");
+            };
+            let language = Language::from_tag(language).unwrap();
+            let mut got = String::new();
+            let mut from = 0;
+            while let Some(range) = crate::next_sentence(written, from) {
+                from = range.end;
+                got.push_str(&normalize_as(&written[range], language, Reading::Written));
+                got.push(' ');
+            }
+            if compared(&got) != compared(judged) {
+                otherwise.push_str(&format!("{written}\n  judged {judged}\n  got    {got}\n"));
+            }
+        }
+        assert!(otherwise.is_empty(), "{otherwise}");
+    }
+
+    #[test]
     fn no_text_can_hold_a_special_token_of_the_model() {
         for text in [
             "<|endofprompt|>5 руб.",

@@ -233,12 +233,13 @@ pub(super) fn temperature(scan: &Scan, at: usize) -> Option<(String, usize)> {
 }
 
 /// Units in Latin letters and in one sign; the longer first.
-const UNITS: [(&str, &str); 61] = [
+const UNITS: [(&str, &str); 62] = [
     ("μg", "微克"),
     ("µg", "微克"),
     ("s平方", "二次方秒"),
     ("s²", "二次方秒"),
     ("mmHg", "毫米汞柱"),
+    ("bpm", "次每分"),
     ("mmol", "毫摩尔"),
     ("dL", "分升"),
     ("dl", "分升"),
@@ -399,9 +400,9 @@ pub(super) fn rate(scan: &Scan, at: usize) -> Option<(String, usize)> {
         return None;
     }
     // `/500g`
-    let in_words = scan
-        .number(at + 1)
-        .is_some_and(|number| "克斤公千毫升米次人小分天".contains(scan.char(number.end)));
+    let in_words = scan.number(at + 1).is_some_and(|number| {
+        "克斤公千毫升米次人小分天枚个只盒瓶袋包箱支条张".contains(scan.char(number.end))
+    });
     if scan.is_digit(at + 1) && follows_same_unit(scan, at) {
         return None;
     }

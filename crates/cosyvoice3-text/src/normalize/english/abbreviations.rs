@@ -4,7 +4,11 @@ use super::{
     English,
     numerals::{cardinal, ordinal},
 };
-use crate::normalize::{figures::roman, lex::Kind, reader::Reader};
+use crate::normalize::{
+    figures::{self, roman},
+    lex::Kind,
+    reader::Reader,
+};
 
 /// Words with a full stop, what they stand for, and whether they may end a sentence.
 const ABBREVIATIONS: &[(&str, &str, bool)] = &[
@@ -46,6 +50,10 @@ const ABBREVIATIONS: &[(&str, &str, bool)] = &[
     ("est", "estimated", false),
     ("Est", "Estimated", false),
     ("Pkg", "Package", false),
+    ("btwn", "between", false),
+    ("wk", "week", true),
+    ("wks", "weeks", true),
+    ("pts", "points", true),
     ("pkg", "package", false),
     ("Fig", "Figure", false),
     ("fig", "figure", false),
@@ -126,7 +134,9 @@ const ABBREVIATIONS: &[(&str, &str, bool)] = &[
 ];
 
 /// Abbreviations before a number only, with a full stop.
-const BEFORE_NUMBER: [(&str, &str); 60] = [
+const BEFORE_NUMBER: [(&str, &str); 62] = [
+    ("Sc", "Scene"),
+    ("sc", "scene"),
     ("No", "number"),
     ("no", "number"),
     ("Nos", "numbers"),
@@ -249,6 +259,11 @@ const OPENERS: [&str; 42] = [
     "With", "No", "Yes", "All",
 ];
 
+/// True if `word` opens sentences.
+pub(super) fn opens(word: &str) -> bool {
+    OPENERS.contains(&word)
+}
+
 /// First names of rulers and popes.
 const RULERS: [&str; 34] = [
     "Henry",
@@ -301,6 +316,13 @@ impl Reader<'_, English> {
         let word = self.tokens.text(at);
         if let Some(found) = self.world_war(at) {
             return Some(found);
+        }
+        // `q6h` on a prescription
+        if word == "q"
+            && self.tokens.text(at + 2) == "h"
+            && let Some(hours) = self.tokens.number(at + 1).and_then(figures::integer)
+        {
+            return Some((format!("every {} hours", cardinal(hours)), at + 3));
         }
         if self.tokens.text(at + 1) != "." {
             return self.bare_abbreviation(at);

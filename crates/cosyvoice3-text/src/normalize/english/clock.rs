@@ -110,7 +110,25 @@ impl Reader<'_, English> {
                     | "Pacific"
             )
             || super::calendar::is_day_or_month(next);
-        self.tokens.ends_sentence(at) && !belongs
+        self.tokens.ends_sentence(at) && !belongs && !self.describes_service(at, next)
+    }
+
+    /// `the 11:59 p.m. Red Line train`: a time behind an article, whose full stop is at `stop`, says more about what follows.
+    fn describes_service(&self, stop: usize, next: &str) -> bool {
+        let first = (stop.saturating_sub(LONGEST_LIST)..stop).rev().find(|i| {
+            self.tokens.number(*i).is_none()
+                && !matches!(
+                    self.tokens.text(*i),
+                    "m" | "M" | "." | "a" | "p" | "A" | "P" | " " | ":"
+                )
+        });
+        let article = first.is_some_and(|i| {
+            matches!(
+                self.tokens.text(i),
+                "The" | "the" | "this" | "This" | "Our" | "our"
+            )
+        });
+        article && next.starts_with(char::is_uppercase) && !super::abbreviations::opens(next)
     }
 
     /// A time, or a range of two.

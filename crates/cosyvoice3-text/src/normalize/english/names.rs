@@ -168,7 +168,14 @@ impl Reader<'_, English> {
             end += 2;
         }
         let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
-        if !CARDS.contains(&lengths.as_slice()) {
+        // `Meeting ID: 845 2210 9934`
+        let colon = at >= 2 && self.tokens.text(at - 1) == " " && self.tokens.text(at - 2) == ":";
+        let before = match colon {
+            true => self.tokens.word_before(at - 2),
+            false => self.tokens.word_before(at),
+        };
+        let of_meeting = before == "id" && matches!(lengths.as_slice(), [3, 3 | 4, 4]);
+        if !CARDS.contains(&lengths.as_slice()) && !of_meeting {
             return None;
         }
         let said: Vec<String> = groups.iter().map(|group| digits(group)).collect();
@@ -251,8 +258,12 @@ impl Reader<'_, English> {
         if !matches!(self.tokens.word_before(at).as_str(), "in" | "with") || at < 4 {
             return false;
         }
+        let thing = at - 4;
+        // `Acct. ending in 7782`
+        let stop = usize::from(thing > 2 && self.tokens.text(thing - 2) == ".");
+        let thing = self.tokens.word_before(thing - 2 * stop);
         matches!(self.tokens.word_before(at - 2).as_str(), "ending" | "ends")
-            && ENDING.contains(&self.tokens.word_before(at - 4).as_str())
+            && ENDING.contains(&thing.as_str())
     }
 
     /// True if a letter behind `word`, in small letters, is the name of a thing: `gate`, `vitamin`.

@@ -460,7 +460,11 @@ impl Reader<'_, English> {
                 before.to_lowercase().as_str(),
                 "head" | "heading" | "drive" | "travel" | "traveling" | "moving" | "go"
             );
-        (is_wind(before) || is_wind(next) || way).then_some(*name)
+        // `12 mi. NE of Ridgecrest`
+        let stop = usize::from(at >= 2 && self.tokens.text(at - 2) == ".");
+        let unit = self.tokens.cased_word_before(at - 2 * stop);
+        let away = next == "of" && matches!(unit, "mi" | "mile" | "miles" | "km" | "kilometers");
+        (is_wind(before) || is_wind(next) || way || away).then_some(*name)
     }
 
     /// A house number in pairs, or a zip code digit by digit.

@@ -462,6 +462,12 @@ impl<'t> Reader<'t, English> {
                 next + 1
             });
         }
+        // `a 27-in. monitor`
+        let inch = self.tokens.text(end) == "-" && self.tokens.text(end + 1) == "in";
+        if inch && self.tokens.text(end + 2) == "." {
+            self.out.say(" inch");
+            return Some(end + 3 - usize::from(self.tokens.ends_sentence(end + 2)));
+        }
         // `a 5-lb bag`
         let symbol = self.tokens.text(end + 1);
         let thing = self.tokens.text(self.tokens.skip_space(end + 2));

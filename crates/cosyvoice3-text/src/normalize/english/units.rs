@@ -25,6 +25,8 @@ const UNITS: &[(&str, &str, &str)] = &[
     ("l|L", "liter", "liters"),
     ("ml|mL|ML", "milliliter", "milliliters"),
     ("gal", "gallon", "gallons"),
+    ("dL|dl", "deciliter", "deciliters"),
+    ("mmol", "millimole", "millimoles"),
     ("ha", "hectare", "hectares"),
     ("µs|μs", "microsecond", "microseconds"),
     ("µV|μV", "microvolt", "microvolts"),
@@ -184,7 +186,9 @@ const MEASURED: [&str; 41] = [
 ];
 
 /// Things before which a measure has no plural: `12KG bag`, `15 min delay`.
-const THINGS: [&str; 33] = [
+const THINGS: [&str; 35] = [
+    "rug",
+    "rugs",
     "bag",
     "bottle",
     "box",
@@ -503,9 +507,13 @@ impl Reader<'_, English> {
                 | "tbsp"
                 | "qt"
         );
-        end + usize::from(
-            is_abbreviation && self.tokens.text(end) == "." && !self.tokens.ends_sentence(end),
-        )
+        // `12 mi. NE of Ridgecrest`
+        let follows = self.tokens.skip_space(end + 1);
+        let direction = symbol == "mi"
+            && self.tokens.text(follows).len() <= 2
+            && self.tokens.text(self.tokens.skip_space(follows + 1)) == "of";
+        let goes_on = !self.tokens.ends_sentence(end) || direction;
+        end + usize::from(is_abbreviation && self.tokens.text(end) == "." && goes_on)
     }
 
     /// True if one letter at `at` right after a number is a unit and no name: `2.5V` and `a 60W bulb`, not `Gate 3A`.

@@ -370,9 +370,14 @@ impl Reader<'_, Russian> {
                 "влажность"
             }
             // `с проф. Ивановым`
-            Meaning::Text(title @ ("профессор" | "академик" | "доцент")) => {
-                nouns::entry(title)?.form(false, self.case_of_title(at, next))
-            }
+            Meaning::Text(
+                title @ ("профессор"
+                | "академик"
+                | "доцент"
+                | "архитектор"
+                | "инженер"
+                | "режиссёр"),
+            ) => nouns::entry(title)?.form(false, self.case_of_title(at, next)),
             Meaning::Text(text) => text,
             // `жильцы д. 14`
             Meaning::BeforeNumber(noun)
@@ -835,6 +840,8 @@ impl Reader<'_, Russian> {
         match (agreed, shown) {
             (Some(case), _) => *case,
             (None, [case]) if governed.is_empty() => *case,
+            // `по проекту арх. К. А. Тона`
+            (None, []) if governed.is_empty() && self.is_of_thing(at) => Case::Genitive,
             (None, [Case::Genitive, Case::Accusative]) if self.is_of_thing(at) => Case::Genitive,
             _ => Case::Nominative,
         }

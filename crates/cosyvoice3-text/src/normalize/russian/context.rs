@@ -22,7 +22,16 @@ pub(super) fn agreement(number: u64, before: &str, after: &[&str]) -> (Case, Gen
             } else {
                 Gender::Masculine
             };
-            (plural_case(before, after), gender)
+            // `2 обедов`
+            let few = (2..=4).contains(&last) && tens != 1;
+            let many = after
+                .first()
+                .is_some_and(|noun| noun.ends_with("ов") || noun.ends_with("ев"));
+            let case = match plural_case(before, after) {
+                Case::Nominative if few && many => Case::Genitive,
+                case => case,
+            };
+            (case, gender)
         }
     }
 }

@@ -250,6 +250,24 @@ impl Reader<'_, Russian> {
         if matches!(text, "л" | "г") && self.is_age(at, next) {
             return Some((Noun::named("год")?, self.after_stop(next, true)));
         }
+        // `1/2 ст. воды`
+        if text == "ст" && self.tokens.text(next + 1) == "." {
+            const DRUNK: [&str; 9] = [
+                "воды",
+                "молока",
+                "сока",
+                "чая",
+                "кефира",
+                "муки",
+                "сахара",
+                "риса",
+                "крупы",
+            ];
+            let what = self.tokens.text(self.tokens.skip_space(next + 2));
+            if DRUNK.contains(&what) {
+                return Some((Noun::named("стакан")?, next + 2));
+            }
+        }
         if matches!(text, "К" | "K") && last.fraction.is_none() && self.is_kelvin(at, &last.digits)
         {
             return Some((Noun::named("кельвин")?, next + 1));

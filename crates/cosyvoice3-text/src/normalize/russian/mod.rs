@@ -182,11 +182,36 @@ impl Reader<'_, Russian> {
             self.out.say(name);
             return at + 1;
         }
+        if word == "СПб" {
+            self.out.say(self.petersburg(at));
+            return at + 1;
+        }
         match acronyms::spelled(word) {
             Some(letters) => self.out.say(&letters),
             None => self.out.copy(word),
         }
         at + 1
+    }
+
+    /// `в СПб`, `жители СПб`: the town in the case that the word before it asks for.
+    fn petersburg(&self, at: usize) -> &'static str {
+        let before = self.tokens.word_before(at);
+        let route = matches!(self.tokens.text(self.tokens.skip_space(at + 1)), "—" | "-");
+        let case = match self.place_case(at) {
+            numerals::Case::Nominative
+                if !route && before.chars().count() > 2 && !context::is_verb(&before) =>
+            {
+                numerals::Case::Genitive
+            }
+            case => case,
+        };
+        match case {
+            numerals::Case::Nominative | numerals::Case::Accusative => "Санкт-Петербург",
+            numerals::Case::Genitive => "Санкт-Петербурга",
+            numerals::Case::Dative => "Санкт-Петербургу",
+            numerals::Case::Instrumental => "Санкт-Петербургом",
+            numerals::Case::Prepositional => "Санкт-Петербурге",
+        }
     }
 
     /// `USD 100`, and `Курс: USD 92,45`, where it has a price itself.

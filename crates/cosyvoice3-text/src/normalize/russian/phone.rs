@@ -173,7 +173,16 @@ impl<'a> Reader<'a, Russian> {
             .previous(at)
             .filter(|sign| self.tokens.text(*sign) == "№");
         let before = sign.and_then(|sign| self.previous(sign))?;
-        let follows = self.tokens.number(before).is_some() && of_series(before);
+        // `Паспорт 45 12 № 654321`
+        let first = before.saturating_sub(2);
+        let of_passport = before > 2
+            && self.tokens.text(before - 1) == " "
+            && self
+                .tokens
+                .number(first)
+                .is_some_and(|first| first.len() == 2)
+            && self.tokens.word_before(first).starts_with("паспорт");
+        let follows = self.tokens.number(before).is_some() && (of_series(before) || of_passport);
         if !follows || digits.len() <= LONG {
             return None;
         }

@@ -169,6 +169,9 @@ impl<'a> Reader<'a, Russian> {
             return self.say_number(said);
         }
         let phrase = self.phrase(self.counted_after(end));
+        if self.is_in_address(end) {
+            return self.say_figures(amount, Gender::Masculine, Case::Nominative);
+        }
         if self.is_company(at, count, end) {
             return self.say_figures(amount, Gender::Masculine, Case::Instrumental);
         }
@@ -203,6 +206,14 @@ impl<'a> Reader<'a, Russian> {
             return self.say_number(&cardinal_of_living(count));
         }
         self.say_figures(amount, gender, case);
+    }
+
+    /// `a-1.b3@c.ru`: a sign of an address in words, and more of it, follow the number that ends before `end`.
+    fn is_in_address(&self, end: usize) -> bool {
+        let sign = self.tokens.skip_space(end);
+        let more = self.tokens.skip_space(sign + 1);
+        matches!(self.tokens.text(sign), "точка" | "собака")
+            && (self.tokens.number(more).is_some() || self.tokens.text(more).starts_with(is_latin))
     }
 
     /// `встреча с 1 000 гостей`, `зал с 2 000 мест`: how many there are along, which the noun after full thousands does not
@@ -432,6 +443,16 @@ impl<'a> Reader<'a, Russian> {
         );
         let one = amount.second.is_none();
         let bare = amount.before.is_empty() && !heads && one || counted;
+        // `В 7-8 кл.`
+        if noun.name() == "класс" && amount.second.is_some() && matches!(amount.before, "в" | "во")
+        {
+            let case = Case::Prepositional;
+            self.say_number(&ordinal(first, Gender::Masculine, case));
+            self.out.say(" - ");
+            self.out.say(&ordinal(last, Gender::Masculine, case));
+            self.out.say(nouns::entry("класс")?.form(true, case));
+            return Some(after);
+        }
         let of_those = matches!(amount.before, "для" | "из" | "у" | "от" | "с");
         let governed = !of_those && !governing::cases(amount.before).is_empty();
         if noun.name() != "класс" || bare || governed {

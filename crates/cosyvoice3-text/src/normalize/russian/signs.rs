@@ -374,9 +374,18 @@ impl Reader<'_, Russian> {
 
 /// True if two numbers with a colon after `word` are a scale or a proportion.
 pub(super) fn is_scale(word: &str) -> bool {
-    ["масштаб", "соотношени", "пропорци", "отношени"]
-        .iter()
-        .any(|stem| word.starts_with(stem))
+    [
+        "масштаб",
+        "соотношени",
+        "пропорци",
+        "отношени",
+        "концентраци",
+        "развед",
+        "разбав",
+        "смеша",
+    ]
+    .iter()
+    .any(|stem| word.starts_with(stem))
 }
 
 /// True if a noun that is no nominative, or a word that governs, stands before `№`: *к путям номер один - шесть*.

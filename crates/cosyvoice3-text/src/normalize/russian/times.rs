@@ -84,6 +84,9 @@ const BOUNDS: [&str; 14] = [
     "перед",
 ];
 
+/// As many words as lie between a vehicle and its time: `поезд из Твери в Клин 14.10`.
+const LONGEST_WAY: usize = 6;
+
 impl Reader<'_, Russian> {
     /// A time that starts at `at`, or two with a dash between.
     pub(super) fn time(&mut self, at: usize, before: &str) -> Option<usize> {
@@ -273,7 +276,9 @@ impl Reader<'_, Russian> {
             let verb = self.tokens.word_before(at);
             // `прибывает 14.10`, `открывается 9.05`
             let short = self.tokens.text(at).len() == 1;
-            return context::is_of_transport(&verb) || short && context::is_of_schedule(&verb);
+            return context::is_of_transport(&verb)
+                || short && context::is_of_schedule(&verb)
+                || self.is_time_of_vehicle(at);
         }
         let Some(last) = self.previous(at) else {
             return self.heads_line(at, time);
@@ -288,6 +293,49 @@ impl Reader<'_, Russian> {
                 .iter()
                 .any(|sense| sense.noun.is(Kind::Weekday));
         weekday || !is_comma && (EVENTS.contains(&word.as_str()) || context::is_of_schedule(&word))
+    }
+
+    /// `Поезд на Тверь 14.10`, `Ближайшая электричка — 18.12`, `прибывает ежедневно 14.10`: a vehicle or its verb stands before,
+    /// over a place or a word of every day.
+    fn is_time_of_vehicle(&self, at: usize) -> bool {
+        const VEHICLES: [&str; 9] = [
+            "поезд",
+            "электропоезд",
+            "электричка",
+            "автобус",
+            "экспресс",
+            "маршрутка",
+            "теплоход",
+            "паром",
+            "аэроэкспресс",
+        ];
+        let dash = self
+            .previous(at)
+            .filter(|dash| self.tokens.text(*dash) == "—");
+        let mut word = self.previous_word(dash.unwrap_or(at));
+        for _ in 0..LONGEST_WAY {
+            let Some(i) = word else {
+                return false;
+            };
+            let cased = self.tokens.text(i);
+            let small = cased.to_lowercase();
+            if VEHICLES.contains(&small.as_str()) {
+                return true;
+            }
+            let daily = matches!(
+                small.as_str(),
+                "ежедневно" | "сегодня" | "завтра" | "обычно" | "также"
+            );
+            if daily && context::is_of_transport(&self.tokens.word_before(i)) {
+                return true;
+            }
+            let way = matches!(small.as_str(), "на" | "до" | "в" | "из" | "от" | "с");
+            if !way && !cased.starts_with(char::is_uppercase) {
+                return false;
+            }
+            word = self.previous_word(i);
+        }
+        false
     }
 
     /// `11.30 – регистрация`, `18.30. Начало концерта`, `18.30.`: a time of two digits and full five minutes, behind which
