@@ -19,6 +19,7 @@ mod listener;
 mod openai;
 mod page;
 mod place;
+mod privacy;
 mod process;
 mod request;
 mod screen_reader;
