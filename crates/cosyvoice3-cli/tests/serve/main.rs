@@ -16,6 +16,7 @@ mod clients_of_openai;
 mod http;
 #[cfg(feature = "rtsp")]
 mod listener;
+mod network;
 mod openai;
 mod page;
 mod place;
