@@ -9,7 +9,6 @@ ends with its input, once all is said. SINK is where the sound goes, in the word
 not said otherwise, for example "opusenc ! oggmux ! filesink location=radio.ogg". PROPERTIES holds further properties of
 cosyvoice3src, such as PROPERTIES="voice=ru_female speed=1.2".
 """
-import os
 import sys
 import threading
 
@@ -18,6 +17,8 @@ import gi
 gi.require_version("Gst", "1.0")
 gi.require_version("GstController", "1.0")
 from gi.repository import GLib, Gst, GstController
+
+from properties import set_properties
 
 LOW = 0.2
 FADE = 300 * Gst.MSECOND
@@ -32,7 +33,7 @@ PIPELINE = """
     audiomixer name=mix latency=100000000 ! audioconvert ! audioresample ! {sink}
     uridecodebin name=file ! audioconvert ! audioresample
         ! {format} ! identity single-segment=true ! clocksync ! volume name=music ! mix.
-    cosyvoice3src name=speech is-live=true buffer-duration=20000000 max-queued=1000 {properties}
+    cosyvoice3src name=speech is-live=true buffer-duration=20000000 max-queued=1000
         ! queue name=ahead max-size-time=0 max-size-bytes=0 max-size-buffers=0
         ! audioconvert ! audioresample ! {format} ! mix.
 """
@@ -64,11 +65,11 @@ class Ducking:
 
 class Radio:
     def __init__(self, uri, sink):
-        description = PIPELINE.format(sink=sink, format=FORMAT, properties=os.environ.get("PROPERTIES", ""))
-        self.pipeline = Gst.parse_launch(description)
+        self.pipeline = Gst.parse_launch(PIPELINE.format(sink=sink, format=FORMAT))
         self.speech = self.pipeline.get_by_name("speech")
         self.file = self.pipeline.get_by_name("file")
         # Not in the description, where quotes in a name would end it.
+        set_properties(self.speech)
         self.file.set_property("uri", uri)
         self.ducking = Ducking(self.pipeline.get_by_name("music"))
         self.pipeline.get_by_name("ahead").get_static_pad("src").set_offset(AHEAD)

@@ -22,18 +22,30 @@ import gi
 gi.require_version("Gst", "1.0")
 from gi.repository import GLib, Gst
 
+from properties import set_properties
+
 gstreamer = ctypes.CDLL("libgstreamer-1.0.so.0")
 gstreamer.gst_mini_object_ref.argtypes = [ctypes.c_void_p]
 gstreamer.gst_mini_object_ref.restype = ctypes.c_void_p
 
 ENCODERS = {"PCMU": "mulawenc ! rtppcmupay", "PCMA": "alawenc ! rtppcmapay"}
 
-# The sink is in step with the clock: cameras have little room for what comes early.
-SPEECH = """
-    cosyvoice3src name=speech is-live=true buffer-duration=20000000 max-queued=1000 {properties}
-        ! audioconvert ! audioresample ! {encoder} pt={payload} min-ptime=20000000 max-ptime=20000000
+# From the speech to packets. The sink is in step with the clock: cameras have little room for what comes early.
+PACKETS = """
+    audioconvert name=entrance ! audioresample ! {encoder} pt={payload} min-ptime=20000000 max-ptime=20000000
         ! appsink name=packets emit-signals=true
 """
+
+
+def speaking_element():
+    """The element, with its settings."""
+    element = Gst.ElementFactory.make("cosyvoice3src")
+    if not element:
+        sys.exit('error: GStreamer has no element cosyvoice3src: eval "$(./pipelines/env.sh)" before this')
+    for name, value in [("is-live", True), ("buffer-duration", 20 * Gst.MSECOND), ("max-queued", 1000)]:
+        element.set_property(name, value)
+    set_properties(element)
+    return element
 
 
 class Loudspeaker:
@@ -84,6 +96,7 @@ class Loudspeaker:
 class Announcer:
     def __init__(self, uri, credentials, texts):
         self.texts = texts
+        self.element = speaking_element()
         self.camera = Loudspeaker(uri, credentials)
         self.speech = None
         self.failed = None
@@ -125,25 +138,20 @@ class Announcer:
     def speak(self):
         if self.camera.stream is None:
             return self.end("the camera has no ONVIF backchannel for PCMU or PCMA")
-        self.speech = Gst.parse_launch(
-            SPEECH.format(
-                encoder=self.camera.encoder,
-                payload=self.camera.payload,
-                properties=os.environ.get("PROPERTIES", ""),
-            )
-        )
+        self.speech = Gst.parse_launch(PACKETS.format(encoder=self.camera.encoder, payload=self.camera.payload))
+        self.speech.add(self.element)
+        self.element.link(self.speech.get_by_name("entrance"))
         self.watch(self.speech)
         self.speech.get_by_name("packets").connect("new-sample", self.camera.push)
         self.speech.set_state(Gst.State.PLAYING)
         threading.Thread(target=self.read, daemon=True).start()
 
     def read(self):
-        element = self.speech.get_by_name("speech")
         for text in self.texts:
             # One that is refused is a warning, which says why.
             if text.strip():
-                element.emit("say", text)
-        element.emit("end-of-stream")
+                self.element.emit("say", text)
+        self.element.emit("end-of-stream")
 
 
 def redact(words):

@@ -82,7 +82,8 @@ set_up_onnxruntime() {
 # properties: sets settings to what hands the words of PROPERTIES ("speed=1.2 seed=7") to the tool.
 properties() {
     local property words
-    read -ra words <<<"${PROPERTIES:-}"
+    # At the end of the text, which no byte marks, read fails.
+    read -r -d '' -a words <<<"${PROPERTIES:-}" || true
     # Used by who sources this.
     # shellcheck disable=SC2034
     settings=()

@@ -194,3 +194,25 @@ fn the_applications_say_their_texts_and_tell_when_each_is_heard() {
         }
     }
 }
+
+#[test]
+fn properties_of_announcements_over_music_are_words_and_never_part_of_a_pipeline() {
+    let (dir, file) = temporary();
+    for (properties, part) in [
+        ("speed=1 ! filesink location=x", "NAME=VALUE"),
+        ("speed=1\n! filesink location=x", "NAME=VALUE"),
+        ("voices=a\"b\\", "no property"),
+        ("speed=9", "0.5 to 2"),
+    ] {
+        let mut radio = script("ducking.py");
+        radio.arg(file("music.ogg")).current_dir(dir.path());
+        let output = radio.env("PROPERTIES", properties).output().unwrap();
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{words}");
+        assert!(
+            words.starts_with("error: PROPERTIES: ") && words.contains(part),
+            "{words}"
+        );
+        assert!(!file("x").exists(), "{properties:?}");
+    }
+}

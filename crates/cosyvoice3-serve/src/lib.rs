@@ -110,19 +110,22 @@ pub fn run(arguments: &Arguments, element: &gst::Element) -> Result<()> {
     if served.is_ok() {
         main_loop.run();
     }
+    // The announcement ends before the service does.
+    let served = served.map(drop);
     drop(pipeline);
     synthesis.close();
     served.and_then(|()| watch.map_or(Ok(()), announcements::Watch::outcome))
 }
 
-fn serve(arguments: &Arguments, service: &Service) -> Result<()> {
+fn serve(arguments: &Arguments, service: &Service) -> Result<Option<wyoming::Announcement>> {
     if let Some(speech) = &service.speech {
         #[cfg(feature = "rtsp")]
         rtsp::serve(&arguments.rtsp, speech)?;
         announcements::read_lines(speech.clone())?;
     }
-    wyoming::serve(arguments, service)?;
-    http::serve(arguments, service)
+    let announcement = wyoming::serve(arguments, service)?;
+    http::serve(arguments, service)?;
+    Ok(announcement)
 }
 
 /// Writes a line to the standard output, if it is read.

@@ -5,17 +5,23 @@
 mod lines;
 mod unrun;
 
-use test_support::launch;
+use test_support::{launch, wav::wav};
 
 use std::{
     collections::BTreeSet,
     fs,
+    ops::Range,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::Stdio,
 };
 
 use lines::{commands, documents, header, read, scripts};
+
+/// Makes a film of the subtitles. Without a picture from the start on, its time would begin with the first of them.
+const MUX: &str = "gst-launch-1.0 -q matroskamux name=film ! filesink location=film.mkv \
+    videotestsrc num-buffers=60 ! video/x-raw,width=32,height=32,framerate=5/1 ! jpegenc ! film. \
+    filesrc location=film.srt ! subparse ! film.";
 
 /// The beginnings of lines that are not run here, and the reason. Variables before a command do not count.
 const NOT_HERE: [(&str, &str); 23] = [
@@ -114,9 +120,8 @@ fn workplace() -> tempfile::TempDir {
     let notice = "<speak>Готово.<break time=\"300ms\"/>Да.</speak>";
     fs::write(at("notice.ssml"), notice).unwrap();
     fs::copy(root().join("docs/samples/ru_female.opus"), at("rec.m4a")).unwrap();
-    let mux = "gst-launch-1.0 -q filesrc location=film.srt ! subparse ! matroskamux ! filesink location=film.mkv";
     let music = "gst-launch-1.0 -q audiotestsrc num-buffers=20 ! vorbisenc ! oggmux ! filesink location=MUSIC.ogg";
-    for line in [mux, music] {
+    for line in [MUX, music] {
         let (ok, words) = run(dir.path(), line);
         assert!(ok, "{line}: {words}");
     }
@@ -155,12 +160,17 @@ fn run(dir: &Path, line: &str) -> (bool, String) {
     (output.status.success(), words)
 }
 
+/// The command lines of all documents, each once.
+fn documented() -> BTreeSet<String> {
+    let lines = documents()
+        .into_iter()
+        .map(|document| commands(&read(&document)));
+    lines.flatten().collect()
+}
+
 #[test]
 fn every_command_line_of_the_documents_runs_as_it_stands() {
-    let mut lines = BTreeSet::new();
-    for document in documents() {
-        lines.extend(commands(&read(&document)));
-    }
+    let lines = documented();
     assert!(lines.len() > 60, "{lines:#?}");
     for (start, _) in NOT_HERE {
         assert!(
@@ -184,6 +194,66 @@ fn every_command_line_of_the_documents_runs_as_it_stands() {
         }
     }
     assert!(failed.is_empty(), "{}", failed.join("\n\n"));
+}
+
+#[test]
+fn every_line_from_subtitles_to_a_file_keeps_the_time_between_cues() {
+    let dir = workplace();
+    let film = "1\n00:00:01,000 --> 00:00:02,000\nДа.\n\n2\n00:00:10,000 --> 00:00:11,000\nДа.\n";
+    fs::write(dir.path().join("film.srt"), film).unwrap();
+    let (ok, words) = run(dir.path(), MUX);
+    assert!(ok, "{words}");
+    let lines = documented();
+    let lines: Vec<_> = lines
+        .iter()
+        .filter(|line| line.contains("location=film.") && line.contains("cosyvoice3src"))
+        .collect();
+    // From a file of subtitles, and from a film.
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    for line in lines {
+        let (ok, words) = run(dir.path(), line);
+        assert!(ok, "{line}: {words}");
+        let (format, channels, rate, data) = wav(&dir.path().join("film.wav"));
+        assert_eq!((format, channels, rate), (1, 1, 24_000), "{line}");
+        let second = 2 * rate as usize;
+        let is_silent = |part: Range<usize>| data[part].iter().all(|byte| *byte == 0);
+        let length = data.len() as f64 / second as f64;
+        assert!(length > 10.2 && length < 13.0, "{line}: {length} s");
+        assert!(
+            is_silent(0..second) && !is_silent(second..2 * second),
+            "{line}"
+        );
+        assert!(is_silent(5 * second..10 * second), "{line}");
+        assert!(!is_silent(10 * second..data.len()), "{line}");
+    }
+}
+
+#[test]
+fn wavenc_fails_in_a_pipe_after_all_data_as_documented() {
+    let pipelines = fs::read_to_string(root().join("docs/pipelines.md")).unwrap();
+    assert!(pipelines.contains("in a pipe it ends with an error after all data"));
+    let dir = tempfile::tempdir().unwrap();
+    let tone = "gst-launch-1.0 -q audiotestsrc num-buffers=10 samplesperbuffer=2400 ! audio/x-raw,format=S16LE,rate=24000 ! wavenc";
+    let (ok, _) = run(dir.path(), &format!("{tone} ! fdsink | cat >pipe.wav"));
+    assert!(!ok);
+    let (ok, words) = run(dir.path(), &format!("{tone} ! filesink location=file.wav"));
+    assert!(ok, "{words}");
+    let [pipe, file] =
+        ["pipe.wav", "file.wav"].map(|name| fs::read(dir.path().join(name)).unwrap());
+    assert!(pipe.len() > 48_000 && pipe[44..].starts_with(&file[44..44 + 48_000]));
+}
+
+#[test]
+fn files_that_the_documents_write_have_16_bits_which_every_program_reads() {
+    let lines = documented();
+    let files: Vec<_> = lines
+        .iter()
+        .filter(|line| line.contains("wavenc"))
+        .collect();
+    assert!(files.len() > 4, "{files:#?}");
+    for line in files {
+        assert!(line.contains("format=S16LE ! wavenc"), "{line}");
+    }
 }
 
 fn begins(line: &str, start: &str) -> bool {

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     PATIENCE,
-    process::threads,
+    process::{memory, threads},
     server::{Server, answer},
 };
 
@@ -196,6 +196,50 @@ fn well_formed_requests_are_answered_beside_idle_connections_and_cost_no_threads
     let after = threads(server.pid());
     assert!(after < before + 20, "{before} threads, then {after}");
     drop(idle);
+    assert!(server.end());
+}
+
+#[test]
+fn of_a_thousand_announcements_at_once_a_few_wait_the_others_are_refused_and_the_server_goes_on() {
+    let server = announcing();
+    let id = server.say("Да.");
+    server.wait_for(&format!("announcement {id} finished"));
+    let (threads_before, memory_before) = (threads(server.pid()), memory(server.pid()));
+    let text = "Поезд отправляется через пять минут с третьего пути. ".repeat(10);
+    // As many clients as one address may have connections for.
+    let statuses: Vec<u16> = thread::scope(|scope| {
+        let client = || {
+            let say = |_| {
+                let (status, words) = server.post("/say", &text);
+                if status != 202 {
+                    assert_is_openai_error(&words);
+                }
+                status
+            };
+            (0..5).map(say).collect::<Vec<u16>>()
+        };
+        let clients: Vec<_> = (0..200).map(|_| scope.spawn(client)).collect();
+        let answers = clients
+            .into_iter()
+            .flat_map(|client| client.join().unwrap());
+        answers.collect()
+    });
+    let of = |wanted: u16| statuses.iter().filter(|status| **status == wanted).count();
+    println!("{} queued, {} refused", of(202), of(503));
+    assert_eq!(of(202) + of(503), 1000, "{statuses:?}");
+    assert!((16..100).contains(&of(202)), "{} were queued", of(202));
+    let grown = memory(server.pid()).saturating_sub(memory_before) / 1024;
+    assert!(grown < 50, "{grown} MiB");
+    assert!(threads(server.pid()) < threads_before + 20);
+    assert_eq!(server.post("/cancel-all", "").0, 202);
+    assert_eq!(
+        server
+            .send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            .0,
+        200
+    );
+    let id = server.say("Да.");
+    server.wait_for(&format!("announcement {id} finished"));
     assert!(server.end());
 }
 

@@ -5,6 +5,28 @@ use std::process::Command;
 use crate::root;
 
 #[test]
+fn the_service_bounds_files_tasks_memory_and_devices_and_suggests_who_may_connect() {
+    let unit = root().join("ci/debian/cosyvoice3-serve.service");
+    let unit = std::fs::read_to_string(unit).unwrap();
+    for setting in [
+        "LimitNOFILE=",
+        "TasksMax=",
+        "MemoryMax=",
+        "DevicePolicy=closed",
+        "#   IPAddressDeny=any",
+        "#   IPAddressAllow=localhost",
+        "LoadCredential=camera:",
+        "LoadCredential=api-keys:",
+        "Environment=ORT_DISABLE_TELEMETRY=1",
+    ] {
+        assert!(
+            unit.lines().any(|line| line.starts_with(setting)),
+            "{setting}"
+        );
+    }
+}
+
+#[test]
 fn the_service_is_confined_and_opens_nothing_to_the_network() {
     let ci = root().join("ci/debian");
     let defaults = std::fs::read_to_string(ci.join("cosyvoice3-serve.default")).unwrap();

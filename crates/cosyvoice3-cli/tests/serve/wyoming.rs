@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
+    process::Stdio,
 };
 
 use serde_json::{Value, json};
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     PATIENCE,
     clients_of_openai::{python_with, succeeds},
+    network::in_a_network_of_its_own,
     openai::wait_for_metric,
     root,
     server::Server,
@@ -55,6 +57,38 @@ fn the_published_python_client_works_unchanged() {
     let (address, port) = server.wyoming().rsplit_once(':').unwrap();
     succeeds(python.arg(script).args([address, port]));
     assert!(server.end());
+}
+
+#[test]
+fn home_assistant_finds_the_server_in_the_network_until_it_ends() {
+    let Some(mut python) = python_with("zeroconf") else {
+        return;
+    };
+    let test = "wyoming::home_assistant_finds_the_server_in_the_network_until_it_ends";
+    in_a_network_of_its_own(test, |address| {
+        let server = Server::http_alone(&[
+            "--wyoming",
+            "0.0.0.0:0",
+            "--trust-network",
+            "--zeroconf",
+            "Кухня",
+        ]);
+        let port = server.wyoming().rsplit_once(':').unwrap().1.to_owned();
+        let script = root().join("tests/clients/zeroconf_client.py");
+        let mut client = python
+            .arg(script)
+            .args(["Кухня", address, &port])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(client.stdout.take().unwrap()).lines();
+        assert_eq!(lines.next().unwrap().unwrap(), "found");
+        server.wait_for_start("announced in the network by mDNS");
+        // The farewell takes it away.
+        assert!(server.end());
+        assert_eq!(lines.next().unwrap().unwrap(), "gone");
+        assert!(client.wait().unwrap().success());
+    });
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! `say.sh`, `dub.sh` and `page.sh`.
 
-use std::{fs, net::UdpSocket, time::Duration};
+use std::{fs, net::UdpSocket, process::Command, time::Duration};
 
 use crate::{
-    HOSTILE, RATE, fails,
+    HOSTILE, PROPERTIES, RATE, fails,
     heard::{decoded, speech, telephone},
     hearing::{self, Packet, find, without_a_hole},
-    script, silently, succeeds, temporary,
+    prepared, root, run, script, silently, succeeds, temporary,
 };
 
 #[test]
@@ -136,6 +136,9 @@ fn properties_are_words_and_nothing_else() {
     for (properties, part) in [
         ("speed=1 ! fakesink", "\"!\"|NAME=VALUE"),
         ("speed=9", "0.5 to 2"),
+        ("seed=1\nspeed=9", "0.5 to 2"),
+        ("seed=7\\", "seed=7\\"),
+        ("voice=a\"b\\", "golden"),
         ("text=x", "TEXT"),
     ] {
         let mut say = script("say.sh");
@@ -144,6 +147,58 @@ fn properties_are_words_and_nothing_else() {
         let error = fails(say, "");
         assert!(part.split('|').any(|part| error.contains(part)), "{error}");
     }
+}
+
+/// `pipelines/NAME` under a watchdog: exit code 124 if it hangs.
+fn watched(name: &str) -> Command {
+    let mut command = prepared(Command::new("timeout"));
+    command
+        .args(["300", root().join("pipelines").join(name).to_str().unwrap()])
+        .env("PROPERTIES", PROPERTIES.join(" "));
+    silently(command)
+}
+
+#[test]
+fn where_nothing_can_be_said_every_script_ends_with_one_clear_line() {
+    let (dir, file) = temporary();
+    let cues = "1\n00:00:00,000 --> 00:00:02,000\n?!\n";
+    fs::write(file("signs.srt"), cues).unwrap();
+    let (signs, track) = (file("signs.srt"), file("x.wav"));
+    for (name, arguments, input) in [
+        ("say.sh", vec!["?!", &track], ""),
+        ("say.sh", vec!["?!"], ""),
+        ("dub.sh", vec![&signs, &track], ""),
+        ("page.sh", vec!["127.0.0.1", "9", "?!"], ""),
+        ("page.sh", vec!["127.0.0.1", "9"], "?!\n\n?!\n"),
+    ] {
+        let mut command = watched(name);
+        command.args(arguments);
+        let (output, words) = run(command, input);
+        assert_eq!(output.status.code(), Some(1), "{name}: {words}");
+        let errors: Vec<&str> = words
+            .lines()
+            .filter(|line| line.starts_with("error: "))
+            .collect();
+        assert_eq!(errors.len(), 1, "{name}: {words}");
+        assert!(errors[0].contains("nothing"), "{name}: {words}");
+    }
+    assert_eq!(crate::names(&dir), ["signs.srt"]);
+}
+
+#[test]
+fn what_cannot_be_said_takes_nothing_else_along() {
+    let (_dir, file) = temporary();
+    let cues = "1\n00:00:00,000 --> 00:00:01,000\n?!\n\n2\n00:00:02,000 --> 00:00:03,000\nДа.\n";
+    fs::write(file("film.srt"), cues).unwrap();
+    let mut dub = watched("dub.sh");
+    dub.arg(file("film.srt")).arg(file("track.wav"));
+    let words = succeeds(dub, "");
+    assert!(words.contains("2 cues read, 1 spoken"), "{words}");
+    let wanted = speech("Да.");
+    assert_eq!(decoded(file("track.wav")).len(), 2 * RATE + wanted.len());
+    let heard = paged(None, "?!\nДа.\n?!\n");
+    let (_, likeness) = find(&telephone("Да."), &heard, 0).expect("the text is heard");
+    assert!(likeness > 0.99, "{likeness}");
 }
 
 #[test]

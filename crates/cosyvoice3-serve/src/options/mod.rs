@@ -47,6 +47,9 @@ pub struct Arguments {
     /// Address for Wyoming, the protocol of Home Assistant (its usual port is 10200)
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub wyoming: Option<SocketAddr>,
+    /// Announce Wyoming in the local network by mDNS, so that Home Assistant finds it [default name: cosyvoice3 on this machine's]
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "", requires = "wyoming")]
+    pub zeroconf: Option<String>,
     /// Play announcements with a sink of GStreamer [default sink: autoaudiosink]
     #[arg(long, value_name = "SINK", num_args = 0..=1, default_missing_value = "autoaudiosink")]
     pub play: Option<String>,
@@ -153,6 +156,9 @@ impl Arguments {
             "--http {}: beyond this machine clients need a key: --api-key-file FILE, with one key in each line",
             self.http
         );
+        if let (Some(name), Some(address)) = (&self.zeroconf, self.wyoming) {
+            crate::wyoming::check_announcement(name, address)?;
+        }
         for (option, address) in self.without_keys() {
             if !address.ip().is_loopback() && !self.trust_network {
                 bail!(
@@ -211,6 +217,25 @@ mod tests {
             let error = read(words).check().unwrap_err().to_string();
             assert!(error.contains("--api-key-file"), "{error}");
             assert!(read(&format!("{words} --api-key-file x")).check().is_ok());
+        }
+    }
+
+    #[test]
+    fn nothing_is_announced_in_the_network_unless_asked_for_and_only_what_is_served_there() {
+        assert!(
+            read("--wyoming 0.0.0.0:1 --trust-network")
+                .zeroconf
+                .is_none()
+        );
+        let words = ["serve", "--zeroconf"];
+        assert!(Program::try_parse_from(words).is_err());
+        let error = read("--wyoming 127.0.0.1:10200 --zeroconf").check();
+        assert!(error.unwrap_err().to_string().contains("--wyoming"));
+        for name in ["", " Kitchen"] {
+            let words = format!("--wyoming 0.0.0.0:10200 --trust-network --zeroconf{name}");
+            let arguments = read(&words);
+            assert!(arguments.check().is_ok());
+            assert_eq!(arguments.zeroconf.as_deref(), Some(name.trim()));
         }
     }
 

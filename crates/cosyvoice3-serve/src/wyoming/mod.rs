@@ -4,6 +4,7 @@
 
 mod event;
 mod session;
+mod zeroconf;
 
 use std::{cell::RefCell, rc::Rc, thread};
 
@@ -16,16 +17,19 @@ use tokio::{
 
 use crate::{Arguments, Service, connections::Connections, log::log, print};
 
+pub use zeroconf::{Announcement, check as check_announcement};
+
 /// Pause while no connection can be accepted.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
 
-/// Serves until the program ends, if an address is given.
+/// Serves until the program ends, if an address is given. Where the server is to be announced in the network, it is so for
+/// as long as the caller keeps what is returned.
 ///
 /// # Errors
 /// The address is taken, or a thread cannot be started.
-pub fn serve(arguments: &Arguments, service: &Service) -> Result<()> {
+pub fn serve(arguments: &Arguments, service: &Service) -> Result<Option<Announcement>> {
     let Some(address) = arguments.wyoming else {
-        return Ok(());
+        return Ok(None);
     };
     let listening = || format!("listening at {address}");
     let socket = std::net::TcpListener::bind(address).with_context(listening)?;
@@ -48,7 +52,8 @@ pub fn serve(arguments: &Arguments, service: &Service) -> Result<()> {
         })
         .context("starting the thread for Wyoming")?;
     print(&format!("tcp://{address}"));
-    Ok(())
+    let announce = |name: &String| Announcement::new(name, address);
+    arguments.zeroconf.as_ref().map(announce).transpose()
 }
 
 async fn accept(listener: TcpListener, service: Service) {

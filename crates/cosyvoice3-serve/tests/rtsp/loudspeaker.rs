@@ -15,6 +15,7 @@ use gst_rtsp_server::{
 };
 
 use crate::{
+    PATIENCE,
     hearing::{Packet, find, without_a_hole},
     launch::plugin_dir,
     loading::init,
@@ -76,10 +77,13 @@ fn loudspeaker(heard: Arc<Mutex<Vec<Packet>>>) -> RTSPOnvifMediaFactory {
     factory
 }
 
+/// The script under a watchdog: exit code 124 if it hangs.
 fn onvif(arguments: &[&str]) -> Command {
     let plugins = plugin_dir();
-    let mut command = Command::new(root().join("pipelines/onvif.py"));
+    let mut command = Command::new("timeout");
     command
+        .arg(PATIENCE.as_secs().to_string())
+        .arg(root().join("pipelines/onvif.py"))
         .args(arguments)
         .env("COSYVOICE3_MODEL_PATH", tiny())
         .env("GST_PLUGIN_PATH", &plugins)
@@ -172,4 +176,84 @@ fn a_camera_without_a_loudspeaker_is_reported() {
         assert!(!output.status.success());
         assert!(words.contains("ONVIF backchannel"), "{words}");
     }
+}
+
+#[test]
+fn a_text_of_which_nothing_can_be_said_is_one_line_and_the_next_one_is_heard() {
+    let [wanted] = telephone(["Да."]);
+    for input in ["?!\n", "?!\nДа.\n?!\n"] {
+        let heard = Arc::default();
+        let (_server, uri) = camera(Arc::clone(&heard));
+        let file = new_dir("lines").join("lines.txt");
+        fs::write(&file, input).unwrap();
+        let mut command = onvif(&[&uri]);
+        let output = command.stdin(fs::File::open(&file).unwrap()).output();
+        let output = output.unwrap();
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{words}");
+        let unspeakable = input.matches("?!").count();
+        assert_eq!(words.lines().count(), unspeakable, "{words}");
+        for line in words.lines() {
+            assert!(
+                line.starts_with("warning: ") && line.contains("nothing to say"),
+                "{line}"
+            );
+        }
+        let packets = heard.lock().unwrap();
+        let found = packets.len() > 1
+            && find(&wanted, &without_a_hole(&packets[1..]), 0)
+                .is_some_and(|(_, likeness)| likeness > 0.99);
+        assert_eq!(found, input.contains("Да."), "{} packets", packets.len());
+        fs::remove_dir_all(file.parent().unwrap()).unwrap();
+    }
+    let (_server, uri) = camera(Arc::default());
+    let output = onvif(&[&uri, "?!"]).output().unwrap();
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && words.lines().count() == 1,
+        "{words}"
+    );
+}
+
+#[test]
+fn properties_for_a_camera_are_words_and_never_part_of_a_pipeline() {
+    let dir = new_dir("properties");
+    let file = dir.join("x");
+    let fails = |uri: &str, properties: &str| {
+        let mut command = onvif(&[uri, "Да."]);
+        let output = command
+            .env("PROPERTIES", properties)
+            .current_dir(&dir)
+            .output();
+        let output = output.unwrap();
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{properties:?}: {words}");
+        assert!(!file.exists(), "{properties:?}");
+        words
+    };
+    for (properties, part) in [
+        ("speed=1 ! filesink location=x", "NAME=VALUE"),
+        ("speed=1\n! filesink location=x", "NAME=VALUE"),
+        ("speed=9", "0.5 to 2"),
+        ("seed=7\\", "a number from"),
+        ("idle=\"none\"", "none, gap, silence"),
+        ("is-live=maybe", "true or false"),
+        ("name=x", "no property 'name'"),
+        ("stats=x", "no property 'stats'"),
+    ] {
+        let words = fails("rtsp://127.0.0.1:9/nobody", properties);
+        assert!(words.starts_with("error: PROPERTIES: "), "{words}");
+        assert!(
+            words.lines().count() == 1 && words.contains(part),
+            "{words}"
+        );
+    }
+    // A string is taken as it stands.
+    let (_server, uri) = camera(Arc::default());
+    let words = fails(&uri, &format!("{PROPERTIES} voice=a\"b\\!"));
+    assert!(
+        words.contains("golden") && words.contains("a\"b\\!"),
+        "{words}"
+    );
+    fs::remove_dir_all(dir).unwrap();
 }

@@ -4,7 +4,7 @@
 use test_support::{
     hearing, launch, listener,
     models::{long, tiny},
-    place::new_dir,
+    place::{PATIENCE, new_dir},
     root, speech,
 };
 
