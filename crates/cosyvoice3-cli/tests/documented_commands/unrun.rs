@@ -33,7 +33,9 @@ pub fn complaints(dir: &Path, line: &str) -> Vec<String> {
             found.extend(refused(dir, &line.replace(words[0], "cosyvoice3 serve")));
         }
         Some(&"./pipelines/rtsp.sh") => {}
-        Some(script) if script.starts_with("./") && script.ends_with(".sh") => {
+        Some(script)
+            if script.starts_with("./") && [".sh", ".py"].iter().any(|end| script.ends_with(end)) =>
+        {
             found.extend(unknown_options(&read(&script[2..]), line));
         }
         _ => {}

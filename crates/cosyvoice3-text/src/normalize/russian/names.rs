@@ -9,9 +9,9 @@ use super::{
     Russian,
     acronyms::{letter, letters},
     amounts::{digits_words, each_digit, point_words},
-    context, counting,
+    context, counting, governing,
     nouns::{Kind, Sense},
-    numerals::Case,
+    numerals::{Case, Gender, ordinal},
     surroundings::LONGEST_LIST,
     units,
 };
@@ -181,6 +181,60 @@ impl Reader<'_, Russian> {
         self.out.say(part);
         self.out.say(&digits_words(digits));
         Some(number + 1)
+    }
+
+    /// `ул. Ленина, 4к2`, `Мира, 7к1с2`: a house with its block or building, which no noun names.
+    pub(super) fn house(&mut self, at: usize) -> Option<usize> {
+        let digits = self.tokens.number(at)?;
+        let part = |at: usize| {
+            matches!(self.tokens.text(at), "к" | "с" | "корп" | "стр")
+                && self.tokens.number(at + 1).is_some()
+        };
+        let beside = match self.previous(at) {
+            Some(comma) if self.tokens.text(comma) == "," => self.previous(comma),
+            before => before,
+        };
+        let street = beside.is_some_and(|word| {
+            self.tokens.is_word(word) && self.tokens.text(word).starts_with(char::is_uppercase)
+        });
+        if !part(at + 1) || !street {
+            return None;
+        }
+        self.out.say(&digits_words(digits));
+        let mut end = at + 1;
+        while part(end) {
+            end = self.building_part(end)?;
+        }
+        Some(end)
+    }
+
+    /// `5 А класс`, `в 10В классе`: the class by its number and its letter.
+    pub(super) fn class_with_letter(&mut self, at: usize, before: &str) -> Option<usize> {
+        let number = figures::integer(self.tokens.number(at)?).filter(|n| (1..=11).contains(n))?;
+        let sign = self.tokens.skip_space(at + 1);
+        let mut letters = self.tokens.text(sign).chars();
+        let (Some(c), None) = (letters.next(), letters.next()) else {
+            return None;
+        };
+        let said = letter(c).filter(|_| c.is_uppercase() && is_cyrillic(c))?;
+        let mut senses = self.phrase(sign + 1).senses.iter();
+        let cases = governing::place_cases(before);
+        let classes = senses
+            .clone()
+            .filter(|sense| sense.noun.name() == "класс" && !sense.plural);
+        let case = cases
+            .iter()
+            .find(|case| classes.clone().any(|sense| sense.case == **case))
+            .copied()
+            .or_else(|| {
+                senses
+                    .find(|sense| sense.noun.name() == "класс" && !sense.plural)
+                    .map(|sense| sense.case)
+            })?;
+        self.say_number(&ordinal(number, Gender::Masculine, case));
+        self.out.say(" ");
+        self.out.say(said);
+        Some(sign + 1)
     }
 
     /// True if the number at `at` names one thing among others instead of counting them.

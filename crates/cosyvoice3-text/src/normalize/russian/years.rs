@@ -16,6 +16,31 @@ use super::{
     units,
 };
 
+/// True if `word` is a season, or a part of a year: `осенью 1941`, `к концу 2027`.
+fn is_part_of_year(word: &str) -> bool {
+    matches!(
+        word,
+        "зимой"
+            | "весной"
+            | "летом"
+            | "осенью"
+            | "зимы"
+            | "весны"
+            | "осени"
+            | "начало"
+            | "начала"
+            | "началу"
+            | "начале"
+            | "конец"
+            | "конца"
+            | "концу"
+            | "конце"
+            | "середина"
+            | "середины"
+            | "середине"
+    )
+}
+
 /// Evidence that a number is a year.
 struct Told {
     year: u64,
@@ -146,9 +171,69 @@ impl Reader<'_, Russian> {
         if self.is_span_of_years(amount, told, end) || self.is_in_brackets(amount.at, told, end) {
             return Some((told.guess, None, end));
         }
+        if amount.single().is_some()
+            && self.is_counted_by_nothing(told.year, self.tokens.skip_space(end))
+        {
+            if (1800..2100).contains(&told.year) && is_part_of_year(amount.before) {
+                return Some((Case::Genitive, Some("года"), end));
+            }
+            if self.is_bound_of_time(amount, told.year) {
+                return Some((told.guess, None, end));
+            }
+        }
         let led = matches!(amount.before, "в" | "во") && amount.single().is_some();
         let alone = led && self.is_year_alone(told.year, self.tokens.skip_space(end));
         alone.then_some((Case::Prepositional, None, end))
+    }
+
+    /// `к 2030`, `до 2028`, `начиная с 2019`: a year of our age after a preposition of time, and no amount that changes or
+    /// has another bound.
+    fn is_bound_of_time(&self, amount: &Amount, year: u64) -> bool {
+        const CHANGES: [&str; 22] = [
+            "вырос",
+            "возрос",
+            "увелич",
+            "сократ",
+            "снизи",
+            "сниже",
+            "повыс",
+            "подня",
+            "подним",
+            "упал",
+            "достиг",
+            "расшир",
+            "доведен",
+            "довест",
+            "цен",
+            "стоим",
+            "сумм",
+            "скидк",
+            "населени",
+            "числ",
+            "количеств",
+            "счит",
+        ];
+        let Some(preposition) = self.previous_word(amount.at) else {
+            return false;
+        };
+        let other = self
+            .previous(preposition)
+            .is_some_and(|last| self.tokens.number(last).is_some());
+        let word = self.tokens.word_before(preposition);
+        let joint = self.tokens.skip_space(amount.first.end);
+        let goes_on = self
+            .tokens
+            .number(self.tokens.skip_space(joint + 1))
+            .is_some();
+        (1950..2060).contains(&year)
+            && !year.is_multiple_of(100)
+            && !goes_on
+            && matches!(amount.before, "к" | "до" | "с" | "после")
+            && amount.first.digits.len() == 4
+            && amount.first.end == amount.at + 1
+            && !other
+            && !self.is_measured(amount.at)
+            && !CHANGES.iter().any(|stem| word.starts_with(stem))
     }
 
     /// `(1805)`, `(1799–1837)`: nothing but years between brackets.
