@@ -34,7 +34,8 @@ pub fn complaints(dir: &Path, line: &str) -> Vec<String> {
         }
         Some(&"./pipelines/rtsp.sh") => {}
         Some(script)
-            if script.starts_with("./") && [".sh", ".py"].iter().any(|end| script.ends_with(end)) =>
+            if script.starts_with("./")
+                && [".sh", ".py"].iter().any(|end| script.ends_with(end)) =>
         {
             found.extend(unknown_options(&read(&script[2..]), line));
         }
