@@ -138,7 +138,9 @@ impl Reader<'_, Russian> {
     ) -> Option<(Case, Gender)> {
         let cases = governing::place_cases(before);
         let of_noun = self
-            .forms_by_abbreviation(forms, end)
+            .forms_of_range(start)
+            .and(forms)
+            .or_else(self.forms_by_abbreviation(forms, end))
             .or_else(self.forms_by_noun(forms, end, start))
             .or_else(self.forms_by_noun_before(start).and(forms))
             .or_else(self.forms_of_elided(end, start).and(forms));
@@ -151,6 +153,22 @@ impl Reader<'_, Russian> {
             false => of_noun.or_else(forms),
         };
         left.first(cases).or_else(|| left.first(&CASES))
+    }
+
+    /// `с 5-го по 10-й`: the end of a range has the gender of its beginning.
+    fn forms_of_range(&self, start: usize) -> Forms {
+        let Some(at) = start.checked_sub(6) else {
+            return Forms::NONE;
+        };
+        let written = [(at + 1, "-"), (at + 2, "го"), (at + 4, "по")];
+        let is_range = self.tokens.number(at).is_some()
+            && written
+                .iter()
+                .all(|(at, text)| self.tokens.text(*at) == *text);
+        match is_range {
+            true => Forms::of(Gender::Masculine, &[Case::Accusative]),
+            false => Forms::NONE,
+        }
     }
 
     /// The ones of `forms` that agree with the noun after a number from `start` to `end`.
