@@ -28,6 +28,9 @@ gstreamer = ctypes.CDLL("libgstreamer-1.0.so.0")
 gstreamer.gst_mini_object_ref.argtypes = [ctypes.c_void_p]
 gstreamer.gst_mini_object_ref.restype = ctypes.c_void_p
 
+# Endings of names of fields that hold a password or its like.
+SECRET_FIELDS = "password|passwd|pass|pwd|psw|token|secret|auth"
+
 ENCODERS = {"PCMU": "mulawenc ! rtppcmupay", "PCMA": "alawenc ! rtppcmapay"}
 
 # From the speech to packets. The sink is in step with the clock: cameras have little room for what comes early.
@@ -122,7 +125,7 @@ class Announcer:
             hint = "" if self.speech else " (has the camera an ONVIF backchannel?)"
             self.end(message.parse_error().gerror.message + hint)
         elif message.type == Gst.MessageType.WARNING:
-            print("warning:", message.parse_warning().gerror.message, file=sys.stderr)
+            print("warning:", redact(message.parse_warning().gerror.message), file=sys.stderr)
         elif message.type == Gst.MessageType.EOS:
             self.end()
         elif message.src == self.camera.source and message.type == Gst.MessageType.PROGRESS:
@@ -155,8 +158,9 @@ class Announcer:
 
 
 def redact(words):
-    """The words without user and password of addresses."""
-    return re.sub(r"://\S*@", "://***@", words)
+    """The words without the secrets of addresses: user and password, and fields such as ?password=."""
+    words = re.sub(r"://\S*@", "://***@", words)
+    return re.sub(rf"(?i)((?:{SECRET_FIELDS})=)[^?&;/#\s]+", r"\1***", words)
 
 
 class Parser(argparse.ArgumentParser):

@@ -50,6 +50,20 @@ fn an_unknown_voice_is_refused_with_the_names_of_the_voices_and_the_stream_goes_
         assert_eq!(status, 400, "{target}: {words}");
         assert!(words.contains(part), "{target}: {words}");
     }
+    // Nor is a text taken of which nothing could be said.
+    let unknown = "<speak><voice name=\"nobody\">Да.</voice></speak>";
+    for (target, text, part) in [
+        ("/say", "?!", "text_unspeakable"),
+        ("/say?markup=none", "<>", "text_unspeakable"),
+        ("/say?markup=ssml", "<speak>Да.", "markup_invalid"),
+        ("/say?markup=ssml", unknown, "golden"),
+        ("/say?markup=ssml&repeat=2", unknown, "golden"),
+    ] {
+        let (status, words) = server.post(target, text);
+        assert_eq!(status, 400, "{target}, {text}: {words}");
+        assert_is_openai_error(&words);
+        assert!(words.contains(part), "{target}, {text}: {words}");
+    }
     let (status, id) = server.post("/say?voice=golden", "Да.");
     assert_eq!(status, 202, "{id}");
     server.wait_for(&format!("announcement {id} finished"));
@@ -100,7 +114,7 @@ fn requests_have_the_status_that_http_gives_them() {
             400,
         ),
         (say("Content-Length: +5\r\n", "Да."), 400),
-        (say("Content-Length: 1\r\n", "\u{7f}"), 202),
+        (say("Content-Length: 1\r\n", "\u{7f}"), 400),
         (say("Content-Length: 2\r\n", " \n"), 400),
         (say("", ""), 411),
         (say("Content-Length: 99999999\r\n", ""), 413),

@@ -2,7 +2,8 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpListener,
     os::unix::fs::symlink,
     path::PathBuf,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
@@ -35,10 +36,11 @@ impl Drop for Module {
 }
 
 impl Module {
-    fn new(server: &Server) -> Self {
+    /// Starts it for the server at `address`.
+    fn new(address: &str) -> Self {
         let mut child = Command::new("python3")
             .arg(root().join("pipelines/sd_cosyvoice3"))
-            .env("COSYVOICE3_SERVER", server.http())
+            .env("COSYVOICE3_SERVER", address)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -89,7 +91,7 @@ impl Module {
 #[test]
 fn a_screen_reader_speaks_at_its_rate_with_its_punctuation_and_stops() {
     let server = Server::http_alone(&[]);
-    let mut module = Module::new(&server);
+    let mut module = Module::new(server.http());
     module.send("INIT");
     module.read_to("299 OK LOADED");
     module.send("AUDIO\naudio_output_method=server\n.");
@@ -123,6 +125,35 @@ fn a_screen_reader_speaks_at_its_rate_with_its_punctuation_and_stops() {
     module.send("QUIT");
     module.read_to("210 OK QUIT");
     assert!(server.end());
+}
+
+#[test]
+fn a_stop_before_the_first_sound_ends_the_request_at_once() {
+    // This server never answers.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut module = Module::new(&listener.local_addr().unwrap().to_string());
+    for stops_before_the_request in [true, false] {
+        let stop = if stops_before_the_request {
+            "\nSTOP"
+        } else {
+            ""
+        };
+        module.send(&format!("SPEAK\nДа.\n.{stop}"));
+        let (mut stream, _) = listener.accept().unwrap();
+        // The module itself waits 60 s for an answer.
+        stream
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
+        if !stops_before_the_request {
+            stream.read_exact(&mut [0]).unwrap();
+            module.send("STOP");
+        }
+        let mut rest = Vec::new();
+        stream
+            .read_to_end(&mut rest)
+            .expect("the module closes the connection");
+        module.read_to("703 STOP");
+    }
 }
 
 /// Speech Dispatcher itself, with the module and a sound device that is a file.

@@ -14,6 +14,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use cosyvoice3::{Language, Markup};
 use hyper::body::{Bytes, Frame};
 use tokio::{
     sync::{broadcast, mpsc},
@@ -75,13 +76,33 @@ async fn say(State(service): State<Service>, request: Request<Body>) -> Result<R
     let find_voice = |name: &str| service.voices.find(name);
     let fields = fields(&content.text, &its, find_voice)?;
     let (effect, times) = effect(speech, &ours)?;
+    check(&service, &fields)?;
     match speech.announce(&fields, &effect, times) {
         Some(id) => Ok(answer(&id.to_string())),
         None => {
-            let words = "too many announcements are waiting, or this one cannot be spoken: see the server's log";
+            let words =
+                "too many announcements are waiting, or the server is stopping: try again later";
             Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, words).code("not_queued"))
         }
     }
+}
+
+/// Refuses an announcement that the element could not speak, while its client is there to read the reason.
+fn check(service: &Service, fields: &gst::Structure) -> Result<(), Refusal> {
+    let mut settings = service.synthesis.settings();
+    if let Ok(voice) = fields.get::<String>("voice") {
+        settings.voice = Some(voice);
+    }
+    if let Ok(tag) = fields.get::<&str>("language") {
+        settings.language = Language::from_tag(tag);
+    }
+    match fields.get::<&str>("markup") {
+        Ok("ssml") => settings.markup = Markup::Ssml,
+        Ok(_) => settings.markup = Markup::None,
+        Err(_) => {}
+    }
+    let text = fields.get::<&str>("text").unwrap_or_default();
+    service.synthesis.check_text(text, &settings, "text")
 }
 
 /// The effect on an announcement, and how many times it is said.

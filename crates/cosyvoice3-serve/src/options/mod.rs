@@ -13,7 +13,7 @@ pub use rtsp::{Camera, CameraCodec, Codec, RtspArguments};
 const MORE: &str = "\
 Speech as an answer, in OpenAI's form (any of its clients: base URL http://127.0.0.1:8080/v1):
 
-    curl --json '{\"input\": \"The train leaves in five minutes.\"}' http://127.0.0.1:8080/v1/audio/speech >train.wav
+    curl --json '{\"input\": \"The train leaves in five minutes.\", \"response_format\": \"wav\"}' http://127.0.0.1:8080/v1/audio/speech >train.wav
 
 Formats: wav, pcm (24 kHz, 16 bits), mp3, opus, flac, aac. Beyond OpenAI's fields there are language (auto, ru, en, zh), markup
 (none, ssml) and seed. GET /v1/models and /v1/audio/voices list what there is; /healthz and /metrics are for supervision.
@@ -31,7 +31,11 @@ Announcements, where there are listeners (--play, --rtsp): each line of the stan
 
 /say answers with the announcement's number. Its fields: voice, instruct, language, markup, speed, seed, priority, interrupt,
 volume (dB, -60 to 12), repeat (1 to 10 times), chime (a file of --chimes, or none).
-POST /cancel?id=NUMBER and POST /cancel-all take announcements back.
+POST /cancel?id=NUMBER and POST /cancel-all take announcements back. 16 may wait (--set max-queued=NUMBER); a further one gets status
+503, or displaces the last of a lower priority.
+
+Further limits: an event of Wyoming is a line of up to 64 KiB, with up to 256 KiB of data and a payload of up to 1 MiB; a connection of
+RTSP has up to 4 sessions.
 
 Every refusal is a JSON object as OpenAI's API has them.";
 

@@ -76,7 +76,7 @@ impl Metrics {
         metric(
             "requests",
             "gauge",
-            "Requests for speech: those of which nothing was made yet, and those that are being answered.",
+            "Requests for speech, without announcements: those of which nothing was made yet, and those that are being answered.",
             &[
                 ("{state=\"waiting\"}", load.waiting as f64),
                 ("{state=\"answered\"}", requests),
@@ -85,7 +85,7 @@ impl Metrics {
         metric(
             "requests_total",
             "counter",
-            "Requests for speech by their end.",
+            "Requests for speech by their end, without announcements.",
             &[
                 ("{end=\"finished\"}", self.finished as f64),
                 ("{end=\"failed\"}", self.failed as f64),
@@ -96,20 +96,20 @@ impl Metrics {
         metric(
             "utterances_total",
             "counter",
-            "Utterances that were made.",
+            "Utterances that were made, without those of announcements, which no metric of synthesis counts.",
             &[("", self.utterances as f64)],
         );
         metric(
             "speech_seconds_total",
             "counter",
-            "Seconds of speech that were made.",
+            "Seconds of speech that were made, without announcements.",
             &[("", seconds)],
         );
         let work = self.work.as_secs_f64();
         metric(
             "synthesis_seconds_total",
             "counter",
-            "Seconds of synthesis; divided by speech_seconds_total it is the real-time factor.",
+            "Seconds of synthesis, without announcements; divided by speech_seconds_total it is the real-time factor.",
             &[("", work)],
         );
         metric(

@@ -190,6 +190,30 @@ impl Synthesis {
         })
     }
 
+    /// Looks at a text before it is queued. `field` is its field in the client's request, which a refusal names.
+    ///
+    /// # Errors
+    /// There is nothing to say, the markup is damaged, or there is no voice that the text or its settings name.
+    pub fn check_text(&self, text: &str, settings: &Settings, field: &str) -> Result<(), Refusal> {
+        if settings.markup == Markup::None && !cosyvoice3::is_speakable(text) {
+            let words = "there is nothing to say: the text has neither letter nor digit";
+            return Err(crate::http::wrong(words)
+                .param(field)
+                .code("text_unspeakable"));
+        }
+        let engine = self.0.engine().ok_or_else(stopping)?;
+        engine.check(text, settings).map_err(|error| {
+            let refusal = Refusal::from(&error);
+            match error.kind() {
+                // Only a voice is looked for: the client named it, and can mend it.
+                ErrorKind::NotFound => crate::http::wrong(refusal.message)
+                    .param(field)
+                    .code("voice_not_found"),
+                _ => refusal,
+            }
+        })
+    }
+
     fn check(&self, text: &str, settings: &Settings) -> Result<(), Refusal> {
         let length = text.chars().count();
         let most = self.0.max_text;
@@ -200,21 +224,13 @@ impl Synthesis {
                 .param("input")
                 .code("text_too_long"));
         }
-        if settings.markup == Markup::None && !cosyvoice3::is_speakable(text) {
-            let words = "there is nothing to say: the text has neither letter nor digit";
-            return Err(crate::http::wrong(words)
-                .param("input")
-                .code("text_unspeakable"));
-        }
         if let Loading::Failed(error) = &self.0.state().loading {
             return Err(
                 Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
                     .code("models_not_loaded"),
             );
         }
-        let engine = self.0.engine().ok_or_else(stopping)?;
-        let checked = engine.check(text, settings);
-        checked.map_err(|error| Refusal::from(&error))
+        self.check_text(text, settings, "input")
     }
 
     /// The load, for supervisors and balancers.

@@ -147,11 +147,31 @@ fn a_camera_gets_its_password_from_a_file_or_the_environment_and_no_message_show
     assert!(!heard.lock().unwrap().is_empty());
 
     let wrong = uri.replace("rtsp://", "rtsp://admin:verkehrt@");
-    for arguments in [vec![&*wrong, "Да."], vec![&*uri, "Да.", &*wrong]] {
+    let in_field = format!("{uri}?user=admin&password=verkehrt");
+    let first_field = format!("{uri}?Password=verkehrt&channel=1");
+    for arguments in [
+        vec![&*wrong, "Да."],
+        vec![&*uri, "Да.", &*wrong],
+        vec![&*uri, "Да.", &*in_field],
+        vec![&*uri, "Да.", &*first_field],
+    ] {
         let output = onvif(&arguments).output().unwrap();
         let words = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success());
         assert!(!words.is_empty() && !words.contains("verkehrt"), "{words}");
+    }
+    // A warning quotes the text's voice.
+    for address in [&wrong, &in_field.replace('&', "&amp;")] {
+        let text = format!("<speak><voice name=\"{address}\">Да.</voice></speak>");
+        let mut command = onvif(&[&uri, &text]);
+        let output = command
+            .env("CAMERA_CREDENTIALS", "admin:ge:heim")
+            .env("PROPERTIES", format!("{PROPERTIES} markup=ssml"))
+            .output()
+            .unwrap();
+        let words = String::from_utf8_lossy(&output.stderr);
+        let warns = words.starts_with("warning: ") && words.contains("***");
+        assert!(warns && !words.contains("verkehrt"), "{words}");
     }
     fs::remove_dir_all(dir).unwrap();
 }
