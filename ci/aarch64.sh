@@ -28,7 +28,7 @@ run_arm64_programs() {
         as_root cp /usr/lib/binfmt.d/qemu-aarch64.conf "$table/register"
     fi
     export QEMU_LD_PREFIX=$arm64
-    # What tests start by name.
+    # Programs that tests start by name.
     ln -sf "$arm64/usr/bin/gst-launch-1.0" "$arm64/usr/bin/gst-inspect-1.0" "$CARGO_TARGET_DIR/bin/"
     ln -sf /usr/bin/aarch64-linux-gnu-nm "$CARGO_TARGET_DIR/bin/nm"
     export PATH=$CARGO_TARGET_DIR/bin:$PATH CC=$CARGO_TARGET_DIR/bin/aarch64-clang

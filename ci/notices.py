@@ -9,7 +9,7 @@ import sys
 from collections import defaultdict
 
 NAMES = ("LICENSE", "LICENCE", "COPYING", "NOTICE", "UNLICENSE")
-# Where crates keep the C sources that they bring along.
+# Directories in which crates keep the C sources that they bring along.
 BROUGHT = (".", "llama.cpp", "oniguruma", "LICENSES")
 
 

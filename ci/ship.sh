@@ -7,7 +7,7 @@
 # Needs pipelines/setup.sh.
 # shellcheck shell=bash
 
-# What links and runs on arm64: Debian's packages, unpacked into a directory.
+# Debian's packages for linking and running on arm64, unpacked into a directory.
 arm64_packages=(
     libc6-dev libstdc++-12-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev "${rtsp_packages[@]}"
     gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good

@@ -14,7 +14,7 @@
 extern void *__libc_malloc(size_t);
 extern void __libc_free(void *);
 
-/* How threads differ: one allocation in `period` stalls for at most `longest` microseconds. */
+/* The kinds of threads: one allocation in `period` stalls for at most `longest` microseconds. */
 static const struct kind {
   unsigned period, longest;
 } kinds[] = {{30, 20000}, {400, 200000}, {4000, 20000}, {4000, 20000}};
@@ -26,7 +26,7 @@ static __thread uint64_t random_state;
 static __thread struct kind kind;
 static __thread unsigned stalls;
 
-/* Where libstdc++ lies: what llama.cpp and ONNX Runtime allocate is not what this is about. */
+/* Addresses of libstdc++, through which llama.cpp and ONNX Runtime allocate: calls from there do not stall. */
 static uintptr_t cxx_begin, cxx_end;
 
 static int find_cxx(struct dl_phdr_info *library, size_t size, void *unused) {

@@ -34,7 +34,7 @@ const DECODERS: &str = "install gstreamer1.0-plugins-good, gstreamer1.0-plugins-
 /// The file cannot be read, holds no sound that can be decoded, or samples that are none: the message names it.
 /// [`ErrorKind::Cancelled`].
 pub fn hear(path: &Path, cancel: &Cancel, progress: &mut dyn FnMut(Duration)) -> Result<Heard> {
-    // What a decoder would wait for, or say in less clear words.
+    // Pipes and missing files first: a decoder would wait for the former, and is less clear about the latter.
     regular_file::open(path)?;
     let decoder = Decoder::new(path)?;
     let mut intake = None;

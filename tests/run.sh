@@ -17,7 +17,7 @@ set_up_packages "${test_packages[@]}"
 tiny_model tiny-f32 --lm f32
 tiny_npu_model
 
-# What the tests need lies where they look by themselves; only the library has no default place outside an installation.
+# The tests find models and tools by themselves; only the library has no default place outside an installation.
 export ORT_DYLIB_PATH=$root/deps/onnxruntime/libonnxruntime.so
 rtsp=cosyvoice3-cli/rtsp,cosyvoice3-serve/rtsp
 note "formatting and lints"

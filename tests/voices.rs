@@ -209,7 +209,7 @@ fn a_change_of_speaker_chooses_the_voice_of_the_texts_that_follow() {
     talk.text("one.\n");
     talk.change(Some("anna"));
     talk.text("two.\n");
-    // What was begun before the change is the last speaker's.
+    // A text begun before the change belongs to the last speaker.
     talk.text("three");
     talk.change(Some("boris"));
     talk.text("four.\n");

@@ -62,7 +62,7 @@ def language_model(folder: Path) -> SpeechLM:
 
 
 def time_weights(folder: Path, blocks: int) -> dict[str, torch.Tensor]:
-    """What the estimator's graph has no part in, since the time alone decides it."""
+    """The weights that only the time passes through, which the estimator's graph therefore lacks."""
     names = [f"transformer_blocks.{i}.attn_norm.linear" for i in range(blocks)] + ["norm_out.linear"]
     own = {}
     for key, values in load_file(folder / "flow_times.safetensors").items():

@@ -1,4 +1,4 @@
-"""How does one model directory speak beside another? The same texts, voices and seeds, text by text.
+"""Compares the speech of one model directory with that of others: the same texts, voices and seeds, text by text.
 
     python compare.py REFERENCE MODEL... [--voices en_male ru_male] [--lists medium long] [--seeds 0 1 2]
 

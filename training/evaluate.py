@@ -1,4 +1,4 @@
-"""How well does a model directory speak? Everything is spoken by the plugin, through gst-launch-1.0.
+"""Judges the speech of a model directory. Everything is spoken by the plugin, through gst-launch-1.0.
 
     python evaluate.py MODEL_DIR [--out REPORT_DIR] [--flow-plan windows] [--voices ru_male en_male]
 

@@ -66,7 +66,7 @@ def wrong_characters(decoder: codec.Codec, ids: list[int], text: str) -> tuple[i
 
 
 def prefixes_after(prompt: Utterance, model: SpeechLM, texts: list[str]) -> list[torch.Tensor]:
-    """What the model sees before its first token [T, hidden], for each text."""
+    """The model's input before its first token [T, hidden], for each text."""
     before = text_tokenizer.encode(text_tokenizer.SYSTEM)[0] + text_tokenizer.encode(prompt.text)[0]
     return [model.prefix(torch.tensor([before + text_tokenizer.encode(t)[0]]),
                          torch.from_numpy(prompt.tokens())[None])[0] for t in texts]

@@ -1,4 +1,4 @@
-"""What is measured of speech beside the teacher's: distances between renderings, and who speaks."""
+"""Measures of speech beside the teacher's: distances between renderings, and the speaker's identity."""
 import librosa
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ def distortion(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def retrieval(ours: list, theirs: list, count: int) -> int:
-    """How many of the first `count` utterances are nearest to their own teacher rendering.
+    """Number of the first `count` utterances that are nearest to their own teacher rendering.
 
     The others are at least 19 of the teacher's renderings, those within SAME_LENGTH and then the nearest in length. Where
     fewer than RIVALS are within it, as for single words, other speech of the teacher, cut to the length, joins them.
@@ -65,7 +65,7 @@ def minimal_pairs(ours: list, theirs: list, first: int) -> tuple[int, int]:
 
 
 def timbre(audio: np.ndarray) -> np.ndarray:
-    """Who speaks: the mean spectrum of the loud frames, and pitch."""
+    """The speaker's timbre: the mean spectrum of the loud frames, and pitch."""
     logmel = features.mel(torch.from_numpy(audio)).numpy()
     loud = logmel[logmel.mean(1) > np.quantile(logmel.mean(1), 0.3)]
     pitch = features.f0(audio)

@@ -45,7 +45,7 @@ class Plugin:
         self.elapsed = 0.0              # seconds of the last process, loading included
 
     def speak(self, voice: str, texts: list[str]) -> tuple[list[Spoken], int]:
-        """What became of each text, and how many sentences did not end by themselves."""
+        """The outcome of each text, and the number of sentences that did not end by themselves."""
         if any("\n" in t for t in texts):
             raise SystemExit("a text is a line")
         self.out.mkdir(parents=True, exist_ok=True)

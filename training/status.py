@@ -1,4 +1,4 @@
-"""Where is training? Speech made, tokens made, each network's step and losses; curves.png in the work directory."""
+"""The state of training: speech made, tokens made, each network's step and losses; curves.png in the work directory."""
 import time
 
 import workdir

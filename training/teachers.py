@@ -37,7 +37,7 @@ ALL_SPEAKERS = SPEAKERS["en"] + SPEAKERS["ru"]
 
 @dataclass(frozen=True)
 class Manner:
-    """How a teacher is played."""
+    """Playback of a teacher."""
     speed: Fraction         # higher is faster, with a higher pitch and a shorter vocal tract
     pitch: float = 1.0      # on top of that, where the engine takes a pitch
 

@@ -5,7 +5,7 @@
     python tokens.py judge          resynthesis from codes alone (Griffin-Lim), judged by the recogniser
 
 The encoder reads what speech_tokenizer_v3.onnx reads (128-bin whisper mel, 100 Hz), so it can be exported in
-its place. The decoder exists for training only; it is told the speaker, so codes need not say who speaks. A
+its place. The decoder exists for training only; it gets the speaker as an input, so codes need not hold the voice. A
 CTC head must spell the text from the codes: that makes them phonetic, and aligns text with tokens.
 """
 import argparse

@@ -89,7 +89,7 @@ class Trainer:
         self.beside[name] = part
 
     def batches(self, make):
-        """What `make(rng)` yields, without end: tensors made beside the training and already on its device."""
+        """The tensors that `make(rng)` yields, without end, made beside the training and already on its device."""
         seed = f"{self.name} {self.steps}"
         on_gpu = self.args.device != "cpu"
         loader = DataLoader(Stream(make, seed), batch_size=None, num_workers=self.args.workers, pin_memory=on_gpu,

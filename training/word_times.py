@@ -1,11 +1,11 @@
-"""How far off are the word times that the element gives? Beside the alignment of the speech tokens with the text.
+"""Errors of the word times that the element gives, beside the alignment of the speech tokens with the text.
 
     python word_times.py MODEL [--voices en_male ru_male] [--sentences 30]
 
 The reference is the path of the speech tokenizer's CTC head through the text (tokens.py), by which the language model was
 trained to look at its text, at 50 frames a second: a word begins where the blank between it and the last one is over, or
 later, where the sound begins. For English a second judge: the word times of Whisper tiny.en, for words that it heard as
-they were written. The two judges beside each other show how much they can tell.
+they were written. Their difference shows how exact either can be.
 
 Needs what `evaluate.py` needs, and PyGObject (Debian: python3-gi, gir1.2-gstreamer-1.0).
 """

@@ -1,4 +1,4 @@
-"""Where training keeps its files, and how a file gets there without ever being half written."""
+"""The files of training, each written as a whole or not at all."""
 import json
 import os
 from pathlib import Path

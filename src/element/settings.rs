@@ -123,7 +123,7 @@ properties! {
 
     prompt_mode: PromptModeSetting = PromptModeSetting::default(), |name, default| glib::ParamSpecEnum::builder_with_default(name, default)
         .nick("Prompt mode")
-        .blurb("Whether the language model continues the voice's recording, or gets the text alone")
+        .blurb("Input of the language model: the voice's recording, which it continues, or the text alone")
         .mutable_playing()
         .build();
 
@@ -218,7 +218,7 @@ properties! {
 
     guidance_interval: u32 = 1, |name, default| glib::ParamSpecUInt::builder(name)
         .nick("Guidance interval")
-        .blurb("Euler steps from one with guidance to the next. 1: all of them, as published; 2 takes a fifth less time, of a sound that nobody has judged")
+        .blurb("Euler steps from one with guidance to the next. 1: all of them, as published; 2 takes a fifth less time, of a sound that was not judged")
         .minimum(1)
         .maximum(100)
         .default_value(default)

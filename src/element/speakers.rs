@@ -53,7 +53,7 @@ impl Speakers {
         if self.voices.len() >= MOST && !self.voices.contains_key(&speaker) {
             return;
         }
-        // Where nothing says who speaks, it is this one.
+        // The speaker until a change of speakers names another.
         if !self.changed {
             self.named = Some(speaker.clone());
         }

@@ -151,7 +151,7 @@ pub struct ConvertArgs {
     /// File of the language model (llm.rl.pt is the one tuned by reinforcement learning)
     #[arg(long, value_name = "FILE", default_value = "llm.pt")]
     llm_file: String,
-    /// How flow and vocoder are stored; they compute in f32 either way (but see --estimator)
+    /// Storage of flow and vocoder; they compute in f32 either way (but see --estimator)
     #[arg(long, value_enum, default_value_t)]
     weights: WeightType,
     /// Arithmetic of the flow estimator's transformer blocks [default: int8; best: f32]
@@ -166,7 +166,7 @@ pub struct ConvertArgs {
     /// Euler steps of the flow where it sees the whole utterance: its time is proportional to them
     #[arg(long, value_name = "N", default_value_t = directory::STEPS as u64, value_parser = clap::value_parser!(u64).range(1..=100))]
     steps: u64,
-    /// How the vocoder's harmonic source is made
+    /// Method by which the vocoder's harmonic source is made
     #[arg(long, value_enum, default_value_t)]
     source_kind: Source,
     /// Languages that the model speaks, as in ru,en; text in another one is left out [default: all]
@@ -183,7 +183,7 @@ pub struct ConvertArgs {
 #[derive(Clone, Copy, Default, ValueEnum)]
 enum Quality {
     /// The flow in 8-bit integers, the language model in 4 bits: a third of the time and memory. On the bundled voice it
-    /// is as good; nobody has listened to the official weights so
+    /// is as good; the official weights were not listened to this way
     #[default]
     Standard,
     /// The flow in f32, the language model in 8 bits

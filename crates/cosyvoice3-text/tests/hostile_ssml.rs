@@ -29,7 +29,7 @@ fn grow(bytes: usize) {
 }
 
 fn shrink(bytes: usize) {
-    // What another thread allocated is not counted here.
+    // Allocations of other threads are not counted here.
     LIVE.set(LIVE.get().saturating_sub(bytes));
 }
 

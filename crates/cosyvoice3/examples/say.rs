@@ -5,7 +5,10 @@
 //! `--tokens N` (exactly so many speech tokens an utterance; 25 are a second) and `--timeline OUT.svg` (a picture of which
 //! stage worked when).
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result, bail};
 use cosyvoice3::{
@@ -13,6 +16,7 @@ use cosyvoice3::{
     flow::FlowPlan,
     synth::{Event, Flush, Options, Recorder, Request, Settings, Speech, Synthesizer, timeline},
 };
+use hound::{SampleFormat, WavSpec, WavWriter};
 
 struct Args {
     dir: PathBuf,
@@ -88,7 +92,7 @@ fn main() -> Result<()> {
             _ => {}
         }
     }
-    fs::write(&args.wav, wav(&samples)).with_context(|| args.wav.display().to_string())?;
+    save(&args.wav, &samples).with_context(|| args.wav.display().to_string())?;
     if let Some(path) = &args.timeline {
         fs::write(path, timeline::svg(&synth.spans()))
             .with_context(|| path.display().to_string())?;
@@ -119,24 +123,17 @@ fn report(speech: &Speech) {
     );
 }
 
-/// A WAV file of mono 32-bit float samples.
-fn wav(samples: &[f32]) -> Vec<u8> {
-    const FLOAT: u16 = 3;
-    const BYTES: u16 = 4;
-    let data_bytes = samples.len() as u32 * u32::from(BYTES);
-    let mut wav = Vec::new();
-    wav.extend(b"RIFF");
-    wav.extend((36 + data_bytes).to_le_bytes());
-    wav.extend(b"WAVEfmt ");
-    wav.extend(16u32.to_le_bytes());
-    wav.extend(FLOAT.to_le_bytes());
-    wav.extend(1u16.to_le_bytes());
-    wav.extend(SAMPLE_RATE.to_le_bytes());
-    wav.extend((SAMPLE_RATE * u32::from(BYTES)).to_le_bytes());
-    wav.extend(BYTES.to_le_bytes());
-    wav.extend((8 * BYTES).to_le_bytes());
-    wav.extend(b"data");
-    wav.extend(data_bytes.to_le_bytes());
-    wav.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
-    wav
+/// Writes a WAV file of mono 32-bit float samples.
+fn save(path: &Path, samples: &[f32]) -> hound::Result<()> {
+    let format = WavSpec {
+        channels: 1,
+        sample_rate: SAMPLE_RATE,
+        bits_per_sample: 32,
+        sample_format: SampleFormat::Float,
+    };
+    let mut wav = WavWriter::create(path, format)?;
+    for sample in samples {
+        wav.write_sample(*sample)?;
+    }
+    wav.finalize()
 }

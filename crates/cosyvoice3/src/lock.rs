@@ -1,4 +1,4 @@
-//! Locking whatever happened to who held the lock before.
+//! Mutex locking that ignores poisoning.
 
 use std::sync::{Mutex, MutexGuard};
 

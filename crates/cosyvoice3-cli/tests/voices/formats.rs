@@ -101,7 +101,7 @@ fn a_voice_that_goes_out_and_comes_back_is_the_same() {
                 ..user.voice("back")
             };
             assert_eq!(back, voice, "{format}");
-            // What is there is never overwritten.
+            // A file that exists is never overwritten.
             let error = user.fails(&["export", "anna", text(path), "--format", format]);
             assert!(error.contains("is there already"), "{error}");
         }

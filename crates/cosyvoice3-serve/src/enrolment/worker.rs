@@ -40,7 +40,7 @@ fn end_with_the_server() {
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong);
         libc::setpriority(libc::PRIO_PROCESS, 0, NICENESS);
     }
-    // Where memory runs out, this process goes and not the server. A kernel without the file has no such choice.
+    // Out of memory, the kernel ends this process and not the server. A kernel without the file has no such choice.
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
 }
 

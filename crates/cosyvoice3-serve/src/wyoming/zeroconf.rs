@@ -37,7 +37,7 @@ pub struct Announcement(ServiceDaemon);
 impl Announcement {
     /// Announces the server at `address` under `name`; empty, it is named after this machine.
     ///
-    /// What the network refuses later is a line of the log.
+    /// A later refusal by the network is only logged.
     ///
     /// # Errors
     /// There is no thread, or the system's name is none.

@@ -35,7 +35,7 @@ impl PrivateFiles {
         }
     }
 
-    /// What `decode` makes of the file `name`; `None` if there is none, it cannot be read or it is damaged.
+    /// The file `name`, decoded by `decode`; `None` if there is none, it cannot be read or it is damaged.
     pub fn load<T>(&self, name: &str, decode: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
         let path = self.path(name);
         let content = match self.read(&path) {

@@ -51,7 +51,8 @@ impl Window {
     }
 
     /// Returns true if no other window follows.
-    pub fn is_final(&self) -> bool {
+    #[cfg(test)]
+    fn is_final(&self) -> bool {
         !self.lookahead
     }
 }

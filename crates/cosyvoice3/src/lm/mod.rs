@@ -28,7 +28,7 @@ pub use session::{Decoding, Generated, LmSession, Prefill, StopReason};
 
 use crate::Result;
 
-/// Starts llama.cpp, once per process. Only who calls llama.cpp without the types of this module needs to.
+/// Starts llama.cpp, once per process. Needed only for calls of llama.cpp without the types of this module, which start it themselves.
 ///
 /// # Errors
 /// [`ErrorKind::Library`](crate::ErrorKind::Library) if the CPU variants of ggml are libraries of their own (feature
@@ -38,7 +38,7 @@ pub fn start_llama() -> Result<()> {
 }
 
 /// The first error that llama.cpp logged on this thread since the last call of this function: its only way to say why a
-/// call failed. Only who calls llama.cpp without the types of this module needs it.
+/// call failed. Needed only after calls of llama.cpp without the types of this module.
 pub fn take_llama_error() -> Option<String> {
     llama::take_last_error()
 }

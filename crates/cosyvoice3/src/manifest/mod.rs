@@ -151,7 +151,7 @@ pub struct Lm {
 pub struct Sampling {
     /// Probability mass of the nucleus.
     pub top_p: f32,
-    /// Most candidates of the nucleus; 0 is any number.
+    /// Maximum number of candidates in the nucleus; 0 is any number.
     pub top_k: usize,
     /// Tokens looked back at for repetitions.
     pub win_size: usize,

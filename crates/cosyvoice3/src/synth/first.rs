@@ -1,7 +1,7 @@
 //! Precedence of the first sound after silence, on cores that the stages share.
 //!
 //! Once the flow has the tokens of the first piece, all that the language model does is for later. On the same cores it would
-//! only delay what somebody waits for: with two sentences behind it, a short first one came half as late again. So the
+//! only delay the first sound: with two sentences behind it, a short first one came half as late again. So the
 //! language model waits while flow and vocoder make the first piece, and goes on once its samples are there.
 
 use std::sync::{Arc, Condvar, Mutex};
@@ -30,7 +30,7 @@ struct Inner {
 }
 
 impl FirstSound {
-    /// One that nobody waits for until [`go_first`](Self::go_first).
+    /// One that does not hold up the language model until [`go_first`](Self::go_first).
     pub fn new() -> Self {
         Self(Arc::new(Inner {
             state: Mutex::new(State::Off),
@@ -89,7 +89,7 @@ impl FirstSound {
     }
 }
 
-/// The making of a first sound: whoever drops it has made the samples, or given up.
+/// The making of a first sound, which ends when this is dropped: the samples are there, or will never be.
 pub(super) struct FirstPiece(pub FirstSound);
 
 impl Drop for FirstPiece {

@@ -129,6 +129,7 @@ impl Synthesizer {
 
     /// A synthesizer over the engine that `load` returns. Returns at once; `load` runs on a thread of its own, and
     /// requests may already be made.
+    #[doc(hidden)]
     pub fn open(
         recorder: Recorder,
         load: impl FnOnce(&Loading<'_>) -> Result<Arc<dyn Engine>> + Send + 'static,
@@ -247,6 +248,7 @@ impl Synthesizer {
     }
 
     /// Work of the stages so far, if a recorder was given.
+    #[doc(hidden)]
     pub fn spans(&self) -> Vec<Span> {
         self.shared.recorder.spans()
     }

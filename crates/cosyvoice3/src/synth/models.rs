@@ -76,6 +76,7 @@ pub struct Options {
     /// Keeps the models loaded when the synthesizer is gone.
     pub keep_alive: Option<KeepAlive>,
     /// Recorder of the stages' work.
+    #[doc(hidden)]
     pub recorder: Recorder,
 }
 

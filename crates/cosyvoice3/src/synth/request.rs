@@ -88,7 +88,7 @@ pub struct Settings {
     pub seed: u64,
     /// Softmax temperature of the language model; 0 always takes the likeliest token.
     pub temperature: f32,
-    /// Most candidates of the nucleus; 0 is the manifest's number.
+    /// Maximum number of candidates in the nucleus; 0 is the manifest's.
     pub top_k: usize,
     /// Probability mass of the nucleus; 0 is the manifest's.
     pub top_p: f32,
@@ -108,6 +108,7 @@ pub struct Settings {
     /// Level control of the speech.
     pub level: Level,
     /// Exactly so many speech tokens per utterance, for benchmarks; the natural end is ignored.
+    #[doc(hidden)]
     pub forced_tokens: Option<usize>,
     /// True if the finished speech may be kept for the next request of this kind, where announcements are kept at all
     /// ([`Options::announcement_caching`](super::Options::announcement_caching)). A seed that was drawn for this request
@@ -255,6 +256,7 @@ pub enum Event {
         spoken: usize,
     },
     /// Only wakes the thread that waits for an event, see [`Synthesizer::cancel_all_keep_ready`](super::Synthesizer::cancel_all_keep_ready).
+    #[doc(hidden)]
     Woken,
 }
 

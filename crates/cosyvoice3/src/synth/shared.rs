@@ -204,7 +204,7 @@ impl Shared {
         &self.stop
     }
 
-    /// Returns true if nobody hears or waits for anything but the request `id`.
+    /// Returns true if no request before `id` is alive.
     pub(super) fn is_alone(&self, id: RequestId) -> bool {
         self.inbox().alive.iter().all(|alive| alive.id >= id)
     }

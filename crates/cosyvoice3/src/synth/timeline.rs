@@ -1,4 +1,4 @@
-//! Picture of who worked when: a lane per stage, a bar per span of work, a colour per utterance.
+//! Picture of the stages' work over time: a lane per stage, a bar per span of work, a colour per utterance.
 
 use std::fmt::Write;
 

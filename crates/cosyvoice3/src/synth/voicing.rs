@@ -299,7 +299,7 @@ impl Exit<'_> {
         let audio = speech.samples.len() as f64 / f64::from(SAMPLE_RATE);
         if let Some(playback) = &mut current.playback {
             let now = self.zero.elapsed().as_secs_f64();
-            // Where earlier pieces still wait to be taken, nothing runs dry.
+            // Playback does not run dry while earlier pieces still wait to be taken.
             let late = current.events.is_empty();
             playback.go_on(if late { now } else { f64::NEG_INFINITY }, audio);
             current.held.push(speech);
@@ -354,7 +354,7 @@ impl Exit<'_> {
         }
     }
 
-    /// Reports the failure of an utterance, once, and drops what nobody has heard of it.
+    /// Reports the failure of an utterance, once, and drops the pieces of it that have not left.
     fn fail(&mut self, request: RequestId, utterance: usize, error: Error, cancel: &Cancel) {
         if let Some(current) = &mut self.current
             && current.is(request, utterance)

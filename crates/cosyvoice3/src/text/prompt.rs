@@ -69,14 +69,6 @@ impl Prompt {
             },
         })
     }
-
-    /// Fewest and most speech tokens of the utterance, from the manifest's ratios of speech tokens to text ids.
-    ///
-    /// Only [`text_ids`](Self::text_ids) count, as published; in [`Mode::CrossLingual`] these include the system prefix.
-    pub fn speech_bounds(&self, min_ratio: f32, max_ratio: f32) -> (usize, usize) {
-        let tokens = |ratio: f32| (self.text_ids.len() as f64 * f64::from(ratio)) as usize;
-        (tokens(min_ratio), tokens(max_ratio))
-    }
 }
 
 /// `You are a helpful assistant. <instruction><|endofprompt|>`, each part only where it is missing.
@@ -160,16 +152,5 @@ mod tests {
                 expected
             );
         }
-    }
-
-    #[test]
-    fn only_text_ids_bound_the_length_of_the_speech() {
-        let prompt = Prompt {
-            prompt_text_ids: vec![1; 40],
-            text_ids: vec![2; 7],
-            prompt_speech: true,
-        };
-        assert_eq!(prompt.speech_bounds(2.0, 20.0), (14, 140));
-        assert_eq!(prompt.speech_bounds(1.5, 0.5), (10, 3));
     }
 }

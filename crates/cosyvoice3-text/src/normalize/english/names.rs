@@ -132,7 +132,7 @@ const NEVER_ROUND: [&str; 16] = [
     "digits",
 ];
 
-/// Things whose last digits are told: `a card ending in 8876`.
+/// Things that are named by their last digits: `a card ending in 8876`.
 const ENDING: [&str; 12] = [
     "card",
     "account",

@@ -62,7 +62,7 @@ impl Unit {
         self.kind == Kind::Length
     }
 
-    /// True if rates are told by it: *в час*.
+    /// True if rates are given per this unit: *в час*.
     pub fn is_time(&self) -> bool {
         self.kind == Kind::Time
     }
