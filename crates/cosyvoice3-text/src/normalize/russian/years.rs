@@ -571,9 +571,44 @@ impl Reader<'_, Russian> {
             && (preposition
                 || context::is_function_word(&word)
                 || context::is_verb(&word)
+                || is_event(&word)
                 || self.is_no_count(value, next));
         other && !counted
     }
+}
+
+/// True if `word` says what became of something in a year: *построен*, *основана*, *открыты*. Endings alone would take *стран* too.
+fn is_event(word: &str) -> bool {
+    const STEMS: [&str; 26] = [
+        "построен",
+        "основан",
+        "открыт",
+        "закрыт",
+        "создан",
+        "введен",
+        "введён",
+        "избран",
+        "назначен",
+        "сдан",
+        "принят",
+        "подписан",
+        "издан",
+        "снят",
+        "взят",
+        "восстановлен",
+        "реконструирован",
+        "разрушен",
+        "написан",
+        "переименован",
+        "запущен",
+        "образован",
+        "установлен",
+        "возведен",
+        "возведён",
+        "заложен",
+    ];
+    let ending = STEMS.iter().find_map(|stem| word.strip_prefix(stem));
+    ending.is_some_and(|ending| matches!(ending, "" | "а" | "о" | "ы"))
 }
 
 fn school_year_word(case: Case) -> &'static str {
