@@ -228,7 +228,7 @@ impl Reader<'_, English> {
             && value % 100 < 60
             && next != "of";
         if !is_time {
-            return None;
+            return self.departure_in_four_digits(at, value);
         }
         let hours = match value / 100 {
             hours @ 0..=9 => format!("zero {}", cardinal(hours)),
@@ -241,6 +241,23 @@ impl Reader<'_, English> {
         };
         self.out.say(&format!("{hours} {minutes} hours"));
         Some(unit + 1)
+    }
+
+    /// `the 1745 service`, `the 0905 to Leeds`: the time that names a train, without a mark between hours and minutes.
+    fn departure_in_four_digits(&mut self, at: usize, value: u64) -> Option<usize> {
+        let next = self.tokens.skip_space(at + 1);
+        let time = Time {
+            hours: value / 100,
+            minutes: value % 100,
+            seconds: None,
+            end: at + 1,
+        };
+        let is_time = time.hours < 24 && time.minutes < 60;
+        if !is_time || !self.is_name_of_departure(at, next) {
+            return None;
+        }
+        self.out.say(&hours_and_minutes(time, false));
+        Some(at + 1)
     }
 
     fn say_half(&mut self, half: Option<Half>) -> Option<usize> {
