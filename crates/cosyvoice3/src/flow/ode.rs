@@ -139,6 +139,21 @@ pub fn solve_after(
     earlier: Earlier<'_>,
     cancel: &Cancel,
 ) -> Result<(Mel, Vec<Memory>)> {
+    let solved = steps_after(backend, noise, conditions, times, rate, earlier, cancel);
+    // Also after a failure or a cancellation: it may be long until the next utterance.
+    backend.end();
+    solved
+}
+
+fn steps_after(
+    backend: &mut dyn FlowBackend,
+    noise: Mel,
+    conditions: Conditions<'_>,
+    times: &[f32],
+    rate: f32,
+    earlier: Earlier<'_>,
+    cancel: &Cancel,
+) -> Result<(Mel, Vec<Memory>)> {
     let mut x = noise;
     let mut conditional = Mel::zeros(x.frames());
     let mut unconditional = Mel::zeros(x.frames());
@@ -160,7 +175,6 @@ pub fn solve_after(
         )?);
         euler(&mut x, dt, rate, &conditional, &unconditional);
     }
-    backend.end();
     Ok((x, memories))
 }
 
@@ -191,9 +205,11 @@ mod tests {
     use crate::flow::{Device, Encoded};
 
     /// dx/dt = 1 with the conditions, 0 without.
+    #[derive(Default)]
     struct Constant {
         times: Vec<f32>,
         cancel_after: usize,
+        ended: usize,
     }
 
     impl FlowBackend for Constant {
@@ -229,12 +245,30 @@ mod tests {
             unconditional.as_mut_slice().fill(0.0);
             Ok(())
         }
+
+        fn step_after(
+            &mut self,
+            _: Option<&Memory>,
+            _: usize,
+            x: &Mel,
+            t: f32,
+            conditional: &mut Mel,
+            unconditional: &mut Mel,
+            cancel: &Cancel,
+        ) -> Result<Memory> {
+            self.step(x, t, conditional, unconditional, cancel)?;
+            Ok(Memory::new(x.frames(), 0, ()))
+        }
+
+        fn end(&mut self) {
+            self.ended += 1;
+        }
     }
 
     fn run(times: &[f32], cancel_after: usize) -> (Constant, Result<Mel>) {
         let mut backend = Constant {
-            times: Vec::new(),
             cancel_after,
+            ..Default::default()
         };
         let zeros = Mel::zeros(4);
         let conditions = Conditions {
@@ -279,5 +313,39 @@ mod tests {
         let (backend, mel) = run(&time_points(Schedule::Linear, 10), 3);
         assert!(mel.unwrap_err().is_cancelled());
         assert_eq!(backend.times.len(), 3);
+    }
+
+    #[test]
+    fn what_the_steps_needed_is_given_back_after_a_cancellation_too() {
+        for cancel_after in [0, 3] {
+            let mut backend = Constant {
+                cancel_after,
+                ..Default::default()
+            };
+            let zeros = Mel::zeros(4);
+            let conditions = Conditions {
+                mu: &zeros,
+                spks: &[],
+                cond: &zeros,
+                attention_chunk: 4,
+            };
+            let earlier = Earlier {
+                offset: 0,
+                memories: &[],
+            };
+            let times = time_points(Schedule::Linear, 10);
+            let cancel = Cancel::new();
+            let solved = solve_after(
+                &mut backend,
+                Mel::zeros(4),
+                conditions,
+                &times,
+                0.7,
+                earlier,
+                &cancel,
+            );
+            assert_eq!(solved.is_ok(), cancel_after == 0);
+            assert_eq!(backend.ended, 1);
+        }
     }
 }
