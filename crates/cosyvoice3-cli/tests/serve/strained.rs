@@ -1,8 +1,15 @@
 //! A server without free descriptors, and one whose log cannot be written.
 
-use std::{net::TcpStream, process::Stdio, thread, time::Duration};
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    process::Stdio,
+    thread,
+    time::{Duration, Instant},
+};
 
 use crate::{
+    PATIENCE,
     listener::Listener,
     process::{descriptors, limit_descriptors, ticks, wait_for_descriptors},
     server::{Server, command},
@@ -25,9 +32,11 @@ fn without_free_descriptors_nothing_spins_and_requests_are_answered_afterwards()
     // A loop without a pause would take all that it gets of 200.
     assert!(used < 20, "{used} ticks of 10 ms in 2 s");
     drop(before);
-    // Until the server has seen them go, they are its one peer's share of connections.
-    wait_for_descriptors(pid, usual + 8);
+    // Those that the server has not accepted yet would take its descriptors once more, beside the listener's. They are
+    // accepted in turn: an answer says that none waits before it.
+    wait_for_an_answer(&server);
     assert_eq!(server.post("/cancel-all", "").0, 202);
+    wait_for_descriptors(pid, usual + 8);
     let listener = Listener::new(server.uri("/speech"));
     listener.wait_for(50);
     drop(listener);
@@ -45,6 +54,24 @@ fn limit_and_fill(server: &Server) -> Vec<TcpStream> {
     let http = || TcpStream::connect(server.http()).expect("it listens");
     streams.extend((0..40).map(|_| http()));
     streams
+}
+
+/// Asks over RTSP until there is an answer.
+fn wait_for_an_answer(server: &Server) {
+    let started = Instant::now();
+    while !answers(server) {
+        assert!(started.elapsed() < PATIENCE, "no answer over RTSP");
+    }
+}
+
+/// Whether there is an answer over RTSP, or the connection was ended to make room.
+fn answers(server: &Server) -> bool {
+    let mut stream = TcpStream::connect(server.rtsp()).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let asked = stream.write_all(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n");
+    asked
+        .and_then(|()| stream.read_exact(&mut [0; b"RTSP/1.0 200".len()]))
+        .is_ok()
 }
 
 #[test]
