@@ -82,6 +82,8 @@ pub struct CpuFlow {
     estimator: Session,
     /// Modulations, where the estimator takes them instead of the time.
     times: Option<Times>,
+    /// Time of the last step that was prepared.
+    last_time: Option<f32>,
     batch: Batch,
     /// Names of keys and values, as inputs and as outputs; none in graphs of older converters.
     keys: Vec<Part>,
@@ -182,6 +184,7 @@ impl CpuFlow {
             past: Vec::new(),
             estimator,
             times,
+            last_time: None,
             batch: Batch::default(),
         })
     }
@@ -212,6 +215,7 @@ impl FlowBackend for CpuFlow {
     }
 
     fn prepare(&mut self, times: &[f32], cancel: &Cancel) -> Result<()> {
+        self.last_time = times.last().copied();
         match &mut self.times {
             Some(file) => file.prepare(times, cancel),
             None => Ok(()),
@@ -351,7 +355,13 @@ impl CpuFlow {
                 earlier = Some(&past.keys);
             }
         }
-        let outputs = self.estimator.run(&inputs, cancel)?;
+        // The vocoder follows, which needs as much again. Frames that follow others have soon the next of their kind.
+        let last = matches!(run, Run::Alone) && self.last_time == Some(t);
+        let outputs = if last {
+            self.estimator.run_last(&inputs, cancel)?
+        } else {
+            self.estimator.run(&inputs, cancel)?
+        };
         let (shape, y) = outputs.f32("y")?;
         if !shape.iter().map(|n| *n as usize).eq(mel) {
             return Err(Error::failed(format!(
