@@ -688,7 +688,7 @@ fn cancelling_all_empties_the_line_and_the_stream_goes_on() {
 }
 
 #[test]
-fn a_text_of_which_nothing_can_be_spoken_is_told_to_have_failed_and_the_next_is_heard() {
+fn a_text_of_which_nothing_can_be_spoken_fails_and_the_next_is_heard() {
     let mut rig = Rig::live(&[]);
     rig.say("1 vocoder-fails");
     rig.say("2 a lm-fails b");
@@ -1076,8 +1076,7 @@ fn overlapping_cues_keep_their_times() {
 }
 
 #[test]
-fn a_text_that_is_cancelled_while_its_speech_waits_to_be_compressed_is_silent_and_the_next_is_heard()
- {
+fn a_text_cancelled_before_it_is_compressed_is_silent() {
     let mut rig = Rig::new(&[("overflow", "compress")], true, |script| {
         script.shut(Gate::Lm);
     });

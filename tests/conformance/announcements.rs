@@ -166,8 +166,7 @@ fn two_thousand_wrong_calls_leave_the_stream_as_it_was() {
 }
 
 #[test]
-fn what_a_text_brings_is_looked_at_when_it_is_queued_and_refused_with_its_name_its_value_and_what_may_be()
- {
+fn what_a_text_brings_is_checked_when_it_is_queued() {
     let _watchdog = watchdog();
     let (player, bus) = live(&[]);
     let wrong = [

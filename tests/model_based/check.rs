@@ -73,6 +73,232 @@ pub struct Model<'a> {
     pub timed: bool,
 }
 
+/// A walk over the entries, which checks each against those before it.
+struct Walk<'a> {
+    model: &'a Model<'a>,
+    entries: &'a [Entry],
+    texts: BTreeMap<u64, Text>,
+    /// Entry at which the speech of a text was last made.
+    vocoded: HashMap<&'a str, usize>,
+    /// Entry at which the application last took a buffer.
+    last_taken: usize,
+    epoch: Epoch,
+    /// The sequence harms the element, which may then fail.
+    mischief: bool,
+    flushed: bool,
+    flushes: usize,
+    flush_victims: Vec<u64>,
+    silenced: HashSet<u64>,
+    stops: usize,
+    cancelled: HashSet<u64>,
+    all_cancelled: bool,
+    loading: bool,
+}
+
+impl<'a> Walk<'a> {
+    fn new(model: &'a Model<'a>, entries: &'a [Entry]) -> Self {
+        Self {
+            model,
+            entries,
+            texts: BTreeMap::new(),
+            vocoded: HashMap::new(),
+            last_taken: 0,
+            epoch: Epoch::default(),
+            mischief: false,
+            flushed: false,
+            flushes: 0,
+            flush_victims: Vec::new(),
+            silenced: HashSet::new(),
+            stops: 0,
+            cancelled: HashSet::new(),
+            all_cancelled: false,
+            loading: false,
+        }
+    }
+
+    fn take(&mut self, at: usize, entry: &'a Entry) -> Result<(), String> {
+        match entry {
+            Entry::Runs | Entry::FlushBegins | Entry::Flushed | Entry::FlushEnds => {
+                self.flow(entry);
+            }
+            Entry::Stopped => self.stops += 1,
+            Entry::Cancels(Some(id)) => {
+                self.cancelled.insert(*id);
+            }
+            Entry::Cancels(None) => self.all_cancelled = true,
+            Entry::Mischief => self.mischief = true,
+            Entry::Queued { id, text } => {
+                let known = self.texts.entry(*id).or_default();
+                if known.text.replace(text.clone()).is_some() {
+                    return Err(format!("text {id} is queued twice"));
+                }
+            }
+            Entry::Said {
+                id,
+                priority,
+                interrupts,
+            } => self.said(at, *id, *priority, *interrupts),
+            Entry::Vocoded { text } => {
+                self.vocoded.insert(text, at);
+            }
+            Entry::Started { id } => {
+                let text = self.texts.entry(*id).or_default();
+                if text.text.is_none() || text.ended.is_some() || text.started {
+                    return Err(format!("text {id} starts before it is queued, or again"));
+                }
+                text.started = true;
+            }
+            Entry::Ended {
+                id,
+                how,
+                reason,
+                duration,
+            } => self.ended(at, *id, *how, reason, *duration)?,
+            Entry::Event { kind, seqnum } => match kind {
+                gst::EventType::Caps => self.epoch.caps = true,
+                gst::EventType::Segment => self.epoch.segment = true,
+                gst::EventType::Eos if self.epoch.eos.replace(*seqnum).is_some() => {
+                    return Err("a second EOS".into());
+                }
+                _ => {}
+            },
+            Entry::Buffer(heard) => self.buffer(at, heard)?,
+            Entry::Taken => self.last_taken = at,
+            Entry::Error(message) if !self.mischief => return Err(format!("an error: {message}")),
+            Entry::Warning(message) if !WARNINGS.iter().any(|known| message.contains(known)) => {
+                return Err(format!("a warning: {message}"));
+            }
+            Entry::Progress(kind) => self.progress(*kind)?,
+            Entry::Does(_)
+            | Entry::Error(_)
+            | Entry::Warning(_)
+            | Entry::Property { .. }
+            | Entry::UpstreamBegins { .. }
+            | Entry::Pushed { .. }
+            | Entry::UpstreamEnds => {}
+        }
+        Ok(())
+    }
+
+    fn flow(&mut self, entry: &Entry) {
+        match entry {
+            Entry::FlushBegins => {
+                self.flushes += 1;
+                self.flush_victims = self.texts.keys().copied().collect();
+            }
+            Entry::Flushed => {
+                self.flushed = true;
+                self.silenced.extend(self.flush_victims.drain(..));
+            }
+            Entry::FlushEnds => {
+                let caps = self.epoch.caps;
+                self.epoch = Epoch {
+                    caps,
+                    ..self.model.epoch()
+                };
+                self.flushed = false;
+            }
+            _ => {
+                self.epoch = self.model.epoch();
+                self.flushed = false;
+            }
+        }
+    }
+
+    fn said(&mut self, at: usize, id: u64, priority: i32, interrupts: Interrupts) {
+        let text = self.texts.entry(id).or_default();
+        (text.said, text.priority, text.interrupts) = (Some(at), priority, interrupts);
+        if interrupts == Interrupts::No {
+            return;
+        }
+        // The signal may return late: a text first heard after this one was not interrupted by it.
+        let unheard = if text.ended.is_some() { 0 } else { at };
+        let until = text.first.map_or(unheard, |(first, _)| first);
+        for other in self.texts.values_mut() {
+            if other.first.is_some_and(|(first, _)| first < until)
+                && other.ended.is_none()
+                && other.priority < priority
+                && other.is_priority_known()
+            {
+                other.most.get_or_insert(Most::AfterNext(interrupts));
+            }
+        }
+    }
+
+    fn ended(
+        &mut self,
+        at: usize,
+        id: u64,
+        how: How,
+        reason: &str,
+        duration: u64,
+    ) -> Result<(), String> {
+        let text = self.texts.entry(id).or_default();
+        if text.text.is_none() {
+            return Err(format!("text {id} ends before it is queued"));
+        }
+        if text.ended.replace((how, reason.to_owned())).is_some() {
+            return Err(format!("text {id} ends twice"));
+        }
+        if how == How::Finished && duration != time_of(text.heard.len()) {
+            return Err(format!(
+                "text {id} was heard for {} samples, its end reports {duration} ns",
+                text.heard.len()
+            ));
+        }
+        let priority = text.priority;
+        let has_cause = match reason {
+            "cancelled" => self.all_cancelled || self.cancelled.contains(&id),
+            "flushed" => self.flushes > 0,
+            "stopped" => self.stops > 0 || self.entries[at..].iter().any(is_stop),
+            "the stream has ended" => self.mischief,
+            // By a text whose messages come later.
+            "displaced" => true,
+            "interrupted" => self.texts.values().any(|other| {
+                // The signal may not have returned yet.
+                (other.interrupts != Interrupts::No && other.priority > priority)
+                    || other.said.is_none()
+            }),
+            _ if how == How::Failed => self.mischief,
+            _ => how == How::Finished,
+        };
+        if has_cause {
+            Ok(())
+        } else {
+            Err(format!("text {id} ended for no reason: {how:?}, {reason}"))
+        }
+    }
+
+    fn buffer(&mut self, at: usize, heard: &Heard) -> Result<(), String> {
+        if self.flushed {
+            return Err(format!("{heard:?} is heard during a flush"));
+        }
+        self.model.check_stamps(&self.epoch, heard)?;
+        if let Some(id) = heard.id {
+            if self.silenced.contains(&id) {
+                return Err(format!("text {id} is heard after a flush"));
+            }
+            let text = self.texts.entry(id).or_default();
+            let made = text.text.as_deref().and_then(|text| self.vocoded.get(text));
+            let since = self.last_taken.max(made.copied().unwrap_or(0));
+            self.model.hear(text, id, heard, (at, since))?;
+        }
+        self.epoch.last = Some(heard.clone());
+        Ok(())
+    }
+
+    fn progress(&mut self, kind: gst::ProgressType) -> Result<(), String> {
+        match kind {
+            gst::ProgressType::Start if std::mem::replace(&mut self.loading, true) => {
+                Err("loading is reported to begin twice".into())
+            }
+            gst::ProgressType::Start | gst::ProgressType::Continue => Ok(()),
+            _ if !std::mem::take(&mut self.loading) => Err(format!("loading ends again: {kind:?}")),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Model<'_> {
     fn speech(&self, text: &str) -> Result<Vec<f32>, String> {
         match self.voice {
@@ -81,7 +307,7 @@ impl Model<'_> {
                 .iter()
                 .find(|(known, _)| known == text)
                 .map(|(_, speech)| speech.clone())
-                .ok_or_else(|| format!("nobody knows the speech of {text:?}")),
+                .ok_or_else(|| format!("the speech is unknown of {text:?}")),
         }
     }
 
@@ -102,182 +328,16 @@ impl Model<'_> {
 
     /// Fails with the invariant that does not hold.
     pub fn check(&self, entries: &[Entry]) -> Result<(), String> {
-        let mut texts = BTreeMap::<u64, Text>::new();
-        let mut vocoded = HashMap::<&str, usize>::new();
-        let mut epoch = Epoch::default();
-        let mut mischief = false;
-        let mut flushed = false;
-        let mut silenced = HashSet::new();
-        let mut flush_victims = Vec::new();
-        let mut cancelled = HashSet::new();
-        let mut all_cancelled = false;
-        let (mut flushes, mut stops) = (0, 0);
-        let mut last_taken = 0;
-        let mut loading = false;
-        for (i, entry) in entries.iter().enumerate() {
-            match entry {
-                Entry::Runs => {
-                    epoch = self.epoch();
-                    flushed = false;
-                }
-                Entry::Stopped => stops += 1,
-                Entry::FlushBegins => {
-                    flushes += 1;
-                    flush_victims = texts.keys().copied().collect();
-                }
-                Entry::Flushed => {
-                    flushed = true;
-                    silenced.extend(flush_victims.drain(..));
-                }
-                Entry::FlushEnds => {
-                    let caps = epoch.caps;
-                    epoch = Epoch {
-                        caps,
-                        ..self.epoch()
-                    };
-                    flushed = false;
-                }
-                Entry::Cancels(Some(id)) => {
-                    cancelled.insert(*id);
-                }
-                Entry::Cancels(None) => all_cancelled = true,
-                Entry::Mischief => mischief = true,
-                Entry::Queued { id, text } => {
-                    let known = texts.entry(*id).or_default();
-                    if known.text.replace(text.clone()).is_some() {
-                        return Err(format!("text {id} is queued twice"));
-                    }
-                }
-                Entry::Said {
-                    id,
-                    priority,
-                    interrupts,
-                } => {
-                    let text = texts.entry(*id).or_default();
-                    (text.said, text.priority, text.interrupts) = (Some(i), *priority, *interrupts);
-                    if *interrupts != Interrupts::No {
-                        // The signal may return late: a text first heard after this one was not interrupted by it.
-                        let unheard = if text.ended.is_some() { 0 } else { i };
-                        let until = text.first.map_or(unheard, |(first, _)| first);
-                        for other in texts.values_mut() {
-                            if other.first.is_some_and(|(first, _)| first < until)
-                                && other.ended.is_none()
-                                && other.priority < *priority
-                                && other.is_priority_known()
-                            {
-                                other.most.get_or_insert(Most::AfterNext(*interrupts));
-                            }
-                        }
-                    }
-                }
-                Entry::Vocoded { text } => {
-                    vocoded.insert(text, i);
-                }
-                Entry::Started { id } => {
-                    let text = texts.entry(*id).or_default();
-                    if text.text.is_none() || text.ended.is_some() || text.started {
-                        return Err(format!("text {id} starts before it is queued, or again"));
-                    }
-                    text.started = true;
-                }
-                Entry::Ended {
-                    id,
-                    how,
-                    reason,
-                    duration,
-                } => {
-                    let text = texts.entry(*id).or_default();
-                    if text.text.is_none() {
-                        return Err(format!("text {id} ends before it is queued"));
-                    }
-                    if text.ended.replace((*how, reason.clone())).is_some() {
-                        return Err(format!("text {id} ends twice"));
-                    }
-                    if *how == How::Finished && *duration != time_of(text.heard.len()) {
-                        return Err(format!(
-                            "text {id} was heard for {} samples, its end reports {duration} ns",
-                            text.heard.len()
-                        ));
-                    }
-                    let why = match reason.as_str() {
-                        "cancelled" => all_cancelled || cancelled.contains(id),
-                        "flushed" => flushes > 0,
-                        "stopped" => stops > 0 || entries[i..].iter().any(is_stop),
-                        "the stream has ended" => mischief,
-                        // By a text whose messages come later.
-                        "displaced" => true,
-                        "interrupted" => {
-                            let priority = text.priority;
-                            let mut others = texts.values();
-                            others.any(|other| {
-                                // The signal may not have returned yet.
-                                (other.interrupts != Interrupts::No && other.priority > priority)
-                                    || other.said.is_none()
-                            })
-                        }
-                        _ if *how == How::Failed => mischief,
-                        _ => *how == How::Finished,
-                    };
-                    if !why {
-                        return Err(format!("text {id} ended for no reason: {how:?}, {reason}"));
-                    }
-                }
-                Entry::Event { kind, seqnum } => match kind {
-                    gst::EventType::Caps => epoch.caps = true,
-                    gst::EventType::Segment => epoch.segment = true,
-                    gst::EventType::Eos if epoch.eos.replace(*seqnum).is_some() => {
-                        return Err("a second EOS".into());
-                    }
-                    _ => {}
-                },
-                Entry::Buffer(heard) => {
-                    if flushed {
-                        return Err(format!("{heard:?} is heard during a flush"));
-                    }
-                    self.check_stamps(&epoch, heard)?;
-                    if let Some(id) = heard.id {
-                        if silenced.contains(&id) {
-                            return Err(format!("text {id} is heard after a flush"));
-                        }
-                        let text = texts.entry(id).or_default();
-                        let made = text.text.as_deref().and_then(|text| vocoded.get(text));
-                        let since = last_taken.max(made.copied().unwrap_or(0));
-                        self.hear(text, id, heard, (i, since))?;
-                    }
-                    epoch.last = Some(heard.clone());
-                }
-                Entry::Taken => last_taken = i,
-                Entry::Error(message) if !mischief => return Err(format!("an error: {message}")),
-                Entry::Warning(message)
-                    if !WARNINGS.iter().any(|known| message.contains(known)) =>
-                {
-                    return Err(format!("a warning: {message}"));
-                }
-                Entry::Progress(kind) => match kind {
-                    gst::ProgressType::Start if std::mem::replace(&mut loading, true) => {
-                        return Err("loading is reported to begin twice".into());
-                    }
-                    gst::ProgressType::Start | gst::ProgressType::Continue => {}
-                    _ if !std::mem::take(&mut loading) => {
-                        return Err(format!("loading ends again: {kind:?}"));
-                    }
-                    _ => {}
-                },
-                Entry::Does(_)
-                | Entry::Error(_)
-                | Entry::Warning(_)
-                | Entry::Property { .. }
-                | Entry::UpstreamBegins { .. }
-                | Entry::Pushed { .. }
-                | Entry::UpstreamEnds => {}
-            }
+        let mut walk = Walk::new(self, entries);
+        for (at, entry) in entries.iter().enumerate() {
+            walk.take(at, entry)?;
         }
-        if loading {
+        if walk.loading {
             return Err("the end of loading is not reported".into());
         }
-        Self::check_order(&texts)?;
-        Self::check_displaced(&texts)?;
-        for (id, text) in &texts {
+        Self::check_order(&walk.texts)?;
+        Self::check_displaced(&walk.texts)?;
+        for (id, text) in &walk.texts {
             self.check_end(*id, text)?;
         }
         self.check_upstream(entries)

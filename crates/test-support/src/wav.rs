@@ -1,4 +1,4 @@
-//! Reading WAV files.
+//! Reading WAV files: by hand, since hound does not give the format tag and refuses the header of an empty stream.
 use std::path::Path;
 
 /// Format tag, channels, rate and data of a WAV file. Of an empty stream wavenc writes a header of unknown length.

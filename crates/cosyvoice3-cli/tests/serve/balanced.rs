@@ -76,8 +76,7 @@ fn balance(servers: [&Server; 2]) -> Option<Balancer> {
 }
 
 #[test]
-fn when_one_of_two_servers_dies_only_its_running_requests_fail_and_no_answer_looks_whole_that_is_not()
- {
+fn when_one_of_two_servers_dies_only_its_running_requests_fail() {
     let start = || Server::http_alone(&["--max-connections-of-one", "512"]);
     let (one, two) = (start(), start());
     wait_until_ready(&one);

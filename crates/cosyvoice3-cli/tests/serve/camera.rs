@@ -72,7 +72,7 @@ impl Drop for Viewer {
 }
 
 #[test]
-fn a_camera_that_was_lost_is_shown_again_to_clients_that_stayed_and_speech_goes_on_meanwhile() {
+fn a_camera_that_was_lost_is_shown_again_and_speech_goes_on_meanwhile() {
     let [wanted] = telephone(["Да."]);
     // Another server is the camera.
     let first = Server::start(&mut command_at("127.0.0.1:0"));

@@ -214,7 +214,7 @@ fn well_formed_requests_are_answered_beside_idle_connections_and_cost_no_threads
 }
 
 #[test]
-fn of_a_thousand_announcements_at_once_a_few_wait_the_others_are_refused_and_the_server_goes_on() {
+fn of_a_thousand_announcements_at_once_most_are_refused() {
     let server = announcing();
     let id = server.say("Да.");
     server.wait_for(&format!("announcement {id} finished"));

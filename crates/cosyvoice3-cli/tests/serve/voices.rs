@@ -132,7 +132,7 @@ fn spoken(server: &Server, voice: &str, format: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_recording_becomes_a_voice_that_is_listed_speaks_at_once_and_can_be_deleted() {
+fn a_recording_becomes_a_voice_that_speaks_at_once_and_can_be_deleted() {
     let user = User::new();
     let server = user.server(&["--play", "fakesink"]);
     // As the model itself says it.

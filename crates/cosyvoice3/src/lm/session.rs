@@ -39,6 +39,7 @@ pub struct Decoding {
 
 /// Reason for the end of generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum StopReason {
     /// The model ended the speech.
     Natural,

@@ -194,6 +194,7 @@ pub enum Markup {
 
 /// A named place in the speech, from SSML's `mark`.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Mark {
     /// Its name.
     pub name: Arc<str>,

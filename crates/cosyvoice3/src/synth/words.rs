@@ -13,6 +13,7 @@ const SILENCE: f32 = 0.01;
 
 /// A word and the samples in which it is spoken.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Word {
     /// The word as it is spoken, with the punctuation at it.
     pub text: String,
