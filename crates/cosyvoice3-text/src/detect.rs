@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_russian_listener_hears_a_sentence_with_an_address_or_a_unit_in_russian() {
+    fn an_address_or_a_unit_leaves_a_russian_sentence_russian() {
         for text in [
             "Сайт: www.gosuslugi.ru.",
             "См. rzd.ru.",

@@ -137,8 +137,8 @@ const INNER: &[&str] = &[
     "avg", "misc", "assn", "bros", "pres", "jct", "sta", "ctr", "hts", "appt", "mtg", "pkwy",
     "hwy", "blvd", "hrs", "arr", "dep", "ave", "rd", "ln", "ct", "corp", "ltd", "inc", "approx",
     "max", "min", "tel", "ext", "apt", "ste", "tsp", "tbsp", "mins", "secs", "lbs", "doz", "acct",
-    "btwn", "wk", "wks", "pts", "oz", "mon", "tue", "tues", "wed", "thu", "thur", "thurs", "fri",
-    "sat", "sun",
+    "stn", "stns", "appts", "exp", "btwn", "wk", "wks", "pts", "oz", "mon", "tue", "tues", "wed",
+    "thu", "thur", "thurs", "fri", "sat", "sun",
 ];
 
 /// Words whose full stop ends no sentence where a number follows.
@@ -243,8 +243,8 @@ const BEFORE_NUMBER: &[&str] = &[
     "trk",
     "chap",
     "acct",
-    "chap",
-    "acct",
+    "exp",
+    "stns",
 ];
 
 /// Words that follow a time of day and belong to it: `at 5 p.m. Monday`.
@@ -345,6 +345,9 @@ const OPENERS: &[&str] = &[
     "Follow",
     "Thank",
     "Passengers",
+    "Next",
+    "Transfer",
+    "Doors",
     "Mind",
     "Take",
     "Turn",

@@ -214,7 +214,7 @@ fn refused() -> Vec<(String, &'static str)> {
 }
 
 #[test]
-fn damaged_and_hostile_documents_end_in_a_clear_error_soon_and_with_bounded_memory() {
+fn hostile_documents_end_soon_in_a_clear_error_and_bounded_memory() {
     let documents = refused();
     assert!(documents.len() >= 60, "{}", documents.len());
     for (document, message) in documents {

@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_viewer_hears_a_sentence_over_two_lines_as_one_and_two_speakers_as_two() {
+    fn a_sentence_over_two_lines_is_one_and_two_speakers_are_two() {
         for (text, expected) in [
             (
                 "I went to the\nshop and bought",

@@ -106,6 +106,12 @@ pub(crate) fn is_address(run: &str) -> bool {
     web::address(run).is_some()
 }
 
+/// The Russian ordinal of `number` in the gender and case that the text before and after it asks for; the masculine nominative
+/// where nothing shows them.
+pub(crate) fn russian_ordinal(number: u64, before: &str, after: &str) -> String {
+    russian::ordinal_between(number, before, after)
+}
+
 /// True if `word` is a form of a Russian noun of those that numbers stand beside.
 pub(crate) fn is_russian_noun(word: &str) -> bool {
     russian::is_noun(word)

@@ -28,7 +28,17 @@ pub(super) struct Reader<'a, L> {
     language: PhantomData<L>,
 }
 
-impl<L> Reader<'_, L> {
+impl<'a, L> Reader<'a, L> {
+    /// A reader of `tokens` that has said nothing.
+    pub fn of(tokens: &'a Tokens<'a>) -> Self {
+        Self {
+            tokens,
+            out: Writer::default(),
+            rule: "",
+            language: PhantomData,
+        }
+    }
+
     /// Keeps the token at `at` as it is written.
     pub fn copy(&mut self, at: usize) -> usize {
         self.out.copy(self.tokens.text(at));
@@ -40,12 +50,7 @@ impl<L> Reader<'_, L> {
 pub(super) fn read<L: Spoken>(text: &str, mut changes: Option<&mut Vec<Change>>) -> String {
     let text = web::spell(text, &L::WEB, changes.as_deref_mut());
     let tokens = Tokens::of(&text);
-    let mut reader = Reader::<L> {
-        tokens: &tokens,
-        out: Writer::default(),
-        rule: "",
-        language: PhantomData,
-    };
+    let mut reader = Reader::<L>::of(&tokens);
     let mut pieces = changes.as_ref().map(|_| Pieces::default());
     let mut at = 0;
     while at < tokens.len() {

@@ -1,6 +1,6 @@
 //! From the events of the XML reader to segments.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use quick_xml::{
     Reader, XmlVersion,
@@ -11,7 +11,7 @@ use super::{
     Document, LARGEST, SayAs, Segment, SsmlError, Text, say_as,
     values::{rate, strength, time},
 };
-use crate::Language;
+use crate::{Language, normalize::russian_ordinal};
 
 /// Deepest nesting of elements.
 const DEEPEST: usize = 64;
@@ -88,11 +88,22 @@ struct Open {
     rate: f32,
 }
 
+/// A Russian ordinal as it stands in a text, in the nominative.
+struct Ordinal {
+    number: u64,
+    /// Index of its segment.
+    segment: usize,
+    /// Bytes of the segment's text.
+    place: Range<usize>,
+}
+
 struct Parser {
     document: Document,
     open: Vec<Open>,
     /// The text of the innermost `say-as`.
     said: String,
+    /// Russian ordinals, whose forms depend on the text after them.
+    ordinals: Vec<Ordinal>,
     /// The language where none is given.
     language: Language,
     finished: bool,
@@ -106,6 +117,7 @@ impl Parser {
             document: Document::default(),
             open: Vec::new(),
             said: String::new(),
+            ordinals: Vec::new(),
             language,
             finished: false,
         }
@@ -150,6 +162,7 @@ impl Parser {
                 "no `<speak>` was found; an SSML document is `<speak>...</speak>`".to_owned(),
             );
         }
+        inflect(&mut self.document.segments, &self.ordinals);
         balance(&mut self.document.segments);
         Ok(self.document)
     }
@@ -302,11 +315,14 @@ impl Parser {
             Content::SayAs(kind, format) if !matches!(outer, Some(Content::SayAs(..))) => {
                 let said = std::mem::take(&mut self.said);
                 let language = closed.language.unwrap_or(self.language);
-                let said = match kind {
+                let read = match kind {
                     Some(kind) => say_as(kind, format.as_deref(), &said, language),
-                    None => said,
+                    None => said.clone(),
                 };
-                self.text(&said)?;
+                self.text(&read)?;
+                if kind == Some(SayAs::Ordinal) && language == Language::Russian {
+                    self.note_ordinal(&said, &read);
+                }
             }
             _ => {}
         }
@@ -315,6 +331,26 @@ impl Parser {
         }
         self.finished |= self.open.is_empty();
         Ok(())
+    }
+
+    /// Notes the ordinal of the number in `written`, which was added as `read`.
+    fn note_ordinal(&mut self, written: &str, read: &str) {
+        // A longer one is read as any other text.
+        let number = written.trim().parse::<u64>().ok();
+        let Some(number) = number.filter(|number| *number < 1_000_000_000) else {
+            return;
+        };
+        let segment = self.document.segments.len().wrapping_sub(1);
+        if let Some(Segment::Text(last)) = self.document.segments.last()
+            && last.text.ends_with(read)
+        {
+            let place = last.text.len() - read.len()..last.text.len();
+            self.ordinals.push(Ordinal {
+                number,
+                segment,
+                place,
+            });
+        }
     }
 
     fn text(&mut self, text: &str) -> Outcome {
@@ -391,6 +427,28 @@ impl Parser {
         if names.len() < MOST_NAMES && !names.contains(&name) {
             names.push(name);
         }
+    }
+}
+
+/// Puts `ordinals` into the form that the text around them asks for.
+fn inflect(segments: &mut [Segment], ordinals: &[Ordinal]) {
+    /// As much text before and after an ordinal is looked at, in bytes.
+    const NEAR: usize = 200;
+    for of_segment in ordinals.chunk_by(|one, next| one.segment == next.segment) {
+        let Some(Segment::Text(text)) = segments.get_mut(of_segment[0].segment) else {
+            continue;
+        };
+        let old = std::mem::take(&mut text.text);
+        let mut end = 0;
+        for Ordinal { number, place, .. } in of_segment {
+            let before =
+                &old[old.ceil_char_boundary(place.start.saturating_sub(NEAR))..place.start];
+            let after = &old[place.end..old.floor_char_boundary(place.end + NEAR)];
+            text.text.push_str(&old[end..place.start]);
+            text.text.push_str(&russian_ordinal(*number, before, after));
+            end = place.end;
+        }
+        text.text.push_str(&old[end..]);
     }
 }
 

@@ -21,6 +21,32 @@ fn short(document: &str) -> Vec<String> {
 }
 
 #[test]
+fn russian_ordinals_agree_with_the_text_around_them() {
+    for (before, number, after, expected) in [
+        ("", "5", "", "пятый"),
+        ("Пройдите к ", "5", " вагону.", "Пройдите к пятому вагону."),
+        ("на ", "2", " платформу", "на вторую платформу"),
+        ("с ", "3", " платформы", "с третьей платформы"),
+        ("", "1", " место", "первое место"),
+        ("в ", "21", " кабинете", "в двадцать первом кабинете"),
+        ("Это ", "90", " номер", "Это девяностый номер"),
+        ("без ", "4", " окна", "без четвёртого окна"),
+        ("подойдите ко ", "2", ".", "подойдите ко второму."),
+        ("", "3", " раз", "третий раз"),
+    ] {
+        let document = format!(
+            "<speak xml:lang='ru'>{before}<say-as interpret-as='ordinal'>{number}</say-as>{after}</speak>"
+        );
+        assert_eq!(short(&document), [expected], "{document}");
+    }
+    let two = "<speak xml:lang='ru'>с <say-as interpret-as='ordinal'>1</say-as> пути на \
+        <say-as interpret-as='ordinal'>3</say-as> путь<break/>к <say-as interpret-as='ordinal'>7</say-as> \
+        пути</speak>";
+    let expected = ["с первого пути на третий путь", "~500", "к седьмому пути"];
+    assert_eq!(short(two), expected);
+}
+
+#[test]
 fn documents_become_texts_breaks_and_marks() {
     for (document, expected) in [
         ("<speak>Hello</speak>", &["Hello"][..]),

@@ -106,6 +106,12 @@ const ABBREVIATIONS: &[(&str, &str, bool)] = &[
     ("Atty", "Attorney", false),
     ("Jct", "Junction", true),
     ("Sta", "Station", true),
+    ("Stn", "Station", true),
+    ("stn", "station", true),
+    ("Stns", "Stations", true),
+    ("stns", "stations", true),
+    ("Appts", "Appointments", true),
+    ("appts", "appointments", true),
     ("Ctr", "Center", true),
     ("Hts", "Heights", true),
     ("Arpt", "Airport", true),
@@ -134,7 +140,9 @@ const ABBREVIATIONS: &[(&str, &str, bool)] = &[
 ];
 
 /// Abbreviations before a number only, with a full stop.
-const BEFORE_NUMBER: [(&str, &str); 62] = [
+const BEFORE_NUMBER: [(&str, &str); 64] = [
+    ("exp", "expires"),
+    ("Exp", "Expires"),
     ("Sc", "Scene"),
     ("sc", "scene"),
     ("No", "number"),
@@ -307,6 +315,40 @@ const SECTIONS: [&str; 12] = [
     "War", "Type",
 ];
 
+/// Things that have a maximum and a minimum: `Max. load`.
+const BOUNDED: [&str; 30] = [
+    "age",
+    "amount",
+    "balance",
+    "capacity",
+    "charge",
+    "deposit",
+    "depth",
+    "distance",
+    "dose",
+    "fare",
+    "fee",
+    "height",
+    "length",
+    "load",
+    "number",
+    "occupancy",
+    "order",
+    "payment",
+    "power",
+    "pressure",
+    "price",
+    "purchase",
+    "size",
+    "speed",
+    "spend",
+    "stay",
+    "temperature",
+    "wage",
+    "weight",
+    "width",
+];
+
 /// Most initials of one name.
 const LONGEST_INITIALS: usize = 6;
 
@@ -371,6 +413,9 @@ impl Reader<'_, English> {
         {
             return Some((text.into(), at + 2));
         }
+        if let Some(found) = self.bound(at, second) {
+            return Some(found);
+        }
         let (_, text, may_end) = ABBREVIATIONS.iter().find(|(short, ..)| *short == word)?;
         let end = if *may_end {
             self.kept_stop(at + 2)
@@ -378,6 +423,25 @@ impl Reader<'_, English> {
             (at + 2).min(self.tokens.len() - 1)
         };
         Some(((*text).into(), end))
+    }
+
+    /// `Max. load`, `min. $50`: the bound at `at` of what `next` says; `10 min.` are minutes.
+    fn bound(&self, at: usize, next: usize) -> Option<(String, usize)> {
+        let text = match self.tokens.text(at) {
+            "Max" => "Maximum",
+            "Min" => "Minimum",
+            "max" => "maximum",
+            "min" => "minimum",
+            _ => return None,
+        };
+        let before = at.checked_sub(
+            1 + usize::from(self.tokens.kind(at.wrapping_sub(1)) == Some(Kind::Space)),
+        );
+        let counted = before.is_some_and(|before| self.tokens.number(before).is_some());
+        let following = self.tokens.text(next);
+        let bounds = BOUNDED.contains(&following)
+            || text.ends_with("inimum") && matches!(following, "$" | "€" | "£");
+        (bounds && !counted).then(|| (text.to_owned(), at + 2))
     }
 
     /// `WW1`, `before WWII.`
@@ -548,7 +612,8 @@ impl Reader<'_, English> {
 
     fn saint_or_street(&self, at: usize, next: &str) -> (String, usize) {
         let before = self.tokens.cased_word_before(at);
-        let saint = next.starts_with(char::is_uppercase) && before.is_empty()
+        let saint = is_saint(next)
+            || next.starts_with(char::is_uppercase) && before.is_empty()
             || !before.starts_with(char::is_uppercase)
                 && !matches!(before, "st" | "nd" | "rd" | "th");
         if saint {
@@ -586,6 +651,48 @@ impl Reader<'_, English> {
             None
         }
     }
+}
+
+/// True if `name` is that of a saint in the names of places, which a street before it does not explain: `King's Cross St.
+/// Pancras`, `Queensway St. Paul's`. First names alone, such as `George`, may begin a sentence.
+pub(super) fn is_saint(name: &str) -> bool {
+    const PLACES: [&str; 20] = [
+        "Pancras",
+        "Albans",
+        "Andrews",
+        "Asaph",
+        "Austell",
+        "Davids",
+        "Denis",
+        "Germain",
+        "Helens",
+        "Helier",
+        "Ives",
+        "Johns",
+        "Kitts",
+        "Leonards",
+        "Lucia",
+        "Moritz",
+        "Neots",
+        "Petersburg",
+        "Tropez",
+        "Catharines",
+    ];
+    const SAINTS: [&str; 12] = [
+        "Paul's",
+        "James's",
+        "John's",
+        "Mary's",
+        "Peter's",
+        "George's",
+        "Anne's",
+        "Thomas's",
+        "Bartholomew's",
+        "Patrick's",
+        "Andrew's",
+        "Michael's",
+    ];
+    PLACES.contains(&name) || SAINTS.contains(&name)
 }
 
 /// The full form of `short` with an apostrophe, or without a full stop.

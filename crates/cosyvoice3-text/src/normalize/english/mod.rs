@@ -41,9 +41,10 @@ type Rule = (
 );
 
 /// Things that a number can be, the most certain first.
-const NUMBERS: [Rule; 24] = [
+const NUMBERS: [Rule; 25] = [
     ("card", |reader, at| reader.card(at)),
     ("date", |reader, at| reader.numeric_date(at)),
+    ("date", |reader, at| reader.month_and_year(at)),
     ("date", |reader, at| reader.month_and_day(at)),
     ("telephone", |reader, at| reader.telephone(at)),
     ("time", |reader, at| reader.time(at)),
@@ -76,7 +77,8 @@ const SMALL_WORDS: [&str; 36] = [
 ];
 
 /// Things that a word can be which is not said as it is written.
-const WORDS: [Rule; 8] = [
+const WORDS: [Rule; 9] = [
+    ("quantity", |reader, at| reader.between_measures(at)),
     ("date", |reader, at| reader.month_first(at)),
     ("weekday", |reader, at| reader.weekday(at)),
     ("money", |reader, at| reader.code_of_money(at)),
@@ -331,6 +333,13 @@ impl<'t> Reader<'t, English> {
             && self.tokens.kind(at - 2) == Some(Kind::Space)
             && self.tokens.number(at - 3).is_some();
         let symbol = self.tokens.text(at + 1);
+        // `500 mg/5 mL`
+        let amount = self.tokens.number(at + 1).is_some()
+            && units::unit(self.tokens.text(self.tokens.skip_space(at + 2))).is_some();
+        if is_counted && amount && units::unit(self.tokens.text(at - 1)).is_some() {
+            self.out.say(" per ");
+            return Some(at + 1);
+        }
         let is_unit = !(symbol.len() == 1 && symbol.starts_with(char::is_uppercase));
         if !is_counted && self.tokens.number(at - 1).is_none() || !is_unit {
             return None;

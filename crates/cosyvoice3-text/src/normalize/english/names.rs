@@ -88,6 +88,8 @@ const IN_DIGITS: &[(&str, usize)] = &[
     ("id", 4),
     ("zip", 5),
     ("order", 4),
+    ("sku", 4),
+    ("upc", 4),
     ("invoice", 4),
     ("booking", 4),
     ("reservation", 4),
@@ -313,6 +315,10 @@ impl Reader<'_, English> {
             self.out.say(&in_pairs(number.parse().ok()?));
             return Some(at + 1);
         }
+        if self.is_train_or_airline(at, number) {
+            self.out.say(&in_pairs(number.parse().ok()?));
+            return Some(at + 1);
+        }
         if self.tokens.text(at + 1) == "p"
             && matches!(number, "480" | "720" | "1080" | "1440" | "2160")
         {
@@ -378,6 +384,56 @@ impl Reader<'_, English> {
         }
         let is_plural = self.tokens.word_before(head).ends_with('s');
         (head < at && is_plural).then_some(head)
+    }
+
+    /// `Amtrak train 2150`, `Acela 2167`, `Delta 1208`: numbers of three or four digits that are said in pairs.
+    fn is_train_or_airline(&self, at: usize, number: &str) -> bool {
+        const LINES: [&str; 14] = [
+            "train",
+            "trains",
+            "Train",
+            "Trains",
+            "Amtrak",
+            "Acela",
+            "Regional",
+            "Delta",
+            "United",
+            "Southwest",
+            "JetBlue",
+            "Lufthansa",
+            "Airlines",
+            "Airways",
+        ];
+        let name = |at: usize| LINES.contains(&self.tokens.cased_word_before(at));
+        let named = name(at) || self.head_of_list(at).is_some_and(name);
+        let next = self.tokens.skip_space(at + 1);
+        let word = self.tokens.text(next);
+        // `to train 250 drivers`, `United 2000 miles`
+        let counted = self.is_counted(at + 1)
+            || word.len() > 3
+                && word.ends_with('s')
+                && !matches!(
+                    word,
+                    "departs"
+                        | "arrives"
+                        | "leaves"
+                        | "stops"
+                        | "runs"
+                        | "calls"
+                        | "boards"
+                        | "continues"
+                        | "terminates"
+                        | "operates"
+                        | "makes"
+                        | "connects"
+                )
+            || matches!(word, "new" | "more" | "men" | "women" | "staff");
+        (3..=4).contains(&number.len())
+            && !number.starts_with('0')
+            && !number.ends_with("00")
+            && named
+            && !counted
+            && self.tokens.text(at + 1) != "-"
     }
 
     /// The number of `A320` and `B737`.

@@ -2,6 +2,7 @@
 
 use super::{
     English,
+    abbreviations::is_saint,
     numerals::{digits, in_pairs},
 };
 use crate::normalize::{figures, reader::Reader};
@@ -257,7 +258,8 @@ impl Reader<'_, English> {
         let is_street = *certain
             || in_address
             || match word {
-                "St" => !name_follows,
+                // `King's Cross St. Pancras`
+                "St" => !name_follows && !is_saint(next),
                 // `Elm Dr.` ends with its street; a doctor's name would follow: `Elm Dr. is closed`.
                 "Dr" => {
                     ends && (stop == 0 || next.is_empty() || next == ",")

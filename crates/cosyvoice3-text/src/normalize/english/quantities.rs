@@ -5,6 +5,7 @@ use super::{
     calendar::is_year,
     figure_words, money,
     numerals::{cardinal, digits, fraction, in_pairs, ordinal, plural},
+    units,
 };
 use crate::normalize::{
     figures::{self, Figure, Style, figure, range_end},
@@ -388,6 +389,33 @@ impl<'t> Reader<'t, English> {
             return Some(second);
         }
         Some(end + 1)
+    }
+
+    /// `48 in. x 40 in.`: the sign between two measures, the first of which has its unit.
+    pub(super) fn between_measures(&mut self, at: usize) -> Option<usize> {
+        let second = self.tokens.skip_space(at + 1);
+        if self.tokens.text(at) != "x" || self.tokens.number(second).is_none() {
+            return None;
+        }
+        let behind_blank = |at: usize| {
+            let before = at.checked_sub(1)?;
+            match self.tokens.text(before).trim() {
+                "" => before.checked_sub(1),
+                _ => Some(before),
+            }
+        };
+        let stop = behind_blank(at)?;
+        let unit = match self.tokens.text(stop) {
+            "." => stop.checked_sub(1)?,
+            _ => stop,
+        };
+        let symbol = self.tokens.text(unit);
+        let measured = self.tokens.number(behind_blank(unit)?).is_some();
+        if !measured || symbol != "in" && units::unit(symbol).is_none() {
+            return None;
+        }
+        self.out.say(" by ");
+        Some(second)
     }
 
     /// `a 10' pole`, `6' tall`.

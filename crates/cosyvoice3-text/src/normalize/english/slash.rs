@@ -3,7 +3,7 @@
 use super::{
     English,
     calendar::{MONTHS, weekday_name},
-    numerals::{cardinal, fraction, ordinal},
+    numerals::{cardinal, fraction, in_pairs, ordinal},
     units,
 };
 use crate::normalize::{figures, reader::Reader};
@@ -101,6 +101,23 @@ impl Reader<'_, English> {
                 .say(&format!("{} to {}", first.words, second.words));
             after
         })
+    }
+
+    /// `03/2027`: the month, in two digits, of a year.
+    pub(super) fn month_and_year(&mut self, at: usize) -> Option<usize> {
+        let month = self.tokens.number(at).filter(|month| month.len() == 2)?;
+        let month: usize = month.parse().ok().filter(|m| (1..=12).contains(m))?;
+        let year = self.tokens.number(at + 2).filter(|year| year.len() == 4)?;
+        let year: u64 = year.parse().ok().filter(|y| (1900..2100).contains(y))?;
+        let is_part = |at: usize| matches!(self.tokens.text(at), "/" | "-" | "." | ",");
+        let goes_on = is_part(at + 3) && self.tokens.number(at + 4).is_some();
+        let comes_on = at >= 2 && is_part(at - 1);
+        if self.tokens.text(at + 1) != "/" || goes_on || comes_on {
+            return None;
+        }
+        self.out
+            .say(&format!("{} {}", MONTHS[month - 1], in_pairs(year)));
+        Some(at + 3)
     }
 
     fn day_behind_month(&self, at: usize) -> Option<(MonthAndDay, usize)> {

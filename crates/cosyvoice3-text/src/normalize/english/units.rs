@@ -71,6 +71,7 @@ const UNITS: &[(&str, &str, &str)] = &[
     ("kPa", "kilopascal", "kilopascals"),
     ("MPa", "megapascal", "megapascals"),
     ("mmHg", "millimeter of mercury", "millimeters of mercury"),
+    ("inHg", "inch of mercury", "inches of mercury"),
     ("mbar", "millibar", "millibars"),
     ("kt|kts", "knot", "knots"),
     ("kbit|Kbit", "kilobit", "kilobits"),
@@ -438,12 +439,28 @@ impl Reader<'_, English> {
                 "angle" | "turn" | "rotation" | "view" | "slope" => ("degree".to_owned(), at + 1),
                 _ => (degrees.to_owned(), at + 1),
             },
+            // `4x daily`
+            "x" if self.is_frequency(after) => {
+                (if one { "time" } else { "times" }.to_owned(), at + 1)
+            }
             "×" | "x" if self.tokens.number(after).is_some() => {
                 let product = self.tokens.text(self.tokens.skip_space(after + 1)) == "=";
                 (if product { "times" } else { "by" }.to_owned(), at + 1)
             }
             _ => return None,
         })
+    }
+
+    /// `4x daily`, `2x a week`: words of how often at `at`.
+    fn is_frequency(&self, at: usize) -> bool {
+        let next = self.tokens.text(self.tokens.skip_space(at + 1));
+        match self.tokens.text(at) {
+            "daily" | "weekly" | "monthly" | "yearly" => true,
+            "a" | "per" | "each" | "every" => {
+                matches!(next, "day" | "week" | "month" | "year" | "hour")
+            }
+            _ => false,
+        }
     }
 
     /// *square* or *cubic* for `m²` and `m2`, and the index after it.

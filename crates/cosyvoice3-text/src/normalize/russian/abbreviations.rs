@@ -28,6 +28,8 @@ pub(super) enum Meaning {
     Text(&'static str),
     /// A noun anywhere.
     Noun(&'static Entry),
+    /// An adjective and its noun anywhere.
+    Described(&'static str, &'static Entry),
     /// A noun before a number.
     BeforeNumber(&'static Entry),
     /// A noun beside a name, and what follows it in every form.
@@ -58,7 +60,14 @@ fn parse(
     let noun = || nouns::entry(text).ok_or_else(|| format!("{text} is no noun of nouns.tsv"));
     let meaning = match place {
         "текст" => Meaning::Text(text),
-        "слово" => Meaning::Noun(noun()?),
+        "слово" => match text.split_once(' ') {
+            Some((adjective, name)) => {
+                let noun =
+                    nouns::entry(name).ok_or_else(|| format!("{name} is no noun of nouns.tsv"))?;
+                Meaning::Described(adjective, noun)
+            }
+            None => Meaning::Noun(noun()?),
+        },
         "перед-числом" => Meaning::BeforeNumber(noun()?),
         "перед-именем" => {
             let (name, tail) = text.split_once(' ').unwrap_or((text, ""));
@@ -132,7 +141,8 @@ pub(super) fn street(short: &str) -> Option<&'static Entry> {
     })
 }
 
-fn is_street_name(noun: &str) -> bool {
+/// True if `noun` names what streets are called: *улица*, *проспект*.
+pub(super) fn is_street_name(noun: &str) -> bool {
     matches!(
         noun,
         "улица"
@@ -331,30 +341,8 @@ impl Reader<'_, Russian> {
             {
                 return None;
             }
-            Meaning::Text(
-                text @ ("остановочный пункт"
-                | "детский сад"
-                | "городской округ"
-                | "железная дорога"),
-            ) => {
-                let (stem, noun) = match text {
-                    "детский сад" => ("детск", "сад"),
-                    "городской округ" => ("городск", "округ"),
-                    "железная дорога" => ("железн", "дорога"),
-                    _ => ("остановочн", "пункт"),
-                };
-                let case = self.place_case(at);
-                let entry = nouns::entry(noun)?;
-                let adjective = match (stem, case) {
-                    ("городск", Case::Nominative | Case::Accusative) => "ой",
-                    _ => adjective_ending(stem, entry.gender, case),
-                };
-                // The place has a form of its own.
-                let noun = match (noun, case) {
-                    ("сад", Case::Prepositional) => "саду",
-                    (_, case) => entry.form(false, case),
-                };
-                return Some(Cow::Owned(format!("{stem}{adjective} {noun}")));
+            Meaning::Described(adjective, noun) => {
+                return Some(Cow::Owned(self.described(at, adjective, noun)));
             }
             // `т. 8-916-123-45-67`
             Meaning::BeforeNumber(noun)
@@ -379,6 +367,12 @@ impl Reader<'_, Russian> {
                 | "режиссёр"),
             ) => nouns::entry(title)?.form(false, self.case_of_title(at, next)),
             Meaning::Text(text) => text,
+            // `Мебель кон. XIX в.`
+            Meaning::BeforeNumber(noun)
+                if matches!(noun.name(), "начало" | "середина" | "конец") =>
+            {
+                noun.form(false, self.part_case(at))
+            }
             // `жильцы д. 14`
             Meaning::BeforeNumber(noun)
                 if matches!(noun.name(), "дом" | "квартира")
@@ -424,6 +418,20 @@ impl Reader<'_, Russian> {
             Meaning::Noun(noun) if noun.name() == "автомобиль" && self.is_of_thing(at) => {
                 noun.form(false, Case::Genitive)
             }
+            // `36 кг на чел.`
+            Meaning::Noun(noun)
+                if noun.name() == "человек" && self.tokens.word_before(at) == "на" =>
+            {
+                noun.form(false, Case::Accusative)
+            }
+            // `забор выс. 2 м`
+            Meaning::Noun(noun)
+                if noun.is(Kind::Measure)
+                    && self.tokens.number(next).is_some()
+                    && self.is_of_thing(at) =>
+            {
+                noun.form(false, Case::Instrumental)
+            }
             Meaning::Noun(noun) | Meaning::Weekday(noun) | Meaning::Month(noun) => {
                 noun.form(false, self.place_case(at))
             }
@@ -463,6 +471,61 @@ impl Reader<'_, Russian> {
             }
         };
         Some(Cow::Borrowed(said))
+    }
+
+    /// `по л/с`, `в д/с`, `номер р/с`: the adjective and its noun in the case of what is written short at `at`.
+    fn described(&self, at: usize, adjective: &str, noun: &Entry) -> String {
+        let account = noun.name() == "счёт";
+        let case = match self.place_case(at) {
+            Case::Prepositional if account && self.is_paid_to(at) => Case::Accusative,
+            Case::Nominative
+                if !matches!(noun.name(), "дорога" | "пункт")
+                    && (self.is_of_thing(at)
+                        || self.tokens.word_before(at).starts_with("заведующ")) =>
+            {
+                Case::Genitive
+            }
+            case => case,
+        };
+        let as_written = matches!(
+            (noun.gender, case),
+            (_, Case::Nominative) | (Gender::Masculine | Gender::Neuter, Case::Accusative)
+        );
+        if as_written {
+            return format!("{adjective} {}", noun.form(false, case));
+        }
+        // The last two letters are its ending.
+        let end = adjective.char_indices().nth_back(1).map_or(0, |(at, _)| at);
+        let stem = &adjective[..end];
+        let form = match (noun.name(), case) {
+            // The place has a form of its own.
+            ("сад", Case::Prepositional) => "саду",
+            (_, case) => noun.form(false, case),
+        };
+        format!("{stem}{} {form}", adjective_ending(stem, noun.gender, case))
+    }
+
+    /// `деньги на л/с не поступили`: what stands around the account at `at` says that money goes to it.
+    fn is_paid_to(&self, at: usize) -> bool {
+        const STEMS: [&str; 13] = [
+            "зачисл",
+            "поступ",
+            "перечисл",
+            "перевод",
+            "перевед",
+            "перевес",
+            "внес",
+            "внёс",
+            "оплат",
+            "вернут",
+            "возвра",
+            "положи",
+            "платёж",
+        ];
+        (at.saturating_sub(8)..at + 10).any(|i| {
+            let word = self.tokens.text(i).to_lowercase();
+            STEMS.iter().any(|stem| word.starts_with(stem))
+        })
     }
 
     /// `41 км`: a number of kilometres at `at`.
@@ -689,7 +752,7 @@ impl Reader<'_, Russian> {
     }
 
     /// The case of a street at `at`, over those that it is listed with: `до ул. Мира и пл. Ленина`, `на углу ул. Мира`.
-    fn street_case(&self, at: usize) -> Case {
+    pub(super) fn street_case(&self, at: usize) -> Case {
         let mut first = at;
         for _ in 0..LONGEST_LIST {
             match self.street_before_in_list(first) {
@@ -767,7 +830,11 @@ impl Reader<'_, Russian> {
             }
             let case = match noun.name() {
                 "город" => self.case_of_city(at, self.tokens.text(next)),
-                name if is_street_name(name) => self.street_case(at),
+                name if is_street_name(name) => match self.street_case(at) {
+                    // `на ул. 3-ю Советскую`
+                    Case::Prepositional if self.is_accusative(next) => Case::Accusative,
+                    case => case,
+                },
                 _ => self.place_case(at),
             };
             return Some(noun.form(false, case));
@@ -780,6 +847,14 @@ impl Reader<'_, Russian> {
         let cases = governing::place_cases(&first);
         let (case, _) = forms.first(cases).or_else(|| forms.first(&CASES))?;
         Some(noun.form(false, case))
+    }
+
+    /// `3-ю Советскую`, `Тверскую`: the name at `at` shows that it is in the accusative.
+    fn is_accusative(&self, at: usize) -> bool {
+        let hyphen = usize::from(self.tokens.text(at + 1) == "-");
+        let ordinal = self.tokens.number(at).is_some()
+            && matches!(self.tokens.text(at + 1 + hyphen), "ю" | "ую" | "ью");
+        ordinal || is_name(self.tokens.text(at)) && self.tokens.text(at).ends_with("ую")
     }
 
     /// `на 12-й ул.`: the case of the ordinal before the noun that is written short at `at`.

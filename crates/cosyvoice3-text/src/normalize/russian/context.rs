@@ -257,7 +257,9 @@ pub(super) fn is_verb(word: &str) -> bool {
     const ENDINGS: [&str; 12] = [
         "л", "ла", "ло", "ли", "ся", "сь", "ет", "ёт", "ит", "ут", "ют", "ят",
     ];
-    word.chars().count() >= 4 && ENDINGS.iter().any(|ending| word.ends_with(ending))
+    // `живопись`, `подпись`, `запись`
+    let noun = word.ends_with("пись");
+    word.chars().count() >= 4 && !noun && ENDINGS.iter().any(|ending| word.ends_with(ending))
 }
 
 /// *двое суток*, *трое детей*: nouns that are counted so.

@@ -7,6 +7,7 @@ use super::{
     },
     Russian, context,
     forms::{self, CASES, Forms},
+    governing,
     nouns::{self, Noun},
     numerals::{Case, is_power},
     quantities::{Amount, amount_cases},
@@ -29,6 +30,42 @@ fn is_price(word: &str) -> bool {
     ["цен", "стоимост", "плат"]
         .iter()
         .any(|stem| word.starts_with(stem))
+}
+
+/// True if `word`, in small letters, names what lasts for years: *гарантия*, *стаж*.
+fn lasts(word: &str) -> bool {
+    ["гаранти", "служб", "стаж", "опыт"]
+        .iter()
+        .any(|stem| word.starts_with(stem))
+}
+
+/// True if `word`, in small letters, names a person, or the age itself.
+fn is_person(word: &str) -> bool {
+    const STEMS: [&str; 19] = [
+        "ребён",
+        "ребен",
+        "возраст",
+        "пациент",
+        "мальчик",
+        "девочк",
+        "девушк",
+        "женщин",
+        "мужчин",
+        "пенсионер",
+        "подрост",
+        "школьни",
+        "юнош",
+        "дошкол",
+        "внук",
+        "внучк",
+        "гражданин",
+        "гражданк",
+        "малыш",
+    ];
+    matches!(
+        word,
+        "дети" | "детей" | "детям" | "детьми" | "сын" | "сына" | "дочь" | "дочери"
+    ) || STEMS.iter().any(|stem| word.starts_with(stem))
 }
 
 /// As many tokens before a number are searched for the quote that its own would close.
@@ -199,31 +236,20 @@ impl Reader<'_, Russian> {
             && work.is_some_and(|work| WORKS.iter().any(|stem| work.starts_with(stem)))
     }
 
-    /// `3 л. 6 мес.`, `ребёнок 12 л.`: years, not litres.
+    /// `3 л. 6 мес.`, `ребёнок 12 л.`, `Пенсионер, 72 л.,`: years, not litres.
     fn is_age(&self, at: usize, unit: usize) -> bool {
         if self.tokens.text(unit + 1) != "." {
             return false;
         }
-        let number = self.tokens.skip_space(unit + 2);
-        // `ребёнку 3 л. молока`
-        let measures = self
-            .tokens
-            .text(number)
-            .starts_with(|c: char| c.is_lowercase());
-        let months = self.tokens.text(self.tokens.skip_space(number + 1));
+        let next = self.tokens.skip_space(unit + 2);
+        let word = self.tokens.text(next);
+        // `ребёнку 3 л. молока`, but `мальчик 5 л. потерялся`, `от 5 л. вход свободный`
+        let measures = word.starts_with(|c: char| c.is_lowercase())
+            && !context::is_verb(word)
+            && !context::is_function_word(word)
+            && governing::cases(word).is_empty();
+        let months = self.tokens.text(self.tokens.skip_space(next + 1));
         let before = self.tokens.word_before(at);
-        let person = [
-            "ребён",
-            "ребен",
-            "возраст",
-            "пациент",
-            "мальчик",
-            "девочк",
-            "гаранти",
-            "служб",
-            "стаж",
-            "опыт",
-        ];
         // `детей до 1 г.`
         let bound = self
             .previous_word(at)
@@ -234,8 +260,100 @@ impl Reader<'_, Russian> {
             .any(|stem| whose.starts_with(stem));
         of_child
             || matches!(months, "мес" | "месяц" | "месяца" | "месяцев")
-                && self.tokens.number(number).is_some()
-            || !measures && person.iter().any(|stem| before.starts_with(stem))
+                && self.tokens.number(next).is_some()
+            || !measures && (lasts(&before) || self.is_of_person(at) && self.may_be_years(unit))
+    }
+
+    /// `3 г.`, `21 г.`, `5 л.`: the number before the letter at `unit` goes with *года* or *год*, or else with *лет*.
+    fn may_be_years(&self, unit: usize) -> bool {
+        let number = self
+            .previous(unit)
+            .and_then(|number| figures::integer(self.tokens.number(number)?));
+        number.is_some_and(|number| {
+            let few = (1..=4).contains(&(number % 10)) && number / 10 % 10 != 1;
+            number < 120 && (self.tokens.text(unit) == "л" || few)
+        })
+    }
+
+    /// `мальчик 5 лет`, `женщина 72 л.`: years at `end` after the person `before`, who is of that age; `ему 5 лет` and
+    /// `мальчику 5 лет` say it themselves.
+    pub(super) fn is_age_of_person(&self, end: usize, before: &str) -> bool {
+        let unit = self.tokens.skip_space(end);
+        let years = match self.tokens.text(unit) {
+            "лет" | "года" | "год" => true,
+            "л" | "г" => self.tokens.text(unit + 1) == ".",
+            _ => false,
+        };
+        let says = ["возраст", "детск"]
+            .iter()
+            .any(|stem| before.starts_with(stem))
+            || before.ends_with(['у', 'ю'])
+            || ["е", "ам", "ям", "ой", "ей"]
+                .iter()
+                .any(|ending| before.ends_with(ending));
+        // `мужчина 10 лет работал водителем`, but `мальчик 6 лет потерялся`
+        const SEEN: [&str; 12] = [
+            "потеря",
+            "пропал",
+            "ищет",
+            "ищут",
+            "вышел",
+            "вышла",
+            "ушёл",
+            "ушла",
+            "упал",
+            "ждёт",
+            "находи",
+            "обрати",
+        ];
+        let stop = usize::from(self.tokens.text(unit + 1) == ".");
+        let next = self.tokens.text(self.tokens.skip_space(unit + 1 + stop));
+        let lasts = context::is_verb(next) && !SEEN.iter().any(|stem| next.starts_with(stem))
+            || matches!(next, "назад" | "спустя" | "подряд" | "не");
+        years && is_person(before) && (!says || before == "детей") && !lasts
+    }
+
+    /// True if the number at `at` stands beside a person whose age it can be: words of bounds, names and marks alone are
+    /// between.
+    fn is_of_person(&self, at: usize) -> bool {
+        const FARTHEST: usize = 12;
+        let mut ticket = false;
+        for i in (at.saturating_sub(FARTHEST)..at).rev() {
+            let text = self.tokens.text(i);
+            let small = text.to_lowercase();
+            // `Детский билет (от 5 л.)`, but `крем детский 50 г.`
+            if small.starts_with("детск") {
+                return ticket;
+            }
+            if is_person(&small) {
+                return true;
+            }
+            ticket |= matches!(small.as_str(), "билет" | "абонемент" | "группа");
+            let between = matches!(
+                small.as_str(),
+                " " | ","
+                    | "("
+                    | ":"
+                    | "-"
+                    | "—"
+                    | "."
+                    | "от"
+                    | "до"
+                    | "с"
+                    | "на"
+                    | "вид"
+                    | "около"
+                    | "примерно"
+                    | "билет"
+                    | "абонемент"
+                    | "группа"
+            ) || self.tokens.number(i).is_some()
+                || self.tokens.is_word(i) && text.starts_with(char::is_uppercase);
+            if !between {
+                return false;
+            }
+        }
+        false
     }
 
     fn squared_or_plain(&self, at: usize, last: &Figure, next: usize) -> Option<(Noun, usize)> {

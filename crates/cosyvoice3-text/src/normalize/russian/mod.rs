@@ -42,6 +42,7 @@ use super::{
 
 pub(super) use abbreviations::{is_abbreviation, is_numbered};
 pub(super) use nouns::is_noun;
+pub(super) use ordinals::ordinal_between;
 
 /// As many tokens before the code of a currency are searched for the word that makes its number a rate.
 const FARTHEST_RATE: usize = 12;

@@ -10,7 +10,7 @@ use super::{
     acronyms::{letter, letters},
     amounts::{digits_words, each_digit, point_words},
     context, counting, governing,
-    nouns::{Kind, Sense},
+    nouns::{self, Kind, Sense},
     numerals::{Case, Gender, ordinal},
     surroundings::LONGEST_LIST,
     units,
@@ -211,6 +211,9 @@ impl Reader<'_, Russian> {
     /// `5 А класс`, `в 10В классе`: the class by its number and its letter.
     pub(super) fn class_with_letter(&mut self, at: usize, before: &str) -> Option<usize> {
         let number = figures::integer(self.tokens.number(at)?).filter(|n| (1..=11).contains(n))?;
+        if let Some(end) = self.short_class_with_letter(at, number, before) {
+            return Some(end);
+        }
         let sign = self.tokens.skip_space(at + 1);
         let mut letters = self.tokens.text(sign).chars();
         let (Some(c), None) = (letters.next(), letters.next()) else {
@@ -235,6 +238,37 @@ impl Reader<'_, Russian> {
         self.out.say(" ");
         self.out.say(said);
         Some(sign + 1)
+    }
+
+    /// `в 9В кл.`, `ученики 5 «А» кл.`, `7-Б кл.`: the same where the class is written short.
+    fn short_class_with_letter(&mut self, at: usize, number: u64, before: &str) -> Option<usize> {
+        let mark = self.tokens.skip_space(at + 1);
+        let quoted = matches!(self.tokens.text(mark), "«" | "\"");
+        let at_letter = mark + usize::from(quoted || self.tokens.text(mark) == "-");
+        let letters = self.tokens.text(at_letter);
+        let mut each = letters.chars();
+        let (Some(c), None) = (each.next(), each.next()) else {
+            return None;
+        };
+        let said = letter(c).filter(|_| c.is_uppercase() && is_cyrillic(c))?;
+        let class = self.tokens.skip_space(at_letter + 1 + usize::from(quoted));
+        if self.tokens.text(class) != "кл" || self.tokens.text(class + 1) != "." {
+            return None;
+        }
+        let case = match self.place_case(at) {
+            Case::Nominative if before.is_empty() => Case::Nominative,
+            Case::Nominative if self.follows_noun(at) => Case::Genitive,
+            case => case,
+        };
+        self.say_number(&ordinal(number, Gender::Masculine, case));
+        self.out.say(" ");
+        match quoted {
+            true => self.out.say(&format!("«{letters}»")),
+            false => self.out.say(said),
+        }
+        self.out.say(" ");
+        self.out.say(nouns::entry("класс")?.form(false, case));
+        Some(class + 2 - usize::from(self.tokens.ends_sentence(class + 1)))
     }
 
     /// True if the number at `at` names one thing among others instead of counting them.

@@ -1,7 +1,11 @@
 //! Numbers with letters of their ending: `5-го`, `41м`, `25-ти`, `100-летие`, `30%-ная`, `II-я`.
 
 use super::{
-    super::{figures, lex::is_cyrillic, reader::Reader},
+    super::{
+        figures,
+        lex::{Tokens, is_cyrillic},
+        reader::Reader,
+    },
     Russian, abbreviations,
     amounts::figure_words,
     context,
@@ -140,6 +144,7 @@ impl Reader<'_, Russian> {
         let of_noun = self
             .forms_of_range(start)
             .and(forms)
+            .or_else(self.forms_by_street_before(forms, end, start))
             .or_else(self.forms_by_abbreviation(forms, end))
             .or_else(self.forms_by_noun(forms, end, start))
             .or_else(self.forms_by_noun_before(start).and(forms))
@@ -153,6 +158,30 @@ impl Reader<'_, Russian> {
             false => of_noun.or_else(forms),
         };
         left.first(cases).or_else(|| left.first(&CASES))
+    }
+
+    /// The ordinal of `number`, which stands at `at`, in the form that its surroundings ask for.
+    fn ordinal_of(&self, number: u64, at: usize) -> String {
+        let singular = [Gender::Masculine, Gender::Feminine, Gender::Neuter]
+            .iter()
+            .fold(Forms::NONE, |forms, gender| {
+                forms.or(Forms::of(*gender, &CASES))
+            });
+        let noun = self.phrase(at + 1);
+        // `1 и 2 вагоны`: each of them is in the singular.
+        let joint = self.tokens.skip_space(at + 1);
+        let listed = matches!(self.tokens.text(joint), "и" | "или" | ",");
+        let plural = !noun.senses.is_empty() && noun.forms().and(singular).is_empty();
+        let forms = if plural && !listed {
+            Forms::ALL
+        } else {
+            singular
+        };
+        let before = self.governor(at);
+        let (case, gender) = self
+            .resolved(forms, at + 1, &before, number, at)
+            .unwrap_or((Case::Nominative, Gender::Masculine));
+        ordinal(number, gender, case)
     }
 
     /// `с 5-го по 10-й`: the end of a range has the gender of its beginning.
@@ -203,6 +232,41 @@ impl Reader<'_, Russian> {
         } else {
             Forms::NONE
         }
+    }
+
+    /// `к ул. 1-й Тверской`, `на улице 3-й Парковой`: the ones of `forms` that agree with the street before `start` and the
+    /// name after `end`.
+    fn forms_by_street_before(&self, forms: Forms, end: usize, start: usize) -> Forms {
+        let Some((street, case)) = self.street_before(start) else {
+            return Forms::NONE;
+        };
+        let name = self.tokens.text(self.tokens.skip_space(end));
+        if !name.starts_with(|c: char| c.is_uppercase() && is_cyrillic(c)) {
+            return Forms::NONE;
+        }
+        let small = name.to_lowercase();
+        let described = forms::adjective(&small).or_else(forms::guess(&small));
+        let agreed = Forms::of(street.gender, &CASES).and(forms).and(described);
+        agreed
+            .and(Forms::of(street.gender, &[case]))
+            .or_else(agreed)
+    }
+
+    /// The street, in full or written short, before `at`, and its case.
+    fn street_before(&self, at: usize) -> Option<(&'static nouns::Entry, Case)> {
+        let before = self.previous(at)?;
+        if self.tokens.text(before) == "." {
+            let word = self.previous_word(before)?;
+            let street = abbreviations::street(&self.tokens.text(word).to_lowercase())?;
+            return Some((street, self.street_case(word)));
+        }
+        let senses = senses(self.tokens.text(before)).iter();
+        let mut streets =
+            senses.filter(|s| !s.plural && abbreviations::is_street_name(s.noun.name()));
+        let street = streets.clone().next()?;
+        let cases = governing::place_cases(&self.tokens.word_before(before));
+        let shown = streets.find(|sense| cases.contains(&sense.case));
+        Some((street.noun, shown.unwrap_or(street).case))
     }
 
     /// True if the number from `start` to `end` is one of several ordinals: `1-е и 2-е`.
@@ -586,6 +650,15 @@ impl Reader<'_, Russian> {
         }
         self.ending(next + 1, second, before, at)
     }
+}
+
+/// The ordinal of `number` between `before` and `after`, in the form that they ask for.
+pub(in super::super) fn ordinal_between(number: u64, before: &str, after: &str) -> String {
+    let head = Tokens::of(before).len();
+    let text = format!("{before}{number}{after}");
+    let tokens = Tokens::of(&text);
+    let reader = Reader::<Russian>::of(&tokens);
+    reader.ordinal_of(number, head)
 }
 
 /// The case of `gender` in `forms` after `before`.

@@ -16,6 +16,9 @@ use super::{
     units,
 };
 
+/// The word whose case an age right behind a person has: *мальчик пяти лет*.
+const OF_AGE: &str = "для";
+
 /// A number or a range as it stands in the text.
 pub(super) struct Amount<'a> {
     /// Index of the number, or of the sign before it.
@@ -61,6 +64,7 @@ impl<'a> Reader<'a, Russian> {
         let second = self.second_figure(at, &first, before);
         let before = match self.is_object_of_action(at, second.as_ref().unwrap_or(&first)) {
             true => actions::GOVERNING,
+            false if second.is_none() && self.is_age_of_person(first.end, before) => OF_AGE,
             false => before,
         };
         let amount = Amount {

@@ -100,6 +100,7 @@ impl Reader<'_, Russian> {
             .or_else(|| self.of_known_ruler(at, value, next))
             .or_else(|| self.ordered_by_noun(&numerals, next, &before))
             .or_else(|| self.of_ruler(at, value))
+            .or_else(|| self.of_elided_noun(at, value, next))
             .or_else(|| self.plain_roman(at, value))
     }
 
@@ -122,7 +123,7 @@ impl Reader<'_, Russian> {
             }
             joint = text.to_owned();
             next = self.tokens.skip_space(after + 1);
-            if let Some((part, after)) = self.part_of_century(next) {
+            if let Some((part, after)) = self.part_of_century(next, at) {
                 joint = match text {
                     "-" | "—" => format!(" — {part}"),
                     text => format!("{text} {part}"),
@@ -137,10 +138,19 @@ impl Reader<'_, Russian> {
         })
     }
 
-    /// `начале`, `второй половине`: a part of a century at `at`, and the index of what follows it.
-    fn part_of_century(&self, at: usize) -> Option<(String, usize)> {
+    /// `начале`, `второй половине`, `нач.`: a part of a century at `at`, and the index of what follows it. Written short it
+    /// has the case of the centuries that start at `first`.
+    fn part_of_century(&self, at: usize, first: usize) -> Option<(String, usize)> {
         let word = self.tokens.text(at);
         let next = self.tokens.skip_space(at + 1);
+        if let Some(part) = short_part(word).filter(|_| self.tokens.text(at + 1) == ".") {
+            let case = match self.part_before(first) {
+                Some(case) => case,
+                None => self.century_case(first, &self.governor(first)),
+            };
+            let part = nouns::entry(part)?.form(false, case);
+            return Some((part.to_owned(), self.tokens.skip_space(at + 2)));
+        }
         if is_part_of_century(word) {
             return Some((word.to_owned(), next));
         }
@@ -150,6 +160,30 @@ impl Reader<'_, Russian> {
             .any(|stem| word.starts_with(stem));
         (which && is_part_of_century(part))
             .then(|| (format!("{word} {part}"), self.tokens.skip_space(next + 1)))
+    }
+
+    /// `в конце XIX`, `кон. XIX`: the case of the part of a century that stands before `at`.
+    fn part_before(&self, at: usize) -> Option<Case> {
+        let before = self.previous(at)?;
+        if self.tokens.text(before) == "." {
+            let word = self.previous_word(before)?;
+            short_part(&self.tokens.text(word).to_lowercase())?;
+            return Some(self.part_case(word));
+        }
+        let word = self.tokens.text(before).to_lowercase();
+        let sense = nouns::senses(&word).iter();
+        let mut senses = sense.filter(|sense| {
+            !sense.plural && matches!(sense.noun.name(), "начало" | "середина" | "конец")
+        });
+        senses.next().map(|sense| sense.case)
+    }
+
+    /// `в кон. XIX в.`, `мебель нач. XX в.`: the case of a part of a century that is written short at `at`.
+    pub(super) fn part_case(&self, at: usize) -> Case {
+        match self.place_case(at) {
+            Case::Nominative if self.follows_noun(at) => Case::Genitive,
+            case => case,
+        }
     }
 
     /// `XIX-XX вв.`, `В IV кв.`.
@@ -250,7 +284,7 @@ impl Reader<'_, Russian> {
     }
 
     /// True if the word before `at` may be a noun.
-    fn follows_noun(&self, at: usize) -> bool {
+    pub(super) fn follows_noun(&self, at: usize) -> bool {
         self.previous_word(at)
             .is_some_and(|word| context::is_noun_like(&self.tokens.text(word).to_lowercase()))
     }
@@ -393,6 +427,35 @@ impl Reader<'_, Russian> {
         Some(at + 1)
     }
 
+    /// `I четверть заканчивается в октябре, II начинается в ноябре`: one of the things that a numeral before orders.
+    fn of_elided_noun(&mut self, at: usize, value: u64, next: usize) -> Option<usize> {
+        const FARTHEST: usize = 24;
+        let word = self.tokens.text(next);
+        let goes_on = word == "—" || context::is_verb(word) && word.starts_with(char::is_lowercase);
+        let part = self
+            .previous(at)
+            .is_some_and(|mark| matches!(self.tokens.text(mark), "," | ";" | "а" | "и"));
+        if !goes_on || !part {
+            return None;
+        }
+        let first = (at.saturating_sub(FARTHEST)..at)
+            .rev()
+            .find(|i| roman(self.tokens.text(*i)).is_some())?;
+        let noun = self
+            .phrase(self.tokens.skip_space(first + 1))
+            .senses
+            .first()?
+            .noun;
+        let ordered = [Kind::Roman, Kind::Ordered]
+            .iter()
+            .any(|kind| noun.is(*kind));
+        if !ordered {
+            return None;
+        }
+        self.say_number(&ordinal(value, noun.gender, Case::Nominative));
+        Some(at + 1)
+    }
+
     /// A numeral that nothing orders: *глава четыре*; a single letter may be one.
     fn plain_roman(&mut self, at: usize, value: u64) -> Option<usize> {
         let abbreviated = self
@@ -480,6 +543,16 @@ fn capitalized(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().into_iter().flat_map(char::to_uppercase);
     first.chain(letters).collect()
+}
+
+/// The part of a century or a decade that `short` stands for.
+fn short_part(short: &str) -> Option<&'static str> {
+    Some(match short {
+        "нач" => "начало",
+        "сер" => "середина",
+        "кон" => "конец",
+        _ => return None,
+    })
 }
 
 /// Words that Roman numerals count in order and that are not in the table of nouns.

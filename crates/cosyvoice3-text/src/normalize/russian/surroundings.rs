@@ -6,7 +6,7 @@ use super::{
         reader::Reader,
     },
     Russian, abbreviations,
-    context::is_function_word,
+    context::{is_function_word, is_verb},
     forms::{self, Forms},
     governing,
     nouns::{Sense, forms_of_one, senses},
@@ -131,10 +131,28 @@ impl Reader<'_, Russian> {
                 "и" | "или" if self.ordinal_before(before).is_some() => {
                     at = self.ordinal_before(before).unwrap_or(0);
                 }
-                _ => return self.hyphenated(before, word),
+                _ => {
+                    let preposition = self.preposition_of_adjective(before, &word);
+                    return preposition.unwrap_or_else(|| self.hyphenated(before, word));
+                }
             }
         }
         String::new()
+    }
+
+    /// `при разрешённых 60`, `вместо положенных 12`: the preposition that governs the adjective `word` at `at` and, through it,
+    /// a number without a noun.
+    fn preposition_of_adjective(&self, at: usize, word: &str) -> Option<String> {
+        let adjective = word.chars().count() >= 5 && (word.ends_with("ых") || word.ends_with("их"));
+        let number = self.tokens.skip_space(at + 1);
+        let next = self.tokens.skip_space(number + 1);
+        let alone = !self.tokens.is_word(next) || is_verb(self.tokens.text(next));
+        let preposition = self.tokens.word_before(at);
+        let governs = matches!(
+            preposition.as_str(),
+            "при" | "до" | "от" | "из" | "против" | "вместо" | "около" | "более" | "менее"
+        );
+        (adjective && alone && governs).then_some(preposition)
     }
 
     /// `талон К 105`: a capital letter after a noun in small ones is no preposition.
