@@ -120,7 +120,7 @@ pub fn run(arguments: &Arguments, element: &gst::Element) -> Result<()> {
 fn serve(arguments: &Arguments, service: &Service) -> Result<Option<wyoming::Announcement>> {
     if let Some(speech) = &service.speech {
         #[cfg(feature = "rtsp")]
-        rtsp::serve(&arguments.rtsp, speech)?;
+        rtsp::serve(&arguments.rtsp, &arguments.limits, speech)?;
         announcements::read_lines(speech.clone())?;
     }
     let announcement = wyoming::serve(arguments, service)?;
