@@ -36,7 +36,7 @@ use gst::{glib, prelude::*};
 
 pub use enrolment::COMMAND as ENROL_COMMAND;
 pub use options::Arguments;
-pub use secret::redact;
+pub use secret::{redact, redact_words};
 
 use access::Access;
 use announcements::{Pipeline, Speech};
