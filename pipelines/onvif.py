@@ -159,6 +159,9 @@ class Announcer:
 
 def redact(words):
     """The words without the secrets of addresses: user and password, and fields such as ?password=."""
+    for word in sys.argv[1:]:
+        # As it stands: a password may hold blanks, and an address may lack its scheme.
+        words = words.replace(word, re.sub(r"^(.*?://)?.*@", r"\1***@", word, flags=re.DOTALL))
     words = re.sub(r"://\S*@", "://***@", words)
     return re.sub(rf"(?i)((?:{SECRET_FIELDS})=)[^?&;/#\s]+", r"\1***", words)
 
@@ -177,7 +180,7 @@ def read_credentials(file):
         if os.fstat(lines.fileno()).st_mode & 0o007:
             print(f"warning: every user of this machine may read the password: chmod 640 {file}", file=sys.stderr)
     if ":" not in credentials:
-        sys.exit(f"error: the first line of {file} is not USER:PASSWORD")
+        sys.exit("error: the first line of the file of --credentials is not USER:PASSWORD")
     return credentials
 
 
@@ -193,7 +196,8 @@ def main():
     try:
         credentials = read_credentials(arguments.credentials)
     except OSError as error:
-        sys.exit(f"error: the camera's credentials: {error}")
+        # Not the name: it may be a password that went astray.
+        sys.exit(f"error: the file of --credentials: {error.strerror}")
     if "@" in arguments.uri:
         print(
             "warning: every user of this machine can read the password in the address: use --credentials FILE instead",

@@ -44,10 +44,7 @@ fn prepared(mut command: Command) -> Command {
 
 /// As without a sound device: GStreamer warns and plays to nowhere.
 fn silently(mut command: Command) -> Command {
-    command.env(
-        "GST_PLUGIN_FEATURE_RANK",
-        "alsasink:NONE,pulsesink:NONE,jackaudiosink:NONE,pipewiresink:NONE,openalsink:NONE,oss4sink:NONE,osssink:NONE",
-    );
+    launch::without_sound(&mut command);
     command
 }
 

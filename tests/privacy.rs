@@ -1,63 +1,94 @@
-//! The process opens no connections, and writes nothing but its own cache.
+//! Programs that speak open no connections, and write nothing but their own cache.
 #![allow(missing_docs)]
 
-use test_support::launch;
+use test_support::{
+    launch::{plugin_dir, without_sound},
+    privacy::{Home, internet},
+};
 
-use std::{env, fs, path::Path, process::Command};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::Duration,
+};
 
-use launch::{plugin_dir, run};
+use cosyvoice3::synth::{Event, Options, Request, Synthesizer};
 
-/// strace records the sockets that the process opens: a telemetry client would look up a name and connect.
-fn traced(trace: &Path) -> Command {
-    let mut command = Command::new("strace");
-    command
-        .args(["-f", "--seccomp-bpf", "-e", "trace=socket", "-o"])
-        .arg(trace);
-    command
+/// A client that reports waits some seconds before it connects, so programs live as long as this takes to play.
+const TEXT: &str =
+    "The last train to the airport leaves at midnight. Please take all your belongings with you.";
+/// Set for the test that is a program without GStreamer.
+const INSIDE: &str = "COSYVOICE3_TEST_SPEAKS";
+
+/// The voice in the box.
+fn demo() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("models/demo")
 }
 
-/// A home of its own, and none of the variables by which libraries recognise a build server and keep quiet.
-fn as_at_home(command: &mut Command, home: &Path) {
-    command
-        .env_clear()
-        .env("PATH", env::var_os("PATH").unwrap())
-        .env("HOME", home)
-        .env("XDG_CACHE_HOME", home.join("cache"))
-        .env("GST_PLUGIN_PATH", plugin_dir())
-        .env("GST_REGISTRY", home.join("registry.bin"));
-    if let Some(library) = env::var_os("ORT_DYLIB_PATH") {
-        command.env("ORT_DYLIB_PATH", library);
-    }
+/// Fails if `command` opens a socket of the Internet's families or writes more than its cache.
+#[track_caller]
+fn assert_private(command: &mut Command) {
+    command.env("GST_PLUGIN_PATH", plugin_dir());
+    let home = Home::default();
+    let (calls, words) = home.run(command);
+    assert!(internet(&calls).is_empty(), "{calls}\n{words}");
+    home.assert_only_caches();
+    home.assert_own_cache();
 }
 
 #[test]
-fn speaking_opens_no_connection_and_writes_only_its_own_cache() {
-    let home = tempfile::tempdir().unwrap();
-    let cache = home.path().join("cache");
-    fs::create_dir(&cache).unwrap();
-    let trace = home.path().join("trace");
-    let mut command = traced(&trace);
-    // A client that reports waits some seconds before it connects, so speech of that length is played in real time.
-    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/demo");
+fn the_element_opens_no_connection_and_writes_only_its_own_cache() {
+    let mut command = Command::new("gst-launch-1.0");
     command
-        .args(["gst-launch-1.0", "-q", "cosyvoice3src", "threads=1"])
-        .arg(format!("model-path={}", demo.display()))
-        .arg("text=The last train to the airport leaves at midnight. Please take all your belongings with you.")
+        .args(["-q", "cosyvoice3src", "threads=1"])
+        .arg(format!("model-path={}", demo().display()))
+        .arg(format!("text={TEXT}"))
         .args(["!", "fakesink", "sync=true"]);
-    as_at_home(&mut command, home.path());
-    let (output, words) = run(&mut command);
-    assert!(output.status.success(), "{words}");
+    assert_private(&mut command);
+}
 
-    let sockets = fs::read_to_string(&trace).unwrap();
-    let outside: Vec<_> = sockets
-        .lines()
-        .filter(|line| line.contains("AF_INET"))
-        .collect();
-    assert!(outside.is_empty(), "{outside:#?}");
-    let written: Vec<_> = fs::read_dir(&cache)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name())
-        .collect();
-    assert_eq!(written, ["cosyvoice3"]);
-    assert!(!home.path().join(".cache").exists());
+#[test]
+fn an_application_opens_no_connection_and_writes_only_its_own_cache() {
+    let test = env::current_exe().unwrap();
+    let example = test.with_file_name("../examples/app");
+    assert!(
+        example.exists(),
+        "{} is missing: cargo build --release --workspace --examples makes it",
+        example.display()
+    );
+    let mut command = Command::new(example);
+    without_sound(command.arg(TEXT).env("COSYVOICE3_MODEL_PATH", demo()));
+    assert_private(&mut command);
+}
+
+#[test]
+fn a_program_with_the_engine_alone_opens_no_connection_and_writes_only_its_own_cache() {
+    if env::var_os(INSIDE).is_some() {
+        return speak();
+    }
+    let test = "a_program_with_the_engine_alone_opens_no_connection_and_writes_only_its_own_cache";
+    let mut command = Command::new(env::current_exe().unwrap());
+    command
+        .args([test, "--exact", "--test-threads=1"])
+        .env(INSIDE, "1");
+    assert_private(&mut command);
+}
+
+/// Speaks as benchmarks do, and stays while the speech would be heard.
+fn speak() {
+    let synth = Synthesizer::open_model(Options::new(demo()));
+    synth.say(Request::new(TEXT));
+    let mut samples = 0;
+    loop {
+        match synth.next_event().expect("an event") {
+            Event::Speech(speech) => samples += speech.samples.len(),
+            Event::LoadFailed(error) | Event::UtteranceFailed { error, .. } => panic!("{error}"),
+            Event::Finished { .. } => break,
+            _ => {}
+        }
+    }
+    assert!(samples > 48_000);
+    thread::sleep(Duration::from_secs_f64(samples as f64 / 24_000.0));
 }

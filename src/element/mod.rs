@@ -220,7 +220,7 @@
 //! |---|---|
 //! | `cosyvoice3src` | the element; what is said from DEBUG on, costs at INFO |
 //! | `cosyvoice3-engine` | the stages |
-//! | `cosyvoice3-llama`, `cosyvoice3-ort` | llama.cpp and ONNX Runtime |
+//! | `cosyvoice3-llama`, `cosyvoice3-ort` | llama.cpp and ONNX Runtime, whose own messages are at TRACE |
 //!
 //! ```bash
 //! GST_DEBUG=cosyvoice3*:5 gst-launch-1.0 cosyvoice3src text="Готово." ! fakesink

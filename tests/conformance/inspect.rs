@@ -174,6 +174,23 @@ fn each_part_logs_in_a_category_of_its_own() {
 }
 
 #[test]
+fn messages_of_onnx_runtime_itself_are_in_its_category_at_trace() {
+    let variables = [
+        ("GST_DEBUG", Path::new("cosyvoice3-ort:7")),
+        ("GST_DEBUG_NO_COLOR", Path::new("1")),
+    ];
+    let (output, _) = launch_with("cosyvoice3src text=Да. flow-steps=2 ! fakesink", &variables);
+    assert!(output.status.success());
+    let log = String::from_utf8(output.stderr).expect("UTF-8");
+    // Each names the place in the library's sources.
+    let own = |line: &&str| line.contains("location=\"") && line.contains(".cc:");
+    let line = log.lines().find(own);
+    let line = line.unwrap_or_else(|| panic!("no message of ONNX Runtime: {log}"));
+    assert!(line.contains(" cosyvoice3-ort "), "{line}");
+    assert!(line.contains("TRACE"), "{line}");
+}
+
+#[test]
 fn the_latency_tracer_measures_the_way_of_speech() {
     let variables = [
         ("GST_TRACERS", Path::new("latency(flags=pipeline+element)")),

@@ -42,7 +42,8 @@ fn main() -> ExitCode {
 /// does not expect.
 fn refuse(error: &clap::Error) -> ! {
     let words = error.to_string();
-    let shown = cosyvoice3_serve::redact(&words);
+    let quoted = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    let shown = cosyvoice3_serve::redact_words(&words, quoted.skip(1));
     if shown == words {
         error.exit()
     }

@@ -36,7 +36,7 @@ use gst::{glib, prelude::*};
 
 pub use enrolment::COMMAND as ENROL_COMMAND;
 pub use options::Arguments;
-pub use secret::redact;
+pub use secret::{redact, redact_words};
 
 use access::Access;
 use announcements::{Pipeline, Speech};
@@ -120,7 +120,7 @@ pub fn run(arguments: &Arguments, element: &gst::Element) -> Result<()> {
 fn serve(arguments: &Arguments, service: &Service) -> Result<Option<wyoming::Announcement>> {
     if let Some(speech) = &service.speech {
         #[cfg(feature = "rtsp")]
-        rtsp::serve(&arguments.rtsp, speech)?;
+        rtsp::serve(&arguments.rtsp, &arguments.limits, speech)?;
         announcements::read_lines(speech.clone())?;
     }
     let announcement = wyoming::serve(arguments, service)?;

@@ -60,6 +60,32 @@ pub fn redact(text: &str) -> Cow<'_, str> {
     Cow::Owned(redacted + rest)
 }
 
+/// `text`, in which words of a command line are quoted, with their secrets hidden too. Such a word may be an address with blanks
+/// in its password, or without its scheme.
+pub fn redact_words(text: &str, words: impl IntoIterator<Item = String>) -> String {
+    let mut text = text.to_string();
+    for word in words {
+        // Of --camera=rtsp://... the value is quoted alone.
+        let value = word.starts_with("--").then(|| word.split_once('='));
+        let value = value.flatten().map_or(&*word, |(_, value)| value);
+        if !value.is_empty() {
+            text = text.replace(value, &redact_word(value));
+        }
+    }
+    redact(&text).into_owned()
+}
+
+/// A word that may be an address without its scheme, with its secrets hidden.
+fn redact_word(word: &str) -> String {
+    if word.contains("://") {
+        return redact_address(word);
+    }
+    match word.rsplit_once('@') {
+        Some((_, place)) => format!("{HIDDEN}@{}", redact_fields(place)),
+        None => redact_fields(word),
+    }
+}
+
 /// `address`, which may stand behind other words, with its secrets hidden.
 fn redact_address(address: &str) -> String {
     let Some((scheme, rest)) = address.split_once("://") else {
@@ -165,5 +191,33 @@ mod tests {
             redact(&format!("could not open {address} for reading")),
             "could not open rtsp://***@camera/1 for reading"
         );
+    }
+
+    #[test]
+    fn a_word_of_a_command_line_is_hidden_whatever_its_password_and_without_its_scheme() {
+        for (word, quoted, shown) in [
+            (
+                "rtsp://a:ge heim@cam/1",
+                "rtsp://a:ge heim@cam/1",
+                "rtsp://***@cam/1",
+            ),
+            (
+                "--camera=rtsp://a:g'\"=h@cam",
+                "rtsp://a:g'\"=h@cam",
+                "rtsp://***@cam",
+            ),
+            ("admin:geheim@cam/1", "admin:geheim@cam/1", "***@cam/1"),
+            (
+                "cam/1?password=geheim",
+                "cam/1?password=geheim",
+                "cam/1?password=***",
+            ),
+            ("", "--camra", "--camra"),
+        ] {
+            let text = format!("error: unexpected '{quoted}' found");
+            let words = ["serve".to_string(), word.to_string()];
+            let wanted = format!("error: unexpected '{shown}' found");
+            assert_eq!(redact_words(&text, words), wanted);
+        }
     }
 }

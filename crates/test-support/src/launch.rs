@@ -55,6 +55,14 @@ pub fn command(program: &str) -> Command {
     command
 }
 
+/// Takes sound devices out of a program's sight: GStreamer's automatic sink reports that there is none and plays to nowhere.
+pub fn without_sound(command: &mut Command) -> &mut Command {
+    command.env(
+        "GST_PLUGIN_FEATURE_RANK",
+        "alsasink:NONE,pulsesink:NONE,jackaudiosink:NONE,pipewiresink:NONE,openalsink:NONE,oss4sink:NONE,osssink:NONE",
+    )
+}
+
 /// Runs a command to its end; its exit and its words.
 pub fn run(command: &mut Command) -> (Output, String) {
     let output = command.output().expect("GStreamer's tools are installed");

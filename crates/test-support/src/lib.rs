@@ -17,10 +17,12 @@ pub mod place;
 pub mod played;
 #[cfg(feature = "element")]
 pub mod playing;
+pub mod privacy;
 pub mod process;
 #[cfg(feature = "element")]
 pub mod script;
 pub mod speech;
+pub mod together;
 pub mod wav;
 
 use std::path::{Path, PathBuf};

@@ -35,6 +35,7 @@ const NOT_HERE: [(&str, &str); 25] = [
     ("for run in", "runs a test forty times"),
     ("sudo apt-get install", "is done by ci/check_deb.sh"),
     ("pip install", "fetches from the network"),
+    ("rustup", "fetches from the network"),
     ("export", "is for the lines that follow"),
     ("cat > /tmp/asan.sh", "is for a compiler's wrapper"),
     ("chmod +x /tmp/asan.sh", "is for a compiler's wrapper"),

@@ -26,6 +26,7 @@ mod screen_reader;
 mod secrets;
 mod server;
 mod service;
+mod shares;
 #[cfg(feature = "rtsp")]
 mod strained;
 mod voices;

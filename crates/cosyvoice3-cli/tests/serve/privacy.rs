@@ -1,68 +1,60 @@
 //! The server answers, and speaks to nobody of its own accord.
 
-use std::{fs, process::Command, process::Stdio};
+use std::process::Stdio;
 
 use serde_json::json;
+use test_support::privacy::{Home, internet};
 
 use crate::{
-    PATIENCE,
     request::speak,
+    root,
     server::{Server, http_command},
 };
 
-/// The server under strace, which writes down whom it connects or sends to. It stays this process's child.
-fn traced(trace: &std::path::Path) -> Command {
-    let server = http_command();
-    let mut command = Command::new("strace");
-    command
-        .args(["-D", "-f", "--seccomp-bpf", "-o"])
-        .arg(trace)
-        .args(["-e", "trace=connect,sendto,sendmsg,sendmmsg"])
-        .arg(server.get_program())
-        .args(server.get_args())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    for (name, value) in server.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
-    // By these libraries recognise a build server, and keep quiet.
-    for name in ["CI", "TF_BUILD", "GITHUB_ACTIONS", "BUILD_ID"] {
-        command.env_remove(name);
-    }
-    command
-}
+/// Calls by which a process is found by others, or finds them.
+const CALLS: &str = "socket,listen,connect,sendto,sendmsg,sendmmsg";
+/// A client that reports waits some seconds before it connects, so the server plays as long.
+const TEXT: &str =
+    "The last train to the airport leaves at midnight. Please take all your belongings with you.";
 
 #[test]
-fn the_server_connects_to_nobody() {
-    let dir = tempfile::tempdir().unwrap();
-    let trace = dir.path().join("trace");
-    let server = Server::start(&mut traced(&trace));
+fn the_server_connects_to_nobody_and_writes_only_its_own_cache() {
+    let mut command = http_command();
+    command
+        .args(["--wyoming", "127.0.0.1:0", "--play", "fakesink", "--model"])
+        .arg(root().join("models/demo"));
+    let mut listening = 2;
+    if cfg!(feature = "rtsp") {
+        command.args(["--rtsp", "127.0.0.1:0", "--camera", "none"]);
+        listening += 1;
+    }
+    let home = Home::default();
+    let server = Server::start(
+        home.traced(&command, CALLS)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped()),
+    );
     let pid = server.pid();
     let speech = speak(
         &server,
         &json!({ "input": "Да.", "response_format": "pcm" }),
     );
     assert!(speech.bytes().len() > 4800);
+    let id = server.say(TEXT);
+    server.wait_for(&format!("announcement {id} finished"));
     assert!(server.end());
-    // The tracer may have a line more to write.
-    let ended = format!("{pid} ");
-    let begin = std::time::Instant::now();
-    let calls = loop {
-        let calls = fs::read_to_string(&trace).unwrap_or_default();
-        let is_last = |line: &str| line.starts_with(&ended) && line.contains("+++ exited with 0");
-        if calls.lines().any(is_last) {
-            break calls;
-        }
-        assert!(begin.elapsed() < PATIENCE, "{calls}");
-        std::thread::yield_now();
-    };
-    let outside: Vec<&str> = calls
-        .lines()
-        .filter(|line| line.contains("AF_INET"))
-        .collect();
-    assert!(outside.is_empty(), "{outside:#?}");
+    let calls = home.calls(pid);
+    let of = |call: &str| calls.lines().filter(|line| line.contains(call)).count();
+    assert_eq!(of("listen("), listening, "{calls}");
+    // Sockets that listen, and nothing that is sent to an address.
+    let sockets = internet(&calls);
+    assert_eq!(sockets.len(), listening, "{sockets:#?}");
+    assert!(
+        sockets
+            .iter()
+            .all(|line| line.contains(" socket(AF_INET, ")),
+        "{sockets:#?}"
+    );
+    home.assert_only_caches();
 }

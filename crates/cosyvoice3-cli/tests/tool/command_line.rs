@@ -276,3 +276,30 @@ fn completions_and_manual_pages_name_every_command() {
     }
     assert!(!names.iter().any(|name| name.contains("man")), "{names:?}");
 }
+
+#[test]
+fn no_usage_error_shows_a_password() {
+    let address = "rtsp://admin:geheim@127.0.0.1:1/1";
+    let joined = format!("--camera={address}");
+    let keys = ["--api-key-file", "/nowhere/keys"];
+    let wrong: [&[&str]; 9] = [
+        &["--camera", address, "--nonsense"],
+        &[&joined, "--http", "nowhere"],
+        &["--camra", address],
+        &["--camera-codec", address],
+        &["--camera", address, "--camera-file", address],
+        &["--http", address],
+        &["--camera", address, "geheim:geheim@camera/1"],
+        &["--http", "rtsp://admin:so geheim@camera/1"],
+        &["--camera", address, "--api-key-file"],
+    ];
+    for words in wrong {
+        let (output, words) = run(tool(&[&["serve"], &keys[..], words].concat()), "");
+        assert_eq!(output.status.code(), Some(2), "{words}");
+        assert!(words.starts_with("error: "), "{words}");
+        assert!(!words.contains("geheim"), "{words}");
+    }
+    // Nor does an error of another kind.
+    let options = [&["serve", "--set", address], &keys[..]].concat();
+    assert!(!fails(tool(&options), "").contains("geheim"));
+}

@@ -7,6 +7,7 @@ use test_support::wav;
 mod command_line;
 mod cues;
 mod heard;
+mod privacy;
 mod scripts;
 
 use std::{
@@ -95,10 +96,7 @@ fn prepared(mut command: Command) -> Command {
 
 /// Without a sound device: GStreamer reports that and plays to nowhere.
 fn silently(mut command: Command) -> Command {
-    command.env(
-        "GST_PLUGIN_FEATURE_RANK",
-        "alsasink:NONE,pulsesink:NONE,jackaudiosink:NONE,pipewiresink:NONE,openalsink:NONE,oss4sink:NONE,osssink:NONE",
-    );
+    test_support::launch::without_sound(&mut command);
     command
 }
 

@@ -106,7 +106,7 @@ pub struct Limits {
     /// Longest text of a request for speech, in characters; status 413
     #[arg(long, value_name = "NUMBER", default_value_t = 16_384, value_parser = clap::value_parser!(u32).range(1..=32_768))]
     pub max_text: u32,
-    /// Connections of HTTP, and as many of Wyoming; when all are in use, the oldest goes whose request is not complete, else the newcomer gets status 503
+    /// Connections of HTTP, and as many of Wyoming and of RTSP; when all are in use, the oldest goes whose request is not complete, or that does not play, else the newcomer gets status 503
     #[arg(long, value_name = "NUMBER", default_value_t = 512, value_parser = clap::value_parser!(u16).range(1..))]
     pub max_connections: u16,
     /// Those of one address (of one /64 network with IPv6)

@@ -20,8 +20,8 @@ const CREDENTIAL: &str = "camera";
 #[derive(Args, Debug)]
 #[command(next_help_heading = "RTSP")]
 pub struct RtspArguments {
-    /// Address for RTSP clients, 512 at most, 256 of one address: rtsp://ADDRESS:PORT/camera has the camera's picture and the
-    /// announcements, rtsp://ADDRESS:PORT/speech the sound alone
+    /// Address for RTSP clients: rtsp://ADDRESS:PORT/camera has the camera's picture and the announcements,
+    /// rtsp://ADDRESS:PORT/speech the sound alone
     #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:8554")]
     pub rtsp: Option<SocketAddr>,
     /// The picture: the rtsp:// of a camera, which is passed on as it is, any other URI, which is encoded anew, "test" for a

@@ -12,13 +12,9 @@ use gst::glib;
 use gst_rtsp_server::{RTSPClient, RTSPServer, RTSPSession, RTSPSessionPool, prelude::*};
 use socket2::{SockRef, TcpKeepalive};
 
-use crate::{connections::Connections, log::log};
+use crate::{connections::Connections, log::log, options::Limits};
 
-/// Most connections, and most of one peer.
-const MAX_CONNECTIONS: usize = 512;
-const MAX_OF_ONE_PEER: usize = 256;
-/// Most sessions, and most of one connection: clients need one.
-const MAX_SESSIONS: u32 = MAX_CONNECTIONS as u32;
+/// Most sessions of one connection: clients need one.
 const MAX_OF_ONE_CONNECTION: usize = 4;
 /// A peer that acknowledges nothing for so long is gone.
 const PEER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -34,6 +30,9 @@ type Handle = Arc<TcpStream>;
 
 struct State {
     server: RTSPServer,
+    /// Most connections, and most of one peer.
+    limit: u16,
+    share: u16,
     connections: Mutex<Connections<Handle>>,
     /// The connection that is being handed to the server.
     arriving: Mutex<Option<(u64, Handle)>>,
@@ -42,9 +41,11 @@ struct State {
 }
 
 impl Clients {
-    pub fn new(server: RTSPServer) -> Result<Self> {
+    pub fn new(server: RTSPServer, limits: &Limits) -> Result<Self> {
+        let (limit, share) = (limits.max_connections, limits.max_connections_of_one);
         let pool = server.session_pool().context("a server has sessions")?;
-        pool.set_max_sessions(MAX_SESSIONS);
+        // As many as connections: those that open more end.
+        pool.set_max_sessions(limit.into());
         let cleaned = pool.clone();
         glib::timeout_add_seconds(CLEAN_UP_SECONDS, move || {
             cleaned.cleanup();
@@ -52,7 +53,9 @@ impl Clients {
         });
         let clients = Self(Arc::new(State {
             server: server.clone(),
-            connections: Mutex::new(Connections::new(MAX_CONNECTIONS, MAX_OF_ONE_PEER)),
+            limit,
+            share,
+            connections: Mutex::new(Connections::new(limit.into(), share.into())),
             arriving: Mutex::default(),
             refused: Mutex::default(),
         }));
@@ -79,9 +82,10 @@ impl Clients {
         let handle = Arc::new(stream.try_clone()?);
         let Some(admitted) = lock(&self.0.connections).admit(peer.ip(), handle.clone()) else {
             if !std::mem::replace(&mut *lock(&self.0.refused), true) {
+                let (limit, share) = (self.0.limit, self.0.share);
                 log!(
-                    "warning: a client of {ip} was refused: {MAX_OF_ONE_PEER} of one address and {MAX_CONNECTIONS} in \
-                     all may play"
+                    "warning: a client of {ip} was refused: {share} of one address and {limit} in all may play \
+                     (--max-connections-of-one, --max-connections)"
                 );
             }
             return Ok(());

@@ -9,10 +9,15 @@ use std::net::TcpListener;
 use anyhow::{Context, Result};
 use gst_rtsp_server::{RTSPServer, prelude::*};
 
-use crate::{announcements::Speech, camera::Camera, options::RtspArguments, print};
+use crate::{
+    announcements::Speech,
+    camera::Camera,
+    options::{Limits, RtspArguments},
+    print,
+};
 
 /// Serves until the program ends, if an address is given: in the default main context and threads of GStreamer.
-pub fn serve(options: &RtspArguments, speech: &Speech) -> Result<()> {
+pub fn serve(options: &RtspArguments, limits: &Limits, speech: &Speech) -> Result<()> {
     let Some(address) = options.rtsp else {
         return Ok(());
     };
@@ -27,7 +32,7 @@ pub fn serve(options: &RtspArguments, speech: &Speech) -> Result<()> {
     let listening = || format!("listening at {address}");
     let socket = TcpListener::bind(address).with_context(listening)?;
     let address = socket.local_addr().with_context(listening)?;
-    listener::attach(socket, clients::Clients::new(server)?).with_context(listening)?;
+    listener::attach(socket, clients::Clients::new(server, limits)?).with_context(listening)?;
     for path in paths {
         print(&format!("rtsp://{address}{path}"));
     }

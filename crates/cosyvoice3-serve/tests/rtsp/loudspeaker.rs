@@ -149,14 +149,20 @@ fn a_camera_gets_its_password_from_a_file_or_the_environment_and_no_message_show
     let wrong = uri.replace("rtsp://", "rtsp://admin:verkehrt@");
     let in_field = format!("{uri}?user=admin&password=verkehrt");
     let first_field = format!("{uri}?Password=verkehrt&channel=1");
+    let blanks = wrong.replace("verkehrt", "so verkehrt");
     for arguments in [
         vec![&*wrong, "Да."],
+        vec![&*wrong, "Да.", "--credential=x", "--nonsense"],
+        vec!["--credentials", "admin:verkehrt", &*uri, "Да."],
+        vec![&*uri, "Да.", &*blanks],
+        vec![&*uri, "Да.", "admin:verkehrt@camera/1"],
         vec![&*uri, "Да.", &*wrong],
         vec![&*uri, "Да.", &*in_field],
         vec![&*uri, "Да.", &*first_field],
     ] {
         let output = onvif(&arguments).output().unwrap();
-        let words = String::from_utf8_lossy(&output.stderr);
+        let words = [output.stdout, output.stderr].concat();
+        let words = String::from_utf8_lossy(&words);
         assert!(!output.status.success());
         assert!(!words.is_empty() && !words.contains("verkehrt"), "{words}");
     }
