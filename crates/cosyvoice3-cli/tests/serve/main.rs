@@ -4,7 +4,7 @@
 
 #[cfg(feature = "rtsp")]
 use test_support::{hearing, launch, listener, models::long, place::new_dir, speech};
-use test_support::{models::tiny, place::PATIENCE, root};
+use test_support::{models::tiny, optional::not_checked, place::PATIENCE, root};
 
 #[cfg(feature = "rtsp")]
 mod announcements;
