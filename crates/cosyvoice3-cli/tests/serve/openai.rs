@@ -175,6 +175,12 @@ fn a_wrong_request_gets_one_error_that_names_the_field_and_its_values() {
             "nothing to say",
         ),
         (
+            json!({ "input": "<speak>?!</speak>", "markup": "ssml" }),
+            400,
+            json!("input"),
+            "nothing to say",
+        ),
+        (
             json!({ "input": long }),
             413,
             json!("input"),

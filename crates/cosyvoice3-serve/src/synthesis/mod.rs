@@ -195,7 +195,7 @@ impl Synthesis {
     /// # Errors
     /// There is nothing to say, the markup is damaged, or there is no voice that the text or its settings name.
     pub fn check_text(&self, text: &str, settings: &Settings, field: &str) -> Result<(), Refusal> {
-        if settings.markup == Markup::None && !cosyvoice3::is_speakable(text) {
+        if !is_speakable(text, settings) {
             let words = "there is nothing to say: the text has neither letter nor digit";
             return Err(crate::http::wrong(words)
                 .param(field)
@@ -268,6 +268,15 @@ impl Synthesis {
         while Arc::strong_count(&engine) > 1 {
             thread::sleep(Duration::from_millis(1));
         }
+    }
+}
+
+/// Returns true if there is something to say. What is damaged may hold anything, and is refused for its damage.
+fn is_speakable(text: &str, settings: &Settings) -> bool {
+    match settings.markup {
+        Markup::None => cosyvoice3::is_speakable(text),
+        Markup::Ssml => cosyvoice3_text::ssml::parse(text, settings.language)
+            .map_or(true, |document| document.is_speakable()),
     }
 }
 
