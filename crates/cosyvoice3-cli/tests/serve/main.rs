@@ -14,7 +14,9 @@ mod camera;
 #[cfg(feature = "rtsp")]
 mod clients;
 mod clients_of_openai;
+mod events;
 mod http;
+mod metrics;
 mod network;
 mod openai;
 mod page;

@@ -251,7 +251,11 @@ impl Synthesis {
     /// Counts since the start, as Prometheus reads them.
     pub fn metrics(&self) -> String {
         let load = self.load();
-        self.0.state().metrics.text(&load)
+        let engine = self.0.engine();
+        // Under the lock: a request that is counted as cancelled has been cancelled at the engine.
+        let state = self.0.state();
+        let tokens = engine.map_or(0, |engine| engine.decoded_tokens());
+        state.metrics.text(&load, tokens)
     }
 
     /// Ends all speech, and waits for the engine's threads: left alone inside a foreign library, they would meet destroyed
