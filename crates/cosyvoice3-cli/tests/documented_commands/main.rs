@@ -3,6 +3,7 @@
 #![allow(missing_docs)]
 
 mod lines;
+mod served;
 mod unrun;
 
 use test_support::{launch, wav::wav};
@@ -47,7 +48,7 @@ const NOT_HERE: [(&str, &str); 24] = [
         "./pipelines/rtsp.sh",
         "runs until it is stopped; the server's tests run it",
     ),
-    ("curl", "speaks to the server; its tests send the same"),
+    ("curl", "speaks to a server; `served` starts one"),
     (
         "./tests/suites/read.py",
         "wants the suites of others, which are not part of this repository",
