@@ -14,6 +14,8 @@ mod camera;
 #[cfg(feature = "rtsp")]
 mod clients;
 mod clients_of_openai;
+#[cfg(feature = "rtsp")]
+mod crowd;
 mod events;
 mod http;
 mod metrics;
