@@ -1,17 +1,21 @@
 """The page of `cosyvoice3 serve --voice-changes` in a real browser: page.py http://ADDRESS RECORDING [SCREENSHOT]
 
-Needs chromium and chromedriver (Debian: chromium, chromium-driver). Types a text, plays it while it is made, stops it, downloads
-it, queues and cancels an announcement, adds a voice from the file RECORDING (WAV) and from a microphone that hears it, deletes it,
-changes the language; by keyboard alone where a person would.
+Needs chromium and chromedriver (Debian: chromium, chromium-driver). Types a text, hears it while it is made and to its end,
+stops it, downloads it, changes the speed, queues and cancels an announcement, adds a voice from the file RECORDING (WAV) and
+from a microphone that hears it, deletes it, changes the language; by keyboard alone where a person would.
 Run by crates/cosyvoice3-cli/tests/serve/page.rs where chromedriver is installed.
 """
+import array
 import base64
 import json
+import os
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
+import wave
 
 PATIENCE = 120
 
@@ -77,7 +81,27 @@ class Browser:
             self.driver.wait()
 
 
-TAB, ENTER = "\ue004", "\ue007"
+TAB, ENTER, RIGHT = "\ue004", "\ue007", "\ue014"
+RATE = 24000
+
+# What the page sends to the loudspeaker, also goes to a meter.
+METER = """
+const connect = AudioNode.prototype.connect;
+AudioNode.prototype.connect = function (target, ...rest) {
+  if (target instanceof AudioDestinationNode) {
+    window.meter ??= new Map();
+    if (!meter.has(target)) meter.set(target, target.context.createAnalyser());
+    connect.call(this, meter.get(target));
+  }
+  return connect.call(this, target, ...rest);
+};
+window.level = () => {
+  const analyser = meter?.get(playing.context.destination);
+  const samples = new Float32Array(analyser?.fftSize ?? 0);
+  analyser?.getFloatTimeDomainData(samples);
+  return Math.max(0, ...samples.map(Math.abs));
+};
+"""
 
 
 VOICE_STATUS = "document.getElementById('voice-status').textContent"
@@ -129,7 +153,45 @@ def add_voices(browser, recording):
     assert browser.run("return document.querySelectorAll('#voices button').length") == 0
 
 
-def check(browser, address, recording, screenshot):
+def speak(browser):
+    """Has the text spoken; returns the number of samples once all of it is there."""
+    browser.click("#speak")
+    browser.wait("the first sound", "length() > 0")
+    browser.wait("it is played", "playing.context.state === 'running' && level() > 0.01")
+    browser.wait("the speech", "!document.getElementById('download').hidden")
+    return browser.run("return length()")
+
+
+def hear_and_download(browser, directory):
+    """Speech is heard to its end, in time; the file holds what was heard; twice the speed is half as long."""
+    browser.run(METER)
+    count = speak(browser)
+    assert not browser.run("return document.getElementById('stop').disabled"), "it plays on"
+    browser.wait("the end of the sound", "document.getElementById('stop').disabled")
+    played = browser.run("return playing.context.currentTime")
+    assert played >= count / RATE, f"{played} s were played, of {count / RATE}"
+    browser.call("/goog/cdp/execute", {"cmd": "Browser.setDownloadBehavior",
+                                       "params": {"behavior": "allow", "downloadPath": directory}})
+    browser.click("#download")
+    path = os.path.join(directory, "speech.wav")
+    end = time.monotonic() + PATIENCE
+    while not (os.path.exists(path) and os.path.getsize(path) == 44 + 2 * count):
+        assert time.monotonic() < end, f"the download: {os.listdir(directory)}"
+        time.sleep(0.05)
+    with wave.open(path) as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate(), file.getnframes()) == (1, 2, RATE, count)
+        loudest = max(abs(sample) for sample in array.array("h", file.readframes(count)))
+    assert loudest > 1000, f"at most {loudest}"
+    # By keyboard, as far as it goes.
+    browser.run("document.getElementById('speed').focus()")
+    browser.press([RIGHT] * 20)
+    assert browser.run("return document.getElementById('shown').value") == "2.00"
+    ratio = speak(browser) / count
+    assert 0.4 < ratio < 0.6, f"{ratio} times as long at twice the speed"
+    browser.run("const s = document.getElementById('speed'); s.value = 1; s.dispatchEvent(new Event('input'))")
+
+
+def check(browser, address, recording, screenshot, directory):
     browser.call("/url", {"url": address})
     browser.wait("the voices", "document.querySelectorAll('#voice option').length > 1")
     # By keyboard: the text, then Tab to the button.
@@ -150,6 +212,7 @@ def check(browser, address, recording, screenshot):
     if screenshot:
         with open(screenshot, "wb") as file:
             file.write(base64.b64decode(browser.call("/screenshot")))
+    hear_and_download(browser, directory)
     add_voices(browser, recording)
     # A long text, stopped in the middle.
     browser.run("document.getElementById('text').value = 'Поезд отправляется через пять минут. '.repeat(100)")
@@ -191,7 +254,8 @@ def check(browser, address, recording, screenshot):
 
 browser = Browser(sys.argv[2])
 try:
-    check(browser, sys.argv[1], sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else None)
+    with tempfile.TemporaryDirectory() as directory:
+        check(browser, sys.argv[1], sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else None, directory)
 finally:
     browser.end()
-print("page: keyboard, speech, waveform, download, voices by file and microphone, stop, queue, cancel, names, Russian, error")
+print("page: keyboard, speech, waveform, sound, download, speed, voices by file and microphone, stop, queue, cancel, names, Russian, error")

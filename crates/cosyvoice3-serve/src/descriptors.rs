@@ -1,7 +1,16 @@
 //! The process's limit of file descriptors.
 
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+};
+
 /// Descriptors for all connections that are admitted (two for each RTSP client), and for models and streams.
 const WANTED: libc::rlim_t = 4096;
+
+/// Descriptors that stay free when a connection is accepted: for the stream, the encoder or the recording that its request
+/// needs.
+const SPARE: usize = 16;
 
 /// Raises the limit as far as the process may: shells often set 1024. A lower one costs clients, not the program.
 pub fn raise_limit() {
@@ -17,4 +26,16 @@ pub fn raise_limit() {
             libc::setrlimit(libc::RLIMIT_NOFILE, &limit);
         }
     }
+}
+
+/// Looks whether a connection may be accepted: whether what its request needs could be had now. `like` is any descriptor.
+///
+/// # Errors
+/// Descriptors are used up, by this process or by all of the machine.
+pub fn check_spare(like: &impl AsFd) -> io::Result<()> {
+    // Only the kernel knows both limits, and it answers no other question.
+    let taken: io::Result<Vec<OwnedFd>> = (0..SPARE)
+        .map(|_| like.as_fd().try_clone_to_owned())
+        .collect();
+    taken.map(drop)
 }

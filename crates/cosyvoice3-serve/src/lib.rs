@@ -22,6 +22,7 @@ mod enrolment;
 mod http;
 mod log;
 mod options;
+mod prometheus;
 #[cfg(feature = "rtsp")]
 mod rtsp;
 mod secret;

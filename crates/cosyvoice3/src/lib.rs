@@ -59,7 +59,7 @@ pub use enrol::{EnrolOptions, EnrolStage, Enroller, NO_TRANSCRIPT, once as enrol
 pub use error::{Error, ErrorKind, Result};
 pub use flow::{
     Device, FlowPlan,
-    axcl::{AxclOptions, abandoned_threads},
+    axcl::{AxclOptions, abandoned_threads, card_in_use},
     choice::{FlowChoice, FlowTarget},
 };
 pub use lm::{Hit, PrefixCaching, StopReason};

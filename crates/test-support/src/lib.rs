@@ -13,6 +13,7 @@ pub mod listener;
 pub mod mel_to_audio;
 pub mod model_dir;
 pub mod models;
+pub mod optional;
 pub mod place;
 pub mod played;
 #[cfg(feature = "element")]

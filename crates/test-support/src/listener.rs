@@ -39,6 +39,11 @@ impl Listener {
         Self { child, heard }
     }
 
+    /// The number of its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Number of packets so far.
     pub fn count(&self) -> usize {
         self.heard.packets.lock().unwrap().len()

@@ -155,6 +155,7 @@ pub fn scripts() -> Vec<String> {
         ("examples", "rs"),
         ("crates/cosyvoice3/examples", "rs"),
         ("crates/cosyvoice3/benches", "rs"),
+        ("crates/cosyvoice3-cli/benches", "rs"),
         ("crates/axcl/examples", "rs"),
     ];
     let found = directories.map(|(directory, ending)| files(directory, ending));

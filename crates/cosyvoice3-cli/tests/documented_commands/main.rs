@@ -3,6 +3,7 @@
 #![allow(missing_docs)]
 
 mod lines;
+mod served;
 mod unrun;
 
 use test_support::{launch, wav::wav};
@@ -52,7 +53,7 @@ const NOT_HERE: [(&str, &str); 25] = [
         "./pipelines/onvif.py",
         "wants a camera; the script's tests have one",
     ),
-    ("curl", "speaks to the server; its tests send the same"),
+    ("curl", "speaks to a server; `served` starts one"),
     (
         "./tests/suites/read.py",
         "wants the suites of others, which are not part of this repository",

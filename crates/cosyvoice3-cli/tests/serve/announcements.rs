@@ -10,7 +10,9 @@ use crate::{
     hearing::{find, without_a_hole},
     launch::{gst_launch, plugin_dir},
     listener::Listener,
-    long, root,
+    long,
+    page::wav,
+    root,
     server::Server,
     speech::telephone,
     tiny,
@@ -44,7 +46,7 @@ const SECOND: usize = 50;
 
 /// Fails unless `listener` heard `wanted` in order, each complete, in one stream without a hole; the arrival gaps.
 #[track_caller]
-fn assert_heard(who: &str, listener: &Listener, wanted: &[Vec<f32>]) {
+pub fn assert_heard(who: &str, listener: &Listener, wanted: &[Vec<f32>]) {
     let (times, packets) = listener.heard();
     // The first packet may have waited until the client played.
     let heard = without_a_hole(&packets[1..]);
@@ -71,7 +73,7 @@ fn assert_heard(who: &str, listener: &Listener, wanted: &[Vec<f32>]) {
 }
 
 /// Says texts one behind the other and waits until all listeners have heard them.
-fn say(server: &Server, texts: &[&str], listeners: &[&Listener]) {
+pub fn say(server: &Server, texts: &[&str], listeners: &[&Listener]) {
     let ids: Vec<u64> = texts.iter().map(|text| server.say(text)).collect();
     for id in ids {
         server.wait_for(&format!("announcement {id} finished"));
@@ -211,6 +213,92 @@ fn what_is_important_interrupts_and_what_is_taken_back_is_not_heard() {
     ] {
         let (answer, words) = server.post(target, text);
         assert_eq!(answer, status, "{target}: {words}");
+    }
+    assert!(server.end());
+}
+
+/// Length of the chime, in seconds.
+const CHIME: f32 = 0.5;
+
+/// A tone that rises from 300 to 1500 Hz.
+fn chime(rate: f32) -> Vec<f32> {
+    let samples = (CHIME * rate) as usize;
+    let times = (0..samples).map(|index| index as f32 / rate);
+    let phase = |time: f32| std::f32::consts::TAU * (300.0 + 600.0 / CHIME * time) * time;
+    times.map(|time| 0.4 * phase(time).sin()).collect()
+}
+
+/// Level of a sound: the root of its mean square.
+fn level(sound: &[f32]) -> f32 {
+    (sound.iter().map(|sample| sample * sample).sum::<f32>() / sound.len() as f32).sqrt()
+}
+
+/// Fails unless `heard` has `wanted` behind `from`, `gain` times as loud; its first sample.
+#[track_caller]
+fn assert_there(what: &str, wanted: &[f32], heard: &[f32], from: usize, gain: f32) -> usize {
+    let (start, likeness) = find(wanted, heard, from).expect(what);
+    let there = &heard[start..start + wanted.len()];
+    let ratio = level(there) / level(wanted);
+    println!("{what}: at sample {start}, likeness {likeness:.4}, {ratio:.3} times as loud");
+    assert!(likeness > 0.98, "{what}: {likeness}");
+    assert!(
+        (ratio / gain - 1.0).abs() < 0.1,
+        "{what}: {ratio}, not {gain}"
+    );
+    start
+}
+
+#[test]
+fn a_client_hears_the_chime_once_and_the_text_as_often_and_as_loud_as_was_asked() {
+    let chimes = tempfile::tempdir().unwrap();
+    let pcm = chime(24_000.0);
+    let pcm = pcm.iter().map(|sample| (sample * 32_767.0) as i16);
+    let pcm: Vec<u8> = pcm.flat_map(i16::to_le_bytes).collect();
+    std::fs::write(chimes.path().join("gong.wav"), wav(&pcm)).unwrap();
+    let [text] = telephone(["Да."]);
+    let gong = chime(8000.0);
+    let chimes = chimes.path().to_str().unwrap();
+    let server = Server::new(&["--camera", "none", "--chimes", chimes]);
+    let listener = Listener::new(server.uri("/speech"));
+    listener.wait_for(1);
+    // A quarter as loud, then half as loud and without a chime.
+    for (fields, gain, times, with_chime) in [
+        ("chime=gong.wav&volume=-12.04&repeat=3", 0.25, 3, true),
+        ("volume=-6.02&chime=none", 0.5, 1, false),
+    ] {
+        let before = listener.count();
+        let (status, id) = server.post(&format!("/say?{fields}"), "Да.");
+        assert_eq!(status, 202, "{id}");
+        let first: u64 = id.parse().unwrap();
+        server.wait_for(&format!("announcement {} finished", first + times - 1));
+        // What is late behind the chime comes too.
+        listener.wait_for(listener.count() + 3 * SECOND);
+        let (_, packets) = listener.heard();
+        let heard = without_a_hole(&packets[before.max(1)..]);
+        let mut end = 0;
+        if with_chime {
+            // Only the text has the volume.
+            end = assert_there("the chime", &gong, &heard, 0, 1.0) + gong.len();
+        }
+        for time in 1..=times {
+            let start = assert_there(&format!("time {time}"), &text, &heard, end.max(8) - 8, gain);
+            if time == 1 && with_chime {
+                assert!(
+                    start < end + 80,
+                    "the text starts at {start}, the chime ends at {end}"
+                );
+            }
+            end = start + text.len();
+        }
+        // No second chime, and nothing behind.
+        let sounding = |sound: &[f32]| sound.iter().filter(|sample| sample.abs() > 0.002).count();
+        assert_eq!(sounding(&heard[end + 80..]), 0, "{fields}");
+        let wanted = times as usize * text.len() + usize::from(with_chime) * gong.len();
+        let all = sounding(&heard);
+        assert!(
+            all <= wanted + 200,
+            "{fields}: {all} samples sound, of {wanted}"
+        );
     }
     assert!(server.end());
 }

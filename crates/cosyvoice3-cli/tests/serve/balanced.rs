@@ -11,7 +11,7 @@ use std::{
 use serde_json::json;
 
 use crate::{
-    PATIENCE,
+    PATIENCE, not_checked,
     openai::{metric, wait_until_ready},
     request::{Answer, get, send_to, speak_at},
     root,
@@ -69,7 +69,7 @@ fn balance(servers: [&Server; 2]) -> Option<Balancer> {
             _dir: dir,
         }),
         Err(_) => {
-            eprintln!("not checked: haproxy is not installed");
+            not_checked("haproxy is not installed");
             None
         }
     }

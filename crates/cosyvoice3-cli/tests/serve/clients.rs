@@ -6,17 +6,19 @@ use std::{
     thread,
 };
 
+use socket2::SockRef;
+
 use crate::{PATIENCE, listener::Listener, long, server::Server};
 
 /// A client that speaks RTSP by hand, and does not care for what it gets.
-struct Client<'a> {
+pub struct Client<'a> {
     server: &'a Server,
     stream: BufReader<TcpStream>,
     sequence: u32,
 }
 
 impl<'a> Client<'a> {
-    fn new(server: &'a Server) -> Self {
+    pub fn new(server: &'a Server) -> Self {
         let stream = TcpStream::connect(server.rtsp()).expect("it listens");
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Self {
@@ -51,29 +53,56 @@ impl<'a> Client<'a> {
         }
     }
 
+    /// The same, for which the kernel keeps little that it has not read.
+    pub fn with_a_small_buffer(server: &'a Server) -> Self {
+        let client = Self::new(server);
+        let socket = SockRef::from(client.stream.get_ref());
+        socket.set_recv_buffer_size(4096).expect("a buffer");
+        client
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.stream.get_ref().local_addr().unwrap().port()
+    }
+
     /// Skips packets of the stream, which may come before an answer.
     fn skip_packets(&mut self) -> Option<()> {
         while self.stream.fill_buf().ok()?.first() == Some(&b'$') {
-            let mut header = [0; 4];
-            self.stream.read_exact(&mut header).ok()?;
-            let mut packet = vec![0; usize::from(u16::from_be_bytes([header[2], header[3]]))];
-            self.stream.read_exact(&mut packet).ok()?;
+            self.packet()?;
         }
         Some(())
     }
 
+    /// The next packet of the stream, of sound or about it.
+    pub fn packet(&mut self) -> Option<Vec<u8>> {
+        let mut header = [0; 4];
+        self.stream.read_exact(&mut header).ok()?;
+        let mut packet = vec![0; usize::from(u16::from_be_bytes([header[2], header[3]]))];
+        self.stream.read_exact(&mut packet).ok()?;
+        Some(packet)
+    }
+
     /// Sets the speech up; the session.
     fn set_up(&mut self) -> Option<String> {
-        let transport = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n";
-        let (status, session) = self.request("SETUP", "/speech/stream=0", transport)?;
+        let (status, session) = self.ask_for_setup()?;
         (status == 200).then_some(session)
     }
 
+    /// Asks for the speech; the status and the session.
+    pub fn ask_for_setup(&mut self) -> Option<(u16, String)> {
+        let transport = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n";
+        self.request("SETUP", "/speech/stream=0", transport)
+    }
+
     /// Sets the speech up and plays it; whether that was granted.
-    fn play(&mut self) -> bool {
-        let Some(session) = self.set_up() else {
-            return false;
-        };
+    pub fn play(&mut self) -> bool {
+        let session = self.set_up();
+        session.is_some_and(|session| self.begin(&session))
+    }
+
+    /// Plays what was set up; whether that was granted.
+    pub fn begin(&mut self, session: &str) -> bool {
         let session = format!("Session: {session}\r\n");
         let answer = self.request("PLAY", "/speech/", &session);
         answer.is_some_and(|(status, _)| status == 200)

@@ -4,7 +4,7 @@
 
 use std::process::Command;
 
-use crate::{root, server::Server};
+use crate::{not_checked, root, server::Server};
 
 /// Python with `package`, if there is one.
 pub fn python_with(package: &str) -> Option<Command> {
@@ -15,7 +15,7 @@ pub fn python_with(package: &str) -> Option<Command> {
     if found.is_ok_and(|output| output.status.success()) {
         return Some(Command::new(name));
     }
-    eprintln!("not checked: {name} has not the package {package}");
+    not_checked(&format!("{name} has not the package {package}"));
     None
 }
 
@@ -48,8 +48,8 @@ fn openais_python_client_works_unchanged() {
 #[test]
 fn openais_client_for_node_works_unchanged() {
     if std::env::var_os("COSYVOICE3_OPENAI_NODE").is_none() {
-        return eprintln!(
-            "not checked: COSYVOICE3_OPENAI_NODE names no directory with OpenAI's client for Node"
+        return not_checked(
+            "COSYVOICE3_OPENAI_NODE names no directory with OpenAI's client for Node",
         );
     }
     let server = Server::http_alone(&[]);

@@ -55,6 +55,12 @@ fn an_unknown_voice_is_refused_with_the_names_of_the_voices_and_the_stream_goes_
     for (target, text, part) in [
         ("/say", "?!", "text_unspeakable"),
         ("/say?markup=none", "<>", "text_unspeakable"),
+        ("/say?markup=ssml", "<speak>?!</speak>", "text_unspeakable"),
+        (
+            "/say?markup=ssml",
+            "<speak>…<break time=\"1s\"/></speak>",
+            "text_unspeakable",
+        ),
         ("/say?markup=ssml", "<speak>Да.", "markup_invalid"),
         ("/say?markup=ssml", unknown, "golden"),
         ("/say?markup=ssml&repeat=2", unknown, "golden"),

@@ -4,7 +4,7 @@
 
 #[cfg(feature = "rtsp")]
 use test_support::{hearing, launch, listener, models::long, place::new_dir, speech};
-use test_support::{models::tiny, place::PATIENCE, root};
+use test_support::{models::tiny, optional::not_checked, place::PATIENCE, root};
 
 #[cfg(feature = "rtsp")]
 mod announcements;
@@ -14,7 +14,11 @@ mod camera;
 #[cfg(feature = "rtsp")]
 mod clients;
 mod clients_of_openai;
+#[cfg(feature = "rtsp")]
+mod crowd;
+mod events;
 mod http;
+mod metrics;
 mod network;
 mod openai;
 mod page;

@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use crate::not_checked;
+
 /// The address of the only machine.
 const ADDRESS: &str = "10.9.9.1";
 /// A pair of interfaces that are wired to each other, in a namespace of its own.
@@ -25,7 +27,7 @@ pub fn in_a_network_of_its_own(test: &str, body: impl FnOnce(&str)) {
     };
     let made = inside("true").output();
     if !made.is_ok_and(|output| output.status.success()) {
-        return eprintln!("not checked: a network of its own cannot be made here");
+        return not_checked("a network of its own cannot be made here");
     }
     let output = inside("exec \"$0\" \"$@\"")
         .arg(std::env::current_exe().expect("this program has a path"))

@@ -1,13 +1,15 @@
 //! OpenAI's speech API, as a client on a socket sees it.
 
-use std::{fs, thread};
+use std::{fs, io::Write, net::TcpStream, thread};
 
 use serde_json::{Value, json};
 
 use crate::{
+    not_checked,
     process::memory,
-    request::{get, send, speak},
+    request::{Answer, get, send, speak},
     server::{Server, http_command},
+    voices::User,
 };
 
 /// A value of the server's metrics.
@@ -62,7 +64,7 @@ fn a_text_becomes_speech_in_each_format_and_the_same_samples_in_wav_and_pcm() {
             let error = answer.error(501);
             let words = error["message"].as_str().unwrap();
             assert!(words.contains("gstreamer1.0-"), "{words}");
-            eprintln!("not checked: {words}");
+            not_checked(words);
             continue;
         }
         assert_eq!((answer.status, answer.header("content-type")), (200, kind));
@@ -170,6 +172,12 @@ fn a_wrong_request_gets_one_error_that_names_the_field_and_its_values() {
         (json!({ "voice": "golden" }), 400, json!("input"), "missing"),
         (
             json!({ "input": " !? " }),
+            400,
+            json!("input"),
+            "nothing to say",
+        ),
+        (
+            json!({ "input": "<speak>?!</speak>", "markup": "ssml" }),
             400,
             json!("input"),
             "nothing to say",
@@ -310,6 +318,35 @@ fn a_client_that_leaves_ends_its_synthesis_and_the_others_go_on() {
 }
 
 #[test]
+fn synthesis_stops_within_one_decode_step_when_its_client_leaves() {
+    let server = Server::http_alone(&[]);
+    wait_until_ready(&server);
+    let tokens = || metric(&server, "cosyvoice3_speech_tokens_total");
+    let short = json!({ "input": "Да.", "response_format": "pcm", "seed": 1 });
+    assert!(!speak(&server, &short).bytes().is_empty());
+    let of_the_short_one = tokens();
+    assert!(of_the_short_one > 0.0);
+    for times in 1..=5 {
+        let text = "Поезд отправляется через пять минут с третьего пути. ".repeat(100);
+        let mut leaver = speak(&server, &json!({ "input": text, "response_format": "pcm" }));
+        assert!(leaver.chunk().is_some());
+        drop(leaver);
+        wait_for_metric(
+            &server,
+            "cosyvoice3_requests_total{end=\"cancelled\"}",
+            |count| count == f64::from(times),
+        );
+        let cancelled = tokens();
+        // The next request waits until the language model has nothing else to do.
+        assert!(!speak(&server, &short).bytes().is_empty());
+        let further = tokens() - cancelled - of_the_short_one;
+        println!("{further} steps after the client had left");
+        assert!((0.0..=1.0).contains(&further), "{further} steps");
+    }
+    assert!(server.end());
+}
+
+#[test]
 fn more_requests_than_the_limit_are_refused_and_those_that_wait_are_answered() {
     let server = Server::http_alone(&["--max-requests", "4"]);
     let statuses: Vec<u16> = thread::scope(|scope| {
@@ -405,15 +442,66 @@ fn a_client_that_never_reads_is_disconnected() {
     assert!(server.end());
 }
 
+const GIGABYTE: usize = 1 << 30;
+const CHUNKED: &str = "Transfer-Encoding: chunked";
+
+/// Sends a body of a gigabyte, which is never in memory, until the server takes no more of it. The error in the answer, and
+/// the bytes that were taken.
+#[track_caller]
+fn send_gigabyte(server: &Server, head: &str, chunked: bool) -> (Value, usize) {
+    let mut stream = TcpStream::connect(server.http()).expect("it listens");
+    stream.set_read_timeout(Some(crate::PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(crate::PATIENCE)).unwrap();
+    stream.write_all(head.as_bytes()).expect("it reads");
+    thread::scope(|scope| {
+        // As real clients do: who reads only after it has sent all may miss the answer.
+        let reading = stream.try_clone().expect("a second handle");
+        let answer = scope.spawn(move || Answer::read(reading).expect("an answer").error(413));
+        let piece = [&b"10000\r\n"[..], &[b'x'; 1 << 16], b"\r\n"].concat();
+        let piece = match chunked {
+            true => &piece[..],
+            false => &piece[7..][..1 << 16],
+        };
+        let mut sent = 0;
+        while sent < GIGABYTE && stream.write_all(piece).is_ok() {
+            sent += 1 << 16;
+        }
+        (answer.join().expect("a refusal"), sent)
+    })
+}
+
 #[test]
-fn huge_bodies_and_heads_are_refused_and_cost_nothing() {
-    let server = Server::http_alone(&[]);
+fn a_body_of_a_gigabyte_and_a_head_of_a_megabyte_are_refused_early_and_cost_nothing() {
+    // Recordings may be longer, and go to a file.
+    let user = User::new();
+    let server = Server::start(&mut user.command(&["--play", "fakesink"]));
     wait_until_ready(&server);
     let before = memory(server.pid());
-    let (status, words) = server.send(
-        b"POST /v1/audio/speech HTTP/1.1\r\nContent-Length: 1073741824\r\n\r\n{\"input\": \"",
-    );
-    assert_eq!(status, 413, "{words}");
+    let recording =
+        "--limit\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n";
+    for (path, content, start) in [
+        ("/v1/audio/speech", "application/json", "{\"input\": \""),
+        (
+            "/v1/audio/voices",
+            "multipart/form-data; boundary=limit",
+            recording,
+        ),
+        ("/say", "text/plain", "Да."),
+    ] {
+        for length in [format!("Content-Length: {GIGABYTE}"), CHUNKED.into()] {
+            let chunked = length == CHUNKED;
+            let start = match chunked {
+                true => format!("{:x}\r\n{start}\r\n", start.len()),
+                false => start.to_owned(),
+            };
+            let head = format!(
+                "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {content}\r\n{length}\r\n\r\n{start}"
+            );
+            let (error, sent) = send_gigabyte(&server, &head, chunked);
+            println!("{path}, {length}: {sent} bytes were taken, then {error}");
+            assert!(sent < GIGABYTE / 4, "{path}, {length}: {sent} bytes");
+        }
+    }
     let head = format!(
         "GET /v1/models HTTP/1.1\r\nX: {}\r\n\r\n",
         "x".repeat(1 << 20)

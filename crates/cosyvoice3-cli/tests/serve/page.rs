@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::{
     clients_of_openai::succeeds,
+    not_checked,
     request::{send, speak},
     root,
     server::Server,
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// A WAV file of samples at 24 kHz. (The server's own does not know its length when it begins.)
-fn wav(pcm: &[u8]) -> Vec<u8> {
+pub fn wav(pcm: &[u8]) -> Vec<u8> {
     let size = pcm.len() as u32;
     let mut file = b"RIFF".to_vec();
     file.extend((36 + size).to_le_bytes());
@@ -30,7 +31,7 @@ fn wav(pcm: &[u8]) -> Vec<u8> {
 fn a_person_types_hears_stops_downloads_cancels_and_adds_a_voice_on_the_page() {
     let installed = Command::new("chromedriver").arg("--version").output();
     if !installed.is_ok_and(|output| output.status.success()) {
-        return eprintln!("not checked: chromedriver is not installed");
+        return not_checked("chromedriver is not installed");
     }
     let user = User::new();
     let server = Server::start(&mut user.command(&["--play", "fakesink"]));

@@ -15,7 +15,7 @@ use serde_json::json;
 use test_support::hearing::correlation;
 
 use crate::{
-    PATIENCE,
+    PATIENCE, not_checked,
     openai::{metric, wait_for_metric},
     request::speak,
     root,
@@ -218,7 +218,7 @@ impl Dispatcher {
             .stderr(Stdio::null())
             .spawn();
         let Ok(child) = child else {
-            eprintln!("not checked: speech-dispatcher is not installed");
+            not_checked("speech-dispatcher is not installed");
             return None;
         };
         let dispatcher = Self { child, dir };

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::root;
+use crate::{not_checked, root};
 
 #[test]
 fn the_service_bounds_files_tasks_memory_and_devices_and_suggests_who_may_connect() {
@@ -40,7 +40,7 @@ fn the_service_is_confined_and_opens_nothing_to_the_network() {
         .arg(ci.join("cosyvoice3-serve.service"))
         .output();
     let Ok(output) = analyze else {
-        return eprintln!("not checked: systemd-analyze is not installed");
+        return not_checked("systemd-analyze is not installed");
     };
     // Exposure below 3 of 10.
     let words = String::from_utf8_lossy(&output.stdout);

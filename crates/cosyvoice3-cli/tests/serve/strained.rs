@@ -10,6 +10,7 @@ use std::{
 
 use crate::{
     PATIENCE,
+    clients::Client,
     listener::Listener,
     process::{descriptors, limit_descriptors, ticks, wait_for_descriptors},
     server::{Server, command},
@@ -40,6 +41,30 @@ fn without_free_descriptors_nothing_spins_and_requests_are_answered_afterwards()
     let listener = Listener::new(server.uri("/speech"));
     listener.wait_for(50);
     drop(listener);
+    assert!(server.end());
+}
+
+#[test]
+fn a_client_that_is_accepted_when_descriptors_run_short_gets_its_stream() {
+    let server = Server::new(&["--camera", "none"]);
+    let id = server.say("Да.");
+    server.wait_for(&format!("announcement {id} finished"));
+    // They stay open: only those that must go make room.
+    let _idle = limit_and_fill(&server);
+    server.wait_for_start("warning: RTSP connections cannot be accepted");
+    let started = Instant::now();
+    // A connection that has to wait too long for its turn is made again, as clients do.
+    loop {
+        let mut client = Client::new(&server);
+        let set_up = client.ask_for_setup();
+        if let Some((status, session)) = set_up {
+            assert_eq!(status, 200, "the stream is refused");
+            if client.begin(&session) && client.packet().is_some() {
+                break;
+            }
+        }
+        assert!(started.elapsed() < PATIENCE, "no client plays");
+    }
     assert!(server.end());
 }
 

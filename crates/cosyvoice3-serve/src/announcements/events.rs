@@ -8,6 +8,9 @@ use std::{
 use serde_json::{Map, Value, json};
 use tokio::sync::broadcast;
 
+/// Progress of an announcement, as events and metrics name it.
+pub const PROGRESS: [&str; 5] = ["queued", "started", "finished", "cancelled", "failed"];
+
 /// Events that a client which does not read may fall behind.
 const KEPT: usize = 256;
 
@@ -16,15 +19,31 @@ const KEPT: usize = 256;
 pub struct Events(Arc<State>);
 
 struct State {
-    /// By number: the announcement as clients see it.
-    live: Mutex<BTreeMap<u64, Value>>,
+    known: Mutex<Known>,
     news: broadcast::Sender<String>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// By number: the announcement as clients see it.
+    live: BTreeMap<u64, Value>,
+    /// Announcements that have come so far since the start, in the order of [`PROGRESS`].
+    counts: [u64; PROGRESS.len()],
+}
+
+/// Numbers of announcements.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Counts {
+    /// Those that wait or are being said.
+    pub live: usize,
+    /// Those that have come so far since the start, in the order of [`PROGRESS`].
+    pub progress: [u64; PROGRESS.len()],
 }
 
 impl Default for Events {
     fn default() -> Self {
         Self(Arc::new(State {
-            live: Mutex::default(),
+            known: Mutex::default(),
             news: broadcast::channel(KEPT).0,
         }))
     }
@@ -33,7 +52,12 @@ impl Default for Events {
 impl Events {
     /// Notes the progress of an announcement, which has further fields in the element's message.
     pub fn note(&self, progress: &str, id: u64, structure: &gst::StructureRef) {
-        let mut live = self.live();
+        let mut known = self.known();
+        let kinds = PROGRESS.iter().zip(&mut known.counts);
+        kinds
+            .filter(|(kind, _)| **kind == progress)
+            .for_each(|(_, count)| *count += 1);
+        let live = &mut known.live;
         match progress {
             "queued" => {
                 live.insert(
@@ -66,19 +90,23 @@ impl Events {
 
     /// The announcements that wait or are being said, and all news from now on.
     pub fn subscribe(&self) -> (String, broadcast::Receiver<String>) {
-        let live = self.live();
-        let list: Vec<&Value> = live.values().collect();
+        let known = self.known();
+        let list: Vec<&Value> = known.live.values().collect();
         let event = json!({ "event": "queue", "announcements": list });
         (event.to_string(), self.0.news.subscribe())
     }
 
-    /// Number of announcements that wait or are being said.
-    pub fn count(&self) -> usize {
-        self.live().len()
+    /// Numbers of announcements.
+    pub fn counts(&self) -> Counts {
+        let known = self.known();
+        Counts {
+            live: known.live.len(),
+            progress: known.counts,
+        }
     }
 
-    fn live(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, Value>> {
-        self.0.live.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -118,6 +146,7 @@ mod tests {
         note(&events, "cancelled", 3);
         let event: Value = serde_json::from_str(&news.try_recv().unwrap()).unwrap();
         assert_eq!(event["event"], "cancelled");
-        assert_eq!(events.count(), 1);
+        let counts = events.counts();
+        assert_eq!((counts.live, counts.progress), (1, [3, 1, 1, 1, 0]));
     }
 }

@@ -9,7 +9,7 @@ mod pipeline;
 mod play;
 
 pub use effects::Effect;
-pub use events::Events;
+pub use events::{Counts, Events, PROGRESS};
 pub use lines::read as read_lines;
 #[cfg(feature = "rtsp")]
 pub use listeners::{Listeners, clock_time};

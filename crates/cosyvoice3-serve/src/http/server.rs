@@ -25,7 +25,7 @@ use hyper::{
 use hyper_util::service::TowerToHyperService;
 use tokio::{
     net::{TcpListener, TcpStream},
-    task::{AbortHandle, LocalSet, spawn_local},
+    task::{AbortHandle, LocalSet, spawn_local, yield_now},
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
@@ -34,7 +34,7 @@ use super::{
     refusal::{Refusal, wrong},
     socket::{Progress, Socket, drain, end_of_answer},
 };
-use crate::{connections::Connections, log::log, options};
+use crate::{connections::Connections, descriptors, log::log, options};
 
 /// Longest pause while no connection can be accepted.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -96,11 +96,25 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits) {
     LocalSet::new()
         .run_until(async {
             let mut pause = Duration::ZERO;
+            // Set while descriptors are short, of which only the first time is logged.
+            let mut short = false;
             loop {
                 match listener.accept().await {
                     Ok((stream, peer)) => {
                         pause = Duration::ZERO;
+                        let spare = descriptors::check_spare(&stream);
                         admit(stream, peer, &router, &limits, &tasks);
+                        if let Err(error) = &spare {
+                            if !short {
+                                log!("warning: the oldest HTTP connections have to go: {error}");
+                            }
+                            if let Some(handle) = tasks.borrow_mut().evict_oldest() {
+                                handle.evict();
+                            }
+                        }
+                        short = spare.is_err();
+                        // Tasks that were ended give their descriptors back.
+                        yield_now().await;
                     }
                     Err(error) if of_one_connection(&error) => {}
                     Err(error) => {

@@ -11,7 +11,11 @@ use axum::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use sha2::{Digest, Sha256};
 
-use crate::Service;
+use crate::{
+    Service,
+    announcements::{Counts, PROGRESS},
+    prometheus::metric,
+};
 
 const PAGE: &str = include_str!("page.html");
 
@@ -66,12 +70,21 @@ async fn health(State(service): State<Service>) -> Response {
 
 async fn metrics(State(service): State<Service>) -> Response {
     let mut text = service.synthesis.metrics();
-    if let Some(speech) = &service.speech {
-        let count = speech.events().count();
-        let name = "cosyvoice3_announcements";
-        text += &format!(
-            "# HELP {name} Announcements that wait or are being said.\n# TYPE {name} gauge\n{name} {count}\n"
-        );
-    }
+    let speech = service.speech.as_ref();
+    let counts = speech.map(|speech| speech.events().counts());
+    add_announcements(&mut text, counts.unwrap_or_default());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+}
+
+fn add_announcements(text: &mut String, counts: Counts) {
+    let live = counts.live as f64;
+    let help = "Announcements that wait or are being said.";
+    metric(text, "announcements", "gauge", help, &[("", live)]);
+    let labels = PROGRESS.map(|progress| format!("{{event=\"{progress}\"}}"));
+    let values = labels.iter().zip(counts.progress);
+    let values: Vec<(&str, f64)> = values
+        .map(|(label, count)| (label.as_str(), count as f64))
+        .collect();
+    let help = "Announcements by what has happened to them, in the words of /events.";
+    metric(text, "announcements_total", "counter", help, &values);
 }

@@ -7,12 +7,10 @@ use std::{io, net::TcpListener, os::fd::AsRawFd, time::Duration};
 use gst::glib;
 
 use super::clients::Clients;
-use crate::log::log;
+use crate::{descriptors, log::log};
 
 /// Pause while no connection can be accepted.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Most connections that are accepted before other events have their turn.
-const BATCH: usize = 16;
 
 /// Passes the connections of `socket` to `clients` until the program ends.
 pub fn attach(socket: TcpListener, clients: Clients) -> io::Result<()> {
@@ -48,30 +46,29 @@ fn watch(listener: Listener) {
 }
 
 impl Listener {
-    /// Accepts connections that wait; whether to go on without a pause.
+    /// Accepts the connection that waits; whether to go on without a pause.
     fn accept(&mut self) -> bool {
-        for _ in 0..BATCH {
-            let admitted = self
-                .socket
-                .accept()
-                .and_then(|(stream, peer)| self.clients.admit(stream, peer));
-            match admitted {
-                Ok(()) => self.exhausted = false,
-                Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock => break,
-                    // The client has gone already.
-                    io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted => {}
-                    _ => {
-                        if !self.exhausted {
-                            log!("warning: RTSP connections cannot be accepted: {error}");
-                        }
-                        self.exhausted = true;
-                        self.clients.make_room();
-                        return false;
-                    }
-                },
+        // Before, so that a client with whom nothing could be begun stays in the kernel's queue.
+        let admitted = descriptors::check_spare(&self.socket)
+            .and_then(|()| self.socket.accept())
+            .and_then(|(stream, peer)| self.clients.admit(stream, peer));
+        let Err(error) = admitted else {
+            self.exhausted = false;
+            return true;
+        };
+        match error.kind() {
+            // The client has gone already.
+            io::ErrorKind::WouldBlock
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::Interrupted => true,
+            _ => {
+                if !self.exhausted {
+                    log!("warning: RTSP connections cannot be accepted: {error}");
+                }
+                self.exhausted = true;
+                self.clients.make_room();
+                false
             }
         }
-        true
     }
 }

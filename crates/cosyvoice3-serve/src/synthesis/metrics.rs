@@ -5,6 +5,7 @@ use std::{fmt::Write, time::Duration};
 use cosyvoice3::{Device, Hit, Speech};
 
 use super::Load;
+use crate::prometheus::metric;
 
 /// Upper bounds of the classes of first audio, in seconds.
 const FIRST_AUDIO: [f64; 8] = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0];
@@ -52,37 +53,34 @@ impl Metrics {
         }
     }
 
-    /// All of it in Prometheus' text form.
-    pub fn text(&self, load: &Load) -> String {
-        let seconds = self.samples as f64 / f64::from(cosyvoice3::SAMPLE_RATE);
+    /// All of it in Prometheus' text form; `tokens` are the speech tokens that the engine has made.
+    pub fn text(&self, load: &Load, tokens: u64) -> String {
         let mut text = String::new();
-        let mut metric = |name: &str, kind: &str, help: &str, values: &[(&str, f64)]| {
-            let _ = writeln!(
-                text,
-                "# HELP cosyvoice3_{name} {help}\n# TYPE cosyvoice3_{name} {kind}"
-            );
-            for (labels, value) in values {
-                let _ = writeln!(text, "cosyvoice3_{name}{labels} {value}");
-            }
-        };
+        self.requests(&mut text, load);
+        self.synthesis(&mut text, tokens);
+        self.caches(&mut text);
+        self.card(&mut text);
+        self.first_audio(&mut text);
+        text
+    }
+
+    fn requests(&self, text: &mut String, load: &Load) {
         let ready = f64::from(u8::from(load.status == "ready"));
+        let help = "1 once the models are loaded.";
+        metric(text, "ready", "gauge", help, &[("", ready)]);
+        let answered = (load.requests - load.waiting.min(load.requests)) as f64;
         metric(
-            "ready",
-            "gauge",
-            "1 once the models are loaded.",
-            &[("", ready)],
-        );
-        let requests = (load.requests - load.waiting.min(load.requests)) as f64;
-        metric(
+            text,
             "requests",
             "gauge",
             "Requests for speech, without announcements: those of which nothing was made yet, and those that are being answered.",
             &[
                 ("{state=\"waiting\"}", load.waiting as f64),
-                ("{state=\"answered\"}", requests),
+                ("{state=\"answered\"}", answered),
             ],
         );
         metric(
+            text,
             "requests_total",
             "counter",
             "Requests for speech by their end, without announcements.",
@@ -93,26 +91,43 @@ impl Metrics {
                 ("{end=\"refused\"}", self.refused as f64),
             ],
         );
+    }
+
+    fn synthesis(&self, text: &mut String, tokens: u64) {
         metric(
+            text,
             "utterances_total",
             "counter",
             "Utterances that were made, without those of announcements, which no metric of synthesis counts.",
             &[("", self.utterances as f64)],
         );
         metric(
+            text,
+            "speech_tokens_total",
+            "counter",
+            "Steps of the language model, each a speech token, also for requests that were cancelled; without announcements.",
+            &[("", tokens as f64)],
+        );
+        let seconds = self.samples as f64 / f64::from(cosyvoice3::SAMPLE_RATE);
+        metric(
+            text,
             "speech_seconds_total",
             "counter",
             "Seconds of speech that were made, without announcements.",
             &[("", seconds)],
         );
-        let work = self.work.as_secs_f64();
         metric(
+            text,
             "synthesis_seconds_total",
             "counter",
             "Seconds of synthesis, without announcements; divided by speech_seconds_total it is the real-time factor.",
-            &[("", work)],
+            &[("", self.work.as_secs_f64())],
         );
+    }
+
+    fn caches(&self, text: &mut String) {
         metric(
+            text,
             "prefix_cache_hits_total",
             "counter",
             "Utterances whose prefix was known, wholly or as far as the voice goes.",
@@ -122,12 +137,20 @@ impl Metrics {
             ],
         );
         metric(
+            text,
             "announcement_cache_hits_total",
             "counter",
             "Utterances that were made before and kept.",
             &[("", self.kept as f64)],
         );
+    }
+
+    fn card(&self, text: &mut String) {
+        let up = f64::from(u8::from(cosyvoice3::card_in_use()));
+        let help = "1 while the models of this server are on a card; 0 without one, and once it has failed.";
+        metric(text, "npu_up", "gauge", help, &[("", up)]);
         metric(
+            text,
             "npu_utterances_total",
             "counter",
             "Utterances whose flow ran on a card.",
@@ -135,13 +158,12 @@ impl Metrics {
         );
         let abandoned = cosyvoice3::abandoned_threads() as f64;
         metric(
+            text,
             "npu_abandoned_threads",
             "gauge",
             "Threads that a hung card keeps; not 0: restart.",
             &[("", abandoned)],
         );
-        self.first_audio(&mut text);
-        text
     }
 
     fn first_audio(&self, text: &mut String) {

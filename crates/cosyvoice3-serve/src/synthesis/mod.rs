@@ -195,7 +195,7 @@ impl Synthesis {
     /// # Errors
     /// There is nothing to say, the markup is damaged, or there is no voice that the text or its settings name.
     pub fn check_text(&self, text: &str, settings: &Settings, field: &str) -> Result<(), Refusal> {
-        if settings.markup == Markup::None && !cosyvoice3::is_speakable(text) {
+        if !is_speakable(text, settings) {
             let words = "there is nothing to say: the text has neither letter nor digit";
             return Err(crate::http::wrong(words)
                 .param(field)
@@ -251,7 +251,11 @@ impl Synthesis {
     /// Counts since the start, as Prometheus reads them.
     pub fn metrics(&self) -> String {
         let load = self.load();
-        self.0.state().metrics.text(&load)
+        let engine = self.0.engine();
+        // Under the lock: a request that is counted as cancelled has been cancelled at the engine.
+        let state = self.0.state();
+        let tokens = engine.map_or(0, |engine| engine.decoded_tokens());
+        state.metrics.text(&load, tokens)
     }
 
     /// Ends all speech, and waits for the engine's threads: left alone inside a foreign library, they would meet destroyed
@@ -268,6 +272,15 @@ impl Synthesis {
         while Arc::strong_count(&engine) > 1 {
             thread::sleep(Duration::from_millis(1));
         }
+    }
+}
+
+/// Returns true if there is something to say. What is damaged may hold anything, and is refused for its damage.
+fn is_speakable(text: &str, settings: &Settings) -> bool {
+    match settings.markup {
+        Markup::None => cosyvoice3::is_speakable(text),
+        Markup::Ssml => cosyvoice3_text::ssml::parse(text, settings.language)
+            .map_or(true, |document| document.is_speakable()),
     }
 }
 

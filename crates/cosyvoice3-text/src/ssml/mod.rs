@@ -50,6 +50,16 @@ pub struct Document {
     pub unsupported: Vec<String>,
 }
 
+impl Document {
+    /// Returns true if something of it can be spoken: pauses and marks alone are no speech.
+    pub fn is_speakable(&self) -> bool {
+        self.segments.iter().any(|segment| match segment {
+            Segment::Text(text) => crate::is_speakable(&text.text),
+            Segment::Break(_) | Segment::Mark(_) => false,
+        })
+    }
+}
+
 /// A part of a document.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Segment {

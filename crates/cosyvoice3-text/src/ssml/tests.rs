@@ -114,6 +114,23 @@ fn documents_become_texts_breaks_and_marks() {
 }
 
 #[test]
+fn a_document_is_speakable_if_any_of_its_texts_is() {
+    for (document, speakable) in [
+        ("<speak>?!</speak>", false),
+        ("<speak/>", false),
+        (
+            "<speak><p>…</p><break time=\"1s\"/><mark name=\"a\"/></speak>",
+            false,
+        ),
+        ("<speak><p>…</p> 5 %</speak>", true),
+        ("<speak><sub alias=\"one\">!</sub></speak>", true),
+    ] {
+        let parsed = parse(document, None).unwrap();
+        assert_eq!(parsed.is_speakable(), speakable, "{document}");
+    }
+}
+
+#[test]
 fn voice_language_and_rate_are_those_around() {
     let found = segments(
         "<speak xml:lang='ru-RU'>а <voice name='anna'>б <prosody rate='120%'>в</prosody></voice><lang xml:lang='en'>g</lang> д</speak>",

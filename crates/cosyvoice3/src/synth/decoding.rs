@@ -2,7 +2,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -197,6 +197,7 @@ impl Decoding<'_> {
             || self.engine.lm(shared.worker(Stage::Lm)),
             |stage| {
                 stage.run(job, cancel, &mut |token| {
+                    shared.decoded.fetch_add(1, Ordering::Relaxed);
                     speed.token(shared);
                     cancel.check()?;
                     let sent = sender.send(token);

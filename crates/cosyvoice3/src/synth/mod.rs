@@ -51,7 +51,7 @@ mod words;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::Ordering},
     thread::{self, JoinHandle},
     time::Instant,
 };
@@ -211,6 +211,12 @@ impl Synthesizer {
     pub fn cancel_all_keep_ready(&self) {
         self.shared.cancel_all_keep_ready();
         self.shared.events.push_now(Event::Woken);
+    }
+
+    /// Number of speech tokens that the language model has made so far, one in each of its steps; those of requests that were
+    /// cancelled too, but not those of speech that was kept.
+    pub fn decoded_tokens(&self) -> u64 {
+        self.shared.decoded.load(Ordering::Relaxed)
     }
 
     /// Waits for the next event; `None` after [`close`](Self::close), and after [`Event::LoadFailed`] once every request

@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Condvar, Mutex, MutexGuard},
+    sync::{Arc, Condvar, Mutex, MutexGuard, atomic::AtomicU64},
     time::Instant,
 };
 
@@ -71,6 +71,8 @@ pub(super) struct Shared {
     pub(super) recorder: Recorder,
     /// Speeds of the stages.
     pub(super) pace: Mutex<Pace>,
+    /// Speech tokens that the language model has made.
+    pub(super) decoded: AtomicU64,
     stop: Cancel,
 }
 
@@ -87,6 +89,7 @@ impl Shared {
             events: events(),
             recorder,
             pace: Mutex::default(),
+            decoded: AtomicU64::new(0),
             stop: Cancel::new(),
         })
     }

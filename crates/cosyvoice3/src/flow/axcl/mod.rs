@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-pub use npu::abandoned_threads;
+pub use npu::{abandoned_threads, card_in_use};
 
 use super::{Conditions, Device, Encoded, FlowBackend, ort::CpuEncoder};
 use crate::{

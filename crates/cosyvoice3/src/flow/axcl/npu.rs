@@ -66,6 +66,13 @@ pub fn abandoned_threads() -> usize {
     process().abandoned
 }
 
+/// Returns true while this process uses a card: from the load of a model on, until the models are given back or the card has
+/// failed for good.
+pub fn card_in_use() -> bool {
+    let process = process();
+    process.dead.is_none() && process.npu.strong_count() > 0
+}
+
 /// The thread and the way to it. The last handle gives models, card and runtime back.
 pub(super) struct Npu {
     library: Option<PathBuf>,
