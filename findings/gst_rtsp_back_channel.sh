@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
 # One would guess: a client that offers a back channel plays a stream without one all the same, one way; and a shared stream with
 # a back channel is one stream, so that the camera and the encoder behind it are opened once.
-# Seen: rtspsrc with backchannel=onvif asks by the header Require, as ONVIF says; a server that does not know the word answers 551
+# Seen: rtspsrc with backchannel=onvif asks by the header Require; a server that does not know the word answers 551
 # to DESCRIBE, and rtspsrc ends with "Server can not provide an SDP" instead of asking once more without it. On gst-rtsp-server's side
 # set_shared of an ONVIF factory holds for clients without the header only: each client that asks for the back channel gets a media
 # of its own, with its own source, so of four listeners the two who may talk open the source once more each. A client without the
-# header is shown nothing of the back channel, as ONVIF wants.
-# Versions: GStreamer and gst-rtsp-server 1.22.0 (Debian 12). Date: 2026-11-30. Source: found here; ONVIF Streaming
-# Specification, on the back channel.
+# header is shown nothing of the back channel.
+# Versions: GStreamer and gst-rtsp-server 1.22.0 (Debian 12). Date: 2026-11-30. Source: found here.
 set -euo pipefail
 py=
 for p in python3 /usr/bin/python3; do

@@ -4,13 +4,13 @@
 # Seen: on the CPU some types are repacked at load, into anonymous memory of the size of the weights, and nothing but a line
 # of the log says so. Of the types here q4_0 and q4_K are repacked, while q5_0, q6_K and q8_0 stay mapped: a model in
 # q8_0, twice as large, keeps next to no memory of its own, one in q4_0 all of it. The shape counts as well: a matrix
-# of 2001 rows, the head of a vocabulary that is no multiple of eight, stays mapped in q4_0. The model's parameter
+# of 2001 rows (the head here) stays mapped in q4_0. The model's parameter
 # use_extra_bufts = false keeps everything mapped. The pages read of the file are resident besides.
 # Versions: llama-cpp-sys-2 0.1.161 (llama.cpp of 2026), gguf 0.19.0; x86-64, seen on a CPU with AVX-512. Date: 2026-11-30.
-# Source: found here; llama.cpp, ggml/src/ggml-cpu/repack.cpp.
+# Source: found here.
 # Compiles llama.cpp: some five minutes of two cores (CARGO_TARGET_DIR keeps it).
 set -euo pipefail
-[ "$(uname -m)" = x86_64 ] && grep -qw avx2 /proc/cpuinfo || exit 77
+[ "$(uname -m)" = x86_64 ] && grep -qw avx512f /proc/cpuinfo || exit 77
 for tool in cargo cmake clang python3; do command -v "$tool" > /dev/null || exit 77; done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
