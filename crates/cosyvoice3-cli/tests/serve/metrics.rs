@@ -76,6 +76,10 @@ fn announcements_are_counted_by_what_happens_to_them() {
     let id = server.say("Да.");
     server.wait_for(&format!("announcement {id} finished"));
     assert_eq!((counts(), live()), ([1.0, 1.0, 1.0, 0.0, 0.0], 0.0));
+    for what in ["speech", "synthesis", "first_audio"] {
+        let name = format!("cosyvoice3_announcement_{what}_seconds_total");
+        assert!(metric(&server, &name) > 0.0, "{name}");
+    }
     let long = server.say("Раз, два, три, четыре, пять, шесть, семь, восемь.");
     let waits = server.say("Час.");
     server.wait_for(&format!("announcement {long} started"));

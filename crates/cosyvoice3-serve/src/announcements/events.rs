@@ -29,6 +29,31 @@ struct Known {
     live: BTreeMap<u64, Value>,
     /// Announcements that have come so far since the start, in the order of [`PROGRESS`].
     counts: [u64; PROGRESS.len()],
+    seconds: Seconds,
+}
+
+/// Sums over the announcements that have ended, in seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Seconds {
+    /// Of speech that was heard.
+    pub speech: f64,
+    /// Of its synthesis.
+    pub synthesis: f64,
+    /// From the acceptance of each to its first sound, of those that were heard.
+    pub first_audio: f64,
+}
+
+impl Seconds {
+    /// Adds what the message of an announcement's end says.
+    fn add(&mut self, ended: &gst::StructureRef) {
+        let time = |field| {
+            let time = ended.get::<gst::ClockTime>(field).unwrap_or_default();
+            time.nseconds() as f64 / 1e9
+        };
+        self.speech += time("duration");
+        self.synthesis += time("synthesis-duration");
+        self.first_audio += ended.get::<f64>("first-audio").unwrap_or_default();
+    }
 }
 
 /// Numbers of announcements.
@@ -38,6 +63,8 @@ pub struct Counts {
     pub live: usize,
     /// Those that have come so far since the start, in the order of [`PROGRESS`].
     pub progress: [u64; PROGRESS.len()],
+    /// What they took.
+    pub seconds: Seconds,
 }
 
 impl Default for Events {
@@ -52,7 +79,8 @@ impl Default for Events {
 impl Events {
     /// Notes the progress of an announcement, which has further fields in the element's message.
     pub fn note(&self, progress: &str, id: u64, structure: &gst::StructureRef) {
-        let mut known = self.known();
+        let mut guard = self.known();
+        let known = &mut *guard;
         let kinds = PROGRESS.iter().zip(&mut known.counts);
         kinds
             .filter(|(kind, _)| **kind == progress)
@@ -72,6 +100,7 @@ impl Events {
             }
             "finished" | "cancelled" | "failed" => {
                 live.remove(&id);
+                known.seconds.add(structure);
             }
             _ => {}
         }
@@ -102,6 +131,7 @@ impl Events {
         Counts {
             live: known.live.len(),
             progress: known.counts,
+            seconds: known.seconds,
         }
     }
 

@@ -87,4 +87,25 @@ fn add_announcements(text: &mut String, counts: Counts) {
         .collect();
     let help = "Announcements by what has happened to them, in the words of /events.";
     metric(text, "announcements_total", "counter", help, &values);
+    let seconds = counts.seconds;
+    for (name, help, value) in [
+        (
+            "speech",
+            "Seconds of announcements that were heard.",
+            seconds.speech,
+        ),
+        (
+            "synthesis",
+            "Seconds of the synthesis of announcements.",
+            seconds.synthesis,
+        ),
+        (
+            "first_audio",
+            "Seconds from the acceptance of each announcement to its first sound.",
+            seconds.first_audio,
+        ),
+    ] {
+        let name = format!("announcement_{name}_seconds_total");
+        metric(text, &name, "counter", help, &[("", value)]);
+    }
 }
