@@ -218,6 +218,13 @@ fn models_and_voices_are_listed_and_a_voice_has_other_names() {
     );
     assert_eq!(get(&server, "/v1/models/tts-1")["object"], "model");
     send(&server, "GET", "/v1/models/gpt-5", "", "").error(404);
+    for (method, path) in [
+        ("GET", "/v1/models/%ff"),
+        ("DELETE", "/v1/audio/voices/%ff"),
+    ] {
+        let error = send(&server, method, path, "", "").error(400);
+        assert_eq!(error["code"], "invalid_value", "{path}");
+    }
     let voices = get(&server, "/v1/audio/voices");
     let ids: Vec<&str> = voices["data"]
         .as_array()

@@ -8,7 +8,7 @@ use std::{
 use axum::{
     Router,
     body::Body,
-    extract::{Path, State},
+    extract::{Path, State, rejection::PathRejection},
     http::{Request, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -240,8 +240,9 @@ async fn models(State(service): State<Service>) -> Response {
 
 async fn model(
     State(service): State<Service>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Refusal> {
+    let Path(name) = name?;
     check_model(&service, Some(&name))?;
     Ok(answer(&described(&name)))
 }

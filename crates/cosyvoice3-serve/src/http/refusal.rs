@@ -1,6 +1,7 @@
 //! Refusals as OpenAI's API shapes its errors.
 
 use axum::{
+    extract::rejection::PathRejection,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -80,6 +81,17 @@ impl Refusal {
             "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
         )
         .into_bytes()
+    }
+}
+
+impl From<PathRejection> for Refusal {
+    /// The refusal for a name in an address that is not UTF-8.
+    fn from(rejection: PathRejection) -> Self {
+        wrong(format!(
+            "the address is not valid ({}): write names in UTF-8, percent-encoded",
+            rejection.body_text()
+        ))
+        .code("invalid_value")
     }
 }
 

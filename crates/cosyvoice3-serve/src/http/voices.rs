@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::{
     Router,
     body::Body,
-    extract::{Path, State},
+    extract::{Path, State, rejection::PathRejection},
     http::Request,
     response::Response,
     routing::{delete, get},
@@ -70,8 +70,9 @@ async fn add(State(service): State<Service>, request: Request<Body>) -> Result<R
 
 async fn remove(
     State(service): State<Service>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Refusal> {
+    let Path(name) = name?;
     service.voices.delete(&name)?;
     log!("voice {name} was deleted by HTTP");
     Ok(answer(
