@@ -1154,6 +1154,7 @@ fn at_a_latency_of_minus_one_texts_of_a_live_upstream_are_spoken_when_they_come(
     assert_eq!(late.warnings().len(), 1, "its own times are too late");
 }
 
+// The element itself (gst-plugin-closedcaption 0.15) wants the video library of GStreamer 1.24; Debian 12 has 1.22.
 #[test]
 fn the_contract_of_transcriberbin_for_a_synthesizer() {
     playing::init();
