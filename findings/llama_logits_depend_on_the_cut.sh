@@ -6,7 +6,7 @@
 # move by a tenth of their spread (standard deviation) when they come as 65 and 63, as 127 and 1 (a cached prefix and one new token), or in
 # micro-batches of 32; as two times 64 they are the same to the bit. For f16 it is about a percent. Without
 # flash attention q4_0 gives the same bits for every cut. One thread or two makes no difference.
-# Who compares logits, seeds or cached prefixes switches it off or keeps the cuts.
+# To compare logits, seeds or cached prefixes, switch it off or keep the cuts.
 # Versions: llama-cpp-sys-2 0.1.161 (llama.cpp of 2026), gguf 0.19.0; x86-64, seen on a CPU with AVX-512. Date: 2026-11-30.
 # Source: found here.
 # Compiles llama.cpp: some five minutes of two cores (CARGO_TARGET_DIR keeps it).

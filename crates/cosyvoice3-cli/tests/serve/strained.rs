@@ -89,7 +89,7 @@ fn wait_for_an_answer(server: &Server) {
     }
 }
 
-/// Whether there is an answer over RTSP, or the connection was ended to make room.
+/// True if there is an answer over RTSP; false if the connection was ended to make room.
 fn answers(server: &Server) -> bool {
     let mut stream = TcpStream::connect(server.rtsp()).expect("it listens");
     stream.set_read_timeout(Some(PATIENCE)).unwrap();

@@ -63,7 +63,7 @@ pub struct Counts {
     pub live: usize,
     /// Those that have come so far since the start, in the order of [`PROGRESS`].
     pub progress: [u64; PROGRESS.len()],
-    /// What they took.
+    /// Sums over those that have ended.
     pub seconds: Seconds,
 }
 
