@@ -84,7 +84,7 @@ class Browser:
 TAB, ENTER, RIGHT = "\ue004", "\ue007", "\ue014"
 RATE = 24000
 
-# What the page sends to the loudspeaker, also goes to a meter.
+# Sound for the loudspeaker goes to a meter too.
 METER = """
 const connect = AudioNode.prototype.connect;
 AudioNode.prototype.connect = function (target, ...rest) {

@@ -66,7 +66,7 @@ pub fn commands(document: &str) -> Vec<String> {
     commands
 }
 
-/// What stands for something of the user's in the rows of tables, and the part of the test in its place. The bundled voice
+/// Placeholders in the rows of tables, and the parts of the test in their place. The bundled voice
 /// speaks no Chinese.
 const PLACEHOLDERS: [(&str, &str); 17] = [
     ("[FILE]", "FILE.wav"),

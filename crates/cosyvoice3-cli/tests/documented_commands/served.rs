@@ -107,7 +107,7 @@ fn every_curl_line_of_the_documents_gets_what_it_asks_for() {
     assert!(count >= 10, "{count} lines");
 }
 
-/// What came is what was asked for.
+/// Checks that the answer is of the kind that was asked for.
 fn check(dir: &Path, line: &str, answer: &str) {
     let answer = answer.trim();
     if let Some((_, file)) = line.split_once(" >") {
