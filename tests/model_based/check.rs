@@ -119,7 +119,7 @@ impl<'a> Walk<'a> {
     fn take(&mut self, at: usize, entry: &'a Entry) -> Result<(), String> {
         match entry {
             Entry::Runs | Entry::FlushBegins | Entry::Flushed | Entry::FlushEnds => {
-                self.flow(entry);
+                self.stream(entry);
             }
             Entry::Stopped => self.stops += 1,
             Entry::Cancels(Some(id)) => {
@@ -180,7 +180,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn flow(&mut self, entry: &Entry) {
+    fn stream(&mut self, entry: &Entry) {
         match entry {
             Entry::FlushBegins => {
                 self.flushes += 1;

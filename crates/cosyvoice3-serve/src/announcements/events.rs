@@ -81,10 +81,9 @@ impl Events {
     pub fn note(&self, progress: &str, id: u64, structure: &gst::StructureRef) {
         let mut guard = self.known();
         let known = &mut *guard;
-        let kinds = PROGRESS.iter().zip(&mut known.counts);
-        kinds
-            .filter(|(kind, _)| **kind == progress)
-            .for_each(|(_, count)| *count += 1);
+        if let Some(kind) = PROGRESS.iter().position(|kind| *kind == progress) {
+            known.counts[kind] += 1;
+        }
         let live = &mut known.live;
         match progress {
             "queued" => {

@@ -98,7 +98,7 @@ impl Metrics {
             text,
             "utterances_total",
             "counter",
-            "Utterances that were made, without those of announcements, which no metric of synthesis counts.",
+            "Utterances that were made, without those of announcements.",
             &[("", self.utterances as f64)],
         );
         metric(

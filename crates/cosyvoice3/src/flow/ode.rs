@@ -265,22 +265,25 @@ mod tests {
         }
     }
 
+    fn conditions(zeros: &Mel) -> Conditions<'_> {
+        Conditions {
+            mu: zeros,
+            spks: &[],
+            cond: zeros,
+            attention_chunk: 4,
+        }
+    }
+
     fn run(times: &[f32], cancel_after: usize) -> (Constant, Result<Mel>) {
         let mut backend = Constant {
             cancel_after,
             ..Default::default()
         };
         let zeros = Mel::zeros(4);
-        let conditions = Conditions {
-            mu: &zeros,
-            spks: &[],
-            cond: &zeros,
-            attention_chunk: 4,
-        };
         let mel = solve(
             &mut backend,
             Mel::zeros(4),
-            conditions,
+            conditions(&zeros),
             times,
             &Cancel::new(),
         );
@@ -323,12 +326,6 @@ mod tests {
                 ..Default::default()
             };
             let zeros = Mel::zeros(4);
-            let conditions = Conditions {
-                mu: &zeros,
-                spks: &[],
-                cond: &zeros,
-                attention_chunk: 4,
-            };
             let earlier = Earlier {
                 offset: 0,
                 memories: &[],
@@ -338,7 +335,7 @@ mod tests {
             let solved = solve_after(
                 &mut backend,
                 Mel::zeros(4),
-                conditions,
+                conditions(&zeros),
                 &times,
                 0.7,
                 earlier,
